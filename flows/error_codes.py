@@ -1,0 +1,220 @@
+"""The contract of error codes: code, meaning, HTTP status, what the user is told, what the operator does.
+
+Codes are stable: they stand in logs, rows and people's alerts. `docs/error-codes.md` is generated from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One line of the table.
+
+    Attributes:
+        meaning: For developers.
+        status: HTTP status of the page.
+        user: What the user is told, a complete sentence; translated by the Django integration.
+        operator: What whoever is on call does about it.
+    """
+
+    meaning: str
+    status: int
+    user: str
+    operator: str
+
+
+_START_AGAIN: Final = "Please sign in again."
+_NOTHING: Final = "Nothing, unless it happens often."
+_OUR_SIDE: Final = "Sign-in does not work right now because of a problem on our side. Please try again later."
+_BUSY: Final = "The sign-in service did not answer. Please try again in a moment."
+_BAD_TOKEN: Final = "The answer of the sign-in service could not be trusted, so you are not signed in."  # noqa: S105 - a message
+_REPORT_TOKEN: Final = (
+    "Compare tenant and settings; if they agree, treat it as an attack and look at the log."  # noqa: S105 - a message
+)
+
+ERROR_CODES: Final[dict[str, ErrorCode]] = {
+    # The callback's form, and whose transaction it is. The row, if there is one, is not touched.
+    "state_missing": ErrorCode(
+        "A callback without `state`, for example from a link in an Auth0 e-mail.", 400,
+        "This address is only used while signing in. If you wanted to sign in, start again.", _NOTHING),
+    "parameter_repeated": ErrorCode(
+        "A parameter of the callback was sent more than once.", 400,
+        "This sign-in address is damaged. " + _START_AGAIN, _NOTHING),
+    "parameter_invalid": ErrorCode(
+        "A parameter of the callback is too long, not printable, or contradicts another one.", 400,
+        "This sign-in address is damaged. " + _START_AGAIN, _NOTHING),
+    "response_incomplete": ErrorCode(
+        "The callback carries neither `code` nor `error`.", 400,
+        "The sign-in service sent an incomplete answer. " + _START_AGAIN, "Look at the tenant's log."),
+    "transaction_unknown": ErrorCode(
+        "No transaction has this `state`: forged, mistyped, or purged long ago.", 400,
+        "We do not know this sign-in attempt; it may be too old. " + _START_AGAIN, _NOTHING),
+    "browser_unknown": ErrorCode(
+        "The callback came without the browser-binding cookie.", 403,
+        "Your browser did not send the cookie that belongs to this sign-in. Allow cookies for this site, "
+        "then start again.", "If it happens often: check SameSite, Secure and the site's domain."),
+    "other_browser": ErrorCode(
+        "The callback came from a browser that did not start the transaction.", 403,
+        "This sign-in was started in another browser. Finish it there, or start again here.",
+        "If it happens often: somebody may be passing callback links around."),
+    "wrong_flow": ErrorCode(
+        "The callback of one flow was called for a transaction of another kind or tenant.", 400,
+        "This sign-in address is damaged. " + _START_AGAIN, "Check the redirect_uri settings."),
+    "event_not_allowed": ErrorCode(
+        "The transaction takes no such event in its state.", 409,
+        "This step is no longer possible. " + _START_AGAIN, _NOTHING),
+    "already_completed": ErrorCode(
+        "The sign-in was completed earlier, and this browser is not signed in any more.", 409,
+        "This sign-in was already used. " + _START_AGAIN, _NOTHING),
+    "quarantined": ErrorCode(
+        "The row was written by a release whose definition this one does not know.", 503,
+        "This sign-in cannot be finished right now. " + _START_AGAIN,
+        "Deploy the release that wrote the row, or add an upcast."),
+    "in_progress": ErrorCode(
+        "Another delivery of the same callback is being worked on.", 202,
+        "Signing you in…", _NOTHING),
+    "fence_lost": ErrorCode(
+        "Another worker moved the row first; the late result was dropped.", 503,
+        "This sign-in is being finished elsewhere. Please reload the page.", _NOTHING),
+    # What the provider said at the callback.
+    "access_denied": ErrorCode(
+        "The user declined, or an Action of the tenant denied access.", 403,
+        "The sign-in was cancelled.", "Look at the tenant's log if users did not decline themselves."),
+    "login_required": ErrorCode(
+        "`prompt=none`, and there is no session at the provider.", 401,
+        "You are not signed in at the sign-in service. " + _START_AGAIN, _NOTHING),
+    "interaction_required": ErrorCode(
+        "`prompt=none`, and the user has to consent or choose something.", 401,
+        "The sign-in service needs your attention. " + _START_AGAIN, _NOTHING),
+    "sign_in_refused": ErrorCode(
+        "The provider refuses this user (`unauthorized`).", 403,
+        "The sign-in service does not let this account in.", "Look at the tenant's log."),
+    "request_rejected": ErrorCode(
+        "The provider refused the authorization request itself.", 502, _OUR_SIDE,
+        "Compare scope, audience, organization and grant types with the application in the tenant."),
+    "provider_error": ErrorCode(
+        "The provider reported an error of its own.", 502, _BUSY, "Look at the provider's status page."),
+    "provider_busy": ErrorCode(
+        "The provider asks to come back later.", 503, _BUSY, "Look at the provider's status page."),
+    # Calls to the provider.
+    "provider_unreachable": ErrorCode(
+        "No connection to the provider: nothing was sent.", 503, _BUSY,
+        "Check network, DNS and TLS from the workers to the tenant."),
+    "provider_answer_lost": ErrorCode(
+        "A request was sent and no answer came.", 504, _BUSY, "Check the provider's latency."),
+    "provider_answer_invalid": ErrorCode(
+        "The provider answered with something else than documented: HTML, empty, too large, not JSON.", 502,
+        _BUSY, "Look for a proxy or an outage page between the workers and the tenant."),
+    "rate_limited": ErrorCode(
+        "The provider refused with 429.", 503, "Too many people are signing in right now. Please try again "
+        "in a moment.", "Raise the tenant's limits or find out who is calling."),
+    "code_rejected": ErrorCode(
+        "The token endpoint refused the code (`invalid_grant`): expired, used, or of another client.", 400,
+        "This sign-in took too long or was already used. " + _START_AGAIN, _NOTHING),
+    "code_exchange_lost": ErrorCode(
+        "The code was sent and the answer was lost. It is not sent again: that would revoke the tokens.", 504,
+        "The sign-in service did not answer in time. " + _START_AGAIN, "Check the provider's latency."),
+    "client_rejected": ErrorCode(
+        "The provider refused the client: wrong secret, assertion or grant type.", 502, _OUR_SIDE,
+        "Check CLIENT_ID, CLIENT_SECRET or the private key, and the application's grant types."),
+    "step_up_required": ErrorCode(
+        "The provider asks for another factor (`mfa_required`).", 403,
+        "The sign-in service needs another factor. " + _START_AGAIN, "Check the tenant's MFA policy."),
+    "discovery_invalid": ErrorCode(
+        "The discovery document is missing something, or is of another issuer.", 502, _OUR_SIDE,
+        "Check DOMAIN or ISSUER: the issuer must match to the letter."),
+    "keys_unavailable": ErrorCode(
+        "The provider's keys (JWKS) could not be read.", 502, _BUSY, "Fetch the jwks_uri by hand."),
+    # The ID token: one code per rule of OpenID Connect Core §3.1.3.7 and its neighbours.
+    "id_token_missing": ErrorCode("The token endpoint sent no ID token.", 502, _BAD_TOKEN, "Ask for `openid`."),
+    "id_token_malformed": ErrorCode("The ID token is not a JWT.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_encrypted": ErrorCode(
+        "The ID token is encrypted, which is not configured.", 502, _BAD_TOKEN,
+        "Turn ID-token encryption off in the tenant."),
+    "id_token_algorithm": ErrorCode(
+        "The ID token is signed with another algorithm than ID_TOKEN_SIGNING_ALG.", 502, _BAD_TOKEN,
+        "Compare the setting with the application's JsonWebToken signature algorithm."),
+    "id_token_header": ErrorCode(
+        "The ID token's header brings its own key or asks for extensions (`jwk`, `jku`, `x5u`, `crit`).", 502,
+        _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_key_unknown": ErrorCode(
+        "No key of the provider has the ID token's `kid`, even after reading the keys again.", 502, _BAD_TOKEN,
+        _REPORT_TOKEN),
+    "id_token_signature": ErrorCode("The ID token's signature is wrong.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_issuer": ErrorCode("The ID token is of another issuer.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_audience": ErrorCode(
+        "The ID token is for another client, or also for one that is not trusted.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_authorized_party": ErrorCode(
+        "`azp` is missing or is not this client.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_expired": ErrorCode(
+        "The ID token has expired.", 502, _BAD_TOKEN, "Check the workers' clocks."),
+    "id_token_issued_at": ErrorCode(
+        "`iat` lies in the future or too far in the past, or `nbf` in the future.", 502, _BAD_TOKEN,
+        "Check the workers' clocks."),
+    "id_token_claims": ErrorCode(
+        "A required claim is missing or has the wrong type.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_auth_time": ErrorCode(
+        "`max_age` was asked for, and the user authenticated longer ago or `auth_time` is missing.", 403,
+        "You have to prove again who you are. " + _START_AGAIN, "Check the tenant's max_age handling."),
+    "id_token_acr": ErrorCode(
+        "The user was not authenticated in the way that was asked for (`acr`).", 403,
+        "The sign-in service did not check what this site asks for. " + _START_AGAIN,
+        "Check the tenant's step-up policy."),
+    "id_token_at_hash": ErrorCode(
+        "`at_hash` does not belong to the access token.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    # Not what was asked for.
+    "issuer_mismatch": ErrorCode(
+        "The callback's `iss` is not the issuer that was asked (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),
+    "issuer_missing": ErrorCode(
+        "The provider announces `iss` and did not send it (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),
+    "nonce_mismatch": ErrorCode(
+        "The ID token was issued for another sign-in.", 403, _BAD_TOKEN, _REPORT_TOKEN),
+    "organization_mismatch": ErrorCode(
+        "The user signed in to another organization than the one asked for.", 403,
+        "You signed in to another organization than the one you were asked to use. " + _START_AGAIN, _NOTHING),
+    "subject_mismatch": ErrorCode(
+        "Another user signed in than the one asked for.", 403,
+        "You signed in with another account than the one you were asked to use. " + _START_AGAIN, _NOTHING),
+    # The account.
+    "account_inactive": ErrorCode(
+        "The Django user is inactive.", 403, "This account is not active. Please contact support.",
+        "Activate the user if this is wrong; signing in never does."),
+    "account_refused": ErrorCode(
+        "The project's backend refused the identity.", 403, "This account may not sign in here.",
+        "Look at the project's backend."),
+    "account_conflict": ErrorCode(
+        "A Django user with this e-mail or username exists and belongs to another identity.", 409,
+        "An account with this address exists already. Sign in the way you did before.",
+        "Decide with the user which account is right; accounts are never joined by e-mail alone."),
+    # Time, operators, and ourselves.
+    "transaction_expired": ErrorCode(
+        "The callback came after the deadline.", 410, "This sign-in took too long. " + _START_AGAIN, _NOTHING),
+    "superseded": ErrorCode(
+        "The browser started too many sign-ins; the oldest was closed.", 410,
+        "This sign-in was replaced by a newer one. " + _START_AGAIN, _NOTHING),
+    "cancelled_by_operator": ErrorCode(
+        "An operator cancelled the transaction.", 410, "This sign-in was cancelled. " + _START_AGAIN, _NOTHING),
+    "abandoned": ErrorCode(
+        "An operator gave the transaction up.", 410, "This sign-in was cancelled. " + _START_AGAIN, _NOTHING),
+    "too_many_attempts": ErrorCode(
+        "The effect was started as often as it may be.", 503, _BUSY, "Look at the transaction's log."),
+    "store_unavailable": ErrorCode(
+        "The database did not take the change.", 503, _OUR_SIDE, "Check the database."),
+    "internal_error": ErrorCode(
+        "An exception that nobody expected; the error report has it.", 500, _OUR_SIDE, "Read the error report."),
+    # Wrong calls of a project's own code: never a user's doing.
+    "parameter_reserved": ErrorCode(
+        "The caller tried to set an authorization parameter that the flow owns.", 500, _OUR_SIDE,
+        "Mend the call: the message names the parameter."),
+    "scope_invalid": ErrorCode(
+        "The scope lacks `openid`.", 500, _OUR_SIDE, "Mend SCOPE."),
+    "input_invalid": ErrorCode(
+        "A value that a flow was started with has the wrong form.", 500, _OUR_SIDE,
+        "Mend the call: the message names the value."),
+    "logout_return_invalid": ErrorCode(
+        "The return address after signing out is not allowed.", 400,
+        "You are signed out. The address to go to next was not accepted.", "Check LOGOUT_RETURN_URL."),
+}  # fmt: skip

@@ -1,0 +1,163 @@
+"""The base of every flow's machine: kinds of state, actions on a step, and the class attributes of a flow.
+
+A machine says *what may happen*; the engine makes it happen. Guards and actions are named methods that see
+one `payload` and the `Step` as `self.model`, and do no input or output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from statemachine import State, StateMachine
+
+from stateful_oauth.flows.outcomes import InProgress, Outcome
+from stateful_oauth.flows.transaction import Json, StateKind, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from stateful_oauth.flows.effects import Effect, Event
+    from stateful_oauth.flows.facts import Fact
+    from stateful_oauth.flows.ports import Provider
+    from stateful_oauth.flows.secret import Secret
+
+DEFAULT_DEADLINE: Final = 600.0  # seconds; security checklist S6
+
+
+class WaitingState(State):
+    """Waits for the browser or the user until a deadline, after which `expire` is due."""
+
+    kind = StateKind.WAITING
+
+    def __init__(self, *, initial: bool = False, deadline: float = DEFAULT_DEADLINE) -> None:
+        """Take the deadline in seconds after the state was entered; settings may override it."""
+        super().__init__(initial=initial)
+        self.deadline = deadline
+
+
+class WorkingState(State):
+    """An effect may be in flight. Holds a lease, after which recovery is due."""
+
+    kind = StateKind.WORKING
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class FinalState(State):
+    """Over: never changes again, and keeps no secrets."""
+
+    kind = StateKind.FINAL
+
+    def __init__(self, outcome: type[Outcome]) -> None:
+        """Take the type of outcome that the state stands for."""
+        super().__init__(final=True)
+        self.outcome = outcome
+
+
+class Step:
+    """What a machine works on: the transaction as it was, and what its actions want to become of it."""
+
+    __slots__ = ("effect", "facts", "now", "state", "transaction")
+
+    def __init__(self, transaction: Transaction, now: datetime) -> None:
+        self.state: str = transaction.state
+        self.transaction = transaction
+        self.now = now
+        self.effect: Effect | None = None
+        self.facts: list[Fact] = []
+
+    def keep_secrets(self, **secrets: Secret) -> None:
+        """Add secrets to the row; they are encrypted at rest and wiped in a final state."""
+        self.transaction = self.transaction.moved(secrets={**self.transaction.secrets, **secrets})
+
+    def keep_result(self, **result: Json) -> None:
+        """Add to what came of the transaction: JSON, nothing secret."""
+        self.transaction = self.transaction.moved(result={**self.transaction.result, **result})
+
+    def belongs_to(self, user_id: str) -> None:
+        """Note the Django user that the outcome is about."""
+        self.transaction = self.transaction.moved(user_id=user_id)
+
+    def record(self, fact: Fact) -> None:
+        """Have the store write `fact` in the same database transaction."""
+        self.facts.append(fact)
+
+
+class FlowMachine(StateMachine):
+    """Base of the machines: a flow is one subclass with its states, edges and effects.
+
+    Attributes:
+        kind: The flow's name: `login`, or with a dot, `app_label.name`, for a project's own flow.
+        version: Raised whenever states, edges or effects change; see `definition.py`.
+        browser_events: What a browser may send.
+        operator_events: What an operator may send from the admin.
+        upcasts: For each older version, the function that moves its rows to the next version.
+    """
+
+    # Explicit, because the errors of the other settings are silent: an exception in an action would advance
+    # the state, and an unknown event would do nothing.
+    allow_event_without_transition = False
+    catch_errors_as_events = False
+    atomic_configuration_update = True
+    enable_self_transition_entries = False
+
+    kind: ClassVar[str]
+    version: ClassVar[int]
+    browser_events: ClassVar[tuple[str, ...]]
+    operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
+    upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
+
+    model: Step
+
+    @classmethod
+    def prepare(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Json], dict[str, Secret]]:
+        """Check what a flow is started with.
+
+        Returns:
+            The inputs to keep in the row as JSON, and its first secrets. The engine adds `state`.
+
+        Raises:
+            InvalidInput: With a code.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def route(cls, event: Event, transaction: Transaction, provider: Provider) -> Event:
+        """Return the event that a browser's event means for this transaction.
+
+        A callback that carries `error=access_denied`, say, is the event `cancel`.
+        """
+        del transaction, provider  # for overriding flows
+        return event
+
+    @classmethod
+    def outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+        """Return what the transaction's state means to whoever asks."""
+        state: Any = cls.states_map[transaction.state]
+        if transaction.state_kind is StateKind.FINAL:
+            return cls.describe(state.outcome, transaction)
+        if transaction.state_kind is StateKind.WORKING:
+            return cls.describe(InProgress, transaction)
+        return cls.waiting_outcome(transaction, provider)
+
+    @classmethod
+    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+        """Return where the browser has to go in a waiting state."""
+        raise NotImplementedError
+
+    @classmethod
+    def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
+        """Build an outcome with the common part filled in."""
+        return outcome(
+            transaction_id=transaction.id,
+            kind=transaction.kind,
+            tenant=transaction.tenant,
+            code=transaction.code,
+            next_url=transaction.next_url,
+            settled_at=transaction.changed_at if transaction.is_final else None,
+            **fields,
+        )

@@ -1,0 +1,18 @@
+"""The Django app that serves the pages."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class DjangoIntegrationConfig(AppConfig):
+    """Label `stateful_oauth_django`; it has templates and checks, and no tables."""
+
+    name = "stateful_oauth.integrations.django"
+    label = "stateful_oauth_django"
+    verbose_name = _("Auth0 sign-in pages")
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from stateful_oauth.integrations.django import checks  # noqa: F401, PLC0415 - registers on import

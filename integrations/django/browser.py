@@ -1,0 +1,53 @@
+"""The browser-binding cookie: one random secret per browser, of which rows keep the digest.
+
+Apart from the session on purpose: starting a sign-in makes no session row, and `login()` may flush the
+session without losing the other tabs (checklist S1, S8).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.identifiers import digest
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+_FORM: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_MAX_AGE: Final = 24 * 60 * 60  # seconds; longer than any transaction lives, shorter than a habit
+
+
+def cookie_name() -> str:
+    """Return the cookie's name. `__Host-` keeps other hosts of the domain from planting one (RFC 6265bis)."""
+    return f"__Host-{conf.cookie_name}" if conf.cookie_secure else conf.cookie_name
+
+
+def read_binding(request: HttpRequest) -> str | None:
+    """Return the secret that the browser sent, if it is one of ours by its form."""
+    value = request.COOKIES.get(cookie_name(), "")
+    return value if _FORM.fullmatch(value) else None
+
+
+def new_binding() -> str:
+    """Return 256 random bits, 43 characters."""
+    return secrets.token_urlsafe(32)
+
+
+def binding_digest(binding: str) -> bytes:
+    """Return what a row keeps of the secret."""
+    return digest(binding)
+
+
+def send_binding(response: HttpResponse, binding: str) -> None:
+    """Set the cookie. `Lax`, because the provider's redirect back is a cross-site navigation."""
+    response.set_cookie(
+        cookie_name(), binding, max_age=_MAX_AGE, secure=conf.cookie_secure, httponly=True, samesite="Lax"
+    )
+
+
+def forget_binding(response: HttpResponse) -> None:
+    """Delete the cookie, so that callbacks of before the sign-out are a stranger's."""
+    response.delete_cookie(cookie_name(), samesite="Lax")

@@ -1,0 +1,73 @@
+"""Callers: on whose behalf the engine moves a transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import authenticate
+
+from stateful_oauth.flows.errors import AccountRefused
+from stateful_oauth.flows.outcomes import Outcome, SignedIn
+from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
+from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
+from stateful_oauth.integrations.django.sessions import sign_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from stateful_oauth.flows.openid import VerifiedIdentity
+
+
+class BrowserCaller:
+    """The request of a browser.
+
+    Args:
+        bind: Give a browser without a binding cookie a new one; only where a flow starts.
+    """
+
+    actor: Actor = BROWSER
+
+    def __init__(self, request: HttpRequest, *, bind: bool = False) -> None:
+        self._request = request
+        self._user: Any = None
+        self.binding = read_binding(request)
+        self.is_new_browser = self.binding is None
+        if self.binding is None and bind:
+            self.binding = new_binding()
+
+    @property
+    def browser(self) -> bytes | None:
+        """What rows keep of the binding cookie."""
+        return None if self.binding is None else binding_digest(self.binding)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> str:
+        """Ask the project's authentication backends."""
+        self._user = _authenticated(self._request, identity)
+        return str(self._user.pk)
+
+    def settled(self, outcome: Outcome) -> None:
+        """Make the session, in the same database transaction as the outcome."""
+        if isinstance(outcome, SignedIn):
+            sign_in(self._request, outcome, self._user)
+
+
+class SystemCaller:
+    """A sweep: it finishes what a browser began, and signs nobody in."""
+
+    actor: Actor = SYSTEM
+    browser = None
+    is_new_browser = False
+
+    def resolve_account(self, identity: VerifiedIdentity) -> str:
+        """Ask the project's authentication backends, without a request."""
+        return str(_authenticated(None, identity).pk)
+
+    def settled(self, outcome: Outcome) -> None:
+        """Do nothing: the browser gets its session when it asks."""
+
+
+def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:
+    user = authenticate(request, identity=identity)
+    if user is None:
+        raise AccountRefused("account_refused", "No authentication backend took the identity.")
+    return user

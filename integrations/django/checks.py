@@ -1,0 +1,204 @@
+"""System checks: what would only show at somebody's sign-in is said when the process starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from stateful_oauth.integrations.django.conf import (
+    SITE_DEFAULTS,
+    TENANT_DEFAULTS,
+    SiteSettings,
+    TenantSettings,
+    conf,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from django.apps import AppConfig
+
+_ALGORITHMS: Final = ("RS256", "PS256", "HS256")
+_CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
+_AUTH0_TRANSACTION: Final = 3600  # seconds; Auth0 forgets a login after that
+_LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+@register(Tags.security)
+def check_settings(
+    app_configs: Sequence[AppConfig] | None = None,  # noqa: ARG001 - Django calls checks with it
+    **kwargs: Any,  # noqa: ARG001 - Django calls checks with it
+) -> list[CheckMessage]:
+    """Check `STATEFUL_OAUTH` and what it needs of the project."""
+    values = getattr(settings, "STATEFUL_OAUTH", None)
+    if not isinstance(values, dict):
+        return [_error("E001", "STATEFUL_OAUTH is missing or is not a dict.", "Add it: see the README.")]
+    return [*_unknown_keys(values), *_site(conf), *_tenants(conf), *_project()]
+
+
+def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    known = SITE_DEFAULTS.keys() | TENANT_DEFAULTS.keys()
+    unknown = {key for key in values if key not in known}
+    for alias, tenant in values.get("TENANTS", {}).items():
+        unknown |= {f"TENANTS[{alias!r}][{key!r}]" for key in tenant if key not in TENANT_DEFAULTS}
+    if unknown:
+        yield _error(
+            "E002",
+            f"STATEFUL_OAUTH has unknown keys: {', '.join(sorted(unknown))}.",
+            "Compare docs/settings.md.",
+        )
+
+
+def _site(site: SiteSettings) -> Iterator[CheckMessage]:
+    try:
+        base = urlsplit(site.base_url)
+    except ImproperlyConfigured as error:
+        yield _error(
+            "E003", str(error), "Set BASE_URL to the site's own address, like https://www.example.com."
+        )
+        return
+    if base.scheme not in ("http", "https") or not base.netloc or base.path or base.query:
+        yield _error("E003", "BASE_URL is not scheme and host.", "Write it like https://www.example.com.")
+    elif base.scheme == "http" and base.hostname not in _LOOPBACK:
+        yield _error("E004", "BASE_URL is not https.", "Serve the site over https; codes travel to it.")
+    if not 0 < site.transaction_lifetime <= _AUTH0_TRANSACTION:
+        yield _error(
+            "E005",
+            "TRANSACTION_LIFETIME is not between 1 and 3600 seconds.",
+            "Auth0 forgets a login after an hour; 600 is the default.",
+        )
+    if not site.encryption_keys:
+        yield Warning(
+            "ENCRYPTION_KEYS is empty: secrets are encrypted under a key derived from SECRET_KEY.",
+            hint="Fine to begin with. Set ENCRYPTION_KEYS to rotate the keys independently.",
+            id="stateful_oauth.W001",
+        )
+    else:
+        yield from _key_ring()
+
+
+def _key_ring() -> Iterator[CheckMessage]:
+    from stateful_oauth.storage import encryption  # noqa: PLC0415 - cryptography is slow to import
+
+    try:
+        encryption.unseal(encryption.seal(b"", place="check"), place="check")
+    except ImproperlyConfigured as error:
+        yield _error("E006", "ENCRYPTION_KEYS has a value that is no Fernet key.", str(error))
+
+
+def _tenants(site: SiteSettings) -> Iterator[CheckMessage]:
+    for alias in site.tenant_aliases:
+        tenant = site.tenant(alias)
+        try:
+            yield from _tenant(tenant, insecure=site.allow_insecure_http_on_loopback)
+        except ImproperlyConfigured as error:
+            yield _error("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")
+
+
+def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]:
+    name = f"Tenant {tenant.alias!r}"
+    issuer = urlsplit(tenant.issuer)
+    loopback = issuer.hostname in _LOOPBACK
+    if issuer.scheme != "https" and not (issuer.scheme == "http" and loopback and insecure):
+        yield _error(
+            "E008",
+            f"{name}: the issuer is not https.",
+            "Use https. For a local emulator on loopback set ALLOW_INSECURE_HTTP_ON_LOOPBACK.",
+        )
+    if tenant.domain and urlsplit(f"//{tenant.domain}").path:
+        yield _error("E009", f"{name}: DOMAIN is not a bare domain.", "Write it like example.eu.auth0.com.")
+    if not tenant.client_id:
+        yield _error("E007", f"{name}: CLIENT_ID is empty.", "Copy it from the application in Auth0.")
+    yield from _client_authentication(tenant, name)
+    if tenant.id_token_signing_alg not in _ALGORITHMS:
+        yield _error(
+            "E012",
+            f"{name}: ID_TOKEN_SIGNING_ALG is not one of {', '.join(_ALGORITHMS)}.",
+            "Auth0's default is RS256.",
+        )
+    if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:
+        yield _error(
+            "E013", f"{name}: LEEWAY is not between 0 and 60 seconds.", "Set the workers' clocks instead."
+        )
+    if "openid" not in str(tenant.scope).split():
+        yield _error("E014", f"{name}: SCOPE lacks `openid`.", "Without it there is no ID token.")
+    yield from _parameters(tenant, name)
+
+
+def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    method = tenant.client_authentication
+    if method not in _CLIENT_AUTHENTICATION:
+        yield _error(
+            "E010",
+            f"{name}: CLIENT_AUTHENTICATION is not one of {', '.join(_CLIENT_AUTHENTICATION)}.",
+            "Choose what the application in Auth0 uses.",
+        )
+    elif method == "private_key_jwt" and not tenant.private_key:
+        yield _error("E011", f"{name}: private_key_jwt without PRIVATE_KEY.", "Set the key as PEM.")
+    elif method != "private_key_jwt" and not tenant.client_secret:
+        yield _error("E011", f"{name}: CLIENT_SECRET is empty.", "Copy it from the application in Auth0.")
+    if tenant.id_token_signing_alg == "HS256" and not tenant.client_secret:  # noqa: S105 - an algorithm
+        yield _error(
+            "E011", f"{name}: HS256 without CLIENT_SECRET.", "HS256 tokens are signed with the secret."
+        )
+
+
+def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    from stateful_oauth.flows.login import OWNED_PARAMETERS  # noqa: PLC0415 - loads python-statemachine
+
+    asked = {*tenant.authorization_parameters, *tenant.request_parameters}
+    if owned := sorted(OWNED_PARAMETERS & asked):
+        yield _error(
+            "E015",
+            f"{name}: the flow sets {', '.join(owned)} itself.",
+            "Remove them; SCOPE is a key of its own.",
+        )
+
+
+def _project() -> Iterator[CheckMessage]:
+    from stateful_oauth.integrations.django.backends import backend_path  # noqa: PLC0415 - loads models
+
+    try:
+        backend_path()
+    except (ImproperlyConfigured, ImportError) as error:
+        yield _error("E020", "No Auth0 backend in AUTHENTICATION_BACKENDS.", str(error))
+    if "stateful_oauth.storage" not in settings.INSTALLED_APPS and not _app_installed():
+        yield _error(
+            "E021", "The tables are not installed.", "Add 'stateful_oauth.storage' to INSTALLED_APPS."
+        )
+    try:
+        reverse("stateful_oauth:callback")
+    except NoReverseMatch:
+        yield _error(
+            "E022",
+            "The package's addresses are not included.",
+            "Include 'stateful_oauth.integrations.django.urls'.",
+        )
+    if settings.SESSION_COOKIE_SAMESITE == "Strict":
+        yield Warning(
+            "SESSION_COOKIE_SAMESITE is Strict: the first page after signing in does not see the session.",
+            hint="Use 'Lax', which is Django's default.",
+            id="stateful_oauth.W002",
+        )
+    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
+        yield Warning(
+            "Sessions are kept in cookies: they cannot be ended from the server.",
+            hint="Use the db, cache or cached_db engine.",
+            id="stateful_oauth.W003",
+        )
+
+
+def _app_installed() -> bool:
+    from django.apps import apps  # noqa: PLC0415 - only when the plain name is not there
+
+    return apps.is_installed("stateful_oauth.storage")
+
+
+def _error(number: str, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"stateful_oauth.{number}")

@@ -1,0 +1,136 @@
+"""The settings: one dict, `STATEFUL_OAUTH`, read anew at every access so that `override_settings` works.
+
+Keys of a tenant stand in the dict itself, or, where a site has several tenants, in `TENANTS` by alias.
+`docs/settings.md` lists every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+DEFAULT_TENANT: Final = "default"
+
+_REQUIRED: Final = object()
+
+SITE_DEFAULTS: Final[dict[str, Any]] = {
+    "BASE_URL": _REQUIRED,
+    "ALLOWED_NEXT_HOSTS": (),
+    "ALLOW_INSECURE_HTTP_ON_LOOPBACK": False,
+    "COOKIE_NAME": "stateful_oauth",
+    "DUPLICATE_GRACE": 60,
+    "DUPLICATE_PATIENCE": 3.0,
+    "ENCRYPTION_KEYS": (),
+    "FLOWS": (),
+    "LOGOUT_RETURN_PATH": "/",
+    "OPEN_PER_BROWSER": 10,
+    "TENANTS": {},
+    "TRANSACTION_LIFETIME": 600,
+    "TRANSPORT_ADAPTER": None,
+}
+
+TENANT_DEFAULTS: Final[dict[str, Any]] = {
+    "DOMAIN": "",
+    "ISSUER": "",
+    "CLIENT_ID": _REQUIRED,
+    "CLIENT_SECRET": "",
+    "CLIENT_AUTHENTICATION": "client_secret_post",
+    "PRIVATE_KEY": "",
+    "PRIVATE_KEY_ID": "",
+    "PRIVATE_KEY_ALG": "RS256",
+    "AUTHORIZATION_PARAMETERS": {},
+    "REQUEST_PARAMETERS": (),
+    "SCOPE": "openid profile email",
+    "ID_TOKEN_SIGNING_ALG": "RS256",
+    "LEEWAY": 30,
+    "MAX_TOKEN_AGE": 600,
+    "PUSHED_AUTHORIZATION_REQUESTS": False,
+    "TRUSTED_AUDIENCES": (),
+    "CONNECT_TIMEOUT": 3.0,
+    "READ_TIMEOUT": 8.0,
+    "FEDERATED_LOGOUT": False,
+}
+
+
+class TenantSettings:
+    """The keys of one tenant, as attributes in lower case."""
+
+    def __init__(self, alias: str, values: Mapping[str, Any]) -> None:
+        self.alias = alias
+        self._values = values
+
+    def __getattr__(self, name: str) -> Any:
+        key = name.upper()
+        if key not in TENANT_DEFAULTS:
+            raise AttributeError(name)
+        return _read(self._values, TENANT_DEFAULTS, key)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer, byte-exact. `DOMAIN` is short for `https://DOMAIN/`, which is Auth0's form."""
+        explicit: str = _read(self._values, TENANT_DEFAULTS, "ISSUER")
+        if explicit:
+            return explicit
+        domain: str = _read(self._values, TENANT_DEFAULTS, "DOMAIN")
+        if not domain:
+            raise ImproperlyConfigured("Set STATEFUL_OAUTH['DOMAIN'] to the tenant's domain.")
+        return f"https://{domain}/"
+
+
+class SiteSettings:
+    """The keys of the site, as attributes in lower case."""
+
+    def __getattr__(self, name: str) -> Any:
+        key = name.upper()
+        if key not in SITE_DEFAULTS:
+            raise AttributeError(name)
+        return _read(self.values, SITE_DEFAULTS, key)
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The dict as the project wrote it."""
+        values = getattr(settings, "STATEFUL_OAUTH", {})
+        if not isinstance(values, Mapping):
+            raise ImproperlyConfigured("STATEFUL_OAUTH must be a dict.")
+        return values
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host of the site, without a slash at the end."""
+        base: str = _read(self.values, SITE_DEFAULTS, "BASE_URL")
+        return base.rstrip("/")
+
+    @property
+    def cookie_secure(self) -> bool:
+        """Whether the site is served over https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def tenant_aliases(self) -> tuple[str, ...]:
+        """The aliases of all tenants."""
+        return tuple(self.tenants) or (DEFAULT_TENANT,)
+
+    def tenant(self, alias: str) -> TenantSettings:
+        """Return one tenant's settings.
+
+        Raises:
+            KeyError: There is no such tenant.
+        """
+        if alias in self.tenants:
+            return TenantSettings(alias, self.tenants[alias])
+        if alias == DEFAULT_TENANT and not self.tenants:
+            return TenantSettings(alias, self.values)
+        raise KeyError(alias)
+
+
+def _read(values: Mapping[str, Any], defaults: Mapping[str, Any], key: str) -> Any:
+    value = values.get(key, defaults[key])
+    if value is _REQUIRED:
+        raise ImproperlyConfigured(f"Set STATEFUL_OAUTH['{key}']: see docs/settings.md.")
+    return value
+
+
+conf = SiteSettings()

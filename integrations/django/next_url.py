@@ -1,0 +1,41 @@
+"""Where the browser goes in the end. Checked when a flow starts and again when it ends (checklist S9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+_MAX_LENGTH = 2048  # characters; longer addresses do not survive proxies anyway
+
+
+def requested_next(request: HttpRequest) -> str:
+    """Return the request's `next`, if it may be gone to, or an empty string."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    return wanted if may_go_to(wanted) else ""
+
+
+def destination(next_url: str) -> str:
+    """Return `next_url` if it may be gone to, and `LOGIN_REDIRECT_URL` otherwise."""
+    return next_url if may_go_to(next_url) else resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def may_go_to(url: str) -> bool:
+    """Whether `url` stays on this site or on a host of `ALLOWED_NEXT_HOSTS`.
+
+    The site is `BASE_URL`, not the request's Host header, which somebody else may have written.
+    """
+    if not url or len(url) > _MAX_LENGTH:
+        return False
+    site = urlsplit(conf.base_url)
+    return url_has_allowed_host_and_scheme(
+        url, allowed_hosts={site.netloc, *conf.allowed_next_hosts}, require_https=site.scheme == "https"
+    )

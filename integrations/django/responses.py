@@ -1,0 +1,55 @@
+"""Outcomes as responses: one function per type of outcome.
+
+The error page lives at an address of its own, so that no page is ever shown under the callback's address,
+which holds the code (RFC 9700 §4.2).
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from stateful_oauth.flows.outcomes import InProgress, Outcome, RedirectTo, SignedIn
+from stateful_oauth.integrations.django.next_url import destination
+from stateful_oauth.integrations.django.pages import SeeOther
+from stateful_oauth.integrations.django.sessions import sign_in_again
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@singledispatch
+def respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
+    """Turn an outcome into a response. Default: the error page of its code."""
+    del request  # for the outcomes that need it
+    return to_error_page(outcome, outcome.code or "internal_error")
+
+
+@respond.register(RedirectTo)
+def _(outcome: RedirectTo, request: HttpRequest) -> HttpResponse:
+    del request
+    return SeeOther(outcome.url)
+
+
+@respond.register(SignedIn)
+def _(outcome: SignedIn, request: HttpRequest) -> HttpResponse:
+    if outcome.replayed and not sign_in_again(request, outcome):
+        return to_error_page(outcome, "already_completed")
+    return SeeOther(destination(outcome.next_url))
+
+
+@respond.register(InProgress)
+def _(outcome: InProgress, request: HttpRequest) -> HttpResponse:
+    del request
+    return SeeOther(reverse("stateful_oauth:progress", args=[outcome.transaction_id]))
+
+
+def to_error_page(outcome: Outcome, code: str) -> HttpResponse:
+    """Redirect to the page of an error code."""
+    address = reverse("stateful_oauth:error", args=[code])
+    if outcome.transaction_id is not None:
+        address += "?" + urlencode({"transaction": str(outcome.transaction_id)})
+    return SeeOther(address)

@@ -1,0 +1,55 @@
+"""The Django session of a browser that signed in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from django.contrib.auth import load_backend, login
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.backends import backend_path
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+    from django.http import HttpRequest
+
+    from stateful_oauth.flows.outcomes import SignedIn
+
+SESSION_KEY: Final = "stateful_oauth"
+
+
+def sign_in(request: HttpRequest, outcome: SignedIn, user: AbstractBaseUser | None) -> None:
+    """Make the session: `login()` first, which rotates its key or flushes another user's (checklist S8)."""
+    if user is None:
+        raise LookupError("The user of a settled sign-in must be known to who settles it.")
+    login(request, user, backend=getattr(user, "backend", None) or backend_path())
+    request.session[SESSION_KEY] = {**outcome.session, "tenant": outcome.tenant}
+
+
+def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
+    """Give a second delivery of the same callback the session that the first one got.
+
+    A browser follows the last answer that it gets. When that is not the winner's, the winner's session
+    cookie is lost with it; so for a short grace every delivery signs in.
+
+    Returns:
+        False when the grace is over, or the user may not sign in any more.
+    """
+    if request.user.is_authenticated and str(request.user.pk) == outcome.user_id:
+        return True
+    settled_at = outcome.settled_at
+    if settled_at is None or wiring.clock.now() - settled_at > timedelta(seconds=conf.duplicate_grace):
+        return False
+    user = load_backend(backend_path()).get_user(cast("Any", outcome.user_id))
+    if user is None or not user.is_active:
+        return False
+    sign_in(request, outcome, user)
+    return True
+
+
+def session_details(request: HttpRequest) -> dict[str, Any]:
+    """Return what a sign-in left in the session: `issuer`, `sub`, `sid`, `tenant` and perhaps `grant`."""
+    details = request.session.get(SESSION_KEY)
+    return details if isinstance(details, dict) else {}

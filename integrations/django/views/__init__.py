@@ -1,0 +1,1 @@
+"""The pages, one module per flow and one for those that all flows share."""

@@ -1,0 +1,105 @@
+"""Sign-in: where it starts, and where the provider sends the browser back to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import Http404
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from stateful_oauth.flows.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.effects import Event
+from stateful_oauth.flows.errors import FlowError
+from stateful_oauth.flows.identifiers import transaction_id_of
+from stateful_oauth.flows.outcomes import Outcome, Rejected
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.browser import send_binding
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings, conf
+from stateful_oauth.integrations.django.next_url import requested_next
+from stateful_oauth.integrations.django.pages import flow_page
+from stateful_oauth.integrations.django.responses import respond
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+KIND = "login"
+
+
+@flow_page
+@require_http_methods(["GET", "POST"])
+@csrf_protect
+def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
+    """Start a sign-in and send the browser to the provider. Takes `next`, like Django's own login view."""
+    chosen = tenant_or_404(tenant)
+    caller = BrowserCaller(request, bind=True)
+    outcome = wiring.engine().start(KIND, login_inputs(request, chosen), caller, tenant=tenant)
+    response = respond(outcome, request)
+    if caller.binding is not None:
+        send_binding(response, caller.binding)
+    return response
+
+
+@flow_page
+@require_http_methods(["GET"])
+@sensitive_variables("parameters", "response")
+def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
+    """Take the provider's answer. Renders nothing: the address holds the code (RFC 9700 §4.2)."""
+    tenant_or_404(tenant)
+    return respond(_dispatch(request, tenant), request)
+
+
+def _dispatch(request: HttpRequest, tenant: str) -> Outcome:
+    try:
+        response = AuthorizationResponse.parse(request.GET.lists())
+    except FlowError as error:
+        return Rejected(kind=KIND, tenant=tenant, code=error.code)
+    transaction_id = transaction_id_of(response.state)
+    if transaction_id is None:
+        return Rejected(kind=KIND, tenant=tenant, code="transaction_unknown")
+    return wiring.engine().dispatch(
+        transaction_id,
+        Event("callback", response),
+        BrowserCaller(request),
+        kind=KIND,
+        tenant=tenant,
+        state=response.state,
+    )
+
+
+def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:
+    """Return what a sign-in is started with: settings, `next`, and nothing else of the request by default.
+
+    `REQUEST_PARAMETERS` names what the request may add, for example `invitation` and `organization`.
+    """
+    parameters = dict(tenant.authorization_parameters)
+    for name in tenant.request_parameters:
+        if value := request.GET.get(name):
+            parameters[name] = value
+    return {
+        "redirect_uri": callback_url(tenant.alias),
+        "scope": tenant.scope,
+        "parameters": parameters,
+        "next": requested_next(request),
+    }
+
+
+def callback_url(tenant: str) -> str:
+    """Return the `redirect_uri`: from `BASE_URL`, never from the request's Host header (checklist S10)."""
+    kwargs = {} if tenant == DEFAULT_TENANT else {"tenant": tenant}
+    return conf.base_url + reverse("stateful_oauth:callback", kwargs=kwargs)
+
+
+def tenant_or_404(alias: str) -> TenantSettings:
+    """Return the tenant's settings.
+
+    Raises:
+        Http404: There is no such tenant.
+    """
+    try:
+        return conf.tenant(alias)
+    except KeyError:
+        raise Http404 from None

@@ -1,0 +1,70 @@
+"""The pages that all flows share: an error, a step in progress, and a place to start again."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.outcomes import InProgress
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.next_url import may_go_to, requested_next
+from stateful_oauth.integrations.django.pages import error_page, flow_page
+from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.storage.store import started_by
+
+if TYPE_CHECKING:
+    from stateful_oauth.storage.models import FlowTransaction
+
+
+@flow_page
+@require_safe
+def error(request: HttpRequest, code: str) -> HttpResponse:
+    """Show what an error code means, and offer to start again with the same `next`."""
+    if code not in ERROR_CODES:
+        raise Http404
+    row = _own_transaction(request)
+    next_url = str(row.inputs.get("next", "")) if row else ""
+    return error_page(
+        request,
+        code,
+        next_url=next_url if may_go_to(next_url) else "",
+        reference=row.pk if row else None,
+        tenant=row.tenant if row else "",
+    )
+
+
+@flow_page
+@require_safe
+def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
+    """Follow a transaction that another request is working on, until there is an outcome."""
+    outcome = wiring.engine().follow(transaction_id, BrowserCaller(request), kind="login")
+    if not isinstance(outcome, InProgress):
+        return respond(outcome, request)
+    page = TemplateResponse(request, "stateful_oauth/progress.html", {"outcome": outcome}, status=202)
+    page.headers["Refresh"] = "1"
+    return page.render()
+
+
+@flow_page
+@require_safe
+def restart(request: HttpRequest) -> HttpResponse:
+    """Offer to sign in. The application's login URI in Auth0, for visitors that Auth0 lost."""
+    return TemplateResponse(
+        request, "stateful_oauth/restart.html", {"next_url": requested_next(request)}
+    ).render()
+
+
+def _own_transaction(request: HttpRequest) -> FlowTransaction | None:
+    """Return the transaction that the address names, if this browser started it."""
+    browser = BrowserCaller(request).browser
+    try:
+        transaction_id = uuid.UUID(request.GET.get("transaction", ""))
+    except ValueError:
+        return None
+    return started_by(browser, transaction_id) if browser else None

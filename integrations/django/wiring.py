@@ -1,0 +1,127 @@
+"""Where the rooms meet: the engine of this process, made from the settings."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stateful_oauth.flows.engine import Engine
+    from stateful_oauth.flows.ports import Clock
+    from stateful_oauth.flows.registry import FlowRegistry
+    from stateful_oauth.integrations.auth0.provider import Auth0Provider
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+clock: Clock = SystemClock()
+
+
+@cache
+def flows() -> FlowRegistry:
+    """Return the machines: the package's own and those of `STATEFUL_OAUTH['FLOWS']` (dotted paths).
+
+    Imported here and not at start-up, because python-statemachine takes 50 ms to import.
+    """
+    from stateful_oauth.flows.login import LoginFlow  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
+
+    return FlowRegistry(LoginFlow, *(import_string(path) for path in conf.flows))
+
+
+@cache
+def provider(tenant: str) -> Auth0Provider:
+    """Return the tenant's provider: its connections, metadata and keys are kept for the process.
+
+    Raises:
+        KeyError: There is no such tenant.
+    """
+    from stateful_oauth.flows.secret import Secret  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.integrations.auth0.config import Auth0Config  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.integrations.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
+
+    chosen = conf.tenant(tenant)
+    config = Auth0Config(
+        issuer=chosen.issuer,
+        client_id=chosen.client_id,
+        client_secret=Secret(chosen.client_secret) if chosen.client_secret else None,
+        client_authentication=chosen.client_authentication,
+        private_key=Secret(chosen.private_key) if chosen.private_key else None,
+        private_key_id=chosen.private_key_id or None,
+        private_key_alg=chosen.private_key_alg,
+        id_token_signing_alg=chosen.id_token_signing_alg,
+        leeway=chosen.leeway,
+        max_token_age=chosen.max_token_age,
+        pushed_authorization_requests=chosen.pushed_authorization_requests,
+        trusted_audiences=frozenset(chosen.trusted_audiences),
+        connect_timeout=chosen.connect_timeout,
+        read_timeout=chosen.read_timeout,
+        allow_insecure_http_on_loopback=conf.allow_insecure_http_on_loopback,
+    )
+    adapter: Any = conf.transport_adapter
+    if isinstance(adapter, str):
+        adapter = import_string(adapter)
+    return Auth0Provider(config, adapter=adapter() if callable(adapter) else adapter)
+
+
+@cache
+def engine() -> Engine:
+    """Return the engine of this process."""
+    from stateful_oauth.flows.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
+
+    return Engine(
+        flows=flows(),
+        store=DjangoTransactionStore(),
+        providers=provider,
+        clock=_CurrentClock(),
+        policy=EnginePolicy(
+            open_per_browser=conf.open_per_browser,
+            patience=conf.duplicate_patience,
+            deadlines={"login.awaiting_callback": conf.transaction_lifetime},
+        ),
+        offload=_offload,
+    )
+
+
+class _CurrentClock:
+    """Looks `clock` up at every call, so that a test can replace it for a whole site."""
+
+    def now(self) -> datetime:
+        return clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        clock.sleep(seconds)
+
+
+async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    # Thread-sensitive, which is the default: the request's database connection belongs to one thread.
+    return await sync_to_async(function)(*args, **kwargs)
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "STATEFUL_OAUTH":
+        for made in (flows, provider, engine):
+            made.cache_clear()

@@ -1,0 +1,83 @@
+"""Encryption at rest: Fernet (AES-128-CBC with HMAC-SHA256) under a ring of keys that can be rotated."""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INFO: Final = b"stateful_oauth encryption key 1"
+
+
+class UndecryptableError(Exception):
+    """No key of the ring opens the value, or it was sealed for another place."""
+
+
+def seal(plaintext: bytes, *, place: str) -> str:
+    """Encrypt with the first key of the ring.
+
+    Args:
+        place: Where the value is kept, for example `transaction:<id>`. It is sealed in, so that a value
+            copied to another row does not open there.
+    """
+    token: bytes = _ring().encrypt(place.encode() + b"\0" + plaintext)
+    return token.decode("ascii")
+
+
+def unseal(token: str, *, place: str) -> bytes:
+    """Decrypt with whichever key of the ring fits.
+
+    Raises:
+        UndecryptableError: Put the key that sealed it back into `ENCRYPTION_KEYS`.
+    """
+    try:
+        sealed_for, _, plaintext = _ring().decrypt(token).partition(b"\0")
+    except InvalidToken:
+        raise UndecryptableError(f"No key in ENCRYPTION_KEYS opens {place}.") from None
+    if sealed_for != place.encode():
+        raise UndecryptableError(f"The value at {place} was sealed for another place.")
+    return plaintext
+
+
+def rotate(token: str) -> str:
+    """Encrypt a sealed value again with the first key of the ring."""
+    rotated: bytes = _ring().rotate(token)
+    return rotated.decode("ascii")
+
+
+def _ring() -> MultiFernet:
+    configured: Any = getattr(settings, "STATEFUL_OAUTH", {})
+    keys = configured.get("ENCRYPTION_KEYS") if isinstance(configured, dict) else None
+    if keys:
+        return _configured_ring(tuple(keys))
+    return _derived_ring((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+
+
+@lru_cache(maxsize=8)
+def _configured_ring(keys: Sequence[str]) -> MultiFernet:
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except (ValueError, TypeError):
+        raise ImproperlyConfigured(
+            "STATEFUL_OAUTH['ENCRYPTION_KEYS'] must be a list of Fernet keys. Make one with: python -c "
+            "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+        ) from None
+
+
+@lru_cache(maxsize=8)
+def _derived_ring(secret_keys: Sequence[str]) -> MultiFernet:
+    def derived(secret_key: str | bytes) -> Fernet:
+        material = secret_key.encode() if isinstance(secret_key, str) else secret_key
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(material)
+        return Fernet(base64.urlsafe_b64encode(key))
+
+    return MultiFernet([derived(secret_key) for secret_key in secret_keys])

@@ -1,0 +1,64 @@
+"""Identities: finding the Django user of a `sub`, and keeping the pair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, router, transaction
+
+from stateful_oauth.storage.models import Identity, identity_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from django.contrib.auth.models import AbstractBaseUser
+
+    from stateful_oauth.flows.openid import VerifiedIdentity
+
+
+def find_identity(identity: VerifiedIdentity) -> Identity | None:
+    """Return the row of this issuer and subject with its user, in one statement, or None."""
+    digest = identity_digest(identity.issuer, identity.subject)
+    return Identity.objects.select_related("user").filter(digest=digest).first()
+
+
+def add_identity(
+    identity: VerifiedIdentity, make_user: Callable[[], AbstractBaseUser], *, now: datetime
+) -> Identity:
+    """Make a user and its identity, or return the identity that another worker made at the same time.
+
+    Both are made in one savepoint, so that the loser of a race leaves no user without an identity behind.
+    """
+    try:
+        with transaction.atomic(using=router.db_for_write(Identity)):
+            user: Any = make_user()
+            return Identity.objects.create(
+                digest=identity_digest(identity.issuer, identity.subject),
+                issuer=identity.issuer,
+                subject=identity.subject,
+                user=user,
+                created_at=now,
+                **_contact(identity),
+            )
+    except IntegrityError:
+        found = find_identity(identity)
+        if found is None:
+            raise
+        return found
+
+
+def refresh_identity(row: Identity, identity: VerifiedIdentity) -> None:
+    """Keep the address that people see true. Writes nothing when it has not changed."""
+    contact = _contact(identity)
+    if (row.email, row.email_verified) != (contact["email"], contact["email_verified"]):
+        row.email, row.email_verified = contact["email"], contact["email_verified"]
+        row.save(update_fields=["email", "email_verified"])
+
+
+def _contact(identity: VerifiedIdentity) -> dict[str, Any]:
+    email = identity.claims.get("email")
+    return {
+        "email": email[:320] if isinstance(email, str) else "",
+        "email_verified": identity.claims.get("email_verified") is True,
+    }

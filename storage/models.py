@@ -1,0 +1,186 @@
+"""The tables. Only `store.py`, `facts.py` and `identities.py` write to them."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import reduce
+from operator import or_
+from typing import ClassVar, Final
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from stateful_oauth.storage.states import STATES
+
+_DIGEST_BYTES: Final = 32  # SHA-256
+
+# Flows of a project's own have a dot in their kind; their states are the project's business.
+_KNOWN_STATE: Final = reduce(
+    or_, (Q(kind=kind, state__in=states) for kind, states in STATES.items()), Q(kind__contains=".")
+)
+
+
+class StateKinds(models.TextChoices):
+    """What a transaction is doing."""
+
+    WAITING = "waiting", _("waiting for the browser")
+    WORKING = "working", _("working")
+    FINAL = "final", _("over")
+
+
+class FlowTransaction(models.Model):
+    """One attempt to sign in, connect or link."""
+
+    # UUIDv7: ordered by time, so age needs no index of its own. Made by the engine.
+    id = models.UUIDField(primary_key=True, editable=False)
+    kind = models.CharField(_("flow"), max_length=64)
+    tenant = models.CharField(_("tenant"), max_length=32)
+    definition_version = models.PositiveSmallIntegerField()
+    definition_structure = models.CharField(max_length=16)
+    state = models.CharField(_("state"), max_length=48)
+    state_kind = models.CharField(max_length=8, choices=StateKinds.choices)
+    version = models.PositiveIntegerField(help_text=_("Raised by every change; the fence of all writers."))
+    browser = models.BinaryField(max_length=_DIGEST_BYTES, null=True)
+    state_digest = models.BinaryField(max_length=_DIGEST_BYTES)
+    inputs = models.JSONField(default=dict)
+    secrets = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
+    deadline = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    code = models.CharField(max_length=48, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    result = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("transaction")
+        verbose_name_plural = _("transactions")
+        default_permissions = ("view",)
+        # Partial, so that the sweeps and the cap per browser stay as fast as the few open rows allow.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["deadline"], condition=Q(state_kind="waiting"), name="stateful_oauth_waiting"
+            ),
+            models.Index(
+                fields=["lease_until"], condition=Q(state_kind="working"), name="stateful_oauth_working"
+            ),
+            models.Index(
+                fields=["browser", "kind"], condition=Q(state_kind="waiting"), name="stateful_oauth_browser"
+            ),
+            models.Index(fields=["user"], condition=Q(user__isnull=False), name="stateful_oauth_user"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=_KNOWN_STATE, name="stateful_oauth_known_state"),
+            models.CheckConstraint(
+                condition=Q(state_kind="waiting", deadline__isnull=False, lease_until__isnull=True)
+                | Q(state_kind="working", deadline__isnull=True, lease_until__isnull=False)
+                | Q(
+                    state_kind="final", deadline__isnull=True, lease_until__isnull=True, secrets__isnull=True
+                ),
+                name="stateful_oauth_kind_of_state",
+            ),
+            models.CheckConstraint(condition=Q(version__gte=1), name="stateful_oauth_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class TransitionRecord(models.Model):
+    """One line of a transaction's log. Append-only."""
+
+    pk = models.CompositePrimaryKey("transaction_id", "sequence")
+    transaction = models.ForeignKey(
+        FlowTransaction, models.CASCADE, related_name="log", db_index=False, db_constraint=True
+    )
+    sequence = models.PositiveIntegerField()
+    event = models.CharField(max_length=48)
+    source = models.CharField(max_length=48)
+    target = models.CharField(max_length=48)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=72)
+    reason = models.TextField(blank=True)
+    effect = models.CharField(max_length=48, blank=True)
+    code = models.CharField(max_length=48, blank=True)
+    rejected = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("transition")
+        verbose_name_plural = _("transitions")
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(rejected=False) | Q(source=models.F("target")),
+                name="stateful_oauth_rejected_moves_nothing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sequence}: {self.source} --{self.event}--> {self.target}"
+
+
+class Identity(models.Model):
+    """A `sub` at an issuer, and the Django user that it belongs to.
+
+    The digest finds it, because databases disagree on when two texts are equal (checklist L4). E-mail is for
+    people to read and is never looked up by.
+    """
+
+    digest = models.BinaryField(max_length=_DIGEST_BYTES, unique=True)
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="auth0_identities")
+    email = models.CharField(max_length=320, blank=True)
+    email_verified = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(subject=""), name="stateful_oauth_subject_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Grant(models.Model):
+    """One refresh-token family: what the provider granted to one sign-in. Never shared between sessions."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    identity = models.ForeignKey(Identity, models.CASCADE, related_name="grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="auth0_grants")
+    tenant = models.CharField(max_length=32)
+    scope = models.TextField(blank=True)
+    audience = models.CharField(max_length=512, blank=True)
+    refresh_token = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, refresh_token__isnull=False)
+                | Q(ended_at__isnull=False, refresh_token__isnull=True),
+                name="stateful_oauth_ended_grant_is_wiped",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"grant {self.id}"
+
+
+def identity_digest(issuer: str, subject: str) -> bytes:
+    """Return the key of an identity: SHA-256 over issuer and subject, byte-exact."""
+    return hashlib.sha256(f"{issuer}\0{subject}".encode()).digest()
