@@ -95,7 +95,7 @@ class Engine(AsyncEngine):
         """Begin a transaction.
 
         Args:
-            inputs: What the flow's `prepare` takes.
+            inputs: What the flow's `check_inputs` takes.
 
         Returns:
             `RedirectTo` when the browser has to go to the provider, or `Failed`.
@@ -105,7 +105,7 @@ class Engine(AsyncEngine):
             StoreUnavailable: The row could not be written.
         """
         run = Run(self._flows[kind], caller, self._providers(tenant))
-        kept, secrets = run.flow.machine.prepare(inputs, run.provider)
+        kept, secrets = run.flow.machine.check_inputs(inputs, run.provider)
         self._make_room(run)
         walk, outcome = self._begin(run, self._new(run, tenant, kept, secrets))
         # One row, one log line, one commit: a start that is never finished must cost as little as possible.

@@ -153,7 +153,7 @@ class LoginFlow(FlowMachine):
         self.model.keep_result(session=session)
 
     @classmethod
-    def prepare(
+    def check_inputs(
         cls, inputs: Mapping[str, Any], provider: Provider
     ) -> tuple[dict[str, Json], dict[str, Secret]]:
         """Take `redirect_uri`, `scope`, and optionally `next`, `parameters` and `subject`.

@@ -112,7 +112,7 @@ class FlowMachine(StateMachine):
     model: Step
 
     @classmethod
-    def prepare(
+    def check_inputs(
         cls, inputs: Mapping[str, Any], provider: Provider
     ) -> tuple[dict[str, Json], dict[str, Secret]]:
         """Check what a flow is started with.

@@ -38,6 +38,19 @@ class SystemClock:
 clock: Clock = SystemClock()
 
 
+class _CurrentClock:
+    """Looks `clock` up at every call, so that a test can replace it for a whole site."""
+
+    def now(self) -> datetime:
+        return clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        clock.sleep(seconds)
+
+
+_current = _CurrentClock()
+
+
 @cache
 def flows() -> FlowRegistry:
     """Return the machines: the package's own and those of `STATEFUL_OAUTH['FLOWS']` (dotted paths).
@@ -60,13 +73,14 @@ def provider(tenant: str) -> Auth0Provider:
     from stateful_oauth.flows.secret import Secret  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.integrations.auth0.config import Auth0Config  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.integrations.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.integrations.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
 
     chosen = conf.tenant(tenant)
     config = Auth0Config(
         issuer=chosen.issuer,
         client_id=chosen.client_id,
         client_secret=Secret(chosen.client_secret) if chosen.client_secret else None,
-        client_authentication=chosen.client_authentication,
+        client_auth=chosen.client_authentication,
         private_key=Secret(chosen.private_key) if chosen.private_key else None,
         private_key_id=chosen.private_key_id or None,
         private_key_alg=chosen.private_key_alg,
@@ -74,7 +88,7 @@ def provider(tenant: str) -> Auth0Provider:
         leeway=chosen.leeway,
         max_token_age=chosen.max_token_age,
         pushed_authorization_requests=chosen.pushed_authorization_requests,
-        trusted_audiences=frozenset(chosen.trusted_audiences),
+        trusted_audiences=tuple(chosen.trusted_audiences),
         connect_timeout=chosen.connect_timeout,
         read_timeout=chosen.read_timeout,
         allow_insecure_http_on_loopback=conf.allow_insecure_http_on_loopback,
@@ -82,7 +96,8 @@ def provider(tenant: str) -> Auth0Provider:
     adapter: Any = conf.transport_adapter
     if isinstance(adapter, str):
         adapter = import_string(adapter)
-    return Auth0Provider(config, adapter=adapter() if callable(adapter) else adapter)
+    transport = Transport.of(config, adapter=adapter() if callable(adapter) else adapter, now=_current.now)
+    return Auth0Provider(config, transport, _current)
 
 
 @cache
@@ -95,7 +110,7 @@ def engine() -> Engine:
         flows=flows(),
         store=DjangoTransactionStore(),
         providers=provider,
-        clock=_CurrentClock(),
+        clock=_current,
         policy=EnginePolicy(
             open_per_browser=conf.open_per_browser,
             patience=conf.duplicate_patience,
@@ -103,16 +118,6 @@ def engine() -> Engine:
         ),
         offload=_offload,
     )
-
-
-class _CurrentClock:
-    """Looks `clock` up at every call, so that a test can replace it for a whole site."""
-
-    def now(self) -> datetime:
-        return clock.now()
-
-    def sleep(self, seconds: float) -> None:
-        clock.sleep(seconds)
 
 
 async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -1,0 +1,168 @@
+# A fresh machine needs Python 3.11 or later with pip and venv, GNU make and git. Everything goes into .venv/ and build/.
+# Every path is relative, so that a checkout whose path has spaces works too.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# The first of these that runs and is new enough makes .venv; `make PYTHON=…` chooses another.
+PYTHON ?=
+PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
+PIP_INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+ROOMS := flows storage integrations diagrams
+SOURCES := $(shell find $(ROOMS) -type f ! -name '*.pyc' ! -name '* *' 2>/dev/null)
+SITE := PYTHONPATH=tests/support DJANGO_SETTINGS_MODULE=testsite.settings
+
+# What a caller may add: `make test PYTEST_ARGS="-k login"`, `make demo DEMO_ARGS="--port 9000"`, …
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+NOX_ARGS ?=
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+##@ Use
+.PHONY: demo
+demo: $(VENV)/.demo ## Run the demo site and the Auth0 emulator; prints the address and who can sign in
+	$(PY) -m stateful_oauth.integrations.demo $(DEMO_ARGS)
+
+.PHONY: demo-smoke
+demo-smoke: $(VENV)/.demo ## Start the demo, fetch its pages once, stop
+	$(PY) -m stateful_oauth.integrations.demo --smoke $(DEMO_ARGS)
+
+##@ Tests
+.PHONY: test
+test: test-sqlite test-postgresql ## Run every test: all on SQLite, then those of the database again on PostgreSQL
+
+.PHONY: test-sqlite
+test-sqlite: $(VENV)/.dev ## Run the tests on SQLite
+	$(PY) -m pytest -n $(JOBS) -m "not browser" $(PYTEST_ARGS)
+
+.PHONY: test-postgresql
+test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL that they start themselves
+	$(PY) -m pytest -n $(JOBS) -m "database and not browser" --database=postgresql $(PYTEST_ARGS)
+
+.PHONY: test-browser
+test-browser: $(VENV)/.dev ## Run the demo in a real browser (needs Chromium)
+	$(PY) -m pytest -m browser tests/browser $(PYTEST_ARGS)
+
+.PHONY: matrix
+matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has
+	$(PY) -m nox $(NOX_ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Run the benchmarks
+	$(PY) tests/benchmarks/run.py $(BENCH_ARGS)
+
+##@ Checks
+.PHONY: check
+check: lint types imports migrations check-diagrams check-docs check-django ## Run every check below
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Lint and formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+.PHONY: types
+types: build/installed/.stamp ## Types of the package as installed (from a wheel, not from the checkout)
+	@MYPYPATH=build/installed $(PY) -m mypy -p stateful_oauth >build/types.txt; status=$$?; \
+	sed 's|^build/installed/stateful_oauth/||' build/types.txt; exit $$status
+
+.PHONY: imports
+imports: $(VENV)/.dev ## Which room may import which
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: migrations
+migrations: $(VENV)/.dev ## No model change lacks its migration
+	$(SITE) $(PY) -m django makemigrations --check --dry-run
+
+.PHONY: check-diagrams
+check-diagrams: $(VENV)/.dev ## The committed diagrams are the code's own
+	$(PY) -m stateful_oauth.diagrams --check
+
+.PHONY: check-docs
+check-docs: $(VENV)/.dev ## The generated documents are the code's own
+	@for generator in $(GENERATED_DOCS); do echo "$(PY) -m $$generator --check"; $(PY) -m $$generator --check || exit 1; done
+
+.PHONY: check-django
+check-django: $(VENV)/.dev ## Django's system checks, with every warning an error
+	$(SITE) $(PY) -W error -m django check --fail-level WARNING
+
+##@ Generated files
+# Modules that write a document, and with --check only compare it. Add one, and `docs` and `check-docs` run it.
+GENERATED_DOCS :=
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Write the generated documents
+	@for generator in $(GENERATED_DOCS); do echo "$(PY) -m $$generator"; $(PY) -m $$generator || exit 1; done
+
+.PHONY: diagrams
+diagrams: $(VENV)/.dev ## Draw the diagrams
+	$(PY) -m stateful_oauth.diagrams
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code, and fix what the linter can fix
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+.PHONY: dist
+dist: build/dist/.stamp ## Build the sdist, and from it the wheel, into build/dist/
+
+.PHONY: constraints
+constraints: ## Write constraints.txt anew, from the newest versions that pyproject.toml allows
+	rm -rf build/constraints && mkdir -p build
+	$(FIND_PYTHON); "$$python" -m venv build/constraints
+	build/constraints/bin/python -m pip install -qq --upgrade pip setuptools
+	build/constraints/bin/python -m pip install -qq -e '.[demo]' --group dev
+	{ sed '/^[^#]/,$$d' constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude-editable; } >build/constraints.txt
+	! grep -E '@|://|/' build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/constraints
+
+.PHONY: clean
+clean: ## Remove everything that make made, .venv too
+	rm -rf $(VENV) .nox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(ROOMS) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Say what there is
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+# ---- How things are installed. A stamp is newer than what it was made from; nothing happens when it still is. ----
+
+FIND_PYTHON = for python in $(or "$(PYTHON)",$(PYTHONS)); do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done; \
+	[ -n "$$python" ] || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+
+# An environment that works is kept, whoever made it; one that is broken or half made is made again.
+$(VENV)/.base: constraints.txt
+	@$(PY) -m pip --version >/dev/null 2>&1 || { $(FIND_PYTHON); \
+	echo "Making $(VENV) with $$("$$python" --version)"; "$$python" -m venv --clear $(VENV); }
+	@$(PIP_INSTALL) --upgrade pip setuptools
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base pyproject.toml
+	@echo "Installing the demo into $(VENV)"
+	@$(PIP_INSTALL) --build-constraint constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base pyproject.toml
+	@echo "Installing the package and the development tools into $(VENV)"
+	@$(PIP_INSTALL) --build-constraint constraints.txt -e '.[demo]' --group dev
+	@touch $@ $(VENV)/.demo
+
+# Built in a copy, because setuptools would take along whatever an earlier build left in the checkout.
+build/dist/.stamp: $(VENV)/.dev README.md LICENSE $(SOURCES)
+	@rm -rf build/dist build/tree && mkdir -p build/dist build/tree
+	@cp -R pyproject.toml README.md LICENSE $(ROOMS) build/tree/
+	@$(PY) -m build --no-isolation --outdir build/dist build/tree >build/dist.log 2>&1 || { cat build/dist.log; exit 1; }
+	@rm -rf build/tree && touch $@
+
+build/installed/.stamp: build/dist/.stamp
+	@rm -rf build/installed
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-compile --target build/installed build/dist/*.whl
+	@touch $@

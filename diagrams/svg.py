@@ -1,0 +1,245 @@
+"""A flow as SVG: an element with an id for every state and every edge, no scripts, nothing from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape, quoteattr
+
+from stateful_oauth.flows.transaction import StateKind
+
+from .geometry import EVENT_SIZE, ICON, Box, Heading
+from .graph import read_graph
+from .icons import EFFECT_ICON, KIND_ICONS, ORIGIN_ICONS
+from .layout import lay_out
+from .legend import legend
+from .names import fit, identifier, text_width
+from .sentences import edge_sentence, state_sentence
+from .state_text import LINE_SIZE, STATE_ICON, state_lines, state_name
+from .style import SCOPE, stylesheet
+
+if TYPE_CHECKING:
+    from .geometry import Layout, PlacedEdge, PlacedLabel, PlacedState, Point
+    from .graph import Drawable, FlowGraph
+
+_HEADER: Final = 84.0
+_LEAST_WIDTH: Final = 660.0
+_MARGIN: Final = 30.0
+_CORNER: Final = 9.0
+
+
+def render_svg(
+    flow: Drawable,
+    *,
+    travelled: Iterable[str] = (),
+    current: str | None = None,
+    style_nonce: str = "",
+) -> str:
+    """Draw a flow.
+
+    Args:
+        flow: A machine, or its definition.
+        travelled: Ids of edges to mark, as `edge_id` makes them from the log of a transaction. Ids that the
+            flow does not have, of an older version for instance, are passed over.
+        current: The state to mark.
+        style_nonce: The nonce of the page's Content-Security-Policy, where the SVG stands inside a page.
+
+    Returns:
+        The document, without an XML declaration, so that it can stand inside a page too.
+    """
+    graph = read_graph(flow)
+    layout = lay_out(graph)
+    marked = {edge.id for edge in graph.edges} & set(travelled)
+    passed = {value for e in graph.edges if e.id in marked for value in (e.source, e.target)}
+    width = max(layout.width, _LEAST_WIDTH)
+    shift = round((width - layout.width) / 2)
+    legend_lines, legend_height = legend(width - 2 * _MARGIN)
+    body_bottom = _HEADER + layout.height + 34
+    height = body_bottom + legend_height + 22
+    prefix = identifier(graph.kind)
+    classes = f"{SCOPE} marked" if marked or current is not None else SCOPE
+    nonce = f" nonce={quoteattr(style_nonce)}" if style_nonce else ""
+    # What was travelled is drawn last: it has to lie on top where edges share a line.
+    edges = sorted(layout.edges, key=lambda placed: placed.edge.id in marked)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{classes}" id="{prefix}" role="img" '
+        f'aria-labelledby="{prefix}-title {prefix}-desc" width="{_n(width)}" height="{_n(height)}" '
+        f'viewBox="0 0 {_n(width)} {_n(height)}">',
+        f'<title id="{prefix}-title">{_text(graph.kind)} flow</title>',
+        f'<desc id="{prefix}-desc">{_text(_description(graph))}</desc>',
+        f"<style{nonce}>\n{stylesheet()}</style>",
+        f'<rect class="paper" x=".5" y=".5" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="12"/>',
+        *_header(graph, width),
+        f'<g transform="translate({_n(shift)} {_n(_HEADER)})">',
+        *_start(layout),
+        *(line for placed in edges for line in _edge(placed, marked)),
+        *(line for placed in layout.states for line in _state(placed, passed, current)),
+        "</g>",
+        f'<path class="rule" d="M{_n(_MARGIN)} {_n(body_bottom)}H{_n(width - _MARGIN)}"/>',
+        f'<g class="legend" transform="translate({_n(_MARGIN)} {_n(body_bottom + 8)})">',
+        *legend_lines,
+        "</g>",
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _description(graph: FlowGraph) -> str:
+    return (
+        f"{graph.summary} State diagram of version {graph.version} ({graph.structure}): "
+        f"{len(graph.states)} states, {len(graph.edges)} edges."
+    )
+
+
+def _header(graph: FlowGraph, width: float) -> list[str]:
+    room = width - 2 * _MARGIN
+    meta = f"version {graph.version} · {graph.structure}"
+    summary = fit(graph.summary, LINE_SIZE, room - text_width(meta, LINE_SIZE) - 30)
+    return [
+        f'<text class="heading" x="{_n(_MARGIN)}" y="44">{_text(fit(graph.kind, 19, room, bold=True))}</text>',
+        f'<text class="meta" x="{_n(_MARGIN)}" y="64">{_text(" · ".join(filter(None, [summary, meta])))}</text>',
+    ]
+
+
+def _start(layout: Layout) -> list[str]:
+    x, y = layout.start
+    return [
+        f'<circle class="start" cx="{_n(x)}" cy="{_n(y - 24)}" r="6"/>',
+        f'<g class="main"><path class="line" d="M{_n(x)} {_n(y - 18)}V{_n(y - 8)}"/>'
+        f'<path class="arrow" d="{_arrow((x, y), Heading.DOWN)}"/></g>',
+    ]
+
+
+def _edge(placed: PlacedEdge, marked: set[str]) -> list[str]:
+    edge = placed.edge
+    classes = ["edge", *edge.origins]
+    classes += ["dashed"] if edge.by_operator_only else []
+    classes += ["main"] if not placed.aside else []
+    classes += ["travelled"] if edge.id in marked else []
+    path = "".join(_path(line) for line in placed.lines)
+    return [
+        f'<g id="{edge.id}" class="{" ".join(classes)}">',
+        f"<title>{_text(edge_sentence(edge))}</title>",
+        f'<path class="line" d="{path}"/><path class="arrow" d="{_arrow(placed.tip, placed.heading)}"/>',
+        *_label(placed.label),
+        "</g>",
+    ]
+
+
+def _label(label: PlacedLabel) -> list[str]:
+    text, box = label.text, label.event
+    x, baseline = box.x, box.y + EVENT_SIZE
+    lines = []
+    for origin in text.icons:
+        lines.append(_icon(ORIGIN_ICONS[origin], x, baseline - 10.5, origin))
+        x += ICON
+    lines.append(f'<text class="event" x="{_n(x)}" y="{_n(baseline)}">{_text(text.event)}</text>')
+    if label.guard is not None:
+        lines.append(
+            f'<text class="guard" x="{_n(label.guard.x)}" y="{_n(label.guard.y + 11)}">{_text(text.guard)}</text>'
+        )
+    if label.pill is not None:
+        pill = label.pill
+        lines.append(
+            f'<g class="pill"><rect x="{_n(pill.x)}" y="{_n(pill.y)}" width="{_n(pill.width)}" '
+            f'height="{_n(pill.height)}" rx="{_n(pill.height / 2)}"/>'
+            f"{_icon(EFFECT_ICON, pill.x + 8, pill.y + 5, '')}"
+            f'<text class="mid" x="{_n(pill.middle + 6)}" y="{_n(pill.y + 15)}">{_text(text.pill)}</text></g>'
+        )
+    return lines
+
+
+def _state(placed: PlacedState, passed: set[str], current: str | None) -> list[str]:
+    state, box = placed.state, placed.box
+    classes = ["state", str(state.kind)]
+    classes += ["initial"] if state.is_initial else []
+    classes += ["goal"] if state.is_goal else []
+    classes += ["travelled"] if state.value in passed else []
+    classes += ["current"] if state.value == current else []
+    texts = state_lines(state)
+    # The block of name and lines stands in the middle of the box, however high the rows beside made it.
+    y = box.y + (box.height - 17.0 * (len(texts) + 1)) / 2 + 12.5
+    first, *rest = texts
+    left = box.middle - (text_width(first, LINE_SIZE) + STATE_ICON) / 2
+    lines = [
+        f'<g id="{state.id}" class="{" ".join(classes)}">',
+        f"<title>{_text(state_sentence(state))}</title>",
+        *_shape(state.kind, box),
+        f'<text class="name mid" x="{_n(box.middle)}" y="{_n(y)}">{_text(state_name(state))}</text>',
+        _icon(KIND_ICONS[state.kind], left, y + 6.5, "kind"),
+        f'<text class="small" x="{_n(left + STATE_ICON)}" y="{_n(y + 17)}">{_text(first)}</text>',
+    ]
+    for number, line in enumerate(rest, start=2):
+        lines.append(
+            f'<text class="small mid" x="{_n(box.middle)}" y="{_n(y + 17 * number)}">{_text(line)}</text>'
+        )
+    if state.value == current:
+        # At the lower edge, off the axis: arrowheads come from above and the next edge leaves in the middle.
+        x = box.middle - 30 if state.kind is StateKind.FINAL else box.x + 10
+        lines.append(
+            f'<g class="badge"><rect x="{_n(x)}" y="{_n(box.bottom - 9)}" width="60" height="17" rx="8.5"/>'
+            f'<text class="mid" x="{_n(x + 30)}" y="{_n(box.bottom + 3.5)}">current</text></g>'
+        )
+    return [*lines, "</g>"]
+
+
+def _shape(kind: StateKind, box: Box) -> list[str]:
+    """Waiting is a rounded box, working a box with double sides, final a capsule with a double border."""
+    radius = {StateKind.WAITING: 10.0, StateKind.WORKING: 3.0, StateKind.FINAL: min(box.height / 2, 26.0)}[kind]
+    outline = _rectangle("shape", box, radius)
+    if kind is StateKind.WORKING:
+        sides = "".join(f"M{_n(x)} {_n(box.y)}V{_n(box.bottom)}" for x in (box.x + 7, box.right - 7))
+        return [outline, f'<path class="inner" d="{sides}"/>']
+    if kind is StateKind.FINAL:
+        inner = Box(box.x + 4, box.y + 4, box.width - 8, box.height - 8)
+        return [outline, _rectangle("inner", inner, radius - 4)]
+    return [outline]
+
+
+def _rectangle(name: str, box: Box, radius: float) -> str:
+    return (
+        f'<rect class="{name}" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" '
+        f'height="{_n(box.height)}" rx="{_n(radius)}"/>'
+    )
+
+
+def _icon(path: str, x: float, y: float, name: str) -> str:
+    return f'<path class="{f"icon {name}".strip()}" transform="translate({_n(x)} {_n(y)})" d="{path}"/>'
+
+
+def _path(points: tuple[Point, ...]) -> str:
+    """Return a polyline of right angles with rounded corners."""
+    parts = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        entry, leave = _towards(corner, before), _towards(corner, after)
+        parts.append(
+            f"L{_n(entry[0])} {_n(entry[1])}Q{_n(corner[0])} {_n(corner[1])} {_n(leave[0])} {_n(leave[1])}"
+        )
+    parts.append(f"L{_n(points[-1][0])} {_n(points[-1][1])}")
+    return "".join(parts)
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    length = abs(dx) + abs(dy)  # one of the two is zero
+    step = min(_CORNER, length / 2) / length if length else 0.0
+    return corner[0] + dx * step, corner[1] + dy * step
+
+
+def _arrow(tip: Point, heading: Heading) -> str:
+    x, y = tip
+    if heading is Heading.DOWN:
+        return f"M{_n(x)} {_n(y)}l-5 -9h10z"
+    back = 9 if heading is Heading.LEFT else -9
+    return f"M{_n(x)} {_n(y)}l{back} -5v10z"
+
+
+def _n(value: float) -> str:
+    """Return a number with one decimal at most: floats must not bring their noise into a committed file."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def _text(text: str) -> str:
+    # XML 1.0 has no way to write most control characters, not even escaped.
+    return escape("".join(c if c.isprintable() else " " for c in text))

@@ -1,0 +1,130 @@
+"""A document of the provider that is fetched once for all threads, and believed for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from stateful_oauth.flows.errors import FlowError, ProviderUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Generic[T]):
+    """A fetched document, and when that was (seconds since 1970)."""
+
+    value: T
+    fetched_at: float
+
+
+class Cached(Generic[T]):
+    """Fetches when it has to.
+
+    An instance serves all threads; while one fetches, the others wait or use the old copy.
+
+    Args:
+        fetch: Takes the seconds that it may use; raises `FlowError`.
+        now: The time.
+        lifetime: Seconds for which a copy is believed.
+        stale_for: Seconds after that, for which it still serves while it cannot be renewed.
+        interval: Least seconds between two attempts to renew a stale copy, and between two forced ones.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[float], T],
+        *,
+        now: Callable[[], datetime],
+        lifetime: float,
+        interval: float,
+        stale_for: float = 0,
+    ) -> None:
+        self._fetch, self._now = fetch, now
+        self._lifetime, self._stale_for, self._interval = lifetime, stale_for, interval
+        self._copy: Copy[T] | None = None
+        self._lock = Lock()
+        self._attempts = 0
+        self._failure: FlowError | None = None  # of the last attempt
+        self._failed_at = self._forced_at = float("-inf")
+
+    def get(self, time_limit: float) -> Copy[T]:
+        """Return a copy that may be believed.
+
+        Args:
+            time_limit: Seconds, for waiting and fetching.
+
+        Raises:
+            FlowError: There is none, and fetching failed.
+        """
+        # The count is read first: an attempt that ends in between is then seen as one that ended meanwhile.
+        seen, copy, now = self._attempts, self._copy, self._seconds()
+        if copy is not None and self._is_usable(copy, now, self._lifetime):
+            return copy
+        stale = (
+            copy
+            if copy is not None and self._is_usable(copy, now, self._lifetime + self._stale_for)
+            else None
+        )
+        if stale is not None and 0 <= now - self._failed_at < self._interval:
+            return stale
+        if not self._lock.acquire(timeout=0 if stale is not None else max(time_limit, 0)):
+            if stale is not None:
+                return stale
+            raise ProviderUnreachable("Another thread is still asking for the same document.")
+        try:
+            if self._attempts == seen:
+                self._attempt(time_limit)
+        except FlowError:
+            if stale is None:
+                raise
+            return stale
+        finally:
+            self._lock.release()
+        # Either this thread fetched it, or the one that it waited for did.
+        if self._copy is not None and self._copy is not copy:
+            return self._copy
+        if stale is not None:
+            return stale
+        raise (self._failure or ProviderUnreachable()).with_traceback(None)
+
+    def renewed(self, seen: Copy[T], time_limit: float) -> Copy[T] | None:
+        """Return a newer copy than `seen`, or None when the last forced fetch is too recent.
+
+        Raises:
+            FlowError: Fetching failed.
+        """
+        if not self._lock.acquire(timeout=max(time_limit, 0)):
+            raise ProviderUnreachable("Another thread is still asking for the same document.")
+        try:
+            if self._copy is not None and self._copy is not seen:
+                return self._copy
+            now = self._seconds()
+            if 0 <= now - self._forced_at < self._interval:
+                return None
+            self._forced_at = now
+            return self._attempt(time_limit)
+        finally:
+            self._lock.release()
+
+    def _attempt(self, time_limit: float) -> Copy[T]:
+        try:
+            self._copy = Copy(self._fetch(time_limit), self._seconds())
+        except FlowError as error:
+            self._failure, self._failed_at = error, self._seconds()
+            raise
+        finally:
+            self._attempts += 1
+        return self._copy
+
+    def _is_usable(self, copy: Copy[T], now: float, lifetime: float) -> bool:
+        # A clock that was set back must not make a copy live longer.
+        return 0 <= now - copy.fetched_at < lifetime
+
+    def _seconds(self) -> float:
+        return self._now().timestamp()

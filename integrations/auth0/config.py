@@ -1,0 +1,118 @@
+"""The configuration of one tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from stateful_oauth.integrations.auth0.urls import check_url
+
+if TYPE_CHECKING:
+    from stateful_oauth.flows.secret import Secret
+
+ClientAuth = Literal["client_secret_post", "client_secret_basic", "private_key_jwt"]
+SigningAlg = Literal["RS256", "PS256", "HS256"]
+AssertionAlg = Literal["RS256", "RS384", "PS256"]
+
+_MAX_LEEWAY: Final = 60  # seconds; checklist T9
+_HMAC_KEY_BYTES: Final = 32  # RFC 7518 §3.2: as long as the hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth0Config:
+    """How to talk to one tenant. All durations are in seconds.
+
+    Attributes:
+        issuer: Byte-exact; Auth0's ends with a slash: `https://tenant.eu.auth0.com/`.
+        client_secret: For the `client_secret_…` methods, and the key of HS256.
+        private_key: PEM of an RSA key, for `private_key_jwt`.
+        private_key_id: `kid` of the credential, when the application has several.
+        client_auth: How the application proves itself at the token, PAR and revocation endpoints.
+        id_token_signing_alg: The only algorithm that an ID token may have (checklist T7).
+        leeway: By how much two clocks may differ.
+        max_token_age: How long ago an ID token may have been issued (checklist T10).
+        pushed_authorization_requests: Push authorization requests (RFC 9126).
+        trusted_audiences: Other values that `aud` of an ID token may have beside the client id.
+        connect_timeout: For DNS, TCP and TLS together. The system's resolver has a limit of its own.
+        read_timeout: For a whole call: from its start to the last byte of the answer.
+        max_response_bytes: Longer answers are refused.
+        allow_insecure_http_on_loopback: Accept http to this machine, for the emulator.
+        metadata_lifetime: How long the discovery document and the keys are believed.
+        jwks_refetch_interval: How often an unknown key may make us read the keys again (checklist T20).
+        ca_bundle: File or folder of trusted certificates. Otherwise REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or
+            SSL_CERT_FILE, as they are when the transport is made; otherwise certifi's.
+
+    Raises:
+        ValueError: The values do not go together; the message names the field and never shows a secret.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: Secret | None = None
+    client_auth: ClientAuth = "client_secret_post"
+    private_key: Secret | None = None
+    private_key_id: str | None = None
+    private_key_alg: AssertionAlg = "RS256"
+    id_token_signing_alg: SigningAlg = "RS256"  # noqa: S105 - not a password
+    leeway: int = 30
+    max_token_age: int = 600
+    pushed_authorization_requests: bool = False
+    trusted_audiences: tuple[str, ...] = ()
+    connect_timeout: float = 3.0
+    read_timeout: float = 10.0
+    max_response_bytes: int = 1_048_576
+    allow_insecure_http_on_loopback: bool = False
+    metadata_lifetime: float = 3600.0
+    jwks_refetch_interval: float = 30.0
+    ca_bundle: str | None = None
+
+    def __post_init__(self) -> None:
+        check_url(self.issuer, "issuer", allow_http_on_loopback=self.allow_insecure_http_on_loopback)
+        if "?" in self.issuer:
+            raise ValueError("issuer must not have a query (OpenID Connect Core §2).")
+        if not self.client_id:
+            raise ValueError("client_id must not be empty.")
+        self._check_choices()
+        self._check_credentials()
+        self._check_durations()
+
+    @property
+    def call_limit(self) -> float:
+        """Seconds for a call that nobody gave a limit."""
+        return self.read_timeout
+
+    def _check_choices(self) -> None:
+        for name, choices in (
+            ("client_auth", ClientAuth),
+            ("private_key_alg", AssertionAlg),
+            ("id_token_signing_alg", SigningAlg),
+        ):
+            if getattr(self, name) not in get_args(choices):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}.")
+        if isinstance(self.trusted_audiences, str):
+            raise ValueError("trusted_audiences must be a sequence of texts, not one text.")  # noqa: TRY004
+
+    def _check_credentials(self) -> None:
+        if self.client_auth == "private_key_jwt" and not self.private_key:
+            raise ValueError("client_auth private_key_jwt needs private_key.")
+        if self.client_auth != "private_key_jwt" and not self.client_secret:
+            raise ValueError(f"client_auth {self.client_auth} needs client_secret.")
+        if self.id_token_signing_alg == "HS256":  # noqa: S105 - not a password
+            secret = self.client_secret.reveal() if self.client_secret else ""
+            if len(secret.encode()) < _HMAC_KEY_BYTES:
+                raise ValueError(f"HS256 needs a client_secret of at least {_HMAC_KEY_BYTES} bytes.")
+
+    def _check_durations(self) -> None:
+        if not 0 <= self.leeway <= _MAX_LEEWAY:
+            raise ValueError(f"leeway must be between 0 and {_MAX_LEEWAY} seconds.")
+        for name in (
+            "max_token_age",
+            "connect_timeout",
+            "read_timeout",
+            "max_response_bytes",
+            "metadata_lifetime",
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0.")
+        if self.jwks_refetch_interval < 0:
+            raise ValueError("jwks_refetch_interval must not be negative.")

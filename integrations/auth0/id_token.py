@@ -1,0 +1,229 @@
+"""The rules of an ID token (OpenID Connect Core §3.1.3.7), one function and one error code each.
+
+The numbers T1 to T19 are those of the project's security checklist. T16 (the `sub` of userinfo) has nothing
+to check: a sign-in never calls userinfo, everything it needs is in the signed token. T17 is about refreshing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.errors import IdTokenRejected, Mismatch
+from stateful_oauth.flows.openid import VerifiedIdentity
+from stateful_oauth.integrations.auth0.signature import verified_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from stateful_oauth.flows.openid import IdTokenExpectation
+    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+
+_MAX_SUBJECT: Final = 255  # OpenID Connect Core §2
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999: `datetime` knows no later one
+_HASHES: Final = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "HS256": hashlib.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A token whose signature is right, and what it is held against."""
+
+    claims: Mapping[str, Any]
+    config: Auth0Config
+    expected: IdTokenExpectation
+    now: float
+
+    @property
+    def audience(self) -> list[str]:
+        value = self.claims["aud"]
+        return [value] if isinstance(value, str) else value
+
+
+def verify_id_token(
+    token: Secret,
+    expected: IdTokenExpectation,
+    *,
+    config: Auth0Config,
+    key: Callable[[str | None], RSAPublicKey | bytes],
+    now: datetime,
+) -> VerifiedIdentity:
+    """Check every rule, in a fixed order, and return who the token is about.
+
+    Args:
+        key: Finds the provider's key by its id.
+        now: Aware.
+
+    Raises:
+        Mismatch: The nonce, organization or subject is not the one asked for.
+        IdTokenRejected: Any other rule is broken; its code says which.
+        FlowError: The keys could not be read. Code: `keys_unavailable`.
+    """
+    # T1, T6, T7, T8: encrypted, not signed, or signed with something else than configured.
+    claims = verified_claims(token, algorithm=config.id_token_signing_alg, key=key)
+    case = _Case(claims, config, expected, now.timestamp())
+    for rule in _RULES:
+        rule(case)
+    return VerifiedIdentity(issuer=claims["iss"], subject=claims["sub"], claims=claims)
+
+
+def _check_types(case: _Case) -> None:
+    """T14, T19: the required claims are there, and those that we use have their types."""
+    claims = case.claims
+    if not _is_text(claims.get("iss")) or not _is_subject(claims.get("sub")):
+        raise IdTokenRejected("id_token_claims", "iss or sub")
+    audience = claims.get("aud")
+    if not _is_text(audience) and not (
+        isinstance(audience, list) and audience and all(map(_is_text, audience))
+    ):
+        raise IdTokenRejected("id_token_claims", "aud")
+    for name in ("exp", "iat"):
+        if not _is_moment(claims.get(name)):
+            raise IdTokenRejected("id_token_claims", name)
+    for name in ("nbf", "auth_time"):
+        if name in claims and not _is_moment(claims[name]):
+            raise IdTokenRejected("id_token_claims", name)
+    for name in ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name"):
+        if name in claims and not isinstance(claims[name], str):
+            raise IdTokenRejected("id_token_claims", name)
+
+
+def _check_issuer(case: _Case) -> None:
+    """T2: byte for byte."""
+    if case.claims["iss"] != case.config.issuer:
+        raise IdTokenRejected("id_token_issuer")
+
+
+def _check_audience(case: _Case) -> None:
+    """T3, T8: for this client, and for nobody whom it does not trust; with HS256 for this client alone."""
+    audience = case.audience
+    if case.config.client_id not in audience:
+        raise IdTokenRejected("id_token_audience")
+    if not set(audience) <= {case.config.client_id, *case.config.trusted_audiences}:
+        raise IdTokenRejected("id_token_audience", "It is also for an audience that is not trusted.")
+    if case.config.id_token_signing_alg == "HS256" and len(audience) > 1:  # noqa: S105 - not a password
+        raise IdTokenRejected("id_token_audience", "HS256 allows one audience.")
+
+
+def _check_authorized_party(case: _Case) -> None:
+    """T4, T5: `azp`, which several audiences require."""
+    if "azp" not in case.claims:
+        if len(case.audience) > 1:
+            raise IdTokenRejected("id_token_authorized_party", "azp is missing.")
+    elif case.claims["azp"] != case.config.client_id:
+        raise IdTokenRejected("id_token_authorized_party")
+
+
+def _check_expiry(case: _Case) -> None:
+    """T9."""
+    if case.now >= case.claims["exp"] + case.config.leeway:
+        raise IdTokenRejected("id_token_expired")
+
+
+def _check_issued_at(case: _Case) -> None:
+    """T10: issued just now, and valid already."""
+    latest = case.now + case.config.leeway
+    if case.claims["iat"] > latest or case.claims.get("nbf", 0) > latest:
+        raise IdTokenRejected("id_token_issued_at", "It is from the future.")
+    if case.claims["iat"] < case.now - case.config.max_token_age - case.config.leeway:
+        raise IdTokenRejected("id_token_issued_at", "It is too old.")
+
+
+def _check_nonce(case: _Case) -> None:
+    """T11."""
+    nonce = case.claims.get("nonce", "")
+    if not nonce or not case.expected.nonce.equals(nonce):
+        raise Mismatch("nonce_mismatch")
+
+
+def _check_acr(case: _Case) -> None:
+    """T12."""
+    if case.expected.acr_values and case.claims.get("acr") not in case.expected.acr_values:
+        raise IdTokenRejected("id_token_acr")
+
+
+def _check_auth_time(case: _Case) -> None:
+    """T13."""
+    if case.expected.max_age is None:
+        return
+    moment = case.claims.get("auth_time")
+    if moment is None:
+        raise IdTokenRejected("id_token_auth_time", "auth_time is missing.")
+    oldest = case.now - case.expected.max_age - case.config.leeway
+    if not oldest <= moment <= case.now + case.config.leeway:
+        raise IdTokenRejected("id_token_auth_time")
+
+
+def _check_at_hash(case: _Case) -> None:
+    """T15: the access token is the one that this ID token came with (OpenID Connect Core §3.1.3.6)."""
+    # Without an access token there is nothing that it could vouch for.
+    if "at_hash" not in case.claims or case.expected.access_token is None:
+        return
+    algorithm = _HASHES.get(case.config.id_token_signing_alg)
+    if algorithm is None:
+        raise IdTokenRejected("id_token_at_hash", "Its hash is not known for this algorithm.")
+    hashed = algorithm(case.expected.access_token.reveal().encode()).digest()
+    half = base64.urlsafe_b64encode(hashed[: len(hashed) // 2]).rstrip(b"=")
+    if not hmac.compare_digest(half, case.claims["at_hash"].encode()):
+        raise IdTokenRejected("id_token_at_hash")
+
+
+def _check_organization(case: _Case) -> None:
+    """T18: an id is compared exactly; a name is not, because Auth0 keeps names in lower case."""
+    wanted = case.expected.organization
+    if wanted is None:
+        return
+    if wanted.startswith("org_"):
+        is_right = case.claims.get("org_id") == wanted
+    else:
+        is_right = case.claims.get("org_name", "").lower() == wanted.lower() != ""
+    if not is_right:
+        raise Mismatch("organization_mismatch")
+
+
+def _check_subject(case: _Case) -> None:
+    """Compare the person with the one who was asked for (OpenID Connect Core §3.1.2.2)."""
+    if case.expected.subject is not None and case.claims["sub"] != case.expected.subject:
+        raise Mismatch("subject_mismatch")
+
+
+_RULES: Final[tuple[Callable[[_Case], None], ...]] = (
+    _check_types,
+    _check_issuer,
+    _check_audience,
+    _check_authorized_party,
+    _check_expiry,
+    _check_issued_at,
+    _check_nonce,
+    _check_acr,
+    _check_auth_time,
+    _check_at_hash,
+    _check_organization,
+    _check_subject,
+)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_subject(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_SUBJECT and value.isascii() and "\0" not in value
+
+
+def _is_moment(value: object) -> bool:
+    """Whether it is a NumericDate (RFC 7519 §2)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return (
+        math.isfinite(value) and 0 <= value <= _LAST_SECOND
+        if isinstance(value, float)
+        else 0 <= value <= _LAST_SECOND
+    )

@@ -1,0 +1,113 @@
+"""Reading JSON objects that others sent: strictly, and without showing what is in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn
+
+from stateful_oauth.flows.secret import REDACTED, Secret
+
+# No member that we read is a count that comes near it, and `datetime` knows no later second.
+_MAX_COUNT: Final = 253_402_300_799
+
+
+class Members:
+    """The members of a JSON object, read by type.
+
+    The methods raise ValueError, whose message names the member and never shows its value.
+    """
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        self._members = members
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Members:
+        """Read an object.
+
+        A repeated member is an error (RFC 8259 §4: what becomes of it is unpredictable), so are NaN and
+        Infinity, text that is not UTF-8, and anything that is no object.
+        """
+        try:
+            members = json.loads(
+                raw.decode(), object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
+            )
+        except (ValueError, RecursionError):
+            # The original error shows a piece of the text.
+            raise ValueError("It is not a JSON text that can be relied on.") from None
+        if not isinstance(members, dict):
+            raise ValueError("It is not a JSON object.")  # noqa: TRY004 - one error for every bad text
+        return cls(members)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def __repr__(self) -> str:
+        return f"Members({REDACTED!r})"
+
+    def get(self, name: str) -> Any:
+        """Return a member as it is, or None."""
+        return self._members.get(name)
+
+    def text(self, name: str) -> str:
+        """Return a text that must be there and not be empty."""
+        value = self._members.get(name)
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{name} must be a text that is not empty.")
+        return value
+
+    def secret(self, name: str) -> Secret:
+        """Return a text that must be there and not be empty, as a secret."""
+        return Secret(self.text(name))
+
+    def optional_secret(self, name: str) -> Secret | None:
+        """Return a text that may be missing, or null, as a secret."""
+        return None if self._members.get(name) is None else self.secret(name)
+
+    def optional_text(self, name: str) -> str | None:
+        """Return a text that may be missing, null or empty."""
+        value = self._members.get(name)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{name} must be a text.")
+        return value
+
+    def optional_count(self, name: str) -> int | None:
+        """Return a whole number that is not negative, or None when it is missing or null."""
+        value = self._members.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
+            raise ValueError(f"{name} must be a whole number that is not negative.")
+        return value
+
+    def lifetime(self, name: str) -> int:
+        """Return a whole number that must be there and be more than 0."""
+        value = self.optional_count(name)
+        if not value:
+            raise ValueError(f"{name} must be more than 0.")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """Return an array of texts, or None when it is missing."""
+        value = self._members.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError(f"{name} must be an array of texts.")
+        return tuple(value)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all members."""
+        return self._members
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("A member is repeated.")
+    return members
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON.")

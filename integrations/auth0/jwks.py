@@ -1,0 +1,122 @@
+"""The provider's signature keys (RFC 7517)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import RSAAlgorithm
+from jwt.exceptions import InvalidKeyError
+
+from stateful_oauth.flows.errors import AnswerLost, FlowError, IdTokenRejected, ProviderUnreachable
+from stateful_oauth.integrations.auth0.cached import Cached
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.integrations.auth0.discovery import Discovery
+    from stateful_oauth.integrations.auth0.transport import Transport
+
+_KEY_BITS: Final = range(2048, 8193)  # RFC 7518 §3.3; longer ones only cost time
+_MAX_KEYS: Final = 64
+
+
+class Keys:
+    """The usable keys of a tenant, parsed once, believed for `metadata_lifetime`.
+
+    A key that the provider withdrew is accepted until then and no longer, even when the set cannot be read.
+    """
+
+    def __init__(
+        self, config: Auth0Config, discovery: Discovery, transport: Transport, now: Callable[[], datetime]
+    ) -> None:
+        self._config, self._discovery, self._transport = config, discovery, transport
+        self._cached = Cached(
+            self._fetch, now=now, lifetime=config.metadata_lifetime, interval=config.jwks_refetch_interval
+        )
+
+    def load(self, time_limit: float) -> None:
+        """Make sure that the keys are there, so that a token can be checked after it was paid for.
+
+        Raises:
+            ProviderUnreachable: They could not be fetched.
+            RateLimited: 429.
+            FlowError: The document is not usable. Code: `keys_unavailable`.
+        """
+        self._cached.get(time_limit)
+
+    def find(self, key_id: str | None) -> RSAPublicKey:
+        """Return the key of a token.
+
+        An unknown id makes us read the keys once more, at most every `jwks_refetch_interval` seconds. A token
+        without an id is accepted when there is only one key.
+
+        Raises:
+            FlowError: The keys could not be read. Code: `keys_unavailable`.
+            IdTokenRejected: No key, or more than one, is meant. Code: `id_token_key_unknown`.
+        """
+        try:
+            copy = self._cached.get(self._config.call_limit)
+            key = _match(copy.value, key_id)
+            if key is None:
+                newer = self._cached.renewed(copy, self._config.call_limit)
+                key = None if newer is None else _match(newer.value, key_id)
+        except FlowError as error:
+            # A token is at hand, so the exchange did happen: "unreachable" would say that it did not.
+            code = error.code
+        else:
+            if key is None:
+                raise IdTokenRejected("id_token_key_unknown")
+            return key
+        raise FlowError("keys_unavailable", f"The keys could not be read ({code}).")
+
+    def _fetch(self, time_limit: float) -> Mapping[str | None, list[RSAPublicKey]]:
+        url = self._discovery.metadata(time_limit).jwks_uri
+        try:
+            answer = self._transport.get(url, time_limit=time_limit)
+        except AnswerLost as error:
+            lost = ProviderUnreachable(f"The keys could not be read ({error.code}).")
+        else:
+            members = answer.members_or_none() if answer.status == 200 else None
+            if members is None:
+                raise ProviderUnreachable(f"The keys could not be read (status {answer.status}).")
+            return self._read(members.get("keys"))
+        raise lost
+
+    def _read(self, entries: object) -> Mapping[str | None, list[RSAPublicKey]]:
+        if not isinstance(entries, list) or len(entries) > _MAX_KEYS:
+            raise FlowError("keys_unavailable", "The key set has no list of keys, or too long a one.")
+        keys: dict[str | None, list[RSAPublicKey]] = {}
+        for entry in entries:
+            key = _public_key(entry, self._config.id_token_signing_alg)
+            if key is not None:
+                keys.setdefault(entry.get("kid"), []).append(key)
+        if not keys:
+            raise FlowError(
+                "keys_unavailable", f"The key set has no {self._config.id_token_signing_alg} key."
+            )
+        return keys
+
+
+def _match(keys: Mapping[str | None, list[RSAPublicKey]], key_id: str | None) -> RSAPublicKey | None:
+    found = keys.get(key_id, []) if key_id is not None else [key for same in keys.values() for key in same]
+    return found[0] if len(found) == 1 else None
+
+
+def _public_key(entry: Any, algorithm: str) -> RSAPublicKey | None:
+    """Return the key, or None when it is of no use to us: RFC 7517 §5 has unknown keys ignored."""
+    if not isinstance(entry, dict) or entry.get("kty") != "RSA" or "d" in entry:
+        return None
+    if entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
+        return None
+    if "verify" not in entry.get("key_ops", ["verify"]) or not isinstance(
+        entry.get("kid"), (str, type(None))
+    ):
+        return None
+    try:
+        key = RSAAlgorithm.from_jwk(entry)
+    except (InvalidKeyError, ValueError, TypeError, AttributeError):
+        return None
+    return key if isinstance(key, RSAPublicKey) and key.key_size in _KEY_BITS else None

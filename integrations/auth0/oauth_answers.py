@@ -1,0 +1,96 @@
+"""What the OAuth endpoints answer: tokens, or a refusal (RFC 6749 §5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.openid import PushedAuthorizationResponse, TokenResponse
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.auth0.json_members import Members
+    from stateful_oauth.integrations.auth0.transport import Answer
+
+_INVALID: Final = "provider_answer_invalid"
+
+# RFC 6749 §5.2, RFC 9126 §2.3, and what Auth0 adds, by what the user or the operator can do about them.
+_REFUSALS: Final = {
+    "invalid_grant": "code_rejected",
+    "invalid_client": "client_rejected",
+    "unauthorized_client": "client_rejected",
+    "unsupported_grant_type": "client_rejected",
+    "access_denied": "client_rejected",  # Auth0: wrong secret (401), or no grant for the audience (403)
+    "unauthorized": "sign_in_refused",  # Auth0: the user is blocked
+    "mfa_required": "step_up_required",
+    "unmet_authentication_requirements": "step_up_required",
+    "login_required": "login_required",
+    "interaction_required": "interaction_required",
+    "consent_required": "interaction_required",
+    "too_many_requests": "provider_busy",
+    "temporarily_unavailable": "provider_busy",
+    "server_error": "provider_error",
+}
+
+
+def token_response(answer: Answer) -> TokenResponse:
+    """Read the answer of the token endpoint (RFC 6749 §5.1).
+
+    Raises:
+        ProviderRefused: The provider refused: it did not issue anything.
+        AnswerLost: The answer is neither; tokens may have been issued. Code: `provider_answer_invalid`.
+    """
+    if answer.status != 200:
+        raise refusal(answer)
+    members = answer.members()
+    try:
+        _check_token_type(members)
+        return TokenResponse(
+            access_token=members.secret("access_token"),
+            id_token=members.optional_secret("id_token"),
+            refresh_token=members.optional_secret("refresh_token"),
+            scope=members.optional_text("scope"),
+            expires_in=members.optional_count("expires_in"),
+        )
+    except ValueError as error:
+        raise AnswerLost(f"The token answer is not usable: {error}", code=_INVALID) from None
+
+
+def pushed_response(answer: Answer) -> PushedAuthorizationResponse:
+    """Read the answer of the PAR endpoint (RFC 9126 §2.2).
+
+    Raises:
+        ProviderRefused: The provider refused the request.
+        AnswerLost: The answer is neither. Code: `provider_answer_invalid`.
+    """
+    if answer.status != 201:
+        raise refusal(answer)
+    members = answer.members()
+    try:
+        return PushedAuthorizationResponse(
+            request_uri=members.secret("request_uri"), expires_in=members.lifetime("expires_in")
+        )
+    except ValueError as error:
+        raise AnswerLost(f"The PAR answer is not usable: {error}", code=_INVALID) from None
+
+
+def _check_token_type(members: Members) -> None:
+    if members.text("token_type").lower() != "bearer":  # RFC 6749 §5.1: case insensitive
+        raise ValueError("token_type must be Bearer.")
+
+
+def refusal(answer: Answer) -> FlowError:
+    """Return the error that an unsuccessful answer stands for.
+
+    Only a 4xx status with an OAuth error proves that nothing happened. A 5xx may come from a gateway that
+    gave up waiting while the provider went on, and a 4xx without that body is not the provider's own word.
+    """
+    error = None
+    if 400 <= answer.status < 500:
+        members = answer.members_or_none()
+        error = None if members is None else members.get("error")
+    if not isinstance(error, str):
+        return AnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
+    default = "client_rejected" if answer.status == 401 else "request_rejected"
+    # Text from outside is not repeated unless we know it.
+    named = error if error in _REFUSALS else "another error"
+    return ProviderRefused(_REFUSALS.get(error, default), f"The provider refused: {answer.status}, {named}.")

@@ -1,0 +1,228 @@
+"""The provider port, implemented: what flows and the Django integration ask of a tenant."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.errors import FlowError, InvalidInput
+from stateful_oauth.integrations.auth0.client_authentication import client_authentication
+from stateful_oauth.integrations.auth0.discovery import Discovery
+from stateful_oauth.integrations.auth0.id_token import verify_id_token
+from stateful_oauth.integrations.auth0.jwks import Keys
+from stateful_oauth.integrations.auth0.logout import logout_url, with_query
+from stateful_oauth.integrations.auth0.oauth_answers import pushed_response, refusal, token_response
+from stateful_oauth.integrations.auth0.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from stateful_oauth.flows.openid import (
+        AuthorizationRequest,
+        IdTokenExpectation,
+        PushedAuthorizationResponse,
+        TokenResponse,
+        VerifiedIdentity,
+    )
+    from stateful_oauth.flows.ports import Clock
+    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.integrations.auth0.transport import Answer
+
+# Parameters that would make the provider ignore or override the ones that the flow sets (RFC 9101 §6.3).
+_OVERRIDING: Final = frozenset({"request", "request_uri"})
+
+
+class Auth0Provider:
+    """One tenant. An instance serves all threads; keep it, because it holds connections, metadata and keys.
+
+    Args:
+        transport: Where requests go; one of its own by default.
+        clock: The time; the system's by default.
+
+    Raises:
+        ValueError: The private key is not usable.
+    """
+
+    def __init__(
+        self, config: Auth0Config, transport: Transport | None = None, clock: Clock | None = None
+    ) -> None:
+        now = clock.now if clock is not None else _utc_now
+        self._config = config
+        self._transport = transport or Transport.of(config, now=now)
+        self._authentication = client_authentication(config, now)
+        self._discovery = Discovery(config, self._transport, now)
+        self._keys = Keys(config, self._discovery, self._transport, now)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer, byte-exact."""
+        return self._config.issuer
+
+    def sends_issuer(self) -> bool:
+        """Whether callbacks must carry `iss` (RFC 9207 §3).
+
+        Raises:
+            FlowError: Metadata is not available.
+        """
+        return self._discovery.metadata().sends_issuer
+
+    def uses_pushed_authorization_requests(self) -> bool:
+        """Whether authorization requests are pushed (RFC 9126)."""
+        return self._config.pushed_authorization_requests
+
+    def authorization_url(self, request: AuthorizationRequest) -> str:
+        """Return the address to send the browser to (RFC 6749 §4.1.1).
+
+        Raises:
+            InvalidInput: `parameters` would override the request. Code: `parameter_reserved`.
+            FlowError: Metadata is not available.
+        """
+        fields = self._authorization_fields(request)
+        return with_query(self._discovery.metadata().authorization_endpoint, fields)
+
+    def pushed_authorization_url(self, request_uri: Secret) -> str:
+        """Return the address to send the browser to after a push (RFC 9126 §4)."""
+        fields = {"client_id": self._config.client_id, "request_uri": request_uri.reveal()}
+        return with_query(self._discovery.metadata().authorization_endpoint, fields)
+
+    def push_authorization_request(
+        self, request: AuthorizationRequest, *, time_limit: float
+    ) -> PushedAuthorizationResponse:
+        """Push the request (RFC 9126 §2).
+
+        Args:
+            time_limit: Seconds for everything.
+
+        Raises:
+            ProviderUnreachable: Nothing was sent.
+            ProviderRefused: The provider refused it; `RateLimited` for 429.
+            AnswerLost: It was sent and no usable answer came.
+            FlowError: Metadata is not usable.
+        """
+        deadline = time.monotonic() + time_limit
+        endpoint = self._discovery.metadata(time_limit).pushed_authorization_request_endpoint
+        if endpoint is None:
+            raise FlowError(
+                "discovery_invalid", "The provider announces no pushed_authorization_request_endpoint."
+            )
+        return pushed_response(self._post(endpoint, self._authorization_fields(request), deadline))
+
+    def exchange_code(
+        self, *, code: Secret, redirect_uri: str, code_verifier: Secret, time_limit: float
+    ) -> TokenResponse:
+        """Exchange an authorization code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5). Never repeats it.
+
+        Metadata and keys are fetched first when they are missing: a code that is spent for a token that
+        cannot be checked is a lost sign-in.
+
+        Args:
+            time_limit: Seconds for everything.
+
+        Raises:
+            ProviderUnreachable: Nothing was sent.
+            ProviderRefused: The provider refused it; `RateLimited` for 429.
+            AnswerLost: It was sent and no usable answer came: the code may be spent.
+            FlowError: Metadata or keys are not usable; nothing was sent.
+        """
+        deadline = time.monotonic() + time_limit
+        endpoint = self._discovery.metadata(time_limit).token_endpoint
+        if self._config.id_token_signing_alg != "HS256":  # noqa: S105 - not a password
+            self._keys.load(deadline - time.monotonic())
+        fields: dict[str, str | Secret] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
+        }
+        return token_response(self._post(endpoint, fields, deadline))
+
+    def verify_id_token(
+        self, id_token: Secret, expected: IdTokenExpectation, *, now: datetime
+    ) -> VerifiedIdentity:
+        """Check every rule of the ID token; see `id_token.verify_id_token`."""
+        return verify_id_token(id_token, expected, config=self._config, key=self._key, now=now)
+
+    def revoke_refresh_token(self, token: Secret, *, time_limit: float) -> None:
+        """Revoke a refresh token (RFC 7009). Safe to repeat; an unknown token counts as revoked.
+
+        Args:
+            time_limit: Seconds for everything.
+
+        Raises:
+            ProviderUnreachable: Nothing was sent.
+            ProviderRefused: The provider refused it; `RateLimited` for 429.
+            AnswerLost: It was sent and no usable answer came.
+            FlowError: Metadata is not usable, or names no `revocation_endpoint`.
+        """
+        deadline = time.monotonic() + time_limit
+        endpoint = self._discovery.metadata(time_limit).revocation_endpoint
+        if endpoint is None:
+            raise FlowError("discovery_invalid", "The provider announces no revocation_endpoint.")
+        answer = self._post(endpoint, {"token": token, "token_type_hint": "refresh_token"}, deadline)
+        if answer.status != 200:
+            raise refusal(answer)
+
+    def logout_url(
+        self,
+        *,
+        return_to: str | None,
+        sid: str | None = None,
+        id_token_hint: Secret | None = None,
+        federated: bool = False,
+    ) -> str:
+        """Return the address that ends the session at the provider; see `logout.logout_url`.
+
+        Args:
+            return_to: Where to go afterwards; it must be among the application's allowed logout URLs.
+            sid: The provider's session, so that it does not ask the user whom it means.
+            id_token_hint: The same, for providers without `logout_hint`. It ends up in the address.
+            federated: Also end the session at the identity provider behind Auth0.
+
+        Raises:
+            FlowError: Metadata is not available.
+        """
+        return logout_url(
+            self._config,
+            self._discovery.metadata(),
+            return_to=return_to,
+            sid=sid,
+            id_token_hint=id_token_hint,
+            federated=federated,
+        )
+
+    def _authorization_fields(self, request: AuthorizationRequest) -> dict[str, str]:
+        reserved = sorted(_OVERRIDING.intersection(request.parameters))
+        if reserved:
+            raise InvalidInput("parameter_reserved", ", ".join(reserved))
+        return {
+            **request.parameters,
+            "response_type": "code",
+            "client_id": self._config.client_id,
+            "redirect_uri": request.redirect_uri,
+            "scope": request.scope,
+            "state": request.state.reveal(),
+            "nonce": request.nonce.reveal(),
+            "code_challenge": request.code_challenge,
+            "code_challenge_method": "S256",
+        }
+
+    def _post(self, endpoint: str, fields: Mapping[str, str | Secret], deadline: float) -> Answer:
+        return self._transport.post_form(
+            endpoint,
+            {**fields, **self._authentication.fields()},
+            headers=self._authentication.headers(),
+            time_limit=deadline - time.monotonic(),
+        )
+
+    def _key(self, key_id: str | None) -> RSAPublicKey | bytes:
+        if self._config.id_token_signing_alg == "HS256" and self._config.client_secret:  # noqa: S105 - not a password
+            return self._config.client_secret.reveal().encode()
+        return self._keys.find(key_id)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,84 @@
+"""Signed tokens (RFC 7515, RFC 8725): from the compact form to claims that the provider really signed."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from jwt.api_jws import PyJWS
+from jwt.exceptions import InvalidSignatureError, PyJWTError
+
+from stateful_oauth.flows.errors import IdTokenRejected
+from stateful_oauth.integrations.auth0.json_members import Members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from stateful_oauth.flows.secret import Secret
+
+MAX_TOKEN_CHARACTERS: Final = 16_384
+
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# A key of the token's own choosing, or an extension that changes what is signed (RFC 7515 §4.1, RFC 7797).
+_FORBIDDEN: Final = ("crit", "b64", "jwk", "jku", "x5u", "x5c")
+_JWS: Final = PyJWS(algorithms=["RS256", "PS256", "HS256"], options={"enforce_minimum_key_length": True})
+
+
+def verified_claims(
+    token: Secret,
+    *,
+    algorithm: str,
+    key: Callable[[str | None], RSAPublicKey | bytes],
+    types: frozenset[str] = frozenset({"jwt"}),
+) -> dict[str, Any]:
+    """Check a token's form, header and signature, in this order, and return its claims.
+
+    Args:
+        algorithm: The only one that is accepted, from the configuration and never from the token (T7).
+        key: Finds the key by its id.
+        types: What `typ` may say, in lower case, so that a token of another kind cannot pass (RFC 8725
+            §3.11). A missing `typ` is accepted.
+
+    Raises:
+        IdTokenRejected: Codes `id_token_malformed`, `id_token_encrypted`, `id_token_header`,
+            `id_token_algorithm`, `id_token_key_unknown`, `id_token_signature`.
+        FlowError: The keys could not be read.
+    """
+    header = _header(token)
+    if any(name in header for name in _FORBIDDEN):
+        raise IdTokenRejected("id_token_header")
+    kind = header.get("typ")
+    if kind is not None and (not isinstance(kind, str) or kind.lower() not in types):
+        raise IdTokenRejected("id_token_header")
+    if header.get("alg") != algorithm:
+        raise IdTokenRejected("id_token_algorithm")
+    key_id = header.get("kid")
+    if key_id is not None and not isinstance(key_id, str):
+        raise IdTokenRejected("id_token_header")
+    found = key(key_id)
+    try:
+        signed = _JWS.decode_complete(token.reveal(), found, algorithms=[algorithm])
+        return Members.parse(signed["payload"]).as_dict()
+    except InvalidSignatureError:
+        code = "id_token_signature"
+    except (PyJWTError, ValueError):
+        code = "id_token_malformed"
+    raise IdTokenRejected(code)
+
+
+def _header(token: Secret) -> Members:
+    compact = token.reveal()
+    if len(compact) > MAX_TOKEN_CHARACTERS:
+        raise IdTokenRejected("id_token_malformed", f"It is longer than {MAX_TOKEN_CHARACTERS} characters.")
+    if compact.count(".") == 4:  # RFC 7516 §7.1
+        raise IdTokenRejected("id_token_encrypted")
+    if not _COMPACT.fullmatch(compact):
+        raise IdTokenRejected("id_token_malformed")
+    encoded = compact.partition(".")[0]
+    try:
+        return Members.parse(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except ValueError:
+        raise IdTokenRejected("id_token_malformed") from None

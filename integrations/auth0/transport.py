@@ -1,0 +1,264 @@
+"""The transport of every call to the provider.
+
+It answers one question that a general HTTP client does not: did the request happen? `ProviderUnreachable`
+means no, `RateLimited` means no and not yet, `AnswerLost` means nobody knows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProxyError
+
+from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.auth0.connections import ClosedWhileIdle, NotSent, PooledAdapter
+from stateful_oauth.integrations.auth0.json_members import Members
+from stateful_oauth.integrations.auth0.rate_limits import retry_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from requests.adapters import BaseAdapter
+
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+
+_CHUNK: Final = 65_536
+_INVALID: Final = "provider_answer_invalid"
+_HEADERS: Final = {
+    "User-Agent": f"django-stateful-oauth/{version('django-stateful-oauth')}",
+    "Accept": "application/json",
+    # No decompression: nobody can make a small answer a large one.
+    "Accept-Encoding": "identity",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer.
+
+    Attributes:
+        headers: By name, in any case.
+        body: May hold tokens, so it is not shown.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def members(self) -> Members:
+        """Return the members of a JSON object.
+
+        Raises:
+            AnswerLost: The body is anything else. Code: `provider_answer_invalid`.
+        """
+        found = self.members_or_none()
+        if found is None:
+            raise AnswerLost(f"The provider answered {self.status} without a JSON object.", code=_INVALID)
+        return found
+
+    def members_or_none(self) -> Members | None:
+        """Return the members of a JSON object, or None when the body is anything else."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+            return None
+        try:
+            return Members.parse(self.body)
+        except ValueError:
+            return None
+
+
+class Transport:
+    """Calls the provider: one pool, hard limits, no redirects, no retries, no cookies.
+
+    An instance serves all threads. After a fork the child opens connections of its own.
+
+    Args:
+        adapter: Where requests go instead of the network, for tests.
+        now: The time, for rate limits.
+        connect_timeout: Seconds for DNS, TCP and TLS.
+        read_timeout: Seconds for a whole call.
+        max_response_bytes: Longer answers are refused.
+        ca_bundle: See `Auth0Config`.
+    """
+
+    def __init__(
+        self,
+        *,
+        adapter: BaseAdapter | None = None,
+        now: Callable[[], datetime] | None = None,
+        connect_timeout: float = 3.0,
+        read_timeout: float = 10.0,
+        max_response_bytes: int = 1_048_576,
+        ca_bundle: str | None = None,
+    ) -> None:
+        self._now = now or _utc_now
+        self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
+        self._max_response_bytes, self._ca_bundle = max_response_bytes, ca_bundle
+        self._is_injected = adapter is not None
+        self._adapter = adapter or PooledAdapter(ca_bundle)
+        self._process = os.getpid()
+
+    @classmethod
+    def of(
+        cls,
+        config: Auth0Config,
+        *,
+        adapter: BaseAdapter | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> Transport:
+        """Return a transport with a configuration's limits."""
+        return cls(
+            adapter=adapter,
+            now=now,
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+            max_response_bytes=config.max_response_bytes,
+            ca_bundle=config.ca_bundle,
+        )
+
+    def get(self, url: str, *, time_limit: float, headers: Mapping[str, str] | None = None) -> Answer:
+        """GET; see `send`."""
+        return self.send("GET", url, time_limit=time_limit, headers=headers)
+
+    def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str | Secret],
+        *,
+        time_limit: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """POST a form; see `send`."""
+        return self.send(
+            "POST",
+            url,
+            body=_form(fields),
+            content_type="application/x-www-form-urlencoded",
+            time_limit=time_limit,
+            headers=headers,
+        )
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        time_limit: float,
+        body: Secret | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request and read the answer, whatever its status, except redirects and 429.
+
+        Args:
+            url: Checked by who configured it; redirects are not followed.
+            body: Text in the form of `content_type`.
+            time_limit: Seconds for the whole call; `read_timeout` holds as well.
+            headers: Added to the transport's own.
+
+        Raises:
+            ProviderUnreachable: It was certainly not sent.
+            RateLimited: 429.
+            AnswerLost: It was sent and no usable answer came; code `provider_answer_invalid` for a redirect
+                and for an answer that is too long.
+        """
+        limit = min(time_limit, self._read_timeout)
+        if limit <= 0:
+            raise ProviderUnreachable("No time was left to call the provider.")
+        request = _prepare(method, url, body, content_type, headers)
+        outcome = self._try(request, limit)
+        # Raised out here, so that its context is no error of `requests`: they hold the request, with secrets.
+        if isinstance(outcome, FlowError):
+            raise outcome
+        if outcome.status == 429:
+            raise RateLimited(retry_at(outcome.headers, self._now()))
+        if 300 <= outcome.status < 400:
+            raise AnswerLost(f"The provider redirected ({outcome.status}).", code=_INVALID)
+        return outcome
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._adapter.close()
+
+    def _try(self, request: requests.PreparedRequest, limit: float) -> Answer | FlowError:
+        deadline = time.monotonic() + limit
+        try:
+            response = self._current_adapter().send(
+                request, stream=True, timeout=(min(self._connect_timeout, limit), limit)
+            )
+            try:
+                return self._read(response, deadline)
+            finally:
+                response.close()
+        except (requests.RequestException, OSError) as error:
+            return _failure(error, urlsplit(request.url or "").hostname)
+
+    def _read(self, response: requests.Response, deadline: float) -> Answer | FlowError:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            return AnswerLost("The provider compressed its answer unasked.", code=_INVALID)
+        chunks, size = [], 0
+        for chunk in response.iter_content(_CHUNK):
+            size += len(chunk)
+            if size > self._max_response_bytes:
+                return AnswerLost("The provider's answer is too long.", code=_INVALID)
+            if time.monotonic() > deadline:
+                return AnswerLost("The provider's answer took too long.")
+            chunks.append(chunk)
+        return Answer(response.status_code, response.headers, b"".join(chunks))
+
+    def _current_adapter(self) -> BaseAdapter:
+        if self._process != os.getpid() and not self._is_injected:
+            # The parent's connections are the parent's: sharing one would mix up answers.
+            self._adapter, self._process = PooledAdapter(self._ca_bundle), os.getpid()
+        return self._adapter
+
+
+def _prepare(
+    method: str, url: str, body: Secret | None, content_type: str, headers: Mapping[str, str] | None
+) -> requests.PreparedRequest:
+    # By hand: `Session.request` reads the environment, netrc and cookies anew for every request.
+    request = requests.PreparedRequest()
+    request.method, request.url = method, url
+    request.headers = CaseInsensitiveDict(_HEADERS)
+    if body is not None:
+        raw = body.reveal().encode()
+        request.body = raw
+        request.headers["Content-Type"] = content_type
+        request.headers["Content-Length"] = str(len(raw))
+    if headers:
+        request.headers.update(headers)
+    return request
+
+
+def _form(fields: Mapping[str, str | Secret]) -> Secret:
+    return Secret(
+        urlencode(
+            [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in fields.items()]
+        )
+    )
+
+
+def _failure(error: Exception, host: str | None) -> FlowError:
+    cause: object = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    if isinstance(error, requests.ConnectTimeout) or isinstance(
+        cause, (NotSent, ConnectTimeoutError, ProxyError)
+    ):
+        detail = str(cause) if isinstance(cause, NotSent) else type(cause or error).__name__
+        return ProviderUnreachable(f"No connection to {host} ({detail}).")
+    named = cause if isinstance(cause, (ClosedWhileIdle, Exception)) else error
+    return AnswerLost(f"No answer from {host} ({type(named).__name__}).")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

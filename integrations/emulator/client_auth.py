@@ -1,0 +1,147 @@
+"""Client authentication at /oauth/token, /oauth/par and /oauth/revoke (wire contract §4, §4.6)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from stateful_oauth.integrations.emulator.errors import Refusal, oauth_error
+from stateful_oauth.integrations.emulator.ids import same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.integrations.emulator.clients import Client
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.integrations.emulator.wire import Call
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ["RS256", "RS384", "PS256"]
+MAX_ASSERTION = 2048
+MAX_LIFE = 300
+SKEW = 10
+
+
+def authenticate(tenant: Tenant, call: Call, *, confidential: bool = False) -> Client:
+    """Return the client that the request proves to be; with ``confidential``, a public one is refused."""
+    params = call.body()
+    if "client_assertion" in params or "client_assertion_type" in params:
+        return _by_assertion(tenant, params)
+    client_id, secret = _given(call, params)
+    if client_id is None:
+        raise oauth_error(401, "invalid_client", "Client authentication is required")
+    client = tenant.clients.get(client_id)
+    if client is None:
+        raise _wrong_secret(tenant)
+    if client.public:
+        if confidential or secret is not None:
+            raise _wrong_secret(tenant)
+        return client
+    if client.client_secret is None or client.public_keys or not same(secret or "", client.client_secret):
+        raise _wrong_secret(tenant)
+    return client
+
+
+def _wrong_secret(tenant: Tenant) -> Refusal:
+    return oauth_error(401, tenant.settings.wrong_secret_error, "Unauthorized")
+
+
+def _given(call: Call, params: Mapping[str, str]) -> tuple[str | None, str | None]:
+    header = call.request.headers.get("Authorization", "")
+    kind, _, value = header.partition(" ")
+    if kind.lower() != "basic":
+        return params.get("client_id"), params.get("client_secret")
+    if "client_secret" in params:
+        raise oauth_error(400, "invalid_request", "Only one way of client authentication may be used")
+    try:
+        client_id, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise oauth_error(401, "invalid_client", "Malformed Authorization header") from error
+    client_id = unquote_plus(client_id)
+    if not colon or params.get("client_id", client_id) != client_id:
+        raise oauth_error(401, "invalid_client", "Malformed Authorization header")
+    # RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
+    return client_id, unquote_plus(secret)
+
+
+def _by_assertion(tenant: Tenant, params: Mapping[str, str]) -> Client:
+    assertion = params.get("client_assertion", "")
+    if params.get("client_assertion_type") != ASSERTION_TYPE:
+        raise oauth_error(400, "invalid_request", "Invalid client_assertion_type")
+    if "client_secret" in params:
+        raise oauth_error(400, "invalid_request", "Only one way of client authentication may be used")
+    if len(assertion) > MAX_ASSERTION:
+        raise _bad_assertion("client_assertion is too large")
+    try:
+        unverified = jwt.decode(assertion, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError) as error:
+        raise _bad_assertion("client_assertion is not a JWT") from error
+    client = tenant.clients.get(str(unverified.get("sub")))
+    if (
+        client is None
+        or not client.public_keys
+        or params.get("client_id", client.client_id) != client.client_id
+    ):
+        raise _bad_assertion("client_assertion does not name a client that may use it")
+    claims = _verified(client, assertion)
+    _check_claims(tenant, client, claims)
+    return client
+
+
+def _verified(client: Client, assertion: str) -> dict[str, Any]:
+    options: Any = {
+        "verify_exp": False,
+        "verify_nbf": False,
+        "verify_iat": False,
+        "verify_aud": False,
+        "verify_sub": False,
+        "verify_jti": False,
+        "verify_iss": False,
+    }
+    for pem in client.public_keys:
+        key = load_pem_public_key(pem.encode())
+        try:
+            if isinstance(key, rsa.RSAPublicKey):
+                return dict(jwt.decode(assertion, key, algorithms=ALGORITHMS, options=options))
+        except (jwt.PyJWTError, ValueError):
+            continue
+    raise _bad_assertion("client_assertion has no valid signature")
+
+
+def _check_claims(tenant: Tenant, client: Client, claims: Mapping[str, Any]) -> None:
+    now = tenant.clock.now()
+    if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
+        raise _bad_assertion("iss and sub of client_assertion must be the client_id")
+    audience = claims.get("aud")
+    if audience not in (tenant.issuer, [tenant.issuer]):
+        raise _bad_assertion("aud of client_assertion must be the issuer")
+    expires, issued = _time(claims, "exp", None), _time(claims, "iat", now)
+    not_before, jti = _time(claims, "nbf", now), claims.get("jti")
+    if not now < expires <= now + MAX_LIFE + SKEW:
+        raise _bad_assertion("client_assertion is expired or lives too long")
+    if max(issued, not_before) > now + SKEW:
+        raise _bad_assertion("client_assertion is not valid yet")
+    if not isinstance(jti, str) or not jti:
+        raise _bad_assertion("client_assertion must have a jti")
+    seen = tenant.issued.assertions
+    if seen.get((client.client_id, jti), 0) > now:
+        tenant.ledger.record("assertion_replayed", client_id=client.client_id, jti=jti)
+        raise _bad_assertion("client_assertion was used already")
+    seen[client.client_id, jti] = expires
+
+
+def _time(claims: Mapping[str, Any], name: str, default: float | None) -> float:
+    value = claims.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _bad_assertion(f"client_assertion must have {name} as a number")
+    return float(value)
+
+
+def _bad_assertion(description: str) -> Refusal:
+    return oauth_error(401, "invalid_client", description)

@@ -1,0 +1,87 @@
+"""Applications, APIs and the grants between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SigningAlg = Literal["RS256", "PS256", "HS256"]
+OrganizationUsage = Literal["deny", "allow", "require"]
+
+DEFAULT_GRANT_TYPES: tuple[str, ...] = ("authorization_code", "refresh_token", "client_credentials")
+
+
+@dataclass
+class Client:
+    """An application of the tenant."""
+
+    client_id: str
+    client_secret: str | None = None
+    """None for a public client, or for one that authenticates with ``public_keys``."""
+    name: str = ""
+    callbacks: Sequence[str] = ()
+    """Allowed Callback URLs, compared exactly."""
+    logout_urls: Sequence[str] = ()
+    grant_types: Sequence[str] = DEFAULT_GRANT_TYPES
+    signing_alg: SigningAlg = "RS256"
+    """Algorithm of its ID tokens; HS256 is keyed with the client secret."""
+    rotation: bool = False
+    """Refresh-token rotation, with reuse detection."""
+    leeway: int = 0
+    """Seconds in which the immediately previous refresh token still works."""
+    refresh_token_ttl: int | None = None
+    """Absolute lifetime in seconds; None takes the tenant's. Rotation does not extend it."""
+    refresh_policies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Multi-resource refresh tokens: audience to the scopes that it may ask for."""
+    public_keys: Sequence[str] = ()
+    """PEM public keys for ``private_key_jwt``; when given, a secret is not accepted."""
+    connections: Sequence[str] | None = None
+    """Names of the connections that are enabled for it; None means all."""
+    organization_usage: OrganizationUsage = "allow"
+    first_party: bool = True
+    """Consent is skipped for first-party clients, unless the API insists."""
+    require_pkce: bool = False
+    require_par: bool = False
+    initiate_login_uri: str | None = None
+
+    @property
+    def public(self) -> bool:
+        """Whether it has nothing to authenticate with (RFC 6749 §2.1)."""
+        return self.client_secret is None and not self.public_keys
+
+    @property
+    def title(self) -> str:
+        """What people see."""
+        return self.name or self.client_id
+
+    def allows_connection(self, name: str) -> bool:
+        """Whether people may sign in to it through the connection."""
+        return self.connections is None or name in self.connections
+
+
+@dataclass
+class Api:
+    """An API (resource server) of the tenant; its identifier is the audience."""
+
+    identifier: str
+    name: str = ""
+    scopes: Sequence[str] = ()
+    token_ttl: int | None = None
+    """Lifetime of its access tokens in seconds; None takes the tenant's."""
+    allow_offline_access: bool = True
+    skip_consent: bool = True
+    """"Allow skipping user consent" for first-party clients."""
+    refreshable: bool = True
+    """Whether a multi-resource refresh token may reach it; False for the Management API."""
+
+
+@dataclass
+class ClientGrant:
+    """What a client may ask of an API for itself (machine to machine)."""
+
+    client_id: str
+    audience: str
+    scopes: Sequence[str] = ()

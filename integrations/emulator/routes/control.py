@@ -1,0 +1,224 @@
+"""``/_emulator/…``: the control API for tests in other processes. It is not part of Auth0.
+
+Writes need a JSON content type and requests the tenant's own host name, so that no web page in a browser on
+this machine can steer the emulator. Errors are ``{"error": "what is wrong"}`` with status 400, 404 or 415.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.integrations.emulator import seeding
+from stateful_oauth.integrations.emulator.answers import Answer, json_answer
+from stateful_oauth.integrations.emulator.errors import Refusal
+from stateful_oauth.integrations.emulator.faults import KINDS, Fault
+from stateful_oauth.integrations.emulator.routes import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.integrations.emulator.wire import Call
+
+    Handler = Callable[[Tenant, Call], Answer]
+
+_HIDDEN = {"client_secret", "password"}
+_FAULT_FIELDS: dict[str, tuple[type, ...]] = {
+    "endpoint": (str,),
+    "kind": (str,),
+    "times": (int, type(None)),
+    "skip": (int,),
+    "method": (str,),
+    "match": (dict,),
+    "effect": (bool,),
+    "status": (int,),
+    "delay": (int, float),
+    "reset": (int, float),
+    "limit": (int,),
+    "location": (str,),
+    "size": (int,),
+    "json": (dict, list, str, int, type(None)),
+    "headers": (dict,),
+}
+
+
+def _bad(what: str, status: int = 400) -> Refusal:
+    return Refusal(lambda: json_answer({"error": what}, status), what)
+
+
+def _guarded(handler: Handler) -> Handler:
+    def guarded(tenant: Tenant, call: Call) -> Answer:
+        if call.request.host not in {tenant.domain, *_loopback_names(tenant)}:
+            raise _bad("Wrong Host header.", 403)
+        if call.request.method in {"POST", "PATCH"} and call.request.mimetype != "application/json":
+            raise _bad("Send application/json.", 415)
+        return handler(tenant, call)
+
+    return guarded
+
+
+def _loopback_names(tenant: Tenant) -> set[str]:
+    _, colon, port = tenant.domain.partition(":")
+    return {f"{name}{colon}{port}" for name in ("127.0.0.1", "localhost")}
+
+
+def _body(call: Call) -> dict[str, Any]:
+    data = call.json()
+    if not isinstance(data, dict):
+        raise _bad("The body must be a JSON object.")
+    return data
+
+
+def _shown(thing: Any) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return sorted(value) if isinstance(value, set) else value
+
+    return {name: plain(value) for name, value in asdict(thing).items() if name not in _HIDDEN}
+
+
+def _collection(kind: str, listed: Callable[[Tenant], list[Any]]) -> list[Route]:
+    def show(tenant: Tenant, _call: Call) -> Answer:
+        return json_answer({kind: [_shown(thing) for thing in listed(tenant)]})
+
+    def add(tenant: Tenant, call: Call) -> Answer:
+        try:
+            return json_answer(_shown(seeding.add(tenant, kind, _body(call))), 201)
+        except seeding.SeedError as error:
+            raise _bad(str(error)) from error
+
+    path = f"/_emulator/{kind}"
+    return [_route("GET", path, show), _route("POST", path, add)]
+
+
+def _route(methods: str, path: str, handler: Handler) -> Route:
+    return Route(methods, path, _guarded(handler), counted=False)
+
+
+def _change_user(tenant: Tenant, call: Call) -> Answer:
+    user = tenant.people.users.get(call.path["id"])
+    if user is None:
+        raise _bad("No such user.", 404)
+    if call.request.method == "DELETE":
+        tenant.delete_user(user.user_id)
+        return Answer(204)
+    changes = _user_changes(call)
+    for name, value in changes.items():
+        setattr(user, name, value)
+    user.updated_at = tenant.clock.now()
+    return json_answer(_shown(user))
+
+
+def _user_changes(call: Call) -> dict[str, Any]:
+    try:
+        changes = seeding.check("users", _body(call))
+    except seeding.SeedError as error:
+        raise _bad(str(error)) from error
+    fixed = {"connection", "password", "user_id", "signed_up"} & changes.keys()
+    if fixed:
+        raise _bad(f"{', '.join(sorted(fixed))} cannot be changed.")
+    return changes
+
+
+def _clock(tenant: Tenant, call: Call) -> Answer:
+    if call.request.method == "POST":
+        data = _body(call)
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in data.values())
+        if not data or not data.keys() <= {"now", "advance"} or not numbers:
+            raise _bad('Send {"now": seconds since the epoch} or {"advance": seconds}.')
+        if "now" in data:
+            tenant.clock.set(data["now"])
+        tenant.clock.advance(data.get("advance", 0))
+    return json_answer({"now": tenant.clock.now(), "standing": tenant.clock.standing})
+
+
+def _faults(tenant: Tenant, call: Call) -> Answer:
+    if call.request.method == "DELETE":
+        tenant.faults.clear()
+        return Answer(204)
+    if call.request.method == "POST":
+        return json_answer(_shown(tenant.faults.add(**_fault(_body(call)))), 201)
+    return json_answer({"faults": [_shown(fault) for fault in tenant.faults.planned()]})
+
+
+def _fault(data: dict[str, Any]) -> dict[str, Any]:
+    for name, value in data.items():
+        kinds = _FAULT_FIELDS.get(name)
+        if kinds is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise _bad(f"{name!r} cannot be {value!r}; a fault has: {', '.join(_FAULT_FIELDS)}.")
+    for name in ("match", "headers"):
+        if not all(isinstance(value, str) for value in data.get(name, {}).values()):
+            raise _bad(f"{name} must map texts to texts.")
+    if "endpoint" not in data or data.get("kind") not in KINDS:
+        raise _bad(f"endpoint and kind are needed; kinds are: {', '.join(KINDS)}.")
+    return data
+
+
+def _ledger(tenant: Tenant, call: Call) -> Answer:
+    where = dict(call.query)
+    effect = where.pop("effect", None)
+    found = tenant.ledger.entries(effect, **where)
+    entries = [{"sequence": e.sequence, "at": e.at, "effect": e.effect, **e.fields} for e in found]
+    return json_answer({"count": len(entries), "entries": entries})
+
+
+def _requests(tenant: Tenant, _call: Call) -> Answer:
+    return json_answer({"requests": dict(tenant.requests)})
+
+
+def _rotate(tenant: Tenant, _call: Call) -> Answer:
+    key = tenant.keys.rotate()
+    return json_answer({"kid": key.kid, "published": [other.kid for other in tenant.keys.published()]})
+
+
+def _revoke_keys(tenant: Tenant, _call: Call) -> Answer:
+    tenant.keys.revoke_previous()
+    return json_answer({"published": [key.kid for key in tenant.keys.published()]})
+
+
+def _settings(tenant: Tenant, call: Call) -> Answer:
+    if call.request.method == "PATCH":
+        try:
+            seeding.change_settings(tenant, _body(call))
+        except seeding.SeedError as error:
+            raise _bad(str(error)) from error
+    return json_answer(asdict(tenant.settings))
+
+
+def _reset(tenant: Tenant, _call: Call) -> Answer:
+    tenant.reset()
+    return Answer(204)
+
+
+def _end_sessions(tenant: Tenant, call: Call) -> Answer:
+    tenant.end_sessions(call.path["id"])
+    return Answer(204)
+
+
+def _overview(tenant: Tenant, _call: Call) -> Answer:
+    return json_answer(
+        {"issuer": tenant.issuer, "control": sorted({f"{r.methods} {r.path}" for r in ROUTES})}
+    )
+
+
+assert {field.name for field in fields(Fault)} - {"fired", "seen"} == _FAULT_FIELDS.keys()  # noqa: S101
+
+ROUTES = [
+    _route("GET", "/_emulator", _overview),
+    *_collection("users", lambda tenant: list(tenant.people.users.values())),
+    *_collection("clients", lambda tenant: list(tenant.clients.values())),
+    *_collection("connections", lambda tenant: list(tenant.people.connections.values())),
+    *_collection("apis", lambda tenant: list(tenant.apis.values())),
+    *_collection("client_grants", lambda tenant: list(tenant.client_grants.values())),
+    *_collection("organizations", lambda tenant: list(tenant.people.organizations.values())),
+    _route("PATCH DELETE", "/_emulator/users/{id}", _change_user),
+    _route("DELETE", "/_emulator/users/{id}/sessions", _end_sessions),
+    _route("GET POST", "/_emulator/clock", _clock),
+    _route("GET POST DELETE", "/_emulator/faults", _faults),
+    _route("GET", "/_emulator/ledger", _ledger),
+    _route("GET", "/_emulator/requests", _requests),
+    _route("POST", "/_emulator/keys/rotate", _rotate),
+    _route("POST", "/_emulator/keys/revoke-previous", _revoke_keys),
+    _route("GET PATCH", "/_emulator/settings", _settings),
+    _route("POST", "/_emulator/reset", _reset),
+]

@@ -1,0 +1,34 @@
+"""``/oauth/token``: finds the grant type (wire contract §4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.integrations.emulator.answers import Answer, json_answer
+from stateful_oauth.integrations.emulator.client_auth import authenticate
+from stateful_oauth.integrations.emulator.errors import oauth_error
+from stateful_oauth.integrations.emulator.grant_types import handlers
+from stateful_oauth.integrations.emulator.routes import Route
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.integrations.emulator.wire import Call
+
+
+def _token(tenant: Tenant, call: Call) -> Answer:
+    params = call.body()
+    grant_type = params.get("grant_type")
+    if grant_type is None:
+        raise oauth_error(400, "invalid_request", "Missing required parameter: grant_type")
+    handler = handlers().get(grant_type)
+    if handler is None:
+        raise oauth_error(403, "unsupported_grant_type", f"Unsupported grant type: {grant_type}")
+    client = authenticate(tenant, call)
+    if grant_type not in client.grant_types:
+        raise oauth_error(
+            403, "unauthorized_client", f"Grant type '{grant_type}' not allowed for the client."
+        )
+    return json_answer(handler(tenant, client, params), headers=[("Pragma", "no-cache")])
+
+
+ROUTES = [Route("POST", "/oauth/token", _token)]

@@ -1,0 +1,40 @@
+"""``/userinfo`` (OpenID Connect Core §5.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.integrations.emulator.answers import Answer, json_answer, text_answer
+from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.integrations.emulator.tokens import profile_claims, verify_access
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.integrations.emulator.wire import Call
+
+
+def _userinfo(tenant: Tenant, call: Call) -> Answer:
+    kind, _, value = call.request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not value.strip():
+        return text_answer("Unauthorized", 401, [("WWW-Authenticate", 'Bearer realm="Users"')])
+    found = _holder(tenant, value.strip())
+    if found is None or found[0] not in tenant.people.users:
+        header = (
+            'Bearer realm="Users", error="invalid_token", error_description="The access token is invalid"'
+        )
+        return text_answer("Unauthorized", 401, [("WWW-Authenticate", header)])
+    user_id, scopes = found
+    return json_answer({"sub": user_id, **profile_claims(tenant.people.users[user_id], scopes)})
+
+
+def _holder(tenant: Tenant, token: str) -> tuple[str, Collection[str]] | None:
+    access = tenant.issued.access.get(token)
+    if access is not None:
+        return (access.user_id, access.scopes) if access.expires_at > tenant.clock.now() else None
+    claims = verify_access(tenant, token, f"{tenant.issuer}userinfo")
+    return None if claims is None else (str(claims["sub"]), str(claims.get("scope", "")).split())
+
+
+ROUTES = [Route("GET POST", "/userinfo", _userinfo)]

@@ -1,0 +1,261 @@
+"""The tenant: its configuration, what it remembers, and the ways in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from stateful_oauth.integrations.emulator.clients import Api, Client, ClientGrant
+from stateful_oauth.integrations.emulator.clock import Clock
+from stateful_oauth.integrations.emulator.faults import Faults
+from stateful_oauth.integrations.emulator.ids import opaque
+from stateful_oauth.integrations.emulator.issued import Issued
+from stateful_oauth.integrations.emulator.keys import KeyRing
+from stateful_oauth.integrations.emulator.ledger import Ledger
+from stateful_oauth.integrations.emulator.people import (
+    DATABASE,
+    Connection,
+    Invitation,
+    Organization,
+    People,
+    User,
+)
+from stateful_oauth.integrations.emulator.sessions import Browsers, Session
+from stateful_oauth.integrations.emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import httpx
+    import requests
+    from requests.adapters import BaseAdapter
+
+    from stateful_oauth.integrations.emulator.routes.app import Application
+    from stateful_oauth.integrations.emulator.visitor import Visitor
+
+Part = TypeVar("Part")
+
+
+class Tenant:
+    """A local Auth0 tenant.
+
+    ``issuer`` is its base URL with a trailing slash, as in Auth0's discovery document (one is added).
+    ``settings`` are fields of ``Settings``.
+
+    Knowingly different from Auth0: callback URLs are compared exactly (no ``*`` or ``{organization_name}``
+    placeholders), ``redirect_uri`` is required, organizations are allowed to every client by default, only
+    RSA keys sign, one issuer per tenant (no custom domains beside it), no brute-force protection, no MFA
+    enrolment (a person asked for MFA has it), and the provider behind a social connection is a page of this
+    tenant.
+    """
+
+    def __init__(
+        self, issuer: str = "https://tenant.example/", clock: Clock | None = None, **settings: Any
+    ) -> None:
+        self.issuer = issuer.rstrip("/") + "/"
+        self.clock = clock or Clock()
+        self.settings = Settings(**settings)
+        self.lock = RLock()
+        self.keys = KeyRing()
+        self.clients: dict[str, Client] = {}
+        self.apis: dict[str, Api] = {}
+        self.client_grants: dict[tuple[str, str], ClientGrant] = {}
+        self.people = People()
+        self.people.connection(DATABASE)
+        self.faults = Faults()
+        self.ledger = Ledger(self.clock)
+        self.requests: Counter[str] = Counter()
+        self.browsers = Browsers()
+        self.issued = Issued()
+        self.id_token_hook: Callable[[dict[str, Any], dict[str, Any]], str | None] | None = None
+        self.token_reply_hook: Callable[[dict[str, Any]], None] | None = None
+        self.on_login: Callable[[User, Client], str | None] | None = None
+        self._parts: dict[type, Any] = {}
+        self._app: Application | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The issuer without its slash: where to mount the adapter."""
+        return self.issuer.rstrip("/")
+
+    @property
+    def domain(self) -> str:
+        """Host, with the port if there is one."""
+        return self.issuer.split("://", 1)[1].rstrip("/")
+
+    # Configuration.
+
+    def add_client(self, client_id: str | None = None, **fields: Any) -> Client:
+        """Add an application; ``fields`` are those of ``Client``."""
+        client = Client(client_id or opaque(24), **fields)
+        with self.lock:
+            self.clients[client.client_id] = client
+        return client
+
+    def add_connection(self, name: str, strategy: str | None = None, display_name: str = "") -> Connection:
+        """Add a connection; without ``strategy`` its name (``google-oauth2``, ``github``, …) is one."""
+        with self.lock:
+            connection = self.people.connection(name)
+            connection.strategy = strategy or connection.strategy
+            connection.display_name = display_name
+        return connection
+
+    def add_user(
+        self,
+        email: str | None = None,
+        name: str = "",
+        connection: str = DATABASE,
+        *,
+        password: str | None = None,
+        email_verified: bool = True,
+        user_id: str | None = None,
+        signed_up: bool = True,
+        blocked: bool = False,
+        user_metadata: dict[str, Any] | None = None,
+        app_metadata: dict[str, Any] | None = None,
+        **profile: Any,
+    ) -> User:
+        """Add a person who can sign in. ``profile``: given_name, family_name, nickname, picture.
+
+        ``user_id`` may be given with or without the connection's prefix. ``signed_up=False`` adds only the
+        account at the provider: its Auth0 user is made when the person first signs in.
+        """
+        facts = {
+            "email": email,
+            "email_verified": email_verified and email is not None,
+            "name": name,
+            **profile,
+        }
+        with self.lock:
+            account, user = self.people.add(facts, connection, password, user_id, self.clock.now())
+            if signed_up:
+                user.blocked, user.user_metadata, user.app_metadata = blocked, user_metadata, app_metadata
+                self.people.users[user.user_id] = user
+                self.ledger.record("user_created", user_id=user.user_id, connection=account.connection.name)
+        return user
+
+    def add_api(self, identifier: str, *, scopes: Sequence[str] = (), **fields: Any) -> Api:
+        """Add an API; ``identifier`` is the audience, ``fields`` are those of ``Api``."""
+        api = Api(identifier, scopes=tuple(scopes), **fields)
+        with self.lock:
+            self.apis[identifier] = api
+        return api
+
+    def add_client_grant(self, client_id: str, audience: str, scopes: Sequence[str] = ()) -> ClientGrant:
+        """Let a client ask for tokens for an API on its own behalf."""
+        grant = ClientGrant(client_id, audience, tuple(scopes))
+        with self.lock:
+            self.client_grants[client_id, audience] = grant
+        return grant
+
+    def add_organization(
+        self, name: str, *, org_id: str | None = None, display_name: str = "", members: Sequence[str] = ()
+    ) -> Organization:
+        """Add an organization; ``members`` are user ids."""
+        organization = Organization(org_id or f"org_{opaque(12)}", name, display_name, set(members))
+        with self.lock:
+            self.people.organizations[organization.id] = organization
+        return organization
+
+    def invite(self, organization: Organization, email: str) -> Invitation:
+        """Invite somebody to an organization."""
+        with self.lock:
+            return self.people.invite(organization, email)
+
+    def block_user(self, user_id: str, blocked: bool = True) -> None:
+        """Block or unblock a user: no login and no refresh while blocked."""
+        with self.lock:
+            self.people.users[user_id].blocked = blocked
+
+    def delete_user(self, user_id: str) -> None:
+        """Delete a user with its sessions; its refresh tokens answer "doesn't exist anymore"."""
+        with self.lock:
+            if self.people.remove(user_id) is not None:
+                self.ledger.record("user_deleted", user_id=user_id)
+            for session in self.browsers.drop_user(user_id):
+                self.note_end(session, "account-deleted")
+
+    # What the routes share.
+
+    def part(self, kind: Callable[[Tenant], Part]) -> Part:
+        """Return this tenant's one ``kind``, made on first use: state that an API brings along."""
+        with self.lock:
+            if kind not in self._parts:
+                self._parts[cast("type", kind)] = kind(self)
+            return cast("Part", self._parts[cast("type", kind)])
+
+    def note_end(self, session: Session, reason: str) -> None:
+        """Record the end of a session that is already forgotten."""
+        self.ledger.record("session_ended", user_id=session.user_id, sid=session.sid, reason=reason)
+
+    def end_sessions(self, user_id: str, reason: str = "session-revoked") -> None:
+        """End every session of a user, as an administrator does."""
+        with self.lock:
+            for session in self.browsers.drop_user(user_id):
+                self.note_end(session, reason)
+
+    def revoke_refresh_tokens(self, user_id: str, client_id: str | None = None) -> int:
+        """Revoke the live refresh-token families of a user; return how many there were."""
+        with self.lock:
+            families = self.issued.families(user_id, client_id)
+            for family in families:
+                self.issued.end(family)
+                self.ledger.record(
+                    "family_revoked",
+                    user_id=user_id,
+                    client_id=family.client_id,
+                    family=family.id,
+                    reason="admin",
+                )
+            return len(families)
+
+    def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
+        """Sign a back-channel logout token for a client (wire contract §6)."""
+        from stateful_oauth.integrations.emulator.tokens import logout_token  # noqa: PLC0415 - tokens is for the routes; this is a convenience of tests
+
+        return logout_token(self, self.clients[client_id], user_id, sid)
+
+    def reset(self) -> None:
+        """Forget everything that happened, and every planned fault; keep the configuration and the clock."""
+        with self.lock:
+            self.browsers, self.issued = Browsers(), Issued()
+            self._parts.clear()
+            self.faults.clear()
+            self.ledger.clear()
+            self.requests.clear()
+
+    # Ways in.
+
+    @property
+    def wsgi(self) -> Application:
+        """The WSGI application."""
+        with self.lock:
+            if self._app is None:
+                from stateful_oauth.integrations.emulator.routes.app import Application  # noqa: PLC0415 - the app imports what this module defines
+
+                self._app = Application(self)
+            return self._app
+
+    def adapter(self) -> BaseAdapter:
+        """Return an adapter to mount on a ``requests.Session`` for ``base_url``."""
+        from stateful_oauth.integrations.emulator.transports import RequestsAdapter  # noqa: PLC0415 - requests is only needed by who asks for it
+
+        return RequestsAdapter(self)
+
+    def mount(self, session: requests.Session) -> requests.Session:
+        """Mount the adapter for this tenant's base URL, and return the session."""
+        session.mount(self.base_url, self.adapter())
+        return session
+
+    def httpx_transport(self) -> httpx.BaseTransport:
+        """Return a transport for an ``httpx.Client``."""
+        from stateful_oauth.integrations.emulator.transports_httpx import HttpxTransport  # noqa: PLC0415 - httpx is optional
+
+        return HttpxTransport(self)
+
+    def visitor(self) -> Visitor:
+        """Return a person with a fresh browser."""
+        from stateful_oauth.integrations.emulator.visitor import Visitor  # noqa: PLC0415 - it drives the app from outside
+
+        return Visitor(self)

@@ -1,0 +1,74 @@
+"""A person's browser: the site through Django's test client, the provider through the emulator's visitor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from django.test import Client
+from django.urls import reverse
+
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from stateful_oauth.integrations.emulator import Tenant
+
+
+class Browser:
+    """One cookie jar for the site and one for the tenant; as many tabs as the test keeps addresses for."""
+
+    def __init__(self, tenant: Tenant, **client: Any) -> None:
+        self._tenant = tenant
+        self.visitor = tenant.visitor()
+        self.client = Client(raise_request_exception=client.pop("raise_request_exception", True), **client)
+
+    def get(self, address: str, **headers: str) -> HttpResponse:
+        """Open a page of the site."""
+        return self._ask("get", address, headers)
+
+    def post(self, address: str, data: dict[str, str] | None = None, **headers: str) -> HttpResponse:
+        """Send a form to the site."""
+        return self._ask("post", address, headers, data or {})
+
+    def start(self, next_url: str = "", **headers: str) -> str:
+        """Start a sign-in in a new tab.
+
+        Returns:
+            The authorization URL that the site sends the browser to.
+        """
+        address = reverse("stateful_oauth:login")
+        return self.get(address + ("?" + urlencode({"next": next_url}) if next_url else ""), **headers)["Location"]
+
+    def authorize(self, location: str, as_user: str) -> str:
+        """Sign in at the tenant.
+
+        Returns:
+            The callback's address, not yet opened.
+        """
+        return str(self.visitor.authorize(location, as_user=as_user))
+
+    def sign_in(self, as_user: str, next_url: str = "") -> HttpResponse:
+        """Start, sign in at the tenant, and come back; return the callback's response."""
+        return self.get(self.authorize(self.start(next_url), as_user))
+
+    def opens(self, response: HttpResponse) -> HttpResponse:
+        """Follow a redirect within the site."""
+        return self.get(response["Location"])
+
+    @property
+    def user_id(self) -> str | None:
+        """The user who is signed in at the site, as text, or None."""
+        user: str | None = self.client.session.get("_auth_user_id")
+        return user
+
+    def _ask(self, method: str, address: str, headers: dict[str, str], *data: Any) -> HttpResponse:
+        parts = urlsplit(address)
+        path = parts._replace(scheme="", netloc="", fragment="").geturl()
+        site = urlsplit(conf.base_url)
+        extra = {"HTTP_HOST": site.netloc, **headers}
+        response: HttpResponse = getattr(self.client, method)(
+            path, *data, secure=site.scheme == "https", **extra
+        )
+        return response

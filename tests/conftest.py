@@ -1,0 +1,69 @@
+"""Fixtures for all tests, and the choice of database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+import support
+from django.conf import settings
+from postgresql import PostgreSQL
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.integrations.testing.clock import ManualClock
+
+POSTGRESQL = "STATEFUL_OAUTH_TEST_POSTGRESQL"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=["sqlite", "postgresql"], default="sqlite", help="which database the tests use"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the database before Django's settings are read; parallel workers inherit its address."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testsite.settings")
+    config.addinivalue_line("markers", "database: also runs on PostgreSQL (--database=postgresql)")
+    if config.getoption("--database") == "postgresql" and POSTGRESQL not in os.environ:
+        server = PostgreSQL()
+        os.environ[POSTGRESQL] = server.host
+        config.add_cleanup(server.stop)
+    assert settings.INSTALLED_APPS, "reading the settings makes pytest-django set Django up"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    clock = ManualClock()
+    monkeypatch.setattr(wiring, "clock", clock)
+    return clock
+
+
+@pytest.fixture
+def tenant(clock: ManualClock) -> Iterator[Tenant]:
+    tenant = support.make_tenant()
+    tenant.clock.follow(clock.timestamp)
+    support.current.append(tenant)
+    _forget()
+    yield tenant
+    support.current.remove(tenant)
+    _forget()
+
+
+@pytest.fixture
+def browser(tenant: Tenant, db: None) -> Browser:
+    return Browser(tenant)
+
+
+@pytest.fixture
+def another_browser(tenant: Tenant, db: None) -> Callable[[], Browser]:
+    return lambda: Browser(tenant)
+
+
+def _forget() -> None:
+    for made in (wiring.flows, wiring.provider, wiring.engine):
+        made.cache_clear()

