@@ -124,7 +124,7 @@ def effect(
         raise TypeError(f"Effect {declared.name}: give `reread` exactly when lost_answer is RE-READ.")
 
     def intend(self: Any) -> None:
-        self.model.effect = declared
+        self.step.effect = declared
 
     intend.__name__ = declared.name
     intend.__qualname__ = f"effect.{declared.name}"

@@ -126,31 +126,31 @@ class LoginFlow(FlowMachine):
     # Guards and actions.
     def pushes_request(self) -> bool:
         """Whether the authorization request is pushed first."""
-        return bool(self.model.transaction.inputs.get("par"))
+        return bool(self.step.transaction.inputs.get("par"))
 
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
         """Keep the reference for the redirect."""
-        self.model.keep_secrets(request_uri=payload.request_uri)
+        self.step.keep_secrets(request_uri=payload.request_uri)
 
     def sign_in(self, payload: AccountResolved) -> None:
         """Note who signed in, and the grant if there is one."""
         identity, tokens = payload.identity, payload.tokens
         session: dict[str, Json] = {"issuer": identity.issuer, "sub": identity.subject, "sid": identity.sid}
-        inputs = self.model.transaction.inputs
+        inputs = self.step.transaction.inputs
         # A refresh token that nobody asked for is not kept: what is not there cannot leak.
         if tokens.refresh_token is not None and "offline_access" in inputs["scope"].split():
             grant = GrantIssued(
-                id=identifiers.new_transaction_id(self.model.now),
+                id=identifiers.new_transaction_id(self.step.now),
                 identity=identity,
                 user_id=payload.user_id,
                 refresh_token=tokens.refresh_token,
                 scope=tokens.scope if tokens.scope is not None else inputs["scope"],
                 audience=inputs["parameters"].get("audience", ""),
             )
-            self.model.record(grant)
+            self.step.record(grant)
             session["grant"] = str(grant.id)
-        self.model.belongs_to(payload.user_id)
-        self.model.keep_result(session=session)
+        self.step.belongs_to(payload.user_id)
+        self.step.keep_result(session=session)
 
     @classmethod
     def check_inputs(

@@ -1,7 +1,7 @@
 """The base of every flow's machine: kinds of state, actions on a step, and the class attributes of a flow.
 
 A machine says *what may happen*; the engine makes it happen. Guards and actions are named methods that see
-one `payload` and the `Step` as `self.model`, and do no input or output.
+one `payload` and the `Step` as `self.step`, and do no input or output.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FinalState(State):
 
 
 class Step:
-    """What a machine works on: the transaction as it was, and what its actions want to become of it."""
+    """What one event works on: the transaction as it was, and what the actions want to become of it."""
 
     __slots__ = ("effect", "facts", "now", "state", "transaction")
 
@@ -85,6 +85,28 @@ class Step:
         self.facts.append(fact)
 
 
+class Seat:
+    """The machine's model: it holds the step of the event that is being taken.
+
+    A machine is expensive to build and remembers nothing but its model, so it serves one step after another.
+    """
+
+    __slots__ = ("step",)
+
+    def __init__(self, step: Step | None) -> None:
+        self.step = step
+
+    @property
+    def state(self) -> str | None:
+        """What python-statemachine reads and writes."""
+        return None if self.step is None else self.step.state
+
+    @state.setter
+    def state(self, value: str) -> None:
+        if self.step is not None:
+            self.step.state = value
+
+
 class FlowMachine(StateMachine):
     """Base of the machines: a flow is one subclass with its states, edges and effects.
 
@@ -109,7 +131,14 @@ class FlowMachine(StateMachine):
     operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
 
-    model: Step
+    model: Seat
+
+    @property
+    def step(self) -> Step:
+        """What guards and actions work on."""
+        if self.model.step is None:
+            raise RuntimeError("A machine takes events only through a Walk.")
+        return self.model.step
 
     @classmethod
     def check_inputs(

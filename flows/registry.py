@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stateful_oauth.flows.definition import FlowDefinition
 from stateful_oauth.flows.errors import Quarantined
+from stateful_oauth.flows.machine import Seat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ class FlowRegistry:
         flow = FlowDefinition(machine)
         if self._flows.setdefault(flow.kind, flow).machine is not machine:
             raise TypeError(f"Two flows are called {flow.kind!r}.")
-        machine(_throwaway_model())  # names of actions and guards are resolved by the first instance
+        machine(Seat(None))  # names of actions and guards are resolved by the first instance
         return self._flows[flow.kind]
 
     def __getitem__(self, kind: str) -> FlowDefinition:
@@ -56,11 +57,3 @@ class FlowRegistry:
         """
         flow = self[transaction.kind]
         return flow, flow.current(transaction)
-
-
-class _Throwaway:
-    state = None
-
-
-def _throwaway_model() -> _Throwaway:
-    return _Throwaway()

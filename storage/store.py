@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Mapping
 from contextlib import contextmanager
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connections, router, transaction
@@ -15,6 +17,7 @@ from stateful_oauth.flows.transaction import SEQUENCE_STEP, Definition, StateKin
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.facts import write_fact
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.storage.statements import Table
 
 if TYPE_CHECKING:
     import uuid
@@ -24,12 +27,6 @@ if TYPE_CHECKING:
 
 REJECTIONS_KEPT: Final = 20  # per transaction: enough to see what is going on, too few to fill a disk with
 _APPEND_ATTEMPTS: Final = 4
-
-# What a step may change. The rest of a row is written once.
-_CHANGING: Final = (
-    "definition_version", "definition_structure", "state", "state_kind", "version", "inputs", "secrets",
-    "deadline", "lease_until", "attempts", "code", "user_id", "result", "changed_at",
-)  # fmt: skip
 
 
 class DjangoTransactionStore:
@@ -59,10 +56,7 @@ class DjangoTransactionStore:
 
     def create(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
         """Insert a row and its first log lines."""
-        # save_base skips nothing that matters here, and no signal of ours listens to rows.
-        FlowTransaction(**_columns(transaction), **_birth(transaction)).save(
-            force_insert=True, using=self._alias
-        )
+        _transactions(self._alias).insert([_birth(transaction) | _changing(transaction)])
         self._append(transaction, log)
 
     def load(self, transaction_id: uuid.UUID) -> Transaction | None:
@@ -70,10 +64,9 @@ class DjangoTransactionStore:
 
         Raises:
             StoreUnavailable: The database does not answer.
-            Quarantined: No key of the ring opens the row's secrets.
         """
         try:
-            row = FlowTransaction.objects.using(self._alias).filter(pk=transaction_id).first()
+            row = _transactions(self._alias).select({"id": transaction_id})
         except (OperationalError, InterfaceError) as error:
             raise StoreUnavailable(type(error).__name__) from error
         return None if row is None else _value(row)
@@ -87,8 +80,8 @@ class DjangoTransactionStore:
         another writer and then sees that writer's version; on SQLite there is one writer at a time. Either
         way exactly one of several claims finds the version it read, and owns the row from its commit on.
         """
-        row = FlowTransaction.objects.using(self._alias).filter(pk=transaction.id, version=seen)
-        if not row.update(**_columns(transaction)):
+        row = {"id": transaction.id, "version": seen}
+        if not _transactions(self._alias).update(_changing(transaction), row):
             return False
         self._append(transaction, log)
         for fact in facts:
@@ -106,11 +99,10 @@ class DjangoTransactionStore:
                 last = here.order_by("sequence").values_list("sequence", flat=True).last() or line.sequence
                 if last + 1 >= line.sequence + SEQUENCE_STEP:
                     return
-                record = _record(transaction, line)
-                record.sequence = last + 1
+                record = _record(transaction, line) | {"sequence": last + 1}
                 try:
                     with _savepoint(self._alias):
-                        record.save(force_insert=True, using=self._alias)
+                        _records(self._alias).insert([record])
                 except IntegrityError:
                     continue  # another rejection took the number
                 return
@@ -122,11 +114,10 @@ class DjangoTransactionStore:
         rows = FlowTransaction.objects.using(self._alias).filter(
             kind=kind, browser=browser, state_kind=StateKind.WAITING
         )
-        return [_value(row) for row in rows.order_by("pk")]
+        return [_value(row) for row in rows.order_by("pk").values()]
 
     def _append(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
-        records = [_record(transaction, line) for line in log]
-        TransitionRecord.objects.using(self._alias).bulk_create(records)
+        _records(self._alias).insert([_record(transaction, line) for line in log])
 
     def _announce_writing(self) -> None:
         """Take SQLite's write lock now, if `BEGIN IMMEDIATE` has not done so.
@@ -143,7 +134,60 @@ def _savepoint(alias: str) -> transaction.Atomic:
     return transaction.atomic(using=alias)
 
 
+@cache
+def _transactions(alias: str) -> Table:
+    return Table(FlowTransaction, alias)
+
+
+@cache
+def _records(alias: str) -> Table:
+    return Table(TransitionRecord, alias)
+
+
+class SealedSecrets(Mapping[str, Secret]):
+    """The secrets of a row as they lie in the database, opened when the first one is asked for.
+
+    Raises:
+        Quarantined: No key of the ring opens them.
+    """
+
+    def __init__(self, token: str, place: str) -> None:
+        self.token = token
+        self._place = place
+
+    @cached_property
+    def _opened(self) -> dict[str, Secret]:
+        try:
+            revealed = json.loads(encryption.unseal(self.token, place=self._place))
+        except encryption.UndecryptableError as error:
+            raise Quarantined(str(error)) from error
+        return {name: Secret(secret) for name, secret in revealed.items()}
+
+    def __getitem__(self, name: str) -> Secret:
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._opened)
+
+    def __len__(self) -> int:
+        return len(self._opened)
+
+
+def _place(transaction_id: uuid.UUID) -> str:
+    return f"transaction:{transaction_id}"
+
+
+def _seal(value: Transaction) -> str | None:
+    if value.is_final:
+        return None
+    if isinstance(value.secrets, SealedSecrets):
+        return value.secrets.token
+    revealed = {name: secret.reveal() for name, secret in value.secrets.items()}
+    return encryption.seal(json.dumps(revealed).encode(), place=_place(value.id))
+
+
 def _birth(value: Transaction) -> dict[str, Any]:
+    """Return the columns that are written once."""
     return {
         "id": value.id,
         "kind": value.kind,
@@ -154,69 +198,64 @@ def _birth(value: Transaction) -> dict[str, Any]:
     }
 
 
-def _columns(value: Transaction) -> dict[str, Any]:
-    columns = {name: getattr(value, name) for name in _CHANGING if hasattr(value, name)}
-    columns["definition_version"] = value.definition.version
-    columns["definition_structure"] = value.definition.structure
-    columns["secrets"] = _seal(value)
-    return columns
+def _changing(value: Transaction) -> dict[str, Any]:
+    """Return the columns that every step writes."""
+    return {
+        "definition_version": value.definition.version,
+        "definition_structure": value.definition.structure,
+        "state": value.state,
+        "state_kind": value.state_kind.value,
+        "version": value.version,
+        "inputs": value.inputs,
+        "secrets": _seal(value),
+        "deadline": value.deadline,
+        "lease_until": value.lease_until,
+        "attempts": value.attempts,
+        "code": value.code,
+        "user_id": value.user_id,
+        "result": value.result,
+        "changed_at": value.changed_at,
+    }
 
 
-def _seal(value: Transaction) -> str | None:
-    if value.is_final:
-        return None
-    revealed = {name: secret.reveal() for name, secret in value.secrets.items()}
-    return encryption.seal(json.dumps(revealed).encode(), place=f"transaction:{value.id}")
-
-
-def _unseal(row: FlowTransaction) -> dict[str, Secret]:
-    if row.secrets is None:
-        return {}
-    try:
-        revealed = json.loads(encryption.unseal(row.secrets, place=f"transaction:{row.id}"))
-    except encryption.UndecryptableError as error:
-        raise Quarantined(str(error)) from error
-    return {name: Secret(secret) for name, secret in revealed.items()}
-
-
-def _value(row: FlowTransaction) -> Transaction:
+def _value(row: Mapping[str, Any]) -> Transaction:
     return Transaction(
-        id=row.id,
-        kind=row.kind,
-        tenant=row.tenant,
-        definition=Definition(row.definition_version, row.definition_structure),
-        state=row.state,
-        state_kind=StateKind(row.state_kind),
-        version=row.version,
-        browser=None if row.browser is None else bytes(row.browser),
-        state_digest=bytes(row.state_digest),
-        inputs=row.inputs,
-        secrets=_unseal(row),
-        deadline=row.deadline,
-        lease_until=row.lease_until,
-        attempts=row.attempts,
-        code=row.code,
-        user_id=None if row.user_id is None else str(row.user_id),
-        result=row.result,
-        created_at=row.created_at,
-        changed_at=row.changed_at,
+        id=row["id"],
+        kind=row["kind"],
+        tenant=row["tenant"],
+        definition=Definition(row["definition_version"], row["definition_structure"]),
+        state=row["state"],
+        state_kind=StateKind(row["state_kind"]),
+        version=row["version"],
+        browser=None if row["browser"] is None else bytes(row["browser"]),
+        state_digest=bytes(row["state_digest"]),
+        inputs=row["inputs"],
+        secrets={} if row["secrets"] is None else SealedSecrets(row["secrets"], _place(row["id"])),
+        deadline=row["deadline"],
+        lease_until=row["lease_until"],
+        attempts=row["attempts"],
+        code=row["code"],
+        user_id=None if row["user_id"] is None else str(row["user_id"]),
+        result=row["result"],
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
     )
 
 
-def _record(value: Transaction, line: TransitionLog) -> TransitionRecord:
-    return TransitionRecord(
-        transaction_id=value.id,
-        sequence=line.sequence,
-        event=line.event,
-        source=line.source,
-        target=line.target,
-        at=line.at,
-        actor=str(line.actor),
-        reason=line.actor.reason,
-        effect=line.effect,
-        code=line.code,
-        rejected=line.rejected,
-    )
+def _record(value: Transaction, line: TransitionLog) -> dict[str, Any]:
+    return {
+        "transaction_id": value.id,
+        "sequence": line.sequence,
+        "event": line.event,
+        "source": line.source,
+        "target": line.target,
+        "at": line.at,
+        "actor": str(line.actor),
+        "reason": line.actor.reason,
+        "effect": line.effect,
+        "code": line.code,
+        "rejected": line.rejected,
+    }
 
 
 def started_by(browser: bytes, transaction_id: uuid.UUID) -> FlowTransaction | None:

@@ -1,0 +1,88 @@
+"""The few statements of the sign-in path, compiled once.
+
+Django's ORM builds the text of a statement anew for each call, which is most of what a short statement costs
+the process. The statements of the store never change their shape, so their parts are made once per database,
+with the ORM's own quoting and conversion of values; see docs/architecture.md, "Speed".
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from django.db import models
+
+
+class Table:
+    """INSERT, UPDATE and SELECT of one model in one database; serves all threads.
+
+    Values and rows go by attribute name (`attname`: `user_id`, not `user`).
+    """
+
+    def __init__(self, model: type[models.Model], alias: str) -> None:
+        options = model._meta  # noqa: SLF001 - public in Django
+        quote: Callable[[str], str] = connections[alias].ops.quote_name
+        self._alias = alias
+        self._fields = {field.attname: field for field in options.concrete_fields}
+        self._columns = {name: quote(str(field.column)) for name, field in self._fields.items()}
+        self._names = ", ".join(self._columns.values())
+        self._placeholders = f"({', '.join(['%s'] * len(self._fields))})"
+        self._table = quote(options.db_table)
+
+    def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows in one statement."""
+        values = ", ".join([self._placeholders] * len(rows))
+        self._execute(
+            f"INSERT INTO {self._table} ({self._names}) VALUES {values}",  # noqa: S608 - our own columns
+            [(name, row[name]) for row in rows for name in self._fields],
+        )
+
+    def update(self, changes: Mapping[str, Any], where: Mapping[str, Any]) -> int:
+        """Change the rows that match, and return how many did."""
+        assignments = ", ".join(f"{self._columns[name]} = %s" for name in changes)
+        return self._execute(
+            f"UPDATE {self._table} SET {assignments} WHERE {self._conditions(where)}",  # noqa: S608 - our own columns
+            [*changes.items(), *where.items()],
+        )
+
+    def select(self, where: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the one row that matches, or None."""
+        connection = connections[self._alias]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {self._names} FROM {self._table} WHERE {self._conditions(where)}",  # noqa: S608 - our own columns
+                self._to_database(where.items()),
+            )
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        row = dict(zip(self._fields, found, strict=True))
+        for name, convert, expression in self._converters:
+            row[name] = convert(row[name], expression, connection)
+        return row
+
+    @cached_property
+    def _converters(self) -> list[tuple[str, Callable[..., Any], Any]]:
+        connection, found = connections[self._alias], []
+        for name, field in self._fields.items():
+            column: Any = field.get_col(self._table)
+            converters = connection.ops.get_db_converters(column) + field.get_db_converters(connection)
+            found += [(name, convert, column) for convert in converters]
+        return found
+
+    def _conditions(self, where: Mapping[str, Any]) -> str:
+        return " AND ".join(f"{self._columns[name]} = %s" for name in where)
+
+    def _to_database(self, pairs: Iterable[tuple[str, Any]]) -> list[Any]:
+        connection, fields = connections[self._alias], self._fields
+        return [fields[name].get_db_prep_save(value, connection) for name, value in pairs]
+
+    def _execute(self, sql: str, pairs: Iterable[tuple[str, Any]]) -> int:
+        with connections[self._alias].cursor() as cursor:
+            cursor.execute(sql, self._to_database(pairs))
+            return int(cursor.rowcount)
