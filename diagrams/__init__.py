@@ -3,9 +3,9 @@
 `python -m stateful_oauth.diagrams` writes them, and `--check` tells whether they are fresh.
 """
 
-from .graph import edge_id, state_id
-from .markdown import render_markdown
-from .mermaid import render_mermaid
-from .svg import render_svg
+from stateful_oauth.diagrams.graph import edge_id, state_id
+from stateful_oauth.diagrams.markdown import render_markdown
+from stateful_oauth.diagrams.mermaid import render_mermaid
+from stateful_oauth.diagrams.svg import render_svg
 
 __all__ = ["edge_id", "render_markdown", "render_mermaid", "render_svg", "state_id"]

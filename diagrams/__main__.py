@@ -8,9 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stateful_oauth.diagrams.render import FLOWS, rendered, stale, write
 from stateful_oauth.flows.machine import FlowMachine
-
-from .render import FLOWS, rendered, stale, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +57,9 @@ def _check(files: dict[str, str], folder: Path, machines: Sequence[str]) -> int:
     reports = stale(files, folder, complete=not machines)
     if not reports:
         return 0
-    again = " ".join(["python -m stateful_oauth.diagrams", *machines, *(["--output", str(folder)] if machines else [])])
+    again = " ".join(
+        ["python -m stateful_oauth.diagrams", *machines, *(["--output", str(folder)] if machines else [])]
+    )
     sys.stdout.write("\n\n".join(reports) + "\n\n")
     sys.stderr.write(
         f"The diagrams are not what the machines say. Run `{again}`, look at what changed, and commit it "

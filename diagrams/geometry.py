@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .graph import Origin
-from .names import duration, fit, text_width
+from stateful_oauth.diagrams.names import duration, fit, text_width
 
 if TYPE_CHECKING:
-    from .graph import DiagramEdge, DiagramState
+    from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Origin
 
 Point: TypeAlias = tuple[float, float]
 
@@ -62,10 +61,7 @@ class Box:
     def meets(self, other: Box) -> bool:
         """Whether the two overlap."""
         return (
-            self.x < other.right
-            and other.x < self.right
-            and self.y < other.bottom
-            and other.y < self.bottom
+            self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
         )
 
 
@@ -101,17 +97,22 @@ class LabelText:
 
 @dataclass(frozen=True, slots=True)
 class PlacedLabel:
-    """A label with a place for each of its lines."""
+    """A label with a place for each of its lines.
+
+    Attributes:
+        either: Where the word stands that parts the label from the one above on the same arrow.
+    """
 
     text: LabelText
     event: Box
     guard: Box | None
     pill: Box | None
+    either: Box | None = None
 
     @property
     def boxes(self) -> tuple[Box, ...]:
         """The places that are taken."""
-        return tuple(box for box in (self.event, self.guard, self.pill) if box is not None)
+        return tuple(box for box in (self.either, self.event, self.guard, self.pill) if box is not None)
 
     def moved(self, dx: float, dy: float) -> PlacedLabel:
         """Return the label elsewhere."""
@@ -120,6 +121,7 @@ class PlacedLabel:
             self.event.moved(dx, dy),
             self.guard.moved(dx, dy) if self.guard else None,
             self.pill.moved(dx, dy) if self.pill else None,
+            self.either.moved(dx, dy) if self.either else None,
         )
 
 

@@ -6,7 +6,6 @@ deadlines or who sends an event. The definition knows all that; where the two di
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import StateType
 
+from stateful_oauth.diagrams.names import identifier
 from stateful_oauth.flows.definition import FlowDefinition
 from stateful_oauth.flows.transaction import StateKind
-
-from .names import identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +29,6 @@ Drawable: TypeAlias = "FlowDefinition | type[FlowMachine]"
 
 EXPIRE: Final = "expire"
 RETRY: Final = "retry"
-# `cancel` comes from browsers too; giving a row up is for operators alone (design, "Machines").
-_ABANDON: Final = "abandon"
 _FLAT: Final = frozenset({StateType.REGULAR, StateType.FINAL, StateType.INITIAL})
 
 
@@ -151,7 +147,8 @@ def read_graph(flow: Drawable) -> FlowGraph:
     ids = _unique([edge_id(definition.kind, edge.source, edge.event, edge.target) for edge in declared])
     state_ids = _unique([state_id(definition.kind, value) for value in values])
     effects = {edge.effect.name: edge.effect for edge in declared if edge.effect is not None}
-    summary = (inspect.getdoc(machine) or "").strip().partition("\n")[0]
+    # Not inspect.getdoc, which would describe the base class where a machine says nothing.
+    summary = (machine.__dict__.get("__doc__") or "").strip().partition("\n")[0]
     return FlowGraph(
         kind=definition.kind,
         machine=f"{machine.__module__}.{machine.__qualname__}",
@@ -240,9 +237,8 @@ def _origins(definition: FlowDefinition, edge: Edge) -> tuple[set[Origin], bool]
         return found or {Origin.SYSTEM}, False
     if edge.event in machine.browser_events:
         return found | {Origin.BROWSER}, False
-    # What is left in a state that waits for the browser is what the machine's `route` makes of its answer.
     awaits_browser = any(definition.allows(edge.source, event) for event in machine.browser_events)
-    if awaits_browser and edge.event != _ABANDON:
+    if awaits_browser and edge.event in machine.judged_events:
         return found | {Origin.BROWSER}, True
     return found or {Origin.SYSTEM}, False
 

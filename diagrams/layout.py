@@ -11,14 +11,11 @@ states, lines and each other for every machine, so nothing has to be searched fo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.transaction import StateKind
-
-from .geometry import (
+from stateful_oauth.diagrams.geometry import (
     ICON,
     PILL_HEIGHT,
     Box,
@@ -31,11 +28,14 @@ from .geometry import (
     Point,
     label_text,
 )
-from .rows import LEFT, RIGHT, Row, Side, Track, plan_rows
-from .state_text import state_lines, state_width
+from stateful_oauth.diagrams.rows import LEFT, RIGHT, Row, Side, Track, plan_rows
+from stateful_oauth.diagrams.state_text import state_lines, state_width
+from stateful_oauth.flows.transaction import StateKind
 
 if TYPE_CHECKING:
-    from .graph import DiagramEdge, DiagramState, FlowGraph
+    from collections.abc import Iterable, Mapping
+
+    from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, FlowGraph
 
 _MARGIN: Final = 30.0
 _STUB: Final = 13.0  # line between a state and the label on the way down
@@ -108,9 +108,7 @@ def _gap(column: _Column, edges: Iterable[DiagramEdge]) -> float:
 
 
 def _stacked_height(text: LabelText) -> float:
-    return (
-        _EVENT_HEIGHT + (_GUARD_HEIGHT if text.guard else 0) + (PILL_HEIGHT + 3 if text.pill else 0)
-    )
+    return _EVENT_HEIGHT + (_GUARD_HEIGHT if text.guard else 0) + (PILL_HEIGHT + 3 if text.pill else 0)
 
 
 def _draw_between(
@@ -127,12 +125,12 @@ def _draw_between(
     y = top + _STUB
     for edge in edges:
         text = column.labels[edge.id]
-        label = _stacked(text, y)
+        label = _stacked(text, y, first=edge is edges[0])
         column.edges[edge.id] = PlacedEdge(edge, lines, Heading.DOWN, label, aside=False)
         y += _stacked_height(text) + _OR
 
 
-def _stacked(text: LabelText, y: float) -> PlacedLabel:
+def _stacked(text: LabelText, y: float, *, first: bool) -> PlacedLabel:
     # Icons hang to the left, so that the words are what stands on the axis; half of them, for balance.
     event = Box(-text.event_width / 2 - ICON / 4, y, text.event_width, _EVENT_HEIGHT)
     y += _EVENT_HEIGHT
@@ -141,7 +139,8 @@ def _stacked(text: LabelText, y: float) -> PlacedLabel:
         guard = Box(-text.guard_width / 2, y, text.guard_width, _GUARD_HEIGHT)
         y += _GUARD_HEIGHT
     pill = Box(-text.pill_width / 2, y + 3, text.pill_width, PILL_HEIGHT) if text.pill else None
-    return PlacedLabel(text, event, guard, pill)
+    either = None if first else Box(-8, event.y - _OR + 2, 16, _OR - 4)
+    return PlacedLabel(text, event, guard, pill, either)
 
 
 def _beside(text: LabelText, box: Box, side: Side, y: float) -> PlacedLabel:
@@ -246,9 +245,7 @@ def _rails(rows: Mapping[tuple[str, Side], list[Row]], side: Side) -> list[str]:
     return sorted(rank, key=lambda target: rank[target])
 
 
-def _draw_tracks(
-    column: _Column, rows: Mapping[tuple[str, Side], list[Row]], tracks: list[Track]
-) -> None:
+def _draw_tracks(column: _Column, rows: Mapping[tuple[str, Side], list[Row]], tracks: list[Track]) -> None:
     for side in (LEFT, RIGHT):
         lane_of = _lanes(column, tracks, side)
         for position, lane in lane_of.items():
@@ -282,5 +279,3 @@ def _finish(column: _Column) -> Layout:
     height = max(placed.box.bottom for placed in states)
     first = next(placed.box for placed in states if placed.state.is_initial)
     return Layout(round(high - low + 2 * _MARGIN, 1), height, states, edges, (first.middle, first.y))
-
-

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.diagrams.graph import EXPIRE, RETRY, Origin, read_graph
+from stateful_oauth.diagrams.mermaid import render_mermaid
+from stateful_oauth.diagrams.names import duration
+from stateful_oauth.diagrams.sentences import ACTORS
 from stateful_oauth.flows.effects import LostAnswer
 from stateful_oauth.flows.transaction import StateKind
 
-from .graph import EXPIRE, RETRY, Origin, read_graph
-from .mermaid import render_mermaid
-from .names import duration
-from .sentences import ACTORS
-
 if TYPE_CHECKING:
-    from stateful_oauth.flows.effects import Effect
+    from collections.abc import Iterable, Sequence
 
-    from .graph import DiagramEdge, DiagramState, Drawable, FlowGraph
+    from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Drawable, FlowGraph
+    from stateful_oauth.flows.effects import Effect
 
 GENERATED: Final = "<!-- Generated from the machine by `python -m stateful_oauth.diagrams`: do not edit. -->"
 
 _LEGEND: Final = """\
 - A **waiting** state waits for the browser or a person. When its deadline is over, `expire` is due.
-- In a **working** state an effect may be in flight. When its lease is over, the row is stuck and recovery is due.
+- In a **working** state an effect may be in flight. When its lease is over, the row is stuck and recovery
+  is due.
 - A **final** state never changes again, and its secrets are wiped.
-- An **effect** is a call that the engine makes after it has committed the transition that names it. In the \
-diagrams it stands in a pill, or behind a slash, with its time limit; a *local* effect touches our own database \
-only, inside the transaction that settles the step before it.
-- Who sends an event: the **browser**; an **effect**, as its answer; the **system**, which is the engine, its \
-sweep or the clock; an **operator**, from the admin. Edges for operators only are dashed.
+- An **effect** is a call that the engine makes after it has committed the transition that names it. The
+  picture has it in a pill with its time limit, mermaid behind a slash. A *local* effect touches our own
+  database only, inside the transaction that settles the step before it.
+- Who sends an event: the **browser**; an **effect**, as its answer; the **system**, which is the engine, its
+  sweep or the clock; an **operator**, from the admin. Edges for operators only are dashed.
 """
 
 
@@ -46,8 +46,7 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
         GENERATED,
         f"# Flow `{graph.kind}`" if _is_code(graph.kind) else f"# Flow {_plain(graph.kind)}",
         _plain(graph.summary),
-        f"{_code(graph.machine)}, version {graph.version}, structure {_code(graph.structure)}: "
-        f"{len(graph.states)} states, {len(graph.edges)} edges, {len(graph.effects)} effects.",
+        _facts(graph),
         f"![State diagram of the flow {_plain(graph.kind)}](<{_address(address)}>)",
         "## How to read it",
         _LEGEND.rstrip(),
@@ -67,6 +66,13 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
         f"```mermaid\n{render_mermaid(flow)}```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _facts(graph: FlowGraph) -> str:
+    return (
+        f"{_code(graph.machine)}, version {graph.version}, structure {_code(graph.structure)}: "
+        f"{len(graph.states)} states, {len(graph.edges)} edges, {len(graph.effects)} effects."
+    )
 
 
 def _transition(graph: FlowGraph, edge: DiagramEdge) -> list[str]:
@@ -159,7 +165,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _is_code(text: str) -> bool:
-    return text.isprintable() and bool(text.strip()) and not set(text) & set("`|<>&\\")
+    return bool(text.strip()) and "\n" not in text and "\r" not in text and not set(text) & set("`|<>&\\")
 
 
 def _code(text: str) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.transaction import StateKind
-
-from .graph import EXPIRE, Origin, read_graph
-from .names import duration, identifier
-from .state_text import state_lines
+from stateful_oauth.diagrams.graph import EXPIRE, Origin, read_graph
+from stateful_oauth.diagrams.names import duration
+from stateful_oauth.diagrams.state_text import state_lines
 
 if TYPE_CHECKING:
-    from .graph import DiagramEdge, DiagramState, Drawable
+    from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Drawable
 
 # Words that mean something to mermaid's parser, in any case.
 _RESERVED: Final = frozenset(
-    "accdescr acctitle as choice class classdef click default direction end fork hide href init join left "
-    "note of over right root scale state statediagram style".split()
-)
+    {"accdescr", "acctitle", "as", "choice", "class", "classdef", "click", "default", "direction", "end",
+     "fork", "hide", "href", "init", "join", "left", "note", "of", "over", "right", "root", "scale", "state",
+     "statediagram", "style"}
+)  # fmt: skip
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}", re.ASCII)
 _PLAIN: Final = frozenset(" .,_-/[]()!?+*=≤·")
 _CLASSES: Final = (
     "classDef waiting fill:#eaf2fd,stroke:#1d5fb4,color:#1c2430",
@@ -31,27 +32,30 @@ def render_mermaid(flow: Drawable) -> str:
     """Write a flow, a machine or its definition, as a mermaid `stateDiagram-v2`."""
     graph = read_graph(flow)
     names = _names(graph.states)
-    lines = ["stateDiagram-v2", "    direction TB", *(f"    {line}" for line in _CLASSES), ""]
-    for state in graph.states:
-        label = "<br/>".join(_escaped(text) for text in (state.value, *state_lines(state)))
-        lines.append(f'    state "{label}" as {names[state.value]}')
-    lines.append("")
-    for state in graph.states:
-        if state.is_initial:
-            lines.append(f"    [*] --> {names[state.value]}")
-    for edge in graph.edges:
-        source, target = names[edge.source], names[edge.target]
-        deadline = graph.state(edge.source).deadline
-        lines.append(f"    {source} --> {target}: {_label(edge, deadline)}")
-    for state in graph.states:
-        if state.kind is StateKind.FINAL:
-            lines.append(f"    {names[state.value]} --> [*]")
-    lines.append("")
+    lines = [
+        "stateDiagram-v2",
+        "    direction TB",
+        *(f"    {line}" for line in _CLASSES),
+        "",
+        *(f'    state "{_described(state)}" as {names[state.value]}' for state in graph.states),
+        "",
+        *(f"    [*] --> {names[state.value]}" for state in graph.states if state.is_initial),
+        *(
+            f"    {names[edge.source]} --> {names[edge.target]}: "
+            f"{_label(edge, graph.state(edge.source).deadline)}"
+            for edge in graph.edges
+        ),
+        "",
+    ]
     for name in ("waiting", "working", "final", "goal"):
         members = [names[state.value] for state in graph.states if _class_of(state) == name]
         if members:
             lines.append(f"    class {','.join(members)} {name}")
     return "\n".join(lines) + "\n"
+
+
+def _described(state: DiagramState) -> str:
+    return "<br/>".join(_escaped(text) for text in (state.value, *state_lines(state)))
 
 
 def _class_of(state: DiagramState) -> str:
@@ -75,11 +79,12 @@ def _label(edge: DiagramEdge, deadline: float | None) -> str:
 def _names(states: tuple[DiagramState, ...]) -> dict[str, str]:
     """Return a name for each state that mermaid's parser takes as one, mostly the state's own."""
     names: dict[str, str] = {}
+    own = {state.value for state in states}
     for state in states:
-        name = identifier(state.value).replace("-", "_")
-        if not name[:1].isalpha() or name.lower() in _RESERVED:
-            name = f"state_{name}"
-        while name in names.values():
+        name = state.value
+        if _NAME.fullmatch(name) is None or name.lower() in _RESERVED:
+            name = f"state_{len(names)}"
+        while name in names.values() or (name != state.value and name in own):
             name += "_"
         names[state.value] = name
     return names

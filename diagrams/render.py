@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.diagrams.graph import read_graph
+from stateful_oauth.diagrams.markdown import GENERATED, render_markdown
+from stateful_oauth.diagrams.names import identifier
+from stateful_oauth.diagrams.svg import render_svg
 from stateful_oauth.flows.login import LoginFlow
-
-from .graph import read_graph
-from .markdown import GENERATED, render_markdown
-from .names import identifier
-from .svg import render_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from stateful_oauth.flows.machine import FlowMachine
 
@@ -68,9 +67,11 @@ def stale(files: dict[str, str], folder: Path, *, complete: bool) -> list[str]:
         elif found != text:
             reports.append(_diff(folder / name, found, text))
     if complete and folder.is_dir():
-        for path in sorted(folder.glob("*.md")):
-            if path.name not in files and (_read(path) or "").startswith(GENERATED):
-                reports.append(f"{path} belongs to no flow any more: delete it and {path.stem}.svg.")
+        reports += [
+            f"{path} belongs to no flow any more: delete it and {path.stem}.svg."
+            for path in sorted(folder.glob("*.md"))
+            if path.name not in files and (_read(path) or "").startswith(GENERATED)
+        ]
     return reports
 
 
@@ -84,7 +85,11 @@ def _read(path: Path) -> str | None:
 def _diff(path: Path, found: str, expected: str) -> str:
     lines = list(
         difflib.unified_diff(
-            found.splitlines(), expected.splitlines(), f"{path} (committed)", f"{path} (rendered)", lineterm=""
+            found.splitlines(),
+            expected.splitlines(),
+            f"{path} (committed)",
+            f"{path} (rendered)",
+            lineterm="",
         )
     ) or [f"{path} differs in its line ends: it must have \\n only."]
     if len(lines) > _DIFF_LINES:

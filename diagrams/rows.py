@@ -5,17 +5,18 @@ The orders keep crossings few: of two edges that leave one state, the one that g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .geometry import PILL_HEIGHT
-from .graph import Origin
+from stateful_oauth.diagrams.geometry import PILL_HEIGHT
+from stateful_oauth.diagrams.graph import Origin
 
 if TYPE_CHECKING:
-    from .geometry import LabelText
-    from .graph import DiagramEdge, DiagramState, FlowGraph
+    from collections.abc import Mapping
+
+    from stateful_oauth.diagrams.geometry import LabelText
+    from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, FlowGraph
 
 _ABOVE: Final = 24.0
 _BELOW: Final = 5.0
@@ -114,10 +115,7 @@ def _plan_rails(
 ) -> None:
     """Give each final state a side: what a provider's answer can lead to is left, the rest is right."""
     for side in (LEFT, RIGHT):
-        arriving = {
-            state.value: [edge for edge in edges if edge.target == state.value]
-            for state in aside
-        }
+        arriving = {state.value: [edge for edge in edges if edge.target == state.value] for state in aside}
         own = [
             state.value
             for state in aside

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.diagrams.graph import Origin
+from stateful_oauth.diagrams.names import duration
 from stateful_oauth.flows.effects import LostAnswer
 from stateful_oauth.flows.transaction import StateKind
 
-from .graph import Origin
-from .names import duration
-
 if TYPE_CHECKING:
+    from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState
     from stateful_oauth.flows.effects import Effect
-
-    from .graph import DiagramEdge, DiagramState
 
 ACTORS: Final = {
     Origin.BROWSER: "browser",
@@ -52,4 +50,3 @@ def lost_answer(effect: Effect) -> str:
     if effect.lost_answer is LostAnswer.GIVE_UP:
         return f"lost answer: given up with {effect.lost_code}"
     return "local: no answer to lose"
-

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.diagrams.names import duration, fit, text_width
 from stateful_oauth.flows.effects import LostAnswer
 from stateful_oauth.flows.transaction import StateKind
 
-from .names import duration, fit, text_width
-
 if TYPE_CHECKING:
-    from .graph import DiagramState
+    from stateful_oauth.diagrams.graph import DiagramState
 
 NAME_SIZE: Final = 14.0
 LINE_SIZE: Final = 11.5

@@ -10,13 +10,15 @@ from string import Template
 from typing import Final
 
 _LIGHT: Final = {
-    "paper": "#ffffff", "border": "#d9dee7", "ink": "#1c2430", "muted": "#5b6675", "line": "#8793a4", "faint": "#d5dae2",
+    "paper": "#ffffff", "border": "#d9dee7", "ink": "#1c2430", "muted": "#5b6675",
+    "line": "#8793a4", "faint": "#d5dae2",
     "waiting": "#eaf2fd", "waiting_ink": "#1d5fb4", "working": "#fdf3df", "working_ink": "#96610a",
     "final": "#f1f3f6", "final_ink": "#6a7686", "goal": "#e6f6ec", "goal_ink": "#19763f",
     "operator": "#a3306f", "here": "#c2410c", "path": "#0f766e",
 }  # fmt: skip
 _DARK: Final = {
-    "paper": "#10151d", "border": "#2a3342", "ink": "#e7ecf3", "muted": "#9aa7b8", "line": "#75839a", "faint": "#333d4c",
+    "paper": "#10151d", "border": "#2a3342", "ink": "#e7ecf3", "muted": "#9aa7b8",
+    "line": "#75839a", "faint": "#333d4c",
     "waiting": "#13253f", "waiting_ink": "#7db4f7", "working": "#332711", "working_ink": "#f0bc5e",
     "final": "#1b222d", "final_ink": "#95a2b4", "goal": "#12301f", "goal_ink": "#6bd398",
     "operator": "#f08cc3", "here": "#fb923c", "path": "#4fd1c2",

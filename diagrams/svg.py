@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape, quoteattr
 
+from stateful_oauth.diagrams.geometry import EVENT_SIZE, ICON, Box, Heading
+from stateful_oauth.diagrams.graph import read_graph
+from stateful_oauth.diagrams.icons import EFFECT_ICON, KIND_ICONS, ORIGIN_ICONS
+from stateful_oauth.diagrams.layout import lay_out
+from stateful_oauth.diagrams.legend import legend
+from stateful_oauth.diagrams.names import fit, identifier, text_width
+from stateful_oauth.diagrams.sentences import edge_sentence, state_sentence
+from stateful_oauth.diagrams.state_text import LINE_SIZE, STATE_ICON, state_lines, state_name
+from stateful_oauth.diagrams.style import SCOPE, stylesheet
 from stateful_oauth.flows.transaction import StateKind
 
-from .geometry import EVENT_SIZE, ICON, Box, Heading
-from .graph import read_graph
-from .icons import EFFECT_ICON, KIND_ICONS, ORIGIN_ICONS
-from .layout import lay_out
-from .legend import legend
-from .names import fit, identifier, text_width
-from .sentences import edge_sentence, state_sentence
-from .state_text import LINE_SIZE, STATE_ICON, state_lines, state_name
-from .style import SCOPE, stylesheet
-
 if TYPE_CHECKING:
-    from .geometry import Layout, PlacedEdge, PlacedLabel, PlacedState, Point
-    from .graph import Drawable, FlowGraph
+    from collections.abc import Iterable
 
+    from stateful_oauth.diagrams.geometry import Layout, PlacedEdge, PlacedLabel, PlacedState, Point
+    from stateful_oauth.diagrams.graph import Drawable, FlowGraph
+
+_UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_SVG: Final = "http://www.w3.org/2000/svg"
 _HEADER: Final = 84.0
 _LEAST_WIDTH: Final = 660.0
 _MARGIN: Final = 30.0
@@ -53,18 +56,18 @@ def render_svg(
     passed = {value for e in graph.edges if e.id in marked for value in (e.source, e.target)}
     width = max(layout.width, _LEAST_WIDTH)
     shift = round((width - layout.width) / 2)
-    legend_lines, legend_height = legend(width - 2 * _MARGIN)
+    legend_lines, legend_height = legend(graph, width - 2 * _MARGIN)
     body_bottom = _HEADER + layout.height + 34
     height = body_bottom + legend_height + 22
     prefix = identifier(graph.kind)
     classes = f"{SCOPE} marked" if marked or current is not None else SCOPE
+    labelled = f'aria-labelledby="{prefix}-title {prefix}-desc"'
+    size = f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}"'
     nonce = f" nonce={quoteattr(style_nonce)}" if style_nonce else ""
     # What was travelled is drawn last: it has to lie on top where edges share a line.
     edges = sorted(layout.edges, key=lambda placed: placed.edge.id in marked)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="{classes}" id="{prefix}" role="img" '
-        f'aria-labelledby="{prefix}-title {prefix}-desc" width="{_n(width)}" height="{_n(height)}" '
-        f'viewBox="0 0 {_n(width)} {_n(height)}">',
+        f'<svg xmlns="{_SVG}" class="{classes}" id="{prefix}" role="img" {labelled} {size}>',
         f'<title id="{prefix}-title">{_text(graph.kind)} flow</title>',
         f'<desc id="{prefix}-desc">{_text(_description(graph))}</desc>',
         f"<style{nonce}>\n{stylesheet()}</style>",
@@ -95,9 +98,11 @@ def _header(graph: FlowGraph, width: float) -> list[str]:
     room = width - 2 * _MARGIN
     meta = f"version {graph.version} · {graph.structure}"
     summary = fit(graph.summary, LINE_SIZE, room - text_width(meta, LINE_SIZE) - 30)
+    heading = fit(graph.kind, 19, room, bold=True)
+    line = " · ".join(filter(None, [summary, meta]))
     return [
-        f'<text class="heading" x="{_n(_MARGIN)}" y="44">{_text(fit(graph.kind, 19, room, bold=True))}</text>',
-        f'<text class="meta" x="{_n(_MARGIN)}" y="64">{_text(" · ".join(filter(None, [summary, meta])))}</text>',
+        f'<text class="heading" x="{_n(_MARGIN)}" y="44">{_text(heading)}</text>',
+        f'<text class="meta" x="{_n(_MARGIN)}" y="64">{_text(line)}</text>',
     ]
 
 
@@ -105,8 +110,10 @@ def _start(layout: Layout) -> list[str]:
     x, y = layout.start
     return [
         f'<circle class="start" cx="{_n(x)}" cy="{_n(y - 24)}" r="6"/>',
-        f'<g class="main"><path class="line" d="M{_n(x)} {_n(y - 18)}V{_n(y - 8)}"/>'
-        f'<path class="arrow" d="{_arrow((x, y), Heading.DOWN)}"/></g>',
+        '<g class="main">',
+        f'<path class="line" d="M{_n(x)} {_n(y - 18)}V{_n(y - 8)}"/>',
+        f'<path class="arrow" d="{_arrow((x, y), Heading.DOWN)}"/>',
+        "</g>",
     ]
 
 
@@ -130,14 +137,16 @@ def _label(label: PlacedLabel) -> list[str]:
     text, box = label.text, label.event
     x, baseline = box.x, box.y + EVENT_SIZE
     lines = []
+    if label.either is not None:
+        either = label.either
+        lines.append(f'<text class="guard mid" x="{_n(either.middle)}" y="{_n(either.y + 10)}">or</text>')
     for origin in text.icons:
         lines.append(_icon(ORIGIN_ICONS[origin], x, baseline - 10.5, origin))
         x += ICON
     lines.append(f'<text class="event" x="{_n(x)}" y="{_n(baseline)}">{_text(text.event)}</text>')
     if label.guard is not None:
-        lines.append(
-            f'<text class="guard" x="{_n(label.guard.x)}" y="{_n(label.guard.y + 11)}">{_text(text.guard)}</text>'
-        )
+        x, y = label.guard.x, label.guard.y + 11
+        lines.append(f'<text class="guard" x="{_n(x)}" y="{_n(y)}">{_text(text.guard)}</text>')
     if label.pill is not None:
         pill = label.pill
         lines.append(
@@ -184,8 +193,10 @@ def _state(placed: PlacedState, passed: set[str], current: str | None) -> list[s
 
 
 def _shape(kind: StateKind, box: Box) -> list[str]:
-    """Waiting is a rounded box, working a box with double sides, final a capsule with a double border."""
-    radius = {StateKind.WAITING: 10.0, StateKind.WORKING: 3.0, StateKind.FINAL: min(box.height / 2, 26.0)}[kind]
+    """Draw a rounded box for waiting, double sides for working, a capsule with a double border for final."""
+    radius = {StateKind.WAITING: 10.0, StateKind.WORKING: 3.0, StateKind.FINAL: min(box.height / 2, 26.0)}[
+        kind
+    ]
     outline = _rectangle("shape", box, radius)
     if kind is StateKind.WORKING:
         sides = "".join(f"M{_n(x)} {_n(box.y)}V{_n(box.bottom)}" for x in (box.x + 7, box.right - 7))
@@ -241,5 +252,6 @@ def _n(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    # XML 1.0 has no way to write most control characters, not even escaped.
-    return escape("".join(c if c.isprintable() else " " for c in text))
+    # XML 1.0 has no way to write control characters and surrogates, not even escaped. str.isprintable is not
+    # asked: its answers change with Python.
+    return escape(_UNWRITABLE.sub(" ", text))

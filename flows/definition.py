@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from statemachine.exceptions import TransitionNotAllowed
 
-from stateful_oauth.flows.effects import Effect, Event, effect_of
+from stateful_oauth.flows.effects import Effect, Event, LostAnswer, effect_of
 from stateful_oauth.flows.errors import EventNotAllowed, Quarantined
 from stateful_oauth.flows.machine import FlowMachine, Seat, Step, WaitingState
 from stateful_oauth.flows.transaction import (
@@ -64,6 +64,7 @@ class FlowDefinition:
         self._effects = _effects_by_state(machine, self.edges, self.state_kinds)
         self._machines: deque[FlowMachine] = deque(maxlen=_MACHINES_KEPT)
         self._allowed = frozenset((edge.source, edge.event) for edge in self.edges)
+        _check_ways_out(self)
 
     @cached_property
     def definition(self) -> Definition:
@@ -297,6 +298,21 @@ def _effects_by_state(
         if missing:
             raise TypeError(f"{machine.__name__}: {edge.target} has no edge for {', '.join(missing)}.")
     return found
+
+
+def _check_ways_out(flow: FlowDefinition) -> None:
+    """Hold the rule that no row is left behind: waiting ends by `expire`, working by `fail` or `retry`."""
+    for state, kind in flow.state_kinds.items():
+        needed: list[str] = []
+        if kind is StateKind.WAITING and state != flow.initial:
+            needed = ["expire"]
+        effect = flow.effect_in(state)
+        if effect is not None:
+            needed = ["fail"]
+            if effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD):
+                needed.append("retry")
+        if missing := [event for event in needed if not flow.allows(state, event)]:
+            raise TypeError(f"{flow.machine.__name__}: {state} has no edge for {', '.join(missing)}.")
 
 
 def _shape_of(effect: Effect | None) -> list[str]:

@@ -91,9 +91,9 @@ class Execution:
             except RateLimited as error:
                 if pending.patient and error.retry_at is not None:
                     return self._postpone(run, claimed, error)
-                event = _failure(error)
+                event = _failure(run, claimed, error)
             except FlowError as error:
-                event = _failure(error)
+                event = _failure(run, claimed, error)
             except Exception:
                 # A repetition would make the same mistake: the row must not be left working for it.
                 self._give_up(run, claimed)
@@ -125,7 +125,7 @@ class Execution:
         return self.work(run, walk.transaction, effect, None, reread=effect.lost_answer is LostAnswer.REREAD)
 
     def _settle(self, run: Run, claimed: Transaction, event: Event) -> Walk | None:
-        """Settle an event, or the refusal of a local effect that follows from it.
+        """Settle an event and the local effects that follow from it, or their refusal.
 
         Returns:
             The walk, or None when the fence was lost.
@@ -136,16 +136,22 @@ class Execution:
             return None
         except StoreUnavailable:
             raise
-        except FlowError as error:
+        except _LocalRefusal as refusal:
             # What the local effect had written is rolled back with it; the refusal is settled instead.
             with suppress(FenceLost):
-                return self._settle_once(run, claimed, _failure(error))
+                return self._settle_once(run, claimed, event, refusal)
+            return None
+        except FlowError as error:
+            with suppress(FenceLost):
+                return self._settle_once(run, claimed, _failure(run, claimed, error))
             return None
         except Exception:
             self._give_up(run, claimed)
             raise
 
-    def _settle_once(self, run: Run, claimed: Transaction, event: Event) -> Walk:
+    def _settle_once(
+        self, run: Run, claimed: Transaction, event: Event, refusal: _LocalRefusal | None = None
+    ) -> Walk:
         """Write the new state and everything that it means in one database transaction.
 
         The fence comes last, so that the rows which a local effect needs to decide are read once. When it
@@ -156,16 +162,26 @@ class Execution:
             walk = self.walk(run, claimed)
             walk.take(event)
             while walk.effect is not None and walk.effect.is_local:
-                local = walk.effect
-                event = local.run(
-                    EffectContext(walk.transaction, event.payload, run.provider, run.caller, self._clock, 0)
-                )
+                if refusal is not None and refusal.effect is walk.effect:
+                    event = _failure(run, walk.transaction, refusal.error)
+                else:
+                    event = self._run_local(run, walk, walk.effect, event.payload)
                 walk.take(event)
             self._save(walk)
             self._tell(run, walk)
             reached("settle.before_commit", step)
         reached("settle.after_commit", step)
         return walk
+
+    def _run_local(self, run: Run, walk: Walk, local: Effect, payload: Any) -> Event:
+        try:
+            return local.run(
+                EffectContext(walk.transaction, payload, run.provider, run.caller, self._clock, 0)
+            )
+        except StoreUnavailable:
+            raise
+        except FlowError as error:
+            raise _LocalRefusal(local, error) from error
 
     def _save(self, walk: Walk) -> None:
         if not self._store.save(walk.transaction, walk.log, walk.facts, seen=walk.seen):
@@ -199,5 +215,15 @@ class Execution:
         return self.outcome(run, row)
 
 
-def _failure(error: FlowError) -> Event:
-    return Event(error.event, error, error.code)
+class _LocalRefusal(Exception):
+    """A local effect said no, inside the settle transaction."""
+
+    def __init__(self, effect: Effect, error: FlowError) -> None:
+        super().__init__(effect.name, error.code)
+        self.effect, self.error = effect, error
+
+
+def _failure(run: Run, transaction: Transaction, error: FlowError) -> Event:
+    """Return the event that an error means here: its own, or `fail` where the machine has no such edge."""
+    name = error.event if run.flow.allows(transaction.state, error.event) else "fail"
+    return Event(name, error, error.code)

@@ -65,6 +65,7 @@ class LoginFlow(FlowMachine):
     kind = "login"
     version = 1
     browser_events = ("callback",)
+    judged_events = ("cancel", "mismatch", "fail")
 
     # States, in the order in which a sign-in passes them.
     created = WaitingState(initial=True)

@@ -114,6 +114,7 @@ class FlowMachine(StateMachine):
         kind: The flow's name: `login`, or with a dot, `app_label.name`, for a project's own flow.
         version: Raised whenever states, edges or effects change; see `definition.py`.
         browser_events: What a browser may send.
+        judged_events: What `route` may turn a browser's event into.
         operator_events: What an operator may send from the admin.
         upcasts: For each older version, the function that moves its rows to the next version.
     """
@@ -128,6 +129,7 @@ class FlowMachine(StateMachine):
     kind: ClassVar[str]
     version: ClassVar[int]
     browser_events: ClassVar[tuple[str, ...]]
+    judged_events: ClassVar[tuple[str, ...]] = ()
     operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
 

@@ -3,39 +3,37 @@
 Use it in-process, no sockets and no sleeping::
 
     import requests
-    from stateful_oauth.integrations.emulator import Tenant
+    from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
 
-    tenant = Tenant(issuer="https://tenant.example/")          # clock=None: the real time; see ``Clock``
-    client = tenant.add_client(
+    tenant = Tenant(issuer="https://tenant.example/")  # clock=None: the real time; see Clock
+    tenant.add_client(
         client_id="web", client_secret="s3cret", callbacks=["https://app.example/callback"],
         logout_urls=["https://app.example/"], rotation=True,
     )
-    ada = tenant.add_user(email="ada@example.com", name="Ada", password="correct horse")
+    tenant.add_user(email="ada@example.com", name="Ada", password="correct horse")
     tenant.add_user(email="bob@example.com", name="Bob", connection="google-oauth2")
 
     http = requests.Session()
-    http.mount(tenant.base_url, tenant.adapter())              # or
-    httpx.Client(transport=tenant.httpx_transport())
+    http.mount(tenant.base_url, tenant.adapter())  # or httpx.Client(transport=tenant.httpx_transport())
 
-    visitor = tenant.visitor()                                 # one person with one browser
-    callback = visitor.authorize(location, as_user="ada@example.com")   #
-    "https://app.example/callback?code=…" callback.fields["code"], callback.fields["state"]          # a
-    Callback is a str with .fields and .method visitor.authorize(location)                                #
-    the SSO cookie makes this one silent visitor.decline(location)                                  #
-    error=access_denied
+    visitor = tenant.visitor()  # one person with one browser
+    callback = visitor.authorize(location, as_user="ada@example.com")
+    callback  # a str: "https://app.example/callback?code=…&state=…"
+    callback.fields["code"], callback.method  # the parameters; "POST" after response_mode=form_post
+    visitor.authorize(location)  # silent: the browser has the SSO cookie
+    tenant.visitor().decline(location)  # error=access_denied
 
-    tenant.faults.add("/oauth/token", "lost_answer")           # the next exchange happens, its answer does
-    not arrive tenant.ledger.count("code_exchanged", code=callback.fields["code"])  # what really happened
-    tenant.requests["/oauth/token"]                            # how many requests arrived
-    tenant.clock.advance(60)                                   # seconds
-    tenant.keys.rotate()                                       # both keys stay published until
-    revoke_previous()
+    tenant.faults.add("/oauth/token", "lost_answer")  # the next exchange happens, nobody hears of it
+    tenant.ledger.count("code_exchanged", code=callback.fields["code"])  # what really happened
+    tenant.requests["/oauth/token"]  # how many arrived (a lost_request does not)
+    tenant.clock.advance(60)  # seconds
+    tenant.keys.rotate()  # both keys stay published until tenant.keys.revoke_previous()
 
-As a server, for browsers and other processes (``python -m stateful_oauth.integrations.emulator --port
-9400``)::
+As a server, for browsers and other processes (from a shell:
+``python -m stateful_oauth.integrations.emulator --port 9400 --people people.json``)::
 
-    with EmulatorServer(tenant, port=0) as server:             # tenant.issuer becomes
-        "http://127.0.0.1:<port>/" server.url; server.connections
+    with EmulatorServer(tenant, port=0) as server:  # tenant.issuer becomes "http://127.0.0.1:<port>/"
+        server.url, server.port, server.connections
 
 What a tenant has:
 
@@ -62,8 +60,21 @@ Fault kinds: ``lost_request`` (nothing happened; ConnectionError), ``lost_answer
 ``effect=True|False`` says whether the request is carried out before the answer is spoilt; each kind has the
 natural default.
 
-Faithful to docs of Auth0 as gathered in the project's wire contract; what is knowingly different is listed in
-``Tenant``.
+Ledger effects: ``code_issued``, ``code_exchanged``, ``code_reused``, ``code_burnt`` (PKCE), ``refreshed`` (no
+rotation), ``refresh_rotated``, ``refresh_reused``, ``refresh_revoked``, ``family_revoked`` (with ``reason``),
+``grant_revoked``, ``m2m_token_issued``, ``par_pushed``, ``par_consumed``, ``assertion_replayed``,
+``session_started``, ``session_renewed``, ``session_ended`` (with ``reason``), ``login_declined``,
+``consent_given``, ``invitation_accepted``, ``user_created``, ``user_deleted``. Fields, where they apply:
+``client_id``, ``user_id``, ``sid``, ``family``, ``connection``, ``audience``, and as digests (a query takes
+value or digest) ``code``, ``refresh_token``, ``access_token``, ``request_uri``, ``jti``.
+
+Over HTTP the same under ``/_emulator/…`` (JSON, see ``routes.control``; ``GET /_emulator`` lists the paths).
+
+To add an API: a module in ``routes`` with ``ROUTES`` (each route names the ``Family`` of its error bodies), a
+module in ``grant_types`` with ``GRANT_TYPE`` and ``exchange``, and its state as a class that ``tenant.part``
+makes on first use.
+
+Faithful to the facts about Auth0 in the project's wire contract; ``Tenant`` says what is knowingly different.
 """
 
 from stateful_oauth.integrations.emulator.answers import Answer

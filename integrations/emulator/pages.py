@@ -39,7 +39,8 @@ def _page(title: str, body: str, status: int = 200, script: str = "'none'") -> A
         ("Cache-Control", "no-store"),
         ("Content-Security-Policy", policy),
         ("X-Frame-Options", "DENY"),
-        ("Referrer-Policy", "no-referrer"),
+        # Not no-referrer: with that, a form_post would arrive with "Origin: null".
+        ("Referrer-Policy", "strict-origin"),
     ]
     return Answer(status, headers, html.encode("utf-8", "replace"))
 

@@ -188,6 +188,10 @@ class People:
                 account.profile.get("email"),
             }:
                 return account
+        # The address of the Auth0 user may have been changed since.
+        for user in self.users.values():
+            if user.email == who and connection in {None, user.connection}:
+                return self.account_at(user.connection, user.identities[0].user_id)
         return None
 
     def check_password(self, email: str, password: str, connection: str) -> Account | None:

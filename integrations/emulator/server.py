@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
+from ipaddress import AddressValueError, IPv4Address
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,13 @@ logger = logging.getLogger(__name__)
 
 IDLE = 30.0
 """Seconds after which a connection without a request is closed."""
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return IPv4Address(host).is_loopback
+    except AddressValueError:
+        return False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -161,8 +168,8 @@ class EmulatorServer:
         public_url: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        if not ip_address(host).is_loopback:
-            raise ValueError("The emulator serves loopback addresses only, such as 127.0.0.1.")
+        if not _loopback(host):
+            raise ValueError("The emulator serves IPv4 loopback addresses only, such as 127.0.0.1.")
         self.tenant = tenant
         self.scheme = "http" if ssl_context is None else "https"
         self._address = (host, port)

@@ -103,13 +103,16 @@ class Browsers:
         self.logins: dict[str, Login] = {}
         self.pushed: dict[str, Pushed] = {}
         self.logouts: dict[str, LogoutConfirmation] = {}
+        self._dialogs: dict[str, list[str]] = {}
 
     def open_login(self, login: Login, limit: int) -> None:
         """Keep a login; more than ``limit`` in one browser evict its oldest."""
         self.logins[login.id] = login
-        same_browser = [other for other in self.logins.values() if other.browser == login.browser]
-        for evicted in same_browser[:-limit]:
-            del self.logins[evicted.id]
+        known = [*self._dialogs.get(login.browser, ()), login.id]
+        open_now = [id_ for id_ in known if id_ in self.logins]
+        for evicted in open_now[:-limit]:
+            del self.logins[evicted]
+        self._dialogs[login.browser] = open_now[-limit:]
 
     def drop_user(self, user_id: str) -> list[Session]:
         """Forget the sessions of a user, and return them."""

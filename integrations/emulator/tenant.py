@@ -44,10 +44,12 @@ class Tenant:
     ``settings`` are fields of ``Settings``.
 
     Knowingly different from Auth0: callback URLs are compared exactly (no ``*`` or ``{organization_name}``
-    placeholders), ``redirect_uri`` is required, organizations are allowed to every client by default, only
-    RSA keys sign, one issuer per tenant (no custom domains beside it), no brute-force protection, no MFA
-    enrolment (a person asked for MFA has it), and the provider behind a social connection is a page of this
-    tenant.
+    placeholders) and ``redirect_uri`` is required; organizations are allowed to every client by default;
+    there is one issuer per tenant (no custom domains beside it) and only RSA keys sign; nobody is locked
+    out for wrong passwords; a person asked for MFA has it, without enrolment; the provider behind a social
+    connection is a page of this tenant, so ``federated`` logout changes nothing; logout tokens are made but
+    not delivered; implicit and hybrid flows, JAR, DPoP, mTLS, CIBA, the device flow and real rate limits
+    are missing.
     """
 
     def __init__(

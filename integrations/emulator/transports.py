@@ -45,9 +45,8 @@ class RequestsAdapter(BaseAdapter):
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> requests.Response:
         """Send a request; ``timeout`` as in requests, only its read part matters."""
-        sent = environ(
-            request.method or "GET", request.url or "", request.headers.items(), _body(request.body)
-        )
+        headers = [(_text(name), _text(value)) for name, value in request.headers.items()]
+        sent = environ(request.method or "GET", request.url or "", headers, _body(request.body))
         try:
             answer = self._tenant.wsgi.exchange(sent, patience=_read_timeout(timeout))
         except RequestLost as lost:
@@ -58,6 +57,10 @@ class RequestsAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Close nothing: there is no connection."""
+
+
+def _text(header: str | bytes) -> str:
+    return header.decode("latin-1") if isinstance(header, bytes) else header
 
 
 def _body(body: Any) -> bytes:
@@ -96,7 +99,9 @@ def _response(
         preload_content=False,
         decode_content=False,
         # The object in which requests looks for Set-Cookie headers.
-        original_response=cast("Any", SimpleNamespace(msg=message, isclosed=lambda: True, close=lambda: None)),
+        original_response=cast(
+            "Any", SimpleNamespace(msg=message, isclosed=lambda: True, close=lambda: None)
+        ),
         request_method=request.method,
         enforce_content_length=True,
     )

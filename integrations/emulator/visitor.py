@@ -65,18 +65,18 @@ class Visitor:
         ``as_user`` only a silent answer will do: a page raises ``PageShown``.
         """
         answer = self.request("GET", location)
-        if _at(answer, "/u/login"):
+        if self._at(answer, "/u/login"):
             if as_user is None:
                 raise PageShown("The sign-in page is shown, and nobody was named to sign in", answer)
             answer = self._sign_in(answer, as_user, connection)
-        if _at(answer, "/u/consent"):
+        if self._at(answer, "/u/consent"):
             answer = self._submit(answer, {"action": "accept" if consent else "decline"})
         return self._callback(answer)
 
     def decline(self, location: str) -> Callback:
         """Go to an authorization URL and decline; return the redirect back, with ``access_denied``."""
         answer = self.request("GET", location)
-        if not _at(answer, "/u/"):
+        if not self._at(answer, "/u/"):
             raise PageShown("There is nothing to decline", answer)
         return self._callback(self._submit(answer, {"action": "decline"}))
 
@@ -135,7 +135,7 @@ class Visitor:
 
     def _callback(self, answer: Answer) -> Callback:
         location = answer.header("Location")
-        if answer.status in {302, 303} and location is not None and not _at(answer, "/u/"):
+        if answer.status in {302, 303} and location is not None and not self._at(answer, "/u/"):
             return Callback(location)
         html = answer.body.decode("utf-8", "replace")
         action = findall(r'<form method="post" action="(https?://[^"]+)"', html)
@@ -144,6 +144,7 @@ class Visitor:
             return Callback(unescape(action[0]), {unescape(name): unescape(value) for name, value in fields})
         raise PageShown("A page is shown instead of a redirect", answer)
 
-
-def _at(answer: Answer, path: str) -> bool:
-    return urlsplit(answer.header("Location") or "").path.startswith(path) and answer.status == 302
+    def _at(self, answer: Answer, path: str) -> bool:
+        return answer.status == 302 and (answer.header("Location") or "").startswith(
+            self._tenant.base_url + path
+        )

@@ -90,7 +90,7 @@ class HostileFlow(FlowMachine):
 
     go = a.to(end, cond="fine") | end.to(note) | note.to(very)
     start = a.to(a) | very.to(done)
-    expire = end.to(done)
+    expire = end.to(done) | note.to(done) | very.to(done)
 
     def fine(self) -> bool:
         return True

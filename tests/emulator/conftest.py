@@ -85,7 +85,9 @@ class Desk:
         key = keys[jwt.get_unverified_header(token)["kid"]]
         options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
         return dict(
-            jwt.decode(token, key, [key.algorithm_name], options, audience=audience, issuer=self.tenant.issuer)
+            jwt.decode(
+                token, key, [key.algorithm_name], options, audience=audience, issuer=self.tenant.issuer
+            )
         )
 
 
@@ -120,7 +122,9 @@ def desk(tenant: Tenant) -> Iterator[Desk]:
 def no_failure_inside(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No test may make the emulator fail inside: bad input has documented answers."""
     yield
-    failures = [record for record in caplog.records if record.name.startswith("stateful_oauth") and record.exc_info]
+    failures = [
+        record for record in caplog.records if record.name.startswith("stateful_oauth") and record.exc_info
+    ]
     assert not failures
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.integrations.emulator import DATABASE, MFA_POLICY, PageShown
-
-from .conftest import API, CALLBACK, error
+from tests.emulator.conftest import API, CALLBACK, error
 
 
 def test_success_redirects_with_code_and_state(desk):
@@ -19,7 +18,10 @@ def test_success_redirects_with_code_and_state(desk):
 
 def test_iss_on_callback_when_switched_on_also_with_errors(desk):
     desk.tenant.settings.iss_on_callback = True
-    assert desk.tenant.visitor().authorize(desk.location(), "ada@example.com").fields["iss"] == desk.tenant.issuer
+    assert (
+        desk.tenant.visitor().authorize(desk.location(), "ada@example.com").fields["iss"]
+        == desk.tenant.issuer
+    )
     assert desk.tenant.visitor().authorize(desk.location(prompt="none")).fields["iss"] == desk.tenant.issuer
 
 
@@ -242,7 +244,9 @@ def test_sessions_expire_by_the_tenant_clock(desk):
 
 def test_unknown_scopes_are_dropped_silently(desk):
     assert desk.tokens(scope="openid nonsense read:things")["scope"] == "openid"
-    assert desk.tokens(scope="openid read:things delete:things", audience=API)["scope"] == "openid read:things"
+    assert (
+        desk.tokens(scope="openid read:things delete:things", audience=API)["scope"] == "openid read:things"
+    )
 
 
 def test_a_first_login_makes_the_user(desk):
@@ -264,3 +268,26 @@ def test_a_linked_identity_signs_in_as_the_primary(desk):
     ada.identities.append(Identity("google-oauth2", "google-oauth2", "123"))
     tokens = desk.exchange(desk.code(as_user="bob@example.com")).json()
     assert desk.claims(tokens["id_token"])["sub"] == "auth0|ada"
+
+
+def test_a_callback_below_the_path_of_the_sign_in_page(desk):
+    where = "https://app.example/u/login"
+    desk.tenant.clients["web"].callbacks = [where]
+    assert (
+        desk.tenant.visitor()
+        .authorize(desk.location(redirect_uri=where), "ada@example.com")
+        .startswith(where)
+    )
+
+
+def test_people_with_one_address_are_told_apart_by_connection_or_user_id(desk):
+    desk.tenant.add_user(email="ada@example.com", connection="google-oauth2", user_id="777")
+    for who, connection in [("ada@example.com", "google-oauth2"), ("google-oauth2|777", None)]:
+        callback = desk.tenant.visitor().authorize(desk.location(), who, connection=connection)
+        issued = desk.tenant.ledger.last("code_issued", code=callback.fields["code"])
+        assert issued.fields["user_id"] == "google-oauth2|777"
+    desk.tenant.people.users["auth0|ada"].email = "countess@example.com"
+    desk.code(as_user="countess@example.com")
+    assert desk.tenant.ledger.last("code_issued").fields["user_id"] == "auth0|ada"
+    with pytest.raises(LookupError):
+        desk.code(as_user="nobody@example.com")

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from .conftest import CALLBACK, CHALLENGE
+from tests.emulator.conftest import CALLBACK, CHALLENGE
 
 REQUEST = {
     "response_type": "code",

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.emulator.wire import Call
 
 LOST = (
-    "You may have pressed the back button, refreshed during login, opened too many login dialogs, or "
-    "there is some issue with cookies, since we couldn't find your session. Try logging in again from the application."
+    "You may have pressed the back button, refreshed during login, opened too many login dialogs, "
+    "or there is some issue with cookies, since we couldn't find your session. "
+    "Try logging in again from the application."
 )
 
 
