@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from stateful_oauth.flows.effects import Event
-    from stateful_oauth.flows.engine import Engine
     from stateful_oauth.flows.outcomes import Outcome
     from stateful_oauth.flows.ports import Caller
 
 
 class AsyncEngine:
-    """Mixed into `Engine`.
+    """Mixed into `Engine`, whose methods it calls.
 
     Effects and database calls are synchronous; `offload(function, *args, **kwargs)` decides on which thread
     they run. Django's integration passes one that keeps the request's database connection.
@@ -26,14 +25,14 @@ class AsyncEngine:
         self._offload = offload or asyncio.to_thread
 
     async def astart(
-        self: Engine, kind: str, inputs: Mapping[str, Any], caller: Caller, *, tenant: str = "default"
+        self: Any, kind: str, inputs: Mapping[str, Any], caller: Caller, *, tenant: str = "default"
     ) -> Outcome:
         """Do what `start` does."""
         outcome: Outcome = await self._offload(self.start, kind, inputs, caller, tenant=tenant)
         return outcome
 
     async def adispatch(
-        self: Engine,
+        self: Any,
         transaction_id: uuid.UUID,
         event: Event,
         caller: Caller,
@@ -48,7 +47,7 @@ class AsyncEngine:
         )
         return outcome
 
-    async def arecover(self: Engine, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
+    async def arecover(self: Any, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Do what `recover` does."""
         outcome: Outcome = await self._offload(self.recover, transaction_id, caller)
         return outcome

@@ -14,7 +14,7 @@ from statemachine.exceptions import TransitionNotAllowed
 
 from stateful_oauth.flows.effects import Effect, Event, LostAnswer, effect_of
 from stateful_oauth.flows.errors import EventNotAllowed, Quarantined
-from stateful_oauth.flows.machine import FlowMachine, Seat, Step, WaitingState
+from stateful_oauth.flows.machine import FlowMachine, Seat, Step
 from stateful_oauth.flows.transaction import (
     SEQUENCE_STEP,
     Actor,
@@ -99,8 +99,8 @@ class FlowDefinition:
 
     def deadline_of(self, state: str) -> float:
         """Return the seconds that a waiting state waits by default."""
-        found: WaitingState = self.machine.states_map[state]
-        return found.deadline
+        waiting: Any = self.machine.states_map[state]
+        return float(waiting.deadline)
 
     def walk(
         self, transaction: Transaction, *, now: datetime, actor: Actor, deadlines: Mapping[str, float]
@@ -211,7 +211,7 @@ class Walk:
                 target=step.state,
                 at=self._now,
                 actor=self._actor,
-                effect=step.effect.name if step.effect else "",
+                effect=self.effect.name if self.effect else "",
                 code=event.code,
             )
         )

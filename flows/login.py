@@ -121,7 +121,7 @@ class LoginFlow(FlowMachine):
         | resolving_account.to(failed)
     )
     expire = awaiting_callback.to(expired)
-    retry = pushing_request.to.itself(on="push_request")
+    retry = pushing_request.to(pushing_request, on="push_request")
     abandon = pushing_request.to(abandoned) | awaiting_callback.to(abandoned) | exchanging_code.to(abandoned)
 
     # Guards and actions.

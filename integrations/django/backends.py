@@ -54,10 +54,11 @@ class Auth0Backend(ModelBackend):
         else:
             self.may_sign_in(identity, row.user)
             refresh_identity(row, identity)
-        user: AbstractBaseUser = row.user
+        user: Any = row.user
         if not self.user_can_authenticate(user):
             raise AccountRefused("account_inactive")
-        return user
+        found: AbstractBaseUser = user
+        return found
 
     def may_sign_in(self, identity: VerifiedIdentity, user: AbstractBaseUser | None) -> None:
         """Refuse an identity by raising `AccountRefused("account_refused")`. Default: nobody is refused.

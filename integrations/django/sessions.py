@@ -12,7 +12,6 @@ from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.conf import conf
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
     from django.http import HttpRequest
 
     from stateful_oauth.flows.outcomes import SignedIn
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 SESSION_KEY: Final = "stateful_oauth"
 
 
-def sign_in(request: HttpRequest, outcome: SignedIn, user: AbstractBaseUser | None) -> None:
+def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     """Make the session: `login()` first, which rotates its key or flushes another user's (checklist S8)."""
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
