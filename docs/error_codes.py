@@ -1,0 +1,44 @@
+"""Write docs/error-codes.md from the table in the code; with --check, compare only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+
+PAGE = Path(__file__).with_name("error-codes.md")
+
+HEAD = """\
+# Error codes
+
+Written by `make docs` from `flows/error_codes.py`. Codes are stable: they stand in rows, logs and on error pages, and a change
+is a breaking change.
+
+| Code | Meaning | HTTP status | What the user is told | What the operator does |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """Return the document."""
+    rows = (
+        f"| `{code}` | {entry.meaning} | {entry.status} | {entry.user} | {entry.operator} |\n"
+        for code, entry in ERROR_CODES.items()
+    )
+    return HEAD + "".join(rows)
+
+
+def main() -> int:
+    """Write or compare; return the exit status."""
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(page(), encoding="utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
+        return 0
+    sys.stderr.write("docs/error-codes.md is not the code's own: run `make docs` and commit it.\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
