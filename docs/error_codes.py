@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script beside the documents, not a package
 """Write docs/error-codes.md from the table in the code; with --check, compare only."""
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ PAGE = Path(__file__).with_name("error-codes.md")
 HEAD = """\
 # Error codes
 
-Written by `make docs` from `flows/error_codes.py`. Codes are stable: they stand in rows, logs and on error pages, and a change
-is a breaking change.
+Written by `make docs` from `flows/error_codes.py`. Codes are stable: they stand in rows, logs and on error
+pages, and changing one is a breaking change.
 
 | Code | Meaning | HTTP status | What the user is told | What the operator does |
 | --- | --- | --- | --- | --- |

@@ -217,8 +217,9 @@ class Walk:
         )
 
     def postpone(self, until: datetime) -> None:
-        """Let the lease of the working state that was just entered end at `until`."""
-        self._step.transaction = self._step.transaction.moved(lease_until=until)
+        """Let the lease of the working state that was just entered end at `until`: nothing was started."""
+        transaction = self._step.transaction
+        self._step.transaction = transaction.moved(lease_until=until, attempts=transaction.attempts - 1)
 
     def _arrived(self, transaction: Transaction, event: Event) -> Transaction:
         state, kind = self._step.state, self._flow.state_kinds[self._step.state]
@@ -309,7 +310,7 @@ def _check_ways_out(flow: FlowDefinition) -> None:
         effect = flow.effect_in(state)
         if effect is not None:
             needed = ["fail"]
-            if effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD):
+            if effect.patient or effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD):
                 needed.append("retry")
         if missing := [event for event in needed if not flow.allows(state, event)]:
             raise TypeError(f"{flow.machine.__name__}: {state} has no edge for {', '.join(missing)}.")

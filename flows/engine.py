@@ -178,9 +178,12 @@ class Engine(AsyncEngine):
         if isinstance(row, Rejected):
             return row
         try:
-            flow, current = self._flows.current(row)
-            return self._recover(Run(flow, caller, self._providers(row.tenant)), current)
-        except (FenceLost, Quarantined) as error:
+            return self._recover(*self._run(row, caller))
+        except StoreUnavailable:
+            raise
+        except FlowError as error:
+            # Quarantined, overtaken, or the provider is needed to say where the browser has to go.
+            logger.warning("transaction %s: recovery was refused: %s", row.id, error)
             return _rejected(row, error.code)
 
     def follow(self, transaction_id: uuid.UUID, caller: Caller, *, kind: str) -> Outcome:
@@ -260,11 +263,22 @@ class Engine(AsyncEngine):
 
     # Dispatch.
 
-    def _dispatch(self, row: Transaction, event: Event, caller: Caller) -> Outcome:
+    def _run(self, row: Transaction, caller: Caller) -> tuple[Run, Transaction]:
+        """Return what moves the row, and the row under today's definition.
+
+        Raises:
+            Quarantined: This release does not know the row's flow, definition, state or tenant.
+        """
         flow, row = self._flows.current(row)
-        run = Run(flow, caller, self._providers(row.tenant))
-        by_operator = caller.actor.kind == "operator"
-        if event.name not in (flow.machine.operator_events if by_operator else flow.machine.browser_events):
+        try:
+            return Run(flow, caller, self._providers(row.tenant)), row
+        except KeyError:
+            raise Quarantined(f"This release has no tenant {row.tenant!r}.") from None
+
+    def _dispatch(self, row: Transaction, event: Event, caller: Caller) -> Outcome:
+        run, row = self._run(row, caller)
+        machine, by_operator = run.flow.machine, caller.actor.kind == "operator"
+        if event.name not in (machine.operator_events if by_operator else machine.browser_events):
             raise EventNotAllowed(f"A {caller.actor.kind} cannot send {event.name!r}.")
         if row.state_kind is not StateKind.WAITING and not by_operator:
             return self._answer_late(run, row, event)
@@ -288,7 +302,8 @@ class Engine(AsyncEngine):
         if row.state_kind is StateKind.WORKING:
             if self._is_over(row.lease_until):
                 return self._recover(run, row)
-            row = self._wait_for_winner(row)
+            # A newer release may have moved it on to a state that this one does not know.
+            row = run.flow.current(self._wait_for_winner(row))
         return replace(self._execution.outcome(run, row), replayed=True)
 
     def _wait_for_winner(self, row: Transaction) -> Transaction:

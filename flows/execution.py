@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.crash_points import reached
@@ -203,16 +203,23 @@ class Execution:
         return self.outcome(run, walk.transaction)
 
     def _give_up(self, run: Run, claimed: Transaction) -> None:
-        """End a row whose effect or settlement broke in a way that nobody expected."""
-        with suppress(FlowError):
-            self._settle_once(run, claimed, Event("fail", code="internal_error"))
+        """End a row whose effect or settlement broke in a way that nobody expected.
+
+        The caller gets the exception, and is told nothing: it may be what broke.
+        """
+        with suppress(FlowError), self._store.transaction():
+            walk = self.walk(run, claimed)
+            walk.take(Event("fail", code="internal_error"))
+            self._save(walk)
 
     def _dropped(self, run: Run, claimed: Transaction, effect: Effect) -> Outcome:
         logger.warning("transaction %s: a late result of %s was dropped", claimed.id, effect.name)
         row = self._store.load(claimed.id)
         if row is None:
             return Rejected(code="transaction_unknown")
-        return self.outcome(run, row)
+        # Whoever moved the row was told what came of it, and this caller was not: like a late delivery. That
+        # may have been a newer release, with a state that this one does not know.
+        return replace(self.outcome(run, run.flow.current(row)), replayed=True)
 
 
 class _LocalRefusal(Exception):

@@ -49,8 +49,15 @@ def unseal(token: str, *, place: str) -> bytes:
 
 
 def rotate(token: str) -> str:
-    """Encrypt a sealed value again with the first key of the ring."""
-    rotated: bytes = _ring().rotate(token)
+    """Encrypt a sealed value again with the first key of the ring.
+
+    Raises:
+        UndecryptableError: No key of the ring opens it.
+    """
+    try:
+        rotated: bytes = _ring().rotate(token)
+    except InvalidToken:
+        raise UndecryptableError("No key in ENCRYPTION_KEYS opens the value.") from None
     return rotated.decode("ascii")
 
 
