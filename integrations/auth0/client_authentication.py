@@ -27,7 +27,7 @@ class ClientAuthentication(Protocol):
     def fields(self) -> Mapping[str, str | Secret]:
         """Return what to add to the form. Fresh for every request."""
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """Return what to add to the headers."""
 
 
@@ -57,7 +57,7 @@ class ClientSecretPost:
         """Return id and secret."""
         return self._fields
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """Return nothing."""
         return {}
 
@@ -74,9 +74,9 @@ class ClientSecretBasic:
         """Return nothing."""
         return {}
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """Return the Authorization header."""
-        return {"Authorization": self._header.reveal()}
+        return {"Authorization": self._header}
 
 
 class PrivateKeyJwt:
@@ -94,7 +94,7 @@ class PrivateKeyJwt:
             "client_assertion": Secret(self._assertion()),
         }
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, Secret]:
         """Return nothing."""
         return {}
 

@@ -38,7 +38,8 @@ class Auth0Config:
         max_response_bytes: Longer answers are refused.
         allow_insecure_http_on_loopback: Accept http to this machine, for the emulator.
         metadata_lifetime: How long the discovery document and the keys are believed.
-        jwks_refetch_interval: How often an unknown key may make us read the keys again (checklist T20).
+        jwks_refetch_interval: How often an unknown key may make us read the keys again (checklist T20),
+            and how often we try to renew a discovery document that is too old.
         ca_bundle: File or folder of trusted certificates. Otherwise REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or
             SSL_CERT_FILE, as they are when the transport is made; otherwise certifi's.
 

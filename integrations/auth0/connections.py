@@ -103,7 +103,7 @@ class _Connection(HTTPConnection):
         self._answered_at = None
         try:
             super().connect()
-        except (OSError, http.client.HTTPException, HTTPError) as error:
+        except (OSError, http.client.HTTPException, HTTPError, UnicodeError) as error:  # UnicodeError: IDNA
             self.close()
             raise NotSent(_cause(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -73,9 +74,10 @@ class Keys:
         raise FlowError("keys_unavailable", f"The keys could not be read ({code}).")
 
     def _fetch(self, time_limit: float) -> Mapping[str | None, list[RSAPublicKey]]:
+        deadline = time.monotonic() + time_limit
         url = self._discovery.metadata(time_limit).jwks_uri
         try:
-            answer = self._transport.get(url, time_limit=time_limit)
+            answer = self._transport.get(url, time_limit=deadline - time.monotonic())
         except AnswerLost as error:
             lost = ProviderUnreachable(f"The keys could not be read ({error.code}).")
         else:
@@ -111,9 +113,10 @@ def _public_key(entry: Any, algorithm: str) -> RSAPublicKey | None:
         return None
     if entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
         return None
-    if "verify" not in entry.get("key_ops", ["verify"]) or not isinstance(
-        entry.get("kid"), (str, type(None))
-    ):
+    operations = entry.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        return None
+    if not isinstance(entry.get("kid"), (str, type(None))):
         return None
     try:
         key = RSAAlgorithm.from_jwk(entry)

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ProxyError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ProxyError
 
 from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
 from stateful_oauth.flows.secret import Secret
@@ -125,7 +125,9 @@ class Transport:
             ca_bundle=config.ca_bundle,
         )
 
-    def get(self, url: str, *, time_limit: float, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(
+        self, url: str, *, time_limit: float, headers: Mapping[str, str | Secret] | None = None
+    ) -> Answer:
         """GET; see `send`."""
         return self.send("GET", url, time_limit=time_limit, headers=headers)
 
@@ -135,7 +137,7 @@ class Transport:
         fields: Mapping[str, str | Secret],
         *,
         time_limit: float,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
     ) -> Answer:
         """POST a form; see `send`."""
         return self.send(
@@ -155,7 +157,7 @@ class Transport:
         time_limit: float,
         body: Secret | None = None,
         content_type: str = "application/json",
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
     ) -> Answer:
         """Send a request and read the answer, whatever its status, except redirects and 429.
 
@@ -199,7 +201,7 @@ class Transport:
                 return self._read(response, deadline)
             finally:
                 response.close()
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             return _failure(error, urlsplit(request.url or "").hostname)
 
     def _read(self, response: requests.Response, deadline: float) -> Answer | FlowError:
@@ -223,7 +225,7 @@ class Transport:
 
 
 def _prepare(
-    method: str, url: str, body: Secret | None, content_type: str, headers: Mapping[str, str] | None
+    method: str, url: str, body: Secret | None, content_type: str, headers: Mapping[str, str | Secret] | None
 ) -> requests.PreparedRequest:
     # By hand: `Session.request` reads the environment, netrc and cookies anew for every request.
     request = requests.PreparedRequest()
@@ -234,8 +236,8 @@ def _prepare(
         request.body = raw
         request.headers["Content-Type"] = content_type
         request.headers["Content-Length"] = str(len(raw))
-    if headers:
-        request.headers.update(headers)
+    for name, value in (headers or {}).items():
+        request.headers[name] = _text(value)
     return request
 
 
@@ -245,6 +247,10 @@ def _form(fields: Mapping[str, str | Secret]) -> Secret:
             [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in fields.items()]
         )
     )
+
+
+def _text(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _failure(error: Exception, host: str | None) -> FlowError:

@@ -31,6 +31,9 @@ _HEADERS: Final = {
         "form-action *; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+# How browsers say that they only guess; as request headers, and as WSGI names them.
+_VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
+_PURPOSES: Final = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ")
 
 
 class SeeOther(HttpResponseRedirect):
@@ -60,7 +63,7 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
                 response = error_page(request, error.code)
         for name, value in _HEADERS.items():
             response.headers[name] = value
-        patch_vary_headers(response, ("Cookie", "Sec-Purpose", "Purpose", "X-Moz"))
+        patch_vary_headers(response, _VARY)
         return response
 
     decorated: Callable[..., HttpResponse] = transaction.non_atomic_requests(login_not_required(page))
@@ -69,10 +72,8 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 def is_prefetch(request: HttpRequest) -> bool:
     """Whether the browser only guesses that the user may want this page."""
-    return any(
-        "prefetch" in request.headers.get(name, "").lower() or "prerender" in request.headers.get(name, "")
-        for name in ("Sec-Purpose", "Purpose", "X-Moz")
-    )
+    purpose = " ".join([request.META[name] for name in _PURPOSES if name in request.META]).lower()
+    return "prefetch" in purpose or "prerender" in purpose
 
 
 def error_page(

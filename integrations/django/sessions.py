@@ -36,8 +36,9 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
     Returns:
         False when the grace is over, or the user may not sign in any more.
     """
-    if request.user.is_authenticated and str(request.user.pk) == outcome.user_id:
-        return True
+    if request.user.is_authenticated:
+        # Somebody who has signed in since is not replaced by an older callback.
+        return str(request.user.pk) == outcome.user_id
     settled_at = outcome.settled_at
     if settled_at is None or wiring.clock.now() - settled_at > timedelta(seconds=conf.duplicate_grace):
         return False

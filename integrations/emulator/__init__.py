@@ -53,7 +53,8 @@ What a tenant has:
 - ``reset()``: forgets everything that happened, keeps the configuration; ``lock``: hold it to look at two
   things at once.
 
-Fault kinds: ``lost_request`` (nothing happened; ConnectionError), ``lost_answer`` (it happened; ReadTimeout),
+Fault kinds: ``unreachable`` (no connection: ConnectTimeout; on the server as lost_request), ``lost_request``
+(nothing happened, which the caller cannot know; ConnectionError), ``lost_answer`` (it happened; ReadTimeout),
 ``slow`` (``delay`` seconds; in-process beyond the read timeout: ReadTimeout, nobody sleeps), ``rate_limit``
 (429, ``reset``), ``server_error`` (``status``), ``html`` (502), ``answer`` (``status``, ``json``,
 ``headers``), ``malformed``, ``empty``, ``huge`` (``size``), ``truncated``, ``redirect`` (``location``).

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.emulator.errors import Family
 
 FaultKind = Literal[
+    "unreachable",
     "lost_request",
     "lost_answer",
     "slow",
@@ -41,6 +42,10 @@ BAD_GATEWAY = (
 
 class RequestLost(ConnectionError):
     """The request never reached the tenant."""
+
+
+class Unreachable(RequestLost):
+    """There was no connection, which the caller can tell from a request that was lost on the way."""
 
 
 class AnswerLost(ConnectionError):

@@ -13,7 +13,7 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost
+from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost, Unreachable
 from stateful_oauth.integrations.emulator.routes.app import reason
 from stateful_oauth.integrations.emulator.wire import environ
 
@@ -49,6 +49,8 @@ class RequestsAdapter(BaseAdapter):
         sent = environ(request.method or "GET", request.url or "", headers, _body(request.body))
         try:
             answer = self._tenant.wsgi.exchange(sent, patience=_read_timeout(timeout))
+        except Unreachable as lost:
+            raise requests.ConnectTimeout(str(lost), request=request) from lost
         except RequestLost as lost:
             raise requests.ConnectionError(str(lost), request=request) from lost
         except AnswerLost as lost:

@@ -227,3 +227,10 @@ def test_the_example_of_the_package_docstring_runs(desk):
     assert names["callback"].startswith(CALLBACK)
     assert names["tenant"].ledger.count("session_started") == 1
     assert names["tenant"].ledger.count("login_declined") == 1
+
+
+def test_unreachable_is_told_apart_from_a_request_that_was_lost_on_the_way(desk):
+    desk.tenant.faults.add("/oauth/token", "unreachable")
+    with pytest.raises(requests.ConnectTimeout):
+        desk.http.post(desk.url("/oauth/token"), timeout=5)
+    assert desk.tenant.requests["/oauth/token"] == 0

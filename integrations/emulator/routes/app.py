@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Request
 
 from stateful_oauth.integrations.emulator.errors import OAUTH, Refusal, not_found
-from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost
+from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost, Unreachable
 from stateful_oauth.integrations.emulator.routes import Route, table
 from stateful_oauth.integrations.emulator.wire import Call
 
@@ -55,6 +55,8 @@ class Application:
         fault = self.tenant.faults.strike(endpoint, method, lambda: _params(call))
         if fault is not None and fault.kind == "lost_request":
             raise RequestLost(f"{endpoint}: the request was lost")
+        if fault is not None and fault.kind == "unreachable":
+            raise Unreachable(f"{endpoint}: there is no connection")
         with self.tenant.lock:
             self.tenant.requests[endpoint] += 1
         if fault is None:

@@ -1,0 +1,427 @@
+"""The provider against the emulated tenant: whole sign-ins, and every kind of answer."""
+
+import base64
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from stateful_oauth.flows.errors import (
+    AnswerLost,
+    FlowError,
+    IdTokenRejected,
+    InvalidInput,
+    Mismatch,
+    ProviderRefused,
+    RateLimited,
+)
+from stateful_oauth.flows.identifiers import code_challenge
+from stateful_oauth.flows.openid import AuthorizationRequest, IdTokenExpectation
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.auth0.config import Auth0Config
+from stateful_oauth.integrations.auth0.provider import Auth0Provider
+from stateful_oauth.integrations.auth0.transport import Transport
+from stateful_oauth.integrations.emulator import Tenant
+
+CALLBACK = "https://app.example/callback"
+VERIFIER = "v" * 43
+SECRET = "client-secret-" * 4
+
+
+class SignIn:
+    """One application at one tenant."""
+
+    def __init__(self, client=None, config=None, **settings):
+        self.tenant = Tenant(issuer="https://tenant.example/", **settings)
+        self.tenant.add_client(
+            client_id="web", client_secret=SECRET, callbacks=[CALLBACK], logout_urls=["https://app.example/"],
+            **(client or {}),
+        )  # fmt: skip
+        self.tenant.add_user(email="ada@example.com", name="Ada", password="pw")
+        self.config = Auth0Config(
+            **{
+                "issuer": self.tenant.issuer,
+                "client_id": "web",
+                "client_secret": Secret(SECRET),
+                **(config or {}),
+            }
+        )
+        self.clock = SimpleNamespace(now=lambda: datetime.fromtimestamp(self.tenant.clock.now(), UTC))
+        transport = Transport.of(self.config, adapter=self.tenant.adapter(), now=self.clock.now)
+        self.provider = Auth0Provider(self.config, transport, self.clock)
+
+    def request(self, **changes):
+        return AuthorizationRequest(
+            **{
+                "redirect_uri": CALLBACK,
+                "scope": "openid profile offline_access",
+                "state": Secret("the-state"),
+                "nonce": Secret("the-nonce"),
+                "code_challenge": code_challenge(VERIFIER),
+                **changes,
+            }
+        )
+
+    def code(self, **changes):
+        location = self.provider.authorization_url(self.request(**changes))
+        return self.tenant.visitor().authorize(location, as_user="ada@example.com").fields["code"]
+
+    def exchange(self, code=None, **changes):
+        return self.provider.exchange_code(
+            **{
+                "code": Secret(code or self.code()),
+                "redirect_uri": CALLBACK,
+                "code_verifier": Secret(VERIFIER),
+                "time_limit": 5.0,
+                **changes,
+            }
+        )
+
+    def verify(self, tokens, **expected):
+        return self.provider.verify_id_token(
+            tokens.id_token,
+            IdTokenExpectation(
+                **{"nonce": Secret("the-nonce"), "access_token": tokens.access_token, **expected}
+            ),
+            now=self.clock.now(),
+        )
+
+    def fault(self, kind, endpoint="/oauth/token", **details):
+        return self.tenant.faults.add(endpoint, kind, **details)
+
+
+@pytest.fixture
+def web():
+    return SignIn()
+
+
+def refused(kind, code, call, *args, **kwargs):
+    with pytest.raises(FlowError) as caught:
+        call(*args, **kwargs)
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    return caught.value
+
+
+class TestSignIn:
+    def test_whole(self, web):
+        tokens = web.exchange()
+        identity = web.verify(tokens)
+        assert identity.issuer == "https://tenant.example/"
+        assert identity.subject.startswith("auth0|")
+        assert identity.sid
+        assert tokens.refresh_token
+        assert tokens.expires_in == 86_400
+        assert web.tenant.ledger.count("code_exchanged") == 1
+
+    def test_client_secret_basic(self):
+        web = SignIn(config={"client_auth": "client_secret_basic"})
+        web.verify(web.exchange())
+
+    @pytest.mark.parametrize("algorithm", ["HS256", "PS256"])
+    def test_the_other_algorithms(self, algorithm):
+        web = SignIn(client={"signing_alg": algorithm}, config={"id_token_signing_alg": algorithm})
+        web.verify(web.exchange())
+
+    def test_rotation_between_sign_ins(self, web):
+        web.verify(web.exchange())
+        web.tenant.keys.rotate()
+        web.verify(web.exchange())
+        assert web.tenant.requests["/.well-known/jwks.json"] == 2
+
+    def test_another_nonce(self, web):
+        refused(Mismatch, "nonce_mismatch", web.verify, web.exchange(), nonce=Secret("another"))
+
+    def test_max_age(self, web):
+        tokens = web.exchange(web.code(parameters={"max_age": "300"}))
+        web.verify(tokens, max_age=300)
+        refused(IdTokenRejected, "id_token_auth_time", web.verify, web.exchange(), max_age=300)
+
+
+class TestAuthorizationRequest:
+    def query(self, url):
+        return dict(parse_qs(urlsplit(url).query, keep_blank_values=True).items())
+
+    def test_parameters(self, web):
+        request = web.request(parameters={"audience": "https://api.example/", "ui_locales": "de en"})
+        url = web.provider.authorization_url(request)
+        assert url.startswith("https://tenant.example/authorize?")
+        assert self.query(url) == {
+            "audience": ["https://api.example/"],
+            "ui_locales": ["de en"],
+            "response_type": ["code"],
+            "client_id": ["web"],
+            "redirect_uri": [CALLBACK],
+            "scope": ["openid profile offline_access"],
+            "state": ["the-state"],
+            "nonce": ["the-nonce"],
+            "code_challenge": [code_challenge(VERIFIER)],
+            "code_challenge_method": ["S256"],
+        }
+
+    def test_b10_parameters_never_win(self, web):
+        evil = dict.fromkeys(
+            ("state", "nonce", "redirect_uri", "code_challenge", "code_challenge_method", "client_id",
+             "scope",
+             "response_type"),
+            "evil",
+        )  # fmt: skip
+        assert "evil" not in web.provider.authorization_url(web.request(parameters=evil))
+
+    @pytest.mark.parametrize("name", ["request", "request_uri"])
+    def test_b10_parameters_that_replace_the_whole_request(self, web, name):
+        refused(
+            InvalidInput,
+            "parameter_reserved",
+            web.provider.authorization_url,
+            web.request(parameters={name: "x"}),
+        )
+
+    def test_an_endpoint_with_a_query(self):
+        web = SignIn(discovery_overrides={"authorization_endpoint": "https://tenant.example/authorize?p=1"})
+        assert web.provider.authorization_url(web.request()).startswith(
+            "https://tenant.example/authorize?p=1&"
+        )
+
+
+class TestPushedAuthorizationRequests:
+    def push(self, web, **changes):
+        return web.provider.push_authorization_request(web.request(**changes), time_limit=5)
+
+    @pytest.fixture
+    def web(self):
+        return SignIn(config={"pushed_authorization_requests": True}, par=True)
+
+    def test_whole(self, web):
+        assert web.provider.uses_pushed_authorization_requests()
+        pushed = self.push(web)
+        assert pushed.expires_in == 30
+        url = web.provider.pushed_authorization_url(pushed.request_uri)
+        assert set(parse_qs(urlsplit(url).query)) == {"client_id", "request_uri"}
+        callback = web.tenant.visitor().authorize(url, as_user="ada@example.com")
+        web.verify(web.exchange(callback.fields["code"]))
+
+    def test_the_request_is_refused(self, web):
+        refused(ProviderRefused, "request_rejected", self.push, web, redirect_uri="https://evil.example/")
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"request_uri": "urn:x"}, {"request_uri": "", "expires_in": 30},
+         {"request_uri": 7, "expires_in": 30},
+                 {"request_uri": "urn:x", "expires_in": 0}, {"request_uri": "urn:x", "expires_in": True}],
+        ids=str,
+    )  # fmt: skip
+    def test_an_answer_that_is_none(self, web, body):
+        web.fault("answer", "/oauth/par", status=201, json=body)
+        refused(AnswerLost, "provider_answer_invalid", self.push, web)
+
+    def test_200_is_not_201(self, web):
+        web.fault("answer", "/oauth/par", status=200, json={"request_uri": "urn:x", "expires_in": 30})
+        refused(AnswerLost, "provider_answer_invalid", self.push, web)
+
+
+class TestTokenRefusals:
+    def test_a_code_is_used_twice(self, web):
+        code = web.code()
+        web.exchange(code)
+        refused(ProviderRefused, "code_rejected", web.exchange, code)
+
+    def test_wrong_verifier(self, web):
+        refused(ProviderRefused, "code_rejected", web.exchange, code_verifier=Secret("w" * 43))
+
+    @pytest.mark.parametrize("error", ["access_denied", "invalid_client"])
+    def test_wrong_secret(self, error):
+        web = SignIn(config={"client_secret": Secret("wrong" * 8)}, wrong_secret_error=error)
+        refused(ProviderRefused, "client_rejected", web.exchange)
+
+    @pytest.mark.parametrize(
+        ("status", "error", "code"),
+        [(403, "invalid_grant", "code_rejected"), (400, "invalid_grant", "code_rejected"),
+         (401, "invalid_client", "client_rejected"), (401, "access_denied", "client_rejected"),
+         (403, "unauthorized_client", "client_rejected"), (400, "unsupported_grant_type", "client_rejected"),
+         (401, "something_new", "client_rejected"), (400, "something_new", "request_rejected"),
+         (400, "invalid_request", "request_rejected"), (400, "invalid_scope", "request_rejected"),
+         (403, "unauthorized", "sign_in_refused"), (403, "mfa_required", "step_up_required"),
+         (401, "mfa_required", "step_up_required"), (403, "interaction_required", "interaction_required"),
+         (400, "temporarily_unavailable", "provider_busy"), (400, "server_error", "provider_error")],
+    )  # fmt: skip
+    def test_table(self, web, status, error, code):
+        web.fault("answer", status=status, json={"error": error, "error_description": "RAW-TEXT"})
+        raised = refused(ProviderRefused, code, web.exchange)
+        assert "RAW-TEXT" not in str(raised)
+        assert "something_new" not in str(raised)
+
+
+class TestTokenAnswers:
+    """Whether the exchange happened: only the provider's own refusal and 429 say that it did not."""
+
+    @pytest.mark.parametrize(
+        ("kind", "details", "error", "code"),
+        [("lost_answer", {}, AnswerLost, "provider_answer_lost"),
+         ("slow", {}, AnswerLost, "provider_answer_lost"),
+         ("truncated", {}, AnswerLost, "provider_answer_lost"),
+         ("server_error", {}, AnswerLost, "provider_answer_invalid"),
+         ("html", {}, AnswerLost, "provider_answer_invalid"),
+         ("malformed", {}, AnswerLost, "provider_answer_invalid"),
+         ("empty", {}, AnswerLost, "provider_answer_invalid"),
+         ("huge", {}, AnswerLost, "provider_answer_invalid"),
+         ("redirect", {}, AnswerLost, "provider_answer_invalid"),
+         ("answer", {"json": {"error": "server_error"}}, AnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 403, "json": {}}, AnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 403, "json": {"error": 7}}, AnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 200, "json": {"error": "x"}}, AnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 201, "json": {}}, AnswerLost, "provider_answer_invalid"),
+         ("rate_limit", {"reset": 60}, RateLimited, "rate_limited")],
+    )  # fmt: skip
+    def test_faults(self, web, kind, details, error, code):
+        web.fault(kind, **details)
+        raised = refused(error, code, web.exchange)
+        assert web.tenant.requests["/oauth/token"] == 1, "it is never sent again"
+        if isinstance(raised, RateLimited):
+            assert raised.retry_at is not None
+            assert 59 <= raised.retry_at.timestamp() - web.tenant.clock.now() <= 60
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"access_token": None}, {"access_token": ""}, {"access_token": 7}, {"token_type": None},
+         {"token_type": "DPoP"},
+         {"token_type": 7}, {"id_token": 7}, {"id_token": ""}, {"refresh_token": ["a"]}, {"scope": 7},
+         {"expires_in": "3600"}, {"expires_in": -1}, {"expires_in": True}, {"expires_in": 1.5},
+         {"expires_in": 10**30}],
+        ids=str,
+    )  # fmt: skip
+    def test_members_have_their_types(self, web, changes):
+        web.tenant.token_reply_hook = lambda body: body.update(changes)
+        refused(AnswerLost, "provider_answer_invalid", web.exchange)
+
+    def test_b19_what_is_optional_may_be_missing(self, web):
+        def only_the_access_token(body):
+            for name in ("id_token", "refresh_token", "scope", "expires_in"):
+                body.pop(name, None)
+            body["token_type"] = "bearer"
+
+        web.tenant.token_reply_hook = only_the_access_token
+        tokens = web.exchange()
+        assert tokens.access_token
+        assert (tokens.id_token, tokens.refresh_token, tokens.scope, tokens.expires_in) == (None,) * 4
+
+
+class TestRevocation:
+    def test_whole(self, web):
+        token = web.exchange().refresh_token
+        for _ in range(2):
+            web.provider.revoke_refresh_token(token, time_limit=5)
+        assert web.tenant.requests["/oauth/revoke"] == 2
+
+    def test_wrong_secret(self):
+        web = SignIn(config={"client_secret": Secret("wrong" * 8)})
+        refused(
+            ProviderRefused, "client_rejected", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
+        )
+
+    def test_lost(self, web):
+        web.fault("lost_answer", "/oauth/revoke")
+        refused(
+            AnswerLost, "provider_answer_lost", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
+        )
+
+    def test_not_announced(self):
+        web = SignIn(discovery_overrides={"revocation_endpoint": None})
+        refused(FlowError, "discovery_invalid", web.provider.revoke_refresh_token, Secret("x"), time_limit=5)
+
+
+class TestLogout:
+    def test_announced(self, web):
+        identity = web.verify(web.exchange())
+        url = urlsplit(
+            web.provider.logout_url(
+                return_to="https://app.example/",
+                sid=identity.sid,
+                id_token_hint=Secret("hint"),
+                federated=True,
+            )
+        )
+        assert url.path == "/oidc/logout"
+        assert parse_qs(url.query, keep_blank_values=True) == {
+            "client_id": ["web"],
+            "logout_hint": [identity.sid],
+            "id_token_hint": ["hint"],
+            "post_logout_redirect_uri": ["https://app.example/"],
+            "federated": [""],
+        }
+
+    def test_it_works(self, web):
+        visitor = web.tenant.visitor()
+        callback = visitor.authorize(web.provider.authorization_url(web.request()), as_user="ada@example.com")
+        identity = web.verify(web.exchange(callback.fields["code"]))
+        url = web.provider.logout_url(return_to="https://app.example/", sid=identity.sid)
+        assert visitor.logout(url, confirm=False) == "https://app.example/"
+
+    def test_b14_nothing_is_sent_that_nobody_gave(self, web):
+        assert web.provider.logout_url(return_to=None) == "https://tenant.example/oidc/logout?client_id=web"
+
+    def test_not_announced(self):
+        web = SignIn(end_session_in_discovery=False)
+        url = urlsplit(web.provider.logout_url(return_to="https://app.example/", sid="x"))
+        assert url.path == "/v2/logout"
+        assert parse_qs(url.query) == {"client_id": ["web"], "returnTo": ["https://app.example/"]}
+
+
+class TestPrivateKeyJwt:
+    @pytest.fixture
+    def pem(self, key):
+        return key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+
+    def sent(self, bench):
+        bench.answers["/oauth/token"] = {"access_token": "a", "token_type": "Bearer"}
+        bench.exchange()
+        return {
+            name: values[0] for name, values in parse_qs(bench.adapter.requests[-1].body.decode()).items()
+        }
+
+    @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "PS256"])
+    def test_an_assertion_is_fresh_every_time(self, make_bench, pem, key, algorithm):
+        bench = make_bench(
+            client_auth="private_key_jwt", private_key=Secret(pem), private_key_id="k1", client_secret=None,
+            private_key_alg=algorithm,
+        )  # fmt: skip
+        seen = set()
+        for _ in range(2):
+            form = self.sent(bench)
+            assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            assert "client_secret" not in form
+            decoded = jwt.decode_complete(
+                form["client_assertion"], key.public_key(), algorithms=[algorithm], audience="https://tenant.example/",
+                options={"verify_exp": False, "verify_iat": False, "strict_aud": True},
+            )  # fmt: skip
+            claims = decoded["payload"]
+            assert (claims["iss"], claims["sub"], decoded["header"]["kid"]) == ("web", "web", "k1")
+            assert claims["exp"] - claims["iat"] == 60
+            assert claims["iat"] == bench.clock.seconds
+            assert len(form["client_assertion"]) < 2048
+            seen.add(claims["jti"])
+        assert len(seen) == 2
+
+    @pytest.mark.parametrize(
+        "pem", ["", "no pem", "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----"]
+    )
+    def test_a_bad_key_is_noticed_at_once(self, make_bench, pem):
+        with pytest.raises(ValueError, match="private_key") as caught:
+            make_bench(client_auth="private_key_jwt", private_key=Secret(pem))
+        assert "MII" not in str(caught.value)
+
+
+def test_client_secret_basic_encodes_both_parts(make_bench):
+    bench = make_bench(
+        client_auth="client_secret_basic", client_id="a b:c", client_secret=Secret("p%:ä&" + "x" * 32)
+    )
+    bench.answers["/oauth/token"] = {"access_token": "a", "token_type": "Bearer"}
+    bench.exchange()
+    request = bench.adapter.requests[-1]
+    scheme, _, value = request.headers["Authorization"].partition(" ")
+    assert (scheme, base64.b64decode(value).decode()) == ("Basic", "a+b%3Ac:p%25%3A%C3%A4%26" + "x" * 32)
+    assert b"client_secret" not in request.body
