@@ -1,0 +1,148 @@
+"""Which room may import what: other rooms (import-linter, held against the table here), and packages."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+CRYPTOGRAPHY = {"cryptography", "jwt"}
+HTTP = {"requests", "urllib3"}  # urllib3 is requests' own: its errors and limits show through
+DJANGO = {"django", "asgiref"}  # asgiref is Django's own
+THIRD_PARTY = {
+    "flows": {"statemachine"},
+    "storage": {"django", "cryptography"},
+    "diagrams": {"statemachine"},
+    "integrations": set[str](),
+    "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0"},
+    "integrations/django": DJANGO,
+    "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
+    "integrations/testing": DJANGO | HTTP | {"hypothesis", "pytest", "pytest_django", "statemachine"},
+    "integrations/demo": DJANGO | HTTP | {"werkzeug"},
+}
+ROOMS = {room for room in THIRD_PARTY if room != "integrations"}
+MAY_IMPORT = {
+    "flows": set[str](),
+    "storage": {"flows"},
+    "diagrams": {"flows"},
+    "integrations": set[str](),
+    "integrations/auth0": {"flows"},
+    "integrations/django": {"flows", "storage", "integrations/auth0"},
+    "integrations/emulator": set[str](),
+    "integrations/testing": ROOMS,
+    "integrations/demo": ROOMS,
+}
+MAY_NOT_REACH = {  # not even through another room
+    "flows": {"auth0", "cryptography", "django", "httpx", "jwt", "requests", "werkzeug"},
+    "storage": {"auth0", "httpx", "jwt", "requests", "werkzeug"},
+    "diagrams": {"auth0", "cryptography", "django", "jwt", "requests"},
+    "integrations/auth0": {"django"},
+    "integrations/emulator": {"django"},
+}
+
+
+def test_each_room_imports_only_the_packages_that_it_may(rooms: dict[str, Path], root: Path) -> None:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for folder in rooms.values():
+        for module in folder.rglob("*.py"):
+            parts = module.relative_to(root).parts[:-1]
+            room = "/".join(parts[:2] if parts[0] == "integrations" else parts[:1])
+            found[room] |= _third_party(module)
+    assert set(found) <= set(THIRD_PARTY), "a new room: say what it may import"
+    assert {room: extra for room, names in found.items() if (extra := names - THIRD_PARTY[room])} == {}
+
+
+def test_the_arrows_between_rooms_hold(root: Path) -> None:
+    result = _lint_imports(root / "pyproject.toml", root)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("room", sorted(room for room, others in MAY_IMPORT.items() if others != ROOMS))
+def test_each_forbidden_arrow_is_noticed(
+    room: str, tmp_path: Path, root: Path, rooms: dict[str, Path]
+) -> None:
+    """A test of the contracts: add every import that the room may not have to a copy of the package."""
+    forbidden = {_name(other) for other in ROOMS - MAY_IMPORT[room] - {room}} | MAY_NOT_REACH.get(room, set())
+    result = _lint_a_copy(tmp_path, root, rooms, {room: forbidden})
+    report = rf"^{_name(room)} is not allowed to import (\S+):$"
+    reported = set(re.findall(report, result.stdout, re.MULTILINE))
+    missed = {name for name in forbidden if not reported & {name, name.rpartition(".")[0]}}
+    assert missed == set(), result.stdout
+
+
+def test_no_other_arrow_is_forbidden(tmp_path: Path, root: Path, rooms: dict[str, Path]) -> None:
+    allowed = {room: {_name(other) for other in MAY_IMPORT[room] - {room}} for room in MAY_IMPORT}
+    result = _lint_a_copy(tmp_path, root, rooms, allowed)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("room", ["flows", "storage", "integrations", "diagrams"])
+@pytest.mark.parametrize(
+    ("statement", "rule"),
+    [
+        ("import {0}", "TID251"),
+        ("import {0}.errors", "TID251"),
+        ("from {0}.errors import FlowError", "TID251"),
+        ("def late() -> None:\n    from {0} import errors", "TID251"),
+        ("from . import errors", "TID252"),
+        ("from ..{0} import errors", "TID252"),
+    ],
+)
+def test_the_linter_refuses_bare_and_relative_imports(
+    room: str, statement: str, rule: str, root: Path
+) -> None:
+    command = [sys.executable, "-m", "ruff", "check", "--select", "TID", "--output-format", "concise"]
+    command += ["--stdin-filename", f"{room}/added.py", "-"]
+    source = statement.format(room) + "\n"
+    result = subprocess.run(command, cwd=root, input=source, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stderr
+    assert rule in result.stdout
+
+
+def _third_party(module: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        match node:
+            case ast.Import(names=aliases):
+                names |= {alias.name.partition(".")[0] for alias in aliases}
+            case ast.ImportFrom(module=str(name), level=0):
+                names.add(name.partition(".")[0])
+    return names - sys.stdlib_module_names - {"stateful_oauth"}
+
+
+def _name(room: str) -> str:
+    return "stateful_oauth." + room.replace("/", ".")
+
+
+def _lint_a_copy(
+    copy: Path, root: Path, rooms: dict[str, Path], added: dict[str, set[str]]
+) -> subprocess.CompletedProcess[str]:
+    for folder in rooms.values():
+        shutil.copytree(folder, copy / "stateful_oauth" / folder.name)
+    for room, names in added.items():
+        with (copy / "stateful_oauth" / room / "__init__.py").open("a") as module:
+            module.write(
+                "\n\ndef late():\n    pass\n" + "".join(f"    import {name}\n" for name in sorted(names))
+            )
+    return _lint_imports(root / "pyproject.toml", copy)
+
+
+def _lint_imports(configuration: Path, first_on_the_path: Path) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command; lint_imports_command()",
+    ]
+    command += ["--config", str(configuration), "--no-cache"]
+    environment = os.environ | {"PYTHONPATH": str(first_on_the_path), "COLUMNS": "250", "NO_COLOR": "1"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    return subprocess.run(
+        command, cwd=first_on_the_path, env=environment, capture_output=True, text=True, check=False
+    )
