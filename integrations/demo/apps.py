@@ -1,0 +1,13 @@
+"""The Django app of the demo: templates, and nothing in the database."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class DemoConfig(AppConfig):
+    """Label `stateful_oauth_demo`."""
+
+    name = "stateful_oauth.integrations.demo"
+    label = "stateful_oauth_demo"
+    verbose_name = "Demo"

@@ -1,0 +1,28 @@
+"""The demo's authentication backend: how a project decides who may come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.flows.errors import AccountRefused
+from stateful_oauth.integrations.demo.people import REFUSED_DOMAIN
+from stateful_oauth.integrations.django.backends import Auth0Backend
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+    from stateful_oauth.flows.openid import VerifiedIdentity
+
+
+class DemoBackend(Auth0Backend):
+    """Everybody may sign in, but nobody of the competition."""
+
+    def may_sign_in(self, identity: VerifiedIdentity, user: AbstractBaseUser | None) -> None:
+        """Refuse one domain.
+
+        Raises:
+            AccountRefused: The address belongs to it.
+        """
+        del user  # known or new makes no difference here
+        if str(identity.claims.get("email", "")).endswith(REFUSED_DOMAIN):
+            raise AccountRefused("account_refused")

@@ -1,0 +1,81 @@
+"""What tenant and site know before anybody signs in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from stateful_oauth.flows.openid import VerifiedIdentity
+from stateful_oauth.integrations.demo.backends import DemoBackend
+from stateful_oauth.integrations.demo.people import (
+    ADA,
+    BEA,
+    CONNIE,
+    GRACE,
+    IVY,
+    ORGANIZATION,
+    OTHER_ORGANIZATION,
+    PEOPLE,
+    SPECIAL,
+    Person,
+)
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.views.login import callback_url
+from stateful_oauth.storage.identities import add_identity, find_identity
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.emulator import Tenant
+
+
+def furnish(tenant: Tenant) -> None:
+    """Tell the tenant about this site's application and about the people."""
+    wanted: dict[str, Any] = settings.STATEFUL_OAUTH
+    tenant.add_client(
+        client_id=wanted["CLIENT_ID"],
+        client_secret=wanted["CLIENT_SECRET"],
+        name="Demo site",
+        callbacks=[callback_url("default")],
+        logout_urls=[conf.base_url + "/"],
+        rotation=True,
+    )
+    for person in (*PEOPLE, *SPECIAL):
+        given, _, family = person.name.partition(" ")
+        tenant.add_user(
+            email=person.email,
+            name=person.name,
+            connection=person.connection,
+            password=person.password or None,
+            user_id=person.sub,
+            blocked=person is BEA,
+            given_name=given,
+            family_name=family,
+        )
+    tenant.add_organization(
+        "engines", org_id=ORGANIZATION, display_name="Analytical Engines", members=[ADA.sub, GRACE.sub]
+    )
+    tenant.add_organization(
+        "looms", org_id=OTHER_ORGANIZATION, display_name="Jacquard Looms", members=[ADA.sub]
+    )
+
+
+def furnish_site(issuer: str) -> None:
+    """Make the users that have to be there before anybody signs in."""
+    backend, users = DemoBackend(), get_user_model().objects
+    ivy = _identity(issuer, IVY)
+    if find_identity(ivy) is None:
+        row: Any = add_identity(ivy, lambda: backend.make_user(ivy), now=wiring.clock.now())
+        row.user.is_active = False
+        row.user.save(update_fields=["is_active"])
+    # Somebody else has the name that Connie's user would get.
+    users.get_or_create(username=backend.username(_identity(issuer, CONNIE)))
+
+
+def _identity(issuer: str, person: Person) -> VerifiedIdentity:
+    return VerifiedIdentity(
+        issuer=issuer,
+        subject=person.sub,
+        claims={"email": person.email, "email_verified": True, "given_name": person.name.partition(" ")[0]},
+    )

@@ -1,0 +1,61 @@
+"""What the demo does around every page. Nothing of this belongs into a project."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from stateful_oauth.integrations.demo.world import world_or_none
+from stateful_oauth.integrations.django.browser import binding_digest, read_binding
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VISITOR_COOKIE: Final = "demo_visitor"
+NONCE: Final = "DEMO_NONCE"
+
+
+class DemoMiddleware:
+    """One address for the site, a name for each visitor, a strict policy for the pages, and repairs."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        if request.get_host() == f"localhost:{request.get_port()}":
+            # Cookies of localhost do not come back to 127.0.0.1, which is where the provider sends people.
+            return HttpResponseRedirect(conf.base_url + request.get_full_path())
+        request.META[NONCE] = secrets.token_urlsafe(16)
+        visitor = request.COOKIES.get(VISITOR_COOKIE, "")
+        if not visitor:
+            visitor = request.COOKIES[VISITOR_COOKIE] = secrets.token_urlsafe(16)
+        self._note_browser(request, visitor)
+        response = self._get_response(request)
+        self._repair(request)
+        response.set_cookie(VISITOR_COOKIE, visitor, httponly=True, samesite="Lax")
+        response.headers.setdefault("Content-Security-Policy", _policy(request.META[NONCE]))
+        return response
+
+    def _note_browser(self, request: HttpRequest, visitor: str) -> None:
+        world, binding = world_or_none(), read_binding(request)
+        if world is not None and binding is not None:
+            world.remember_browser(visitor, binding_digest(binding))
+
+    def _repair(self, request: HttpRequest) -> None:
+        world = world_or_none()
+        if world is not None and request.path == reverse("stateful_oauth:callback"):
+            world.repair(request.GET.get("state", ""))
+
+
+def _policy(nonce: str) -> str:
+    # form-action names the provider, because a browser applies it to redirects of a form as well.
+    provider = conf.tenant("default").issuer.rstrip("/")
+    return (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self' {provider}; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,77 @@
+"""Who can sign in at the demo, and what is special about some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PASSWORDS: Final = "Username-Password-Authentication"
+GOOGLE: Final = "google-oauth2"
+GITHUB: Final = "github"
+REFUSED_DOMAIN: Final = "@rival.example"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody at the tenant.
+
+    Attributes:
+        password: Empty where the provider does not ask for one: then a click will do.
+        note: What is special, for the table.
+    """
+
+    name: str
+    email: str
+    sub: str
+    connection: str
+    password: str = ""
+    note: str = ""
+
+
+ADA: Final = Person(
+    name="Ada Lovelace",
+    email="ada@example.com",
+    sub="auth0|ada",
+    connection=PASSWORDS,
+    password="analytical-engine",  # noqa: S106 - printed on the first page
+)
+GRACE: Final = Person(
+    name="Grace Hopper", email="grace@example.com", sub="google-oauth2|10619061219920101", connection=GOOGLE
+)
+ALAN: Final = Person(name="Alan Turing", email="alan@example.com", sub="github|19120623", connection=GITHUB)
+IVY: Final = Person(
+    name="Ivy Idle",
+    email="ivy@example.com",
+    sub="google-oauth2|10000000000000001",
+    connection=GOOGLE,
+    note="inactive at this site",
+)
+REX: Final = Person(
+    name="Rex Rival",
+    email=f"rex{REFUSED_DOMAIN}",
+    sub="google-oauth2|10000000000000002",
+    connection=GOOGLE,
+    note="refused by this site's backend",
+)
+CONNIE: Final = Person(
+    name="Connie Conflict",
+    email="connie@example.com",
+    sub="github|10000003",
+    connection=GITHUB,
+    note="the user name is taken here",
+)
+BEA: Final = Person(
+    name="Bea Blocked",
+    email="bea@example.com",
+    sub="github|10000004",
+    connection=GITHUB,
+    note="blocked at the tenant",
+)
+
+PEOPLE: Final = (ADA, GRACE, ALAN)
+"""The first three can just sign in."""
+SPECIAL: Final = (IVY, REX, CONNIE, BEA)
+"""With these something happens."""
+
+ORGANIZATION: Final = "org_engines"
+OTHER_ORGANIZATION: Final = "org_looms"

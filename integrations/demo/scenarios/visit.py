@@ -1,0 +1,175 @@
+"""A visitor's sign-ins for the "what if" menu: real ones, of which a robot does the provider's part.
+
+The site's part is what `views/login.py` of the package does: the same engine, the same row, the same cookie.
+The provider's part is the emulator's, through its own routes. The answer is opened by the visitor's browser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from stateful_oauth.flows.outcomes import Outcome, RedirectTo
+from stateful_oauth.integrations.demo.middleware import VISITOR_COOKIE
+from stateful_oauth.integrations.demo.world import Note
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.browser import cookie_name, new_binding, read_binding, send_binding
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.pages import SeeOther
+from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.views.login import login_inputs
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.http import HttpResponse
+
+    from stateful_oauth.integrations.demo.people import Person
+    from stateful_oauth.integrations.demo.world import World
+    from stateful_oauth.integrations.emulator import Tenant, Visitor
+
+
+class NotStarted(Exception):
+    """The sign-in failed before the browser could be sent to the provider; `outcome` says how."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.code)
+        self.outcome = outcome
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A sign-in that was started, and then the provider's answer to it.
+
+    Attributes:
+        url: Where the site sends the browser.
+        callback: Where the provider sends it back to; empty until somebody has been at the provider.
+    """
+
+    id: uuid.UUID
+    url: str
+    tenant: Tenant
+    robot: Visitor
+    callback: str = ""
+    asked: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asked = {name: values[0] for name, values in parse_qs(urlsplit(self.url).query).items()}
+
+    @property
+    def code(self) -> str:
+        """The authorization code of the answer."""
+        return parse_qs(urlsplit(self.callback).query)["code"][0]
+
+    def signed_in_as(self, person: Person) -> Attempt:
+        """Have the robot sign in at the provider."""
+        self.callback = str(self.robot.authorize(self.url, as_user=person.sub))
+        return self
+
+    def silently(self) -> Attempt:
+        """Have the robot go to the provider, which answers without showing a page."""
+        self.callback = str(self.robot.authorize(self.url))
+        return self
+
+    def declined(self) -> Attempt:
+        """Have the robot decline at the provider."""
+        self.callback = str(self.robot.decline(self.url))
+        return self
+
+
+class Visit:
+    """One press on a button of the menu."""
+
+    def __init__(self, request: HttpRequest, world: World, slug: str) -> None:
+        self.request, self.world, self._slug = request, world, slug
+        self.tenant = world.tenant
+        self.robot = self.tenant.visitor()
+        if read_binding(request) is None:
+            # As if the browser had it already: one press may start several sign-ins.
+            request.COOKIES[cookie_name()] = new_binding()
+
+    @property
+    def binding(self) -> str:
+        """The binding cookie of the visitor's browser."""
+        return self.request.COOKIES[cookie_name()]
+
+    @property
+    def note(self) -> Note:
+        """What this entry has come to for this visitor."""
+        return self.world.notes.setdefault((self.visitor, self._slug), Note())
+
+    @property
+    def visitor(self) -> str:
+        """The visitor's name."""
+        return self.request.COOKIES[VISITOR_COOKIE]
+
+    def start(
+        self,
+        *,
+        parameters: dict[str, str] | None = None,
+        subject: str = "",
+        in_another_browser: bool = False,
+    ) -> Attempt:
+        """Start a sign-in, as the package's login page does.
+
+        Args:
+            parameters: More authorization parameters.
+            subject: Who has to come back.
+
+        Raises:
+            NotStarted: The provider's metadata could not be used.
+        """
+        caller = _another_browser() if in_another_browser else BrowserCaller(self.request)
+        if caller.browser is not None:
+            self.world.remember_browser(self.visitor, caller.browser)
+        inputs: dict[str, Any] = login_inputs(self.request, conf.tenant("default"))
+        inputs |= {"next": self.landing_url, "subject": subject}
+        inputs["parameters"] = {**inputs["parameters"], **(parameters or {})}
+        outcome = wiring.engine().start("login", inputs, caller)
+        if not isinstance(outcome, RedirectTo) or outcome.transaction_id is None:
+            raise NotStarted(outcome)
+        return Attempt(outcome.transaction_id, outcome.url, self.tenant, self.robot)
+
+    # Where the browser goes next.
+
+    @property
+    def landing_url(self) -> str:
+        """The entry's own page."""
+        return reverse("demo:what-if-entry", args=[self._slug])
+
+    def take(self, *attempts: Attempt, remark: str = "") -> None:
+        """Note the attempts for the entry's page, in place of those of an earlier press."""
+        note = Note([attempt.id for attempt in attempts], [attempt.callback for attempt in attempts], remark)
+        self.world.notes[self.visitor, self._slug] = note
+
+    def go(self, location: str) -> HttpResponse:
+        """Send the visitor's browser somewhere, with its binding cookie."""
+        response = SeeOther(location)
+        send_binding(response, self.binding)
+        return response
+
+    def come_back(self, attempt: Attempt) -> HttpResponse:
+        """Open the provider's answer in the visitor's browser."""
+        self.take(attempt)
+        return self.go(attempt.callback)
+
+    def land(self) -> HttpResponse:
+        """Show the entry's own page."""
+        return self.go(self.landing_url)
+
+    def refused(self, outcome: Outcome) -> HttpResponse:
+        """Show what the package shows for a sign-in that failed at its start."""
+        response = respond(outcome, self.request)
+        send_binding(response, self.binding)
+        return response
+
+
+def _another_browser() -> BrowserCaller:
+    request = HttpRequest()
+    request.COOKIES[cookie_name()] = new_binding()
+    return BrowserCaller(request)

@@ -1,0 +1,25 @@
+"""The demo's addresses."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from stateful_oauth.integrations.demo.views.home import home
+from stateful_oauth.integrations.demo.views.profile import profile
+from stateful_oauth.integrations.demo.views.timeline import attempt, timeline
+from stateful_oauth.integrations.demo.views.what_if import entry, menu
+
+# For looking only: no project has these.
+_demo = [
+    path("", home, name="home"),
+    path("profile/", profile, name="profile"),
+    path("timeline/", timeline, name="timeline"),
+    path("timeline/<uuid:transaction_id>/", attempt, name="attempt"),
+    path("what-if/", menu, name="what-if"),
+    path("what-if/<slug:slug>/", entry, name="what-if-entry"),
+]
+
+urlpatterns = [
+    path("auth/", include("stateful_oauth.integrations.django.urls")),  # what a project writes
+    path("", include((_demo, "demo"))),
+]

@@ -1,0 +1,35 @@
+"""What is on every page: where one can go, who is signed in, how far the clock was moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.integrations.demo.middleware import NONCE
+from stateful_oauth.integrations.demo.world import world_or_none
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+_PAGES: Final = (
+    ("demo:home", "/", "Home"),
+    ("demo:profile", "/profile/", "Profile"),
+    ("demo:timeline", "/timeline/", "Timeline"),
+    ("demo:what-if", "/what-if/", "What if"),
+)
+
+
+def chrome(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of the demo's frame."""
+    world = world_or_none()
+    return {
+        "nonce": request.META.get(NONCE, ""),
+        "pages": [
+            {
+                "view": view,
+                "title": title,
+                "here": request.path.startswith(path) if path != "/" else request.path == "/",
+            }
+            for view, path, title in _PAGES
+        ],
+        "minutes_ahead": round(world.clock.ahead.total_seconds() / 60) if world else 0,
+    }

@@ -1,0 +1,26 @@
+"""The first page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from stateful_oauth.integrations.demo.people import PEOPLE
+from stateful_oauth.integrations.demo.scenarios import GROUPS
+from stateful_oauth.integrations.django.conf import conf
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Say what there is to try."""
+    context = {
+        "people": PEOPLE,
+        "issuer": conf.tenant("default").issuer,
+        "first": GROUPS[0].scenarios,
+    }
+    return render(request, "demo/home.html", context)

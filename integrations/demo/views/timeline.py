@@ -1,0 +1,133 @@
+"""A visitor's own attempts, line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.models import Q
+from django.http import Http404
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from stateful_oauth.diagrams import edge_id, render_svg
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.integrations.demo.middleware import NONCE, VISITOR_COOKIE
+from stateful_oauth.integrations.demo.world import world_or_none
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.browser import binding_digest, read_binding
+from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+SHOWN: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log, as it is shown."""
+
+    record: TransitionRecord
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One transaction, as it is shown."""
+
+    row: FlowTransaction
+    lines: Sequence[Line]
+
+    @property
+    def tone(self) -> str:
+        """How it ended, or that it has not: a class name."""
+        if self.row.state_kind != "final":
+            return str(self.row.state_kind)
+        return "good" if self.row.state == "signed_in" else "bad"
+
+    @property
+    def state(self) -> str:
+        """The state in words."""
+        return self.row.state.replace("_", " ")
+
+    @property
+    def refused(self) -> int:
+        """How many events were refused."""
+        return sum(line.record.rejected for line in self.lines)
+
+    @property
+    def meaning(self) -> str:
+        """What the error code means, for developers."""
+        return ERROR_CODES[self.row.code].meaning if self.row.code in ERROR_CODES else ""
+
+
+@never_cache
+@require_safe
+def timeline(request: HttpRequest) -> HttpResponse:
+    """List the visitor's attempts, newest first."""
+    rows = own_transactions(request).prefetch_related("log").order_by("-created_at")[:SHOWN]
+    return render(request, "demo/timeline.html", {"attempts": [shown(row) for row in rows]})
+
+
+@never_cache
+@require_safe
+def attempt(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
+    """Show one attempt: its log, and where it went in the diagram of its flow."""
+    row = own_transactions(request).filter(pk=transaction_id).first()
+    if row is None:
+        raise Http404
+    context = {"attempt": shown(row), "diagram": _diagram(row, request.META.get(NONCE, ""))}
+    return render(request, "demo/attempt.html", context)
+
+
+def own_transactions(request: HttpRequest) -> QuerySet[FlowTransaction]:
+    """Return the transactions that this visitor's browser started, and those of whoever is signed in."""
+    world, binding = world_or_none(), read_binding(request)
+    browsers = world.browsers_of(request.COOKIES.get(VISITOR_COOKIE, "")) if world else set()
+    if binding is not None:
+        browsers.add(binding_digest(binding))
+    own = Q(browser__in=list(browsers))
+    if request.user.is_authenticated:
+        own |= Q(user_id=request.user.pk)
+    return FlowTransaction.objects.filter(own)
+
+
+def shown(row: FlowTransaction) -> Attempt:
+    """Return an attempt with its log."""
+    records = sorted(row.log.all(), key=lambda record: record.sequence)
+    before = [None, *records]
+    return Attempt(
+        row,
+        [
+            Line(record, _duration(record.at - previous.at) if previous else "")
+            for previous, record in zip(before, records, strict=False)
+        ],
+    )
+
+
+def _duration(passed: timedelta) -> str:
+    seconds = passed.total_seconds()
+    if seconds < 1:
+        return f"+{seconds * 1000:.0f} ms"
+    return f"+{seconds:.1f} s" if seconds < 60 else f"+{seconds / 60:.0f} min"
+
+
+def _diagram(row: FlowTransaction, nonce: str) -> SafeString:
+    try:
+        flow: Any = wiring.flows()[row.kind].machine
+    except KeyError:
+        return mark_safe("")
+    travelled = [
+        edge_id(row.kind, line.source, line.event, line.target) for line in row.log.filter(rejected=False)
+    ]
+    svg = render_svg(flow, travelled=travelled, current=row.state, style_nonce=nonce)
+    return mark_safe(svg)  # noqa: S308 - the renderer escapes; nothing in it is the visitor's
