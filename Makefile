@@ -46,8 +46,8 @@ test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL
 	$(PY) -m pytest -n $(JOBS) -m "database and not browser" --database=postgresql $(PYTEST_ARGS)
 
 .PHONY: test-browser
-test-browser: $(VENV)/.dev ## Run the demo in a real browser (needs Chromium)
-	$(PY) -m pytest -m browser tests/browser $(PYTEST_ARGS)
+test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium and its driver)
+	REQUIRE_BROWSER=1 $(PY) -m pytest -m browser tests/browser $(PYTEST_ARGS)
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has
@@ -116,7 +116,7 @@ constraints: ## Write constraints.txt anew, from the newest versions that pyproj
 	rm -rf build/constraints && mkdir -p build
 	$(FIND_PYTHON); "$$python" -m venv build/constraints
 	build/constraints/bin/python -m pip install -qq --upgrade pip setuptools
-	build/constraints/bin/python -m pip install -qq -e '.[demo]' --group dev
+	build/constraints/bin/python -m pip install -qq -e '.[demo]' --group dev --group browser
 	{ sed '/^[^#]/,$$d' constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude-editable; } >build/constraints.txt
 	! grep -E '@|://|/' build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -154,6 +154,10 @@ $(VENV)/.dev: $(VENV)/.base pyproject.toml
 	@echo "Installing the package and the development tools into $(VENV)"
 	@$(PIP_INSTALL) --build-constraint constraints.txt -e '.[demo]' --group dev
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.browser: $(VENV)/.dev
+	@$(PIP_INSTALL) --group browser
+	@touch $@
 
 # Built in a copy, because setuptools would take along whatever an earlier build left in the checkout.
 build/dist/.stamp: $(VENV)/.dev README.md LICENSE $(SOURCES)
