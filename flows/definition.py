@@ -243,6 +243,8 @@ class Walk:
             changes["lease_until"] = self._now + timedelta(seconds=effect.lease if effect else 0)
         else:
             changes["secrets"] = {}
+            kept = self._flow.machine.kept_inputs
+            changes["inputs"] = {name: value for name, value in transaction.inputs.items() if name in kept}
         return transaction.moved(**changes)
 
 

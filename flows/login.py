@@ -175,6 +175,8 @@ class LoginFlow(FlowMachine):
             raise InvalidInput("scope_invalid", "Add `openid` to the scope: without it there is no ID token.")
         if not parameters.get("max_age", "0").isdecimal():
             raise InvalidInput("input_invalid", "max_age must be a whole number of seconds.")
+        if not all(map(_can_be_kept, (*parameters, *parameters.values(), str(inputs.get("subject"))))):
+            raise InvalidInput("input_invalid", "A value holds a character that no database keeps.")
         kept: dict[str, Json] = {
             "redirect_uri": inputs["redirect_uri"],
             "scope": inputs["scope"],
@@ -182,6 +184,8 @@ class LoginFlow(FlowMachine):
             "issuer": provider.issuer,
         }
         kept |= {name: inputs[name] for name in ("next", "subject") if inputs.get(name)}
+        if not _can_be_kept(str(kept.get("next"))):
+            del kept["next"]  # a visitor wrote it; no address of a page looks like that
         if provider.uses_pushed_authorization_requests():
             kept["par"] = True
         return kept, {
@@ -222,3 +226,8 @@ class LoginFlow(FlowMachine):
         if outcome is SignedIn:
             fields |= {"user_id": transaction.user_id, "session": transaction.result["session"]}
         return super().describe(outcome, transaction, **fields)
+
+
+def _can_be_kept(text: str) -> bool:
+    """Whether PostgreSQL takes the text into JSON: no NUL, and no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

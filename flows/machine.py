@@ -116,6 +116,8 @@ class FlowMachine(StateMachine):
         browser_events: What a browser may send.
         judged_events: What `route` may turn a browser's event into.
         operator_events: What an operator may send from the admin.
+        kept_inputs: Which inputs a finished row keeps. What only the provider was told, a login hint say, is
+            of no use any more: what is not there takes no space and cannot leak.
         upcasts: For each older version, the function that moves its rows to the next version.
     """
 
@@ -131,6 +133,7 @@ class FlowMachine(StateMachine):
     browser_events: ClassVar[tuple[str, ...]]
     judged_events: ClassVar[tuple[str, ...]] = ()
     operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
+    kept_inputs: ClassVar[tuple[str, ...]] = ("next",)
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
 
     model: Seat

@@ -66,7 +66,8 @@ class Transaction:
         version: The fence: every change raises it by one, and is refused when somebody else was first.
         browser: SHA-256 of the browser-binding cookie, or None for a flow without a browser.
         state_digest: SHA-256 of the `state` parameter.
-        inputs: What the flow was started with, JSON; nothing secret.
+        inputs: What the flow was started with, JSON; nothing secret. A final state keeps the machine's
+            `kept_inputs` of them.
         secrets: `state`, `nonce`, `code_verifier` and the like; wiped in final states.
         deadline: Until when a waiting state waits.
         lease_until: Until when a working state belongs to who claimed it.

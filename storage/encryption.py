@@ -41,7 +41,7 @@ def unseal(token: str, *, place: str) -> bytes:
     """
     try:
         sealed_for, _, plaintext = _ring().decrypt(token).partition(b"\0")
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # ValueError: it is not even ASCII
         raise UndecryptableError(f"No key in ENCRYPTION_KEYS opens {place}.") from None
     if sealed_for != place.encode():
         raise UndecryptableError(f"The value at {place} was sealed for another place.")
@@ -56,7 +56,7 @@ def rotate(token: str) -> str:
     """
     try:
         rotated: bytes = _ring().rotate(token)
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # ValueError: it is not even ASCII
         raise UndecryptableError("No key in ENCRYPTION_KEYS opens the value.") from None
     return rotated.decode("ascii")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, router, transaction
 
 from stateful_oauth.storage.models import Identity, identity_digest
+from stateful_oauth.storage.statements import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
 def find_identity(identity: VerifiedIdentity) -> Identity | None:
     """Return the row of this issuer and subject with its user, in one statement, or None."""
-    digest = identity_digest(identity.issuer, identity.subject)
-    return Identity.objects.select_related("user").filter(digest=digest).first()
+    found: Identity | None = _identities(router.db_for_write(Identity)).get(
+        identity_digest(identity.issuer, identity.subject)
+    )
+    return found
 
 
 def add_identity(
@@ -54,6 +58,11 @@ def refresh_identity(row: Identity, identity: VerifiedIdentity) -> None:
     if (row.email, row.email_verified) != (contact["email"], contact["email_verified"]):
         row.email, row.email_verified = contact["email"], contact["email_verified"]
         row.save(update_fields=["email", "email_verified"])
+
+
+@cache
+def _identities(alias: str) -> Lookup:
+    return Lookup(Identity, key="digest", related="user", alias=alias)
 
 
 def _contact(identity: VerifiedIdentity) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class DjangoTransactionStore:
             for _ in range(_APPEND_ATTEMPTS):
                 here = lines.filter(sequence__gte=line.sequence, sequence__lt=line.sequence + SEQUENCE_STEP)
                 last = here.order_by("sequence").values_list("sequence", flat=True).last() or line.sequence
-                if last + 1 >= line.sequence + SEQUENCE_STEP:
+                # Counting alone would let rejections of one moment go over the cap; their numbers cannot.
+                if last >= line.sequence + REJECTIONS_KEPT:
                     return
                 record = _record(transaction, line) | {"sequence": last + 1}
                 try:
@@ -114,7 +115,10 @@ class DjangoTransactionStore:
         rows = FlowTransaction.objects.using(self._alias).filter(
             kind=kind, browser=browser, state_kind=StateKind.WAITING
         )
-        return [_value(row) for row in rows.order_by("pk").values()]
+        try:
+            return [_value(row) for row in rows.order_by("pk").values()]
+        except (OperationalError, InterfaceError) as error:
+            raise StoreUnavailable(type(error).__name__) from error
 
     def _append(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
         _records(self._alias).insert([_record(transaction, line) for line in log])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
@@ -53,12 +54,18 @@ class Auth0Backend(ModelBackend):
                 raise AccountRefused("account_conflict") from None
         else:
             self.may_sign_in(identity, row.user)
-            refresh_identity(row, identity)
         user: Any = row.user
         if not self.user_can_authenticate(user):
             raise AccountRefused("account_inactive")
+        refresh_identity(row, identity)
         found: AbstractBaseUser = user
         return found
+
+    async def aauthenticate(  # type: ignore[override]  # as above
+        self, request: HttpRequest | None, *, identity: VerifiedIdentity
+    ) -> AbstractBaseUser | None:
+        """Do what `authenticate` does; `ModelBackend`'s own takes passwords."""
+        return await sync_to_async(self.authenticate)(request, identity=identity)
 
     def may_sign_in(self, identity: VerifiedIdentity, user: AbstractBaseUser | None) -> None:
         """Refuse an identity by raising `AccountRefused("account_refused")`. Default: nobody is refused.
@@ -81,9 +88,9 @@ class Auth0Backend(ModelBackend):
             "last_name": "family_name",
         }
         fields: dict[str, Any] = {
-            field: identity.claims[claim][: known[field].max_length]
+            field: text[: known[field].max_length]
             for field, claim in claims.items()
-            if field in known and isinstance(identity.claims.get(claim), str)
+            if field in known and (text := _text(identity.claims.get(claim)))
         }
         if model.USERNAME_FIELD not in fields:
             fields[model.USERNAME_FIELD] = self.username(identity)
@@ -95,6 +102,11 @@ class Auth0Backend(ModelBackend):
     def username(self, identity: VerifiedIdentity) -> str:
         """Return the username of a new user: a digest, so that two subjects never share one (L5)."""
         return f"auth0-{identity_digest(identity.issuer, identity.subject).hex()[:32]}"
+
+
+def _text(claim: object) -> str:
+    """Return a claim that people may have chosen, without NUL, which PostgreSQL does not store."""
+    return claim.replace("\0", "") if isinstance(claim, str) else ""
 
 
 def backend_path() -> str:

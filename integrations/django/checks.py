@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from stateful_oauth.integrations.django.conf import (
     SITE_DEFAULTS,
@@ -19,7 +24,7 @@ from stateful_oauth.integrations.django.conf import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
 
@@ -28,6 +33,12 @@ _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "p
 _AUTH0_TRANSACTION: Final = 3600  # seconds; Auth0 forgets a login after that
 _LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+_ALIAS: Final = re.compile(r"(?!error$)[A-Za-z0-9_-]{1,32}")  # it stands in addresses, beside `error/<code>/`
+_RETURN_PATH: Final = re.compile(r"/(?![/\\]).*|")
+_MIDDLEWARE: Final = (
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+)
 
 
 @register(Tags.security)
@@ -39,12 +50,45 @@ def check_settings(
     values = getattr(settings, "STATEFUL_OAUTH", None)
     if not isinstance(values, dict):
         return [_error("E001", "STATEFUL_OAUTH is missing or is not a dict.", "Add it: see the README.")]
+    if wrong := [*_types(values)]:
+        return wrong  # the other checks compute with the values
     return [*_unknown_keys(values), *_site(conf), *_tenants(conf), *_project()]
+
+
+def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    places = [("", values, {**SITE_DEFAULTS, **TENANT_DEFAULTS})]
+    tenants = values.get("TENANTS", {})
+    for alias, tenant in tenants.items() if isinstance(tenants, Mapping) else ():
+        if isinstance(tenant, Mapping):
+            places.append((f"TENANTS[{alias!r}]: ", tenant, TENANT_DEFAULTS))
+        else:
+            yield _error("E016", f"TENANTS[{alias!r}] is not a dict.", "Compare docs/settings.md.")
+    for place, given, defaults in places:
+        for key in given.keys() & defaults.keys():
+            name, expected = _expected(defaults[key])
+            value = given[key]
+            if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+                yield _error("E016", f"{place}{key} is not {name}.", "Compare docs/settings.md.")
+
+
+def _expected(default: object) -> tuple[str, tuple[type, ...]]:
+    """Return how a value must be, by the default: what has none is a text."""
+    if default is None:
+        return "anything", (object, bool)
+    if isinstance(default, bool):
+        return "True or False", (bool,)
+    if isinstance(default, (int, float)):
+        return "a number", (int, float)
+    if isinstance(default, tuple):
+        return "a list", (list, tuple, set, frozenset)
+    if isinstance(default, dict):
+        return "a dict", (Mapping,)
+    return "a text", (str,)
 
 
 def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     known = SITE_DEFAULTS.keys() | TENANT_DEFAULTS.keys()
-    unknown = {key for key in values if key not in known}
+    unknown = {str(key) for key in values if key not in known}
     for alias, tenant in values.get("TENANTS", {}).items():
         unknown |= {f"TENANTS[{alias!r}][{key!r}]" for key in tenant if key not in TENANT_DEFAULTS}
     if unknown:
@@ -73,6 +117,12 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
             "TRANSACTION_LIFETIME is not between 1 and 3600 seconds.",
             "Auth0 forgets a login after an hour; 600 is the default.",
         )
+    if not _RETURN_PATH.fullmatch(site.logout_return_path):
+        yield _error(
+            "E018",
+            "LOGOUT_RETURN_PATH is not a path of this site.",
+            "Write it like /goodbye/, after BASE_URL.",
+        )
     if not site.encryption_keys:
         yield Warning(
             "ENCRYPTION_KEYS is empty: secrets are encrypted under a key derived from SECRET_KEY.",
@@ -95,10 +145,30 @@ def _key_ring() -> Iterator[CheckMessage]:
 def _tenants(site: SiteSettings) -> Iterator[CheckMessage]:
     for alias in site.tenant_aliases:
         tenant = site.tenant(alias)
+        if not _ALIAS.fullmatch(alias):
+            yield _error(
+                "E019",
+                f"Tenant {alias!r}: the alias cannot stand in an address.",
+                "Take up to 32 letters, digits, hyphens and underscores, and not `error`.",
+            )
         try:
-            yield from _tenant(tenant, insecure=site.allow_insecure_http_on_loopback)
+            found = [*_tenant(tenant, insecure=site.allow_insecure_http_on_loopback)]
         except ImproperlyConfigured as error:
-            yield _error("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")
+            found = [_error("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")]
+        yield from found or _together(alias)
+
+
+def _together(alias: str) -> Iterator[CheckMessage]:
+    """Check what the provider itself would refuse, at somebody's first sign-in."""
+    from stateful_oauth.integrations.auth0.client_authentication import (  # noqa: PLC0415 - not needed to serve
+        client_authentication,
+    )
+    from stateful_oauth.integrations.django import wiring  # noqa: PLC0415 - not needed to serve
+
+    try:
+        client_authentication(wiring.provider_config(alias), wiring.clock.now)
+    except ValueError as error:
+        yield _error("E017", f"Tenant {alias!r}: {error}", "Compare docs/settings.md.")
 
 
 def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]:
@@ -180,6 +250,17 @@ def _project() -> Iterator[CheckMessage]:
             "The package's addresses are not included.",
             "Include 'stateful_oauth.integrations.django.urls'.",
         )
+    for name in _MIDDLEWARE:
+        if not _has_middleware(name):
+            yield _error("E023", f"MIDDLEWARE lacks {name}.", "Add it: without it nobody stays signed in.")
+    try:
+        get_template("stateful_oauth/error.html")
+    except (ImproperlyConfigured, TemplateDoesNotExist):
+        yield _error(
+            "E024",
+            "The package's pages are not found.",
+            "Add 'stateful_oauth.integrations.django' to INSTALLED_APPS, and set APP_DIRS in TEMPLATES.",
+        )
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         yield Warning(
             "SESSION_COOKIE_SAMESITE is Strict: the first page after signing in does not see the session.",
@@ -192,6 +273,14 @@ def _project() -> Iterator[CheckMessage]:
             hint="Use the db, cache or cached_db engine.",
             id="stateful_oauth.W003",
         )
+
+
+def _has_middleware(name: str) -> bool:
+    wanted = import_string(name)
+    if name in settings.MIDDLEWARE:
+        return True
+    found = (import_string(path) for path in settings.MIDDLEWARE)
+    return any(isinstance(each, type) and issubclass(each, wanted) for each in found)
 
 
 def _app_installed() -> bool:

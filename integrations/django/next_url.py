@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 _MAX_LENGTH = 2048  # characters; longer addresses do not survive proxies anyway
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # no address has them, and PostgreSQL does not store NUL
 
 
 def requested_next(request: HttpRequest) -> str:
@@ -25,7 +27,11 @@ def requested_next(request: HttpRequest) -> str:
 
 def destination(next_url: str) -> str:
     """Return `next_url` if it may be gone to, and `LOGIN_REDIRECT_URL` otherwise."""
-    return next_url if may_go_to(next_url) else resolve_url(settings.LOGIN_REDIRECT_URL)
+    if may_go_to(next_url):
+        return next_url
+    default: Any = settings.LOGIN_REDIRECT_URL
+    # An address is taken as it is; a name needs looking up, which for an address fails at some length.
+    return default if isinstance(default, str) and default.startswith("/") else resolve_url(default)
 
 
 def may_go_to(url: str) -> bool:
@@ -33,7 +39,7 @@ def may_go_to(url: str) -> bool:
 
     The site is `BASE_URL`, not the request's Host header, which somebody else may have written.
     """
-    if not url or len(url) > _MAX_LENGTH:
+    if not url or len(url) > _MAX_LENGTH or _CONTROL.search(url):
         return False
     site = urlsplit(conf.base_url)
     return url_has_allowed_host_and_scheme(

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.exception import response_for_exception
+from django.db import InterfaceError, OperationalError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
+from django.views.decorators.csrf import ensure_csrf_cookie
 
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.errors import StoreUnavailable
+from stateful_oauth.integrations.django.conf import conf
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+logger = logging.getLogger("stateful_oauth.pages")
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -47,7 +55,8 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
     Not in a surrounding database transaction, because the engine commits before it calls the provider; open
     to `LoginRequiredMiddleware`; with the headers of an authorization endpoint's client (RFC 9700 §4.2,
-    §4.16) even where the project lacks the middleware; and with an answer for a database that is gone.
+    §4.16) even where the project lacks the middleware, and on the project's own page for 404; and with an
+    answer for a database that is gone.
     """
 
     @wraps(view)
@@ -56,18 +65,30 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             # A prefetched login would claim a transaction that nobody asked for (checklist S5).
             response = HttpResponse(status=204)
         else:
-            try:
-                response = view(request, *args, **kwargs)
-            except StoreUnavailable as error:
-                _forget_session(request)
-                response = error_page(request, error.code)
+            response = _answer(view, request, *args, **kwargs)
         for name, value in _HEADERS.items():
-            response.headers[name] = value
+            response.headers.setdefault(name, value)
         patch_vary_headers(response, _VARY)
         return response
 
     decorated: Callable[..., HttpResponse] = transaction.non_atomic_requests(login_not_required(page))
     return decorated
+
+
+def _answer(
+    view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any
+) -> HttpResponse:
+    try:
+        return view(request, *args, **kwargs)
+    except (Http404, SuspiciousOperation) as error:
+        response = response_for_exception(request, error)
+        # The project's own page, with what it needs to look like itself.
+        response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
+        return response
+    except (StoreUnavailable, OperationalError, InterfaceError) as error:
+        logger.error("The database is not available.", exc_info=error)
+        _forget_session(request)
+        return error_page(request, "store_unavailable")
 
 
 def is_prefetch(request: HttpRequest) -> bool:
@@ -88,6 +109,7 @@ def error_page(
 
     Args:
         reference: The transaction, for the user to tell support and for support to find.
+        tenant: Where to start over; the site's first tenant when it is not one of them.
     """
     known = ERROR_CODES.get(code, ERROR_CODES["internal_error"])
     context = {
@@ -95,13 +117,27 @@ def error_page(
         "message": gettext(known.user),
         "next_url": next_url,
         "reference": reference,
-        "tenant": tenant,
     }
-    return TemplateResponse(request, "stateful_oauth/error.html", context, status=known.status).render()
+    return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
+
+
+@ensure_csrf_cookie  # the form needs it, also where the project lacks the middleware
+def sign_in_page(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, tenant: str = "", status: int = 200
+) -> HttpResponse:
+    """Render a page with the form that starts a sign-in."""
+    aliases = conf.tenant_aliases
+    context = {**context, "tenant": tenant if tenant in aliases else aliases[0]}
+    response = TemplateResponse(request, template, context, status=status).render()
+    # Under `no-referrer` browsers send a form with `Origin: null` (Fetch Standard, "append a request Origin
+    # header"), which Django's CSRF check refuses. The address of such a page holds no code.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
 
 
 def _forget_session(request: HttpRequest) -> None:
-    """Drop what a sign-in wrote into the session object before its database transaction was lost."""
+    """Drop what a sign-in wrote into the request before its database transaction was lost."""
     session = getattr(request, "session", None)
     if session is not None and session.modified:
         request.session = type(session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        request.user = AnonymousUser()

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from stateful_oauth.flows.outcomes import InProgress, Outcome, RedirectTo, SignedIn
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
 from stateful_oauth.integrations.django.next_url import destination
 from stateful_oauth.integrations.django.pages import SeeOther
 from stateful_oauth.integrations.django.sessions import sign_in_again
@@ -49,7 +50,9 @@ def _(outcome: InProgress, request: HttpRequest) -> HttpResponse:
 
 def to_error_page(outcome: Outcome, code: str) -> HttpResponse:
     """Redirect to the page of an error code."""
-    address = reverse("stateful_oauth:error", args=[code])
-    if outcome.transaction_id is not None:
-        address += "?" + urlencode({"transaction": str(outcome.transaction_id)})
-    return SeeOther(address)
+    known = {
+        "transaction": "" if outcome.transaction_id is None else str(outcome.transaction_id),
+        "tenant": "" if outcome.tenant == DEFAULT_TENANT else outcome.tenant,
+    }
+    query = urlencode({name: value for name, value in known.items() if value})
+    return SeeOther(reverse("stateful_oauth:error", args=[code]) + ("?" + query if query else ""))

@@ -20,10 +20,13 @@ SESSION_KEY: Final = "stateful_oauth"
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
-    """Make the session: `login()` first, which rotates its key or flushes another user's (checklist S8)."""
+    """Make the session: `login()` first, which flushes another user's, and a new key always (checklist S8)."""
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
+    before = request.session.session_key
     login(request, user, backend=getattr(user, "backend", None) or backend_path())
+    if request.session.session_key == before:
+        request.session.cycle_key()  # `login()` keeps the key of who signs in once more
     request.session[SESSION_KEY] = {**outcome.session, "tenant": outcome.tenant}
 
 

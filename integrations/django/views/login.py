@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.http import Http404
-from django.urls import reverse
-from django.views.decorators.csrf import csrf_protect
+from django.urls import get_script_prefix, get_urlconf, reverse
+from django.utils.translation import get_language
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 KIND = "login"
+_LONGEST_PARAMETER = 512  # characters; an invitation has 32
 
 
 @flow_page
@@ -43,6 +47,7 @@ def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     return response
 
 
+@csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
 @flow_page
 @require_http_methods(["GET"])
 @sensitive_variables("parameters", "response")
@@ -77,7 +82,8 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
     """
     parameters = dict(tenant.authorization_parameters)
     for name in tenant.request_parameters:
-        if value := request.GET.get(name):
+        value = request.GET.get(name, "")
+        if _may_be_asked(name, value):
             parameters[name] = value
     return {
         "redirect_uri": callback_url(tenant.alias),
@@ -87,10 +93,23 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
     }
 
 
+def _may_be_asked(name: str, value: str) -> bool:
+    """Whether a visitor's value can mean anything: what cannot is left out, and is no error of the site."""
+    usable = 0 < len(value) <= _LONGEST_PARAMETER and value.isprintable()
+    return usable and (name != "max_age" or value.isdecimal())
+
+
 def callback_url(tenant: str) -> str:
     """Return the `redirect_uri`: from `BASE_URL`, never from the request's Host header (checklist S10)."""
+    where = (get_urlconf(settings.ROOT_URLCONF), get_script_prefix(), get_language())
+    return conf.base_url + _callback_path(tenant, where)
+
+
+@lru_cache(maxsize=256)
+def _callback_path(tenant: str, where: tuple[object, ...]) -> str:
+    del where  # all that `reverse` depends on, so that a path is kept for each
     kwargs = {} if tenant == DEFAULT_TENANT else {"tenant": tenant}
-    return conf.base_url + reverse("stateful_oauth:callback", kwargs=kwargs)
+    return reverse("stateful_oauth:callback", kwargs=kwargs)
 
 
 def tenant_or_404(alias: str) -> TenantSettings:

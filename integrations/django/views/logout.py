@@ -15,6 +15,7 @@ from stateful_oauth.integrations.django.browser import forget_binding
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.integrations.django.pages import SeeOther, flow_page
 from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.storage.encryption import UndecryptableError
 from stateful_oauth.storage.grants import end_grant
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def _onward(details: dict[str, str]) -> str:
 
 
 def _revoke(grant: str | None, provider: Auth0Provider) -> None:
-    refresh_token = end_grant(grant, now=wiring.clock.now()) if grant else None
+    try:
+        refresh_token = end_grant(grant, now=wiring.clock.now()) if grant else None
+    except UndecryptableError as error:
+        logger.warning("the refresh token of grant %s cannot be revoked: %s", grant, error)
+        return
     if refresh_token is None:
         return
     try:

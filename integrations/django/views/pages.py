@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.outcomes import InProgress
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.next_url import may_go_to, requested_next
-from stateful_oauth.integrations.django.pages import error_page, flow_page
+from stateful_oauth.integrations.django.pages import error_page, flow_page, sign_in_page
 from stateful_oauth.integrations.django.responses import respond
 from stateful_oauth.storage.store import started_by
 
@@ -35,12 +35,12 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
         code,
         next_url=next_url if may_go_to(next_url) else "",
         reference=row.pk if row else None,
-        tenant=row.tenant if row else "",
+        tenant=row.tenant if row else request.GET.get("tenant", ""),
     )
 
 
 @flow_page
-@require_safe
+@require_GET  # not HEAD, which must not move anything
 def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Follow a transaction that another request is working on, until there is an outcome."""
     outcome = wiring.engine().follow(transaction_id, BrowserCaller(request), kind="login")
@@ -55,9 +55,12 @@ def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def restart(request: HttpRequest) -> HttpResponse:
     """Offer to sign in. The application's login URI in Auth0, for visitors that Auth0 lost."""
-    return TemplateResponse(
-        request, "stateful_oauth/restart.html", {"next_url": requested_next(request)}
-    ).render()
+    return sign_in_page(
+        request,
+        "stateful_oauth/restart.html",
+        {"next_url": requested_next(request)},
+        tenant=request.GET.get("tenant", ""),
+    )
 
 
 def _own_transaction(request: HttpRequest) -> FlowTransaction | None:

@@ -1,0 +1,186 @@
+"""Every system check speaks when something is wrong, says what to do, and is silent otherwise."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.checks import run_checks
+
+from stateful_oauth.integrations.django.checks import check_settings
+
+KEY = Fernet.generate_key().decode()
+TENANT = {"ISSUER": "https://tenant.example/", "CLIENT_ID": "web", "CLIENT_SECRET": "s"}
+
+
+class OurSessions(SessionMiddleware):
+    """A project's own."""
+
+
+@pytest.fixture(autouse=True)
+def right(configure):
+    """A configuration that no check complains about."""
+    configure(ENCRYPTION_KEYS=[KEY])
+
+
+def found():
+    return {message.id.removeprefix("stateful_oauth."): message for message in check_settings()}
+
+
+def test_the_right_configuration_is_silent():
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"BASE_URL": "http://localhost:8000"},
+        {"BASE_URL": "http://127.0.0.1"},
+        {"BASE_URL": "https://app.example:8443/"},
+        {"ISSUER": "", "DOMAIN": "example.eu.auth0.com"},
+        {"ISSUER": "http://localhost:9400/", "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True},
+        {"ISSUER": "https://op.example/realms/one"},
+        {"TRANSACTION_LIFETIME": 3600, "LEEWAY": 0, "READ_TIMEOUT": 5},
+        {"CLIENT_AUTHENTICATION": "client_secret_basic"},
+        {"ID_TOKEN_SIGNING_ALG": "HS256"},
+        {"SCOPE": "openid"},
+        {"REQUEST_PARAMETERS": {"invitation"}, "AUTHORIZATION_PARAMETERS": {"audience": None}},
+        {"TENANTS": {"eu": TENANT, "us-2": {**TENANT, "SCOPE": "openid"}}},
+        {"LOGOUT_RETURN_PATH": "/goodbye/"},
+    ],
+    ids=str,
+)
+def test_other_right_configurations_are_silent_too(configure, keys):
+    configure(**keys)
+    assert found() == {}
+
+
+WRONG = [
+    ("E002", {"CLIENT_IDS": "web"}),
+    ("E002", {"client_id": "web"}),
+    ("E002", {"TENANTS": {"eu": {**TENANT, "BASE_URL": "https://app.example"}}}),
+    ("E003", {"BASE_URL": "app.example"}),
+    ("E003", {"BASE_URL": "https://app.example/path"}),
+    ("E003", {"BASE_URL": "https://"}),
+    ("E003", {"BASE_URL": ""}),
+    ("E004", {"BASE_URL": "http://app.example"}),
+    ("E005", {"TRANSACTION_LIFETIME": 0}),
+    ("E005", {"TRANSACTION_LIFETIME": 3601}),
+    ("E006", {"ENCRYPTION_KEYS": ["no key"]}),
+    ("E007", {"CLIENT_ID": ""}),
+    ("E007", {"ISSUER": "", "DOMAIN": ""}),
+    ("E007", {"TENANTS": {"eu": {"ISSUER": "https://tenant.example/"}}}),
+    ("E008", {"ISSUER": "http://tenant.example/"}),
+    ("E008", {"ISSUER": "http://localhost:9400/"}),
+    ("E008", {"ISSUER": "http://tenant.example/", "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True}),
+    ("E008", {"ISSUER": "tenant.example"}),
+    ("E009", {"DOMAIN": "https://tenant.example/"}),
+    ("E010", {"CLIENT_AUTHENTICATION": "none"}),
+    ("E011", {"CLIENT_SECRET": ""}),
+    ("E011", {"CLIENT_AUTHENTICATION": "private_key_jwt"}),
+    (
+        "E011",
+        {
+            "CLIENT_AUTHENTICATION": "private_key_jwt",
+            "PRIVATE_KEY": "k",
+            "CLIENT_SECRET": "",
+            "ID_TOKEN_SIGNING_ALG": "HS256",
+        },
+    ),
+    ("E012", {"ID_TOKEN_SIGNING_ALG": "none"}),
+    ("E012", {"ID_TOKEN_SIGNING_ALG": "RS512"}),
+    ("E013", {"LEEWAY": 61}),
+    ("E013", {"LEEWAY": -1}),
+    ("E014", {"SCOPE": "profile email"}),
+    ("E014", {"SCOPE": "openidx"}),
+    ("E015", {"AUTHORIZATION_PARAMETERS": {"state": "mine"}}),
+    ("E015", {"REQUEST_PARAMETERS": ["scope"]}),
+    # Values of the wrong type: said, and no exception.
+    ("E016", {"BASE_URL": None}),
+    ("E016", {"TRANSACTION_LIFETIME": "600"}),
+    ("E016", {"TENANTS": ["eu"]}),
+    ("E016", {"TENANTS": {"eu": "https://tenant.example/"}}),
+    ("E016", {"TENANTS": {"eu": {**TENANT, "LEEWAY": "30"}}}),
+    ("E016", {"ALLOWED_NEXT_HOSTS": "shop.example"}),
+    ("E016", {"REQUEST_PARAMETERS": "invitation"}),
+    ("E016", {"AUTHORIZATION_PARAMETERS": [("audience", "a")]}),
+    ("E016", {"SCOPE": ["openid", "email"]}),
+    ("E016", {"LEEWAY": None}),
+    ("E016", {"FEDERATED_LOGOUT": "no"}),
+    ("E016", {"CLIENT_SECRET": 7}),
+    # What only shows when the parts are put together.
+    ("E017", {"ISSUER": "https://tenant.example/?a=b"}),
+    ("E017", {"ISSUER": "https://user:password@tenant.example/"}),
+    ("E017", {"CLIENT_AUTHENTICATION": "private_key_jwt", "PRIVATE_KEY": "no key"}),
+    ("E017", {"ID_TOKEN_SIGNING_ALG": "HS256", "CLIENT_SECRET": "short"}),
+    ("E017", {"PRIVATE_KEY_ALG": "ES256"}),
+    ("E017", {"READ_TIMEOUT": 0}),
+    ("E018", {"LOGOUT_RETURN_PATH": "goodbye/"}),
+    ("E018", {"LOGOUT_RETURN_PATH": "//evil.example/"}),
+    ("E018", {"LOGOUT_RETURN_PATH": "@evil.example/"}),
+    ("E018", {"LOGOUT_RETURN_PATH": "https://evil.example/"}),
+    ("E019", {"TENANTS": {"error": TENANT}}),
+    ("E019", {"TENANTS": {"a b": TENANT}}),
+    ("E019", {"TENANTS": {"a" * 33: TENANT}}),
+    ("E019", {"TENANTS": {"": TENANT}}),
+    ("W001", {"ENCRYPTION_KEYS": ()}),
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "keys"), WRONG, ids=[f"{number} {str(keys)[:60]}" for number, keys in WRONG]
+)
+def test_a_wrong_value_is_said_with_a_hint(configure, number, keys):
+    """B13, B16."""
+    configure(**keys)
+    messages = found()
+    assert number in messages, messages
+    assert messages[number].hint
+
+
+def test_no_message_shows_a_secret(configure):
+    """S16."""
+    secrets = {"CLIENT_SECRET": "sentinel-of-the-secret", "PRIVATE_KEY": "sentinel-of-the-key"}
+    configure(**secrets, CLIENT_AUTHENTICATION="private_key_jwt", ENCRYPTION_KEYS=["sentinel-of-the-ring"])
+    assert found()
+    assert "sentinel" not in str([(message.msg, message.hint) for message in found().values()])
+
+
+@pytest.mark.parametrize("value", [None, [], "x"])
+def test_settings_that_are_missing_or_no_dict_are_said(settings, value):
+    settings.STATEFUL_OAUTH = value
+    assert list(found()) == ["E001"]
+
+
+PROJECT = [
+    ("E020", "AUTHENTICATION_BACKENDS", ["django.contrib.auth.backends.ModelBackend"]),
+    ("E020", "AUTHENTICATION_BACKENDS", ["nowhere.Backend"]),
+    ("E022", "ROOT_URLCONF", "django.contrib.auth.urls"),
+    ("E023", "MIDDLEWARE", ["django.contrib.sessions.middleware.SessionMiddleware"]),
+    ("E023", "MIDDLEWARE", ["django.contrib.auth.middleware.AuthenticationMiddleware"]),
+    ("E024", "TEMPLATES", []),
+    ("W002", "SESSION_COOKIE_SAMESITE", "Strict"),
+    ("W003", "SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies"),
+]
+
+
+@pytest.mark.parametrize(("number", "name", "value"), PROJECT)
+def test_what_the_project_lacks_is_said_with_a_hint(settings, number, name, value):
+    setattr(settings, name, value)
+    messages = found()
+    assert list(messages) == [number]
+    assert messages[number].hint
+
+
+def test_tables_that_are_not_installed_are_said(settings):
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "stateful_oauth.storage"]
+    assert "E021" in found()
+
+
+def test_a_subclass_of_a_middleware_will_do(settings):
+    settings.MIDDLEWARE = [f"{__name__}.OurSessions", *settings.MIDDLEWARE[2:]]
+    assert found() == {}
+
+
+def test_the_checks_run_with_djangos():
+    assert run_checks(tags=["security"]) == []

@@ -1,0 +1,67 @@
+"""The request's Host header has no say: addresses come from BASE_URL."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+ADA = "ada@example.com"
+CALLBACK = "https://app.example/auth/callback/"
+
+
+def redirect_uri(location):
+    return parse_qs(urlsplit(location).query)["redirect_uri"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HTTP_HOST": "evil.example"},  # allowed by ALLOWED_HOSTS, as on a site behind a wildcard
+        {"HTTP_HOST": "app.example:8443"},
+        {"HTTP_X_FORWARDED_HOST": "evil.example"},
+        {"HTTP_X_FORWARDED_PROTO": "http"},
+        {"HTTP_FORWARDED": "host=evil.example;proto=http"},
+    ],
+    ids=str,
+)
+def test_the_redirect_uri_is_the_same_whatever_the_request_says(browser, settings, headers):
+    """S10."""
+    settings.USE_X_FORWARDED_HOST = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert redirect_uri(browser.start(**headers)) == [CALLBACK]
+
+
+def test_the_exchange_sends_the_redirect_uri_of_the_start(browser, tenant):
+    """S10: stored in the transaction, and sent again to the letter."""
+    callback = browser.visitor.authorize(browser.start(), ADA)
+    assert browser.get(callback, HTTP_HOST="evil.example")["Location"] == "/profile/"
+    assert tenant.ledger.count("code_exchanged") == 1
+
+
+def test_next_to_a_host_that_only_allowed_hosts_knows_is_not_followed(browser):
+    """S9, S10."""
+    callback = browser.visitor.authorize(
+        browser.start("https://evil.example/", HTTP_HOST="evil.example"), ADA
+    )
+    assert browser.get(callback, HTTP_HOST="evil.example")["Location"] == "/profile/"
+
+
+def test_redirects_to_our_own_pages_name_no_host(browser):
+    refused = browser.get("/auth/callback/?code=x", HTTP_HOST="evil.example")
+    assert refused["Location"] == "/auth/error/state_missing/"
+
+
+def test_signing_out_returns_to_the_site_whatever_the_request_says(browser):
+    browser.sign_in(ADA)
+    location = browser.post("/auth/logout/", HTTP_HOST="evil.example")["Location"]
+    assert parse_qs(urlsplit(location).query)["post_logout_redirect_uri"] == ["https://app.example/"]
+
+
+def test_a_host_that_is_not_allowed_is_refused_by_django(browser):
+    assert browser.get("/auth/login/", HTTP_HOST="unknown.example").status_code == 400
+
+
+def test_the_address_follows_base_url(browser, configure):
+    configure(BASE_URL="https://other.example/")
+    assert redirect_uri(browser.start(HTTP_HOST="app.example")) == ["https://other.example/auth/callback/"]

@@ -1,0 +1,175 @@
+"""Secrets reach nobody: not a log, a page, a repr, an error report, a cookie or the database in clear."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
+from rows import dump, the_row
+
+from stateful_oauth.flows.authorization_response import AuthorizationResponse
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.backends import Auth0Backend
+from stateful_oauth.storage.store import DjangoTransactionStore
+
+pytestmark = pytest.mark.database
+
+ADA = "ada@example.com"
+CLIENT_SECRET = "a-client-secret-of-the-tests-0123456789"
+
+
+class Broken(Auth0Backend):
+    """Fails where all secrets are at hand."""
+
+    def make_user(self, identity):
+        raise RuntimeError("the project's own mistake")
+
+
+class Attempt:
+    """A sign-in, and every secret that was in play."""
+
+    def __init__(self, browser, tenant):
+        self.browser, self.secrets = browser, {"client_secret": CLIENT_SECRET}
+        tenant.token_reply_hook = self._note_tokens
+
+    def start(self):
+        location = self.browser.start("/profile/?tab=2")
+        query = parse_qs(urlsplit(location).query)
+        self.secrets |= {"state": query["state"][0], "nonce": query["nonce"][0]}
+        row = DjangoTransactionStore().load(the_row().pk)
+        self.secrets["verifier"] = row.secrets["code_verifier"].reveal()
+        self.secrets["binding"] = self.browser.client.cookies["__Host-stateful_oauth"].value
+        return location
+
+    def callback(self):
+        callback = self.browser.visitor.authorize(self.start(), ADA)
+        self.secrets["code"] = callback.fields["code"]
+        return callback
+
+    def _note_tokens(self, body):
+        self.secrets |= {
+            name: body[name] for name in ("access_token", "id_token", "refresh_token") if name in body
+        }
+
+    def found_in(self, text, *, except_for=()):
+        return [name for name, secret in self.secrets.items() if secret in text and name not in except_for]
+
+
+@pytest.fixture
+def attempt(browser, tenant, configure, caplog):
+    caplog.set_level(logging.DEBUG)
+    configure(SCOPE="openid profile email offline_access")
+    return Attempt(browser, tenant)
+
+
+def logged(caplog):
+    """Everything that a log could show of the records, arguments and tracebacks too."""
+    formatter = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(
+        f"{formatter.format(record)} {record.args!r} {record.__dict__!r}" for record in caplog.records
+    )
+
+
+def works(tenant):
+    """Nothing is wrong."""
+
+
+def loses_the_answer(tenant):
+    tenant.faults.add("/oauth/token", "lost_answer")
+
+
+def answers_with_html(tenant):
+    tenant.faults.add("/oauth/token", "html", effect=True)
+
+
+def cuts_the_answer(tenant):
+    tenant.faults.add("/oauth/token", "truncated")
+
+
+def sends_another_nonce(tenant):
+    tenant.id_token_hook = lambda claims, header: claims.update(nonce="another")
+
+
+def refuses_the_client(tenant):
+    error = {"error": "invalid_client", "error_description": CLIENT_SECRET}
+    tenant.faults.add("/oauth/token", "answer", status=401, json=error)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [works, loses_the_answer, answers_with_html, cuts_the_answer, sends_another_nonce, refuses_the_client],
+)
+def test_no_log_page_or_cookie_shows_a_secret(attempt, browser, tenant, caplog, world):
+    """S16, B27: at level DEBUG, of every logger."""
+    callback = attempt.callback()
+    world(tenant)
+    response = browser.get(callback)
+    again = browser.get(callback)
+    pages = [browser.opens(each).content.decode() for each in (response, again)]
+    assert len(attempt.secrets) >= 6
+    assert attempt.found_in(logged(caplog)) == []
+    assert attempt.found_in("".join(pages)) == []
+    assert attempt.found_in(response["Location"] + again["Location"]) == []
+    cookies = [str(cookie) for name, cookie in browser.client.cookies.items() if "stateful" not in name]
+    assert attempt.found_in("".join(cookies)) == []
+    browser.post("/auth/logout/")
+    assert attempt.found_in(logged(caplog)) == []
+
+
+@pytest.mark.parametrize("moment", ["started", "finished"])
+def test_no_column_of_the_database_shows_a_secret(attempt, browser, moment):
+    """S16: what somebody who steals the database reads."""
+    callback = attempt.callback()
+    if moment == "finished":
+        browser.get(callback)
+    assert {place: names for place, text in dump().items() if (names := attempt.found_in(text))} == {}
+
+
+def test_a_finished_attempt_keeps_no_secret_not_even_encrypted(attempt, browser):
+    browser.get(attempt.callback())
+    assert the_row().secrets is None
+
+
+def test_no_repr_shows_a_secret(attempt, browser, tenant):
+    """S16: of transactions, responses, outcomes, settings and what they are made of."""
+    callback = attempt.callback()
+    row = DjangoTransactionStore().load(the_row().pk)
+    response = AuthorizationResponse.parse([(name, [value]) for name, value in callback.fields.items()])
+    shown = [row, dict(row.secrets), response, wiring.provider("default"), wiring.provider_config("default")]
+    text = "".join(f"{each!r}{each}" for each in shown)
+    # `state` has to be compared, and is a handle rather than a secret; it is in the browser's address bar.
+    assert attempt.found_in(text, except_for=["state"]) == []
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["by mail", "DEBUG"])
+def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
+    tenant, attempt, settings, browser, debug, caplog, pytestconfig
+):
+    """S16: every frame of ours with its variables, as Django mails it and as it shows it."""
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Broken"]
+    settings.DEBUG = debug
+    callback = attempt.callback()
+    with pytest.raises(RuntimeError, match="own mistake") as caught:
+        browser.get(callback)
+    reporter = ExceptionReporter(RequestFactory().get("/"), caught.type, caught.value, caught.tb)
+    ours = tuple(str(pytestconfig.rootpath / room) for room in ("flows", "storage", "integrations"))
+    frames = [frame for frame in reporter.get_traceback_frames() if frame["filename"].startswith(ours)]
+    assert any(name == "exchanged" for frame in frames for name, _ in frame["vars"]), (
+        "the frames with the tokens"
+    )
+
+    # They are spent by then: the callback's address is in every report of its request, and the nonce is a
+    # claim of the identity that the project's backend was given.
+    spent = {"state", "code", "nonce"}
+    found = {
+        f"{frame['function']}: {name}": names
+        for frame in frames
+        for name, value in frame["vars"]
+        if (names := attempt.found_in(str(value), except_for=spent))
+    }
+    assert found == {}
+    assert attempt.found_in(str(reporter.filter.get_safe_settings())) == []
+    assert attempt.found_in(logged(caplog), except_for=spent) == []

@@ -1,0 +1,73 @@
+"""`astart`, `adispatch` and `arecover` do what their synchronous sisters do."""
+
+from __future__ import annotations
+
+import pytest
+import rows
+from asgiref.sync import async_to_sync
+from attempts import INPUTS, Attempt
+from callers import Person
+from crashes import crash_at
+
+from stateful_oauth.flows.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.effects import Event
+from stateful_oauth.flows.engine import Engine
+from stateful_oauth.flows.outcomes import Failed, RedirectTo, SignedIn
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.callers import SystemCaller
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+def test_a_whole_sign_in_without_a_synchronous_call(tenant):
+    engine, person = wiring.engine(), Person()
+
+    async def sign_in():
+        started = await engine.astart("login", INPUTS, person)
+        assert isinstance(started, RedirectTo)
+        callback = tenant.visitor().authorize(started.url, as_user="ada@example.com")
+        response = AuthorizationResponse.parse([(name, [value]) for name, value in callback.fields.items()])
+        return [
+            await engine.adispatch(
+                started.transaction_id,
+                Event("callback", response),
+                person,
+                kind="login",
+                state=response.state,
+            )
+            for _ in range(2)
+        ]
+
+    first, second = async_to_sync(sign_in)()
+    assert isinstance(first, SignedIn)
+    assert (first.replayed, second.replayed) == (False, True)
+    rows.check_rows()
+
+
+def test_recovery(tenant, clock):
+    attempt = Attempt(tenant).authorize()
+    with crash_at("effect.before", "exchange_code"):
+        attempt.deliver()
+    clock.advance(60)
+    outcome = async_to_sync(wiring.engine().arecover)(attempt.id, SystemCaller())
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "code_exchange_lost"
+
+
+def test_without_an_offload_of_the_projects_own_it_runs_on_a_thread(clock):
+    """The default, for engines that are made by hand: `asyncio.to_thread`."""
+    import asyncio
+    import threading
+
+    seen: list[int] = []
+
+    class Store:
+        def load(self, transaction_id):
+            seen.append(threading.get_ident())
+
+    engine = Engine(flows=wiring.flows(), store=Store(), providers=wiring.provider, clock=clock)
+    import uuid
+
+    outcome = asyncio.run(engine.arecover(uuid.uuid4(), SystemCaller()))
+    assert outcome.code == "transaction_unknown"
+    assert seen != [threading.get_ident()]

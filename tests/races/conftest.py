@@ -1,0 +1,59 @@
+"""Races need several writers: PostgreSQL, or SQLite in a file; and a clock that really waits.
+
+What needs Django's settings is imported late: `pytest tests/races` reads this file before they are chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from file_database import database_in_a_file
+
+from stateful_oauth.flows.engine import Engine, EnginePolicy
+from stateful_oauth.flows.ports import Clock, TransactionStore
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.integrations.testing.browser import Browser
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    from lockstep import RunningClock
+
+    clock = RunningClock()
+    monkeypatch.setattr(wiring, "clock", clock)
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+    """Commit for real, on a database that takes several connections."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with database_in_a_file(tmp_path, timeout=30):
+        yield
+
+
+@pytest.fixture
+def browser(tenant: Tenant, database: None) -> Browser:
+    return Browser(tenant)
+
+
+@pytest.fixture
+def engine_on(clock: Clock) -> Callable[[TransactionStore], Engine]:
+    """Make an engine on another store."""
+
+    def make(store: TransactionStore) -> Engine:
+        return Engine(
+            flows=wiring.flows(),
+            store=store,
+            providers=wiring.provider,
+            clock=clock,
+            policy=EnginePolicy(patience=10),
+        )
+
+    return make

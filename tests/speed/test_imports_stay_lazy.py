@@ -1,0 +1,36 @@
+"""What a process loads before anybody signs in: management commands and cold starts pay for every import."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_SUPPORT = Path(__file__).parent.parent / "support"
+_LOADED = """
+import sys, django
+django.setup()
+import stateful_oauth.integrations.django.urls
+print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "testsite.settings", "PYTHONPATH": str(_SUPPORT)}
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED], env=environment, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("package", ["statemachine", "jwt", "requests", "urllib3", "auth0", "httpx"])
+def test_a_package_that_only_a_sign_in_needs_is_not_loaded(loaded, package):
+    assert package not in loaded
+
+
+def test_the_addresses_are(loaded):
+    assert {"django", "stateful_oauth"} <= loaded

@@ -1,0 +1,45 @@
+"""Callers of the engine that are no HTTP requests: a browser by name, and an operator."""
+
+from __future__ import annotations
+
+from stateful_oauth.flows.identifiers import digest
+from stateful_oauth.flows.openid import VerifiedIdentity
+from stateful_oauth.flows.outcomes import Outcome
+from stateful_oauth.flows.transaction import BROWSER, Actor
+from stateful_oauth.integrations.django.callers import SystemCaller
+
+
+class Person:
+    """A browser, told apart from others by its name. `None` is one that sends no cookie.
+
+    `told` is what the engine told it in a settle transaction: whoever is told `SignedIn` gets a session.
+    """
+
+    actor = BROWSER
+
+    def __init__(self, name: str | None = "ada's laptop", *, is_new_browser: bool = False) -> None:
+        self.browser = None if name is None else digest(name)
+        self.is_new_browser = is_new_browser
+        self.told: list[Outcome] = []
+
+    def resolve_account(self, identity: VerifiedIdentity) -> str:
+        return SystemCaller().resolve_account(identity)
+
+    def settled(self, outcome: Outcome) -> None:
+        self.told.append(outcome)
+
+
+class Operator:
+    """Somebody on call, at the admin page."""
+
+    browser = None
+    is_new_browser = False
+
+    def __init__(self, reason: str = "the customer called") -> None:
+        self.actor = Actor("operator", "7", reason)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> str:
+        raise AssertionError(f"An operator was asked to sign {identity.subject} in.")
+
+    def settled(self, outcome: Outcome) -> None:
+        """Nothing: an operator has no session to make."""

@@ -1,0 +1,65 @@
+"""Reading the package's pages as a browser does: error codes, and forms with the Origin that they send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+from django.http import HttpResponse
+
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.testing.browser import Browser
+
+ERROR_PATH = "/auth/error/"
+
+
+def error_code(response: HttpResponse) -> str:
+    """Return the code of the error page that a response redirects to."""
+    assert response.status_code == 303, f"{response.status_code}: {response.content.decode()[:500]}"
+    path = urlsplit(response["Location"]).path
+    assert path.startswith(ERROR_PATH), f"No error page, but {response['Location']}"
+    return path.removeprefix(ERROR_PATH).rstrip("/")
+
+
+def shown(browser: Browser, response: HttpResponse) -> tuple[str, int]:
+    """Open the error page that a response redirects to; return its code and HTTP status."""
+    code, page = error_code(response), browser.opens(response)
+    assert f"<code>{code}</code>" in page.content.decode()
+    return code, page.status_code
+
+
+@dataclass
+class Form:
+    """The form of a page."""
+
+    action: str
+    fields: dict[str, str]
+    origin: str
+
+    @classmethod
+    def of(cls, page: HttpResponse) -> Form:
+        reader = _Reader()
+        reader.feed(page.content.decode())
+        assert reader.method == "post", f"No form on the page: {page.content.decode()}"
+        # Fetch Standard, "append a request Origin header": no-referrer makes the Origin of a form `null`.
+        origin = "null" if page["Referrer-Policy"] == "no-referrer" else conf.base_url
+        return cls(reader.action, reader.fields, origin)
+
+    def submit(self, browser: Browser) -> HttpResponse:
+        """Press the button."""
+        return browser.post(self.action, self.fields, HTTP_ORIGIN=self.origin)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.method, self.action = "", ""
+        self.fields: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.method, self.action = found["method"], found["action"]
+        elif tag == "input":
+            self.fields[found["name"]] = found.get("value", "")

@@ -1,0 +1,215 @@
+"""A small flow whose effect is a far-away counter: what the engine does, without OAuth around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from callers import Person
+
+from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine import Engine, EnginePolicy
+from stateful_oauth.flows.errors import (
+    AccountRefused,
+    AnswerLost,
+    FlowError,
+    Mismatch,
+    ProviderRefused,
+    ProviderUnreachable,
+    RateLimited,
+)
+from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome
+from stateful_oauth.flows.ports import Clock, TransactionStore
+from stateful_oauth.flows.registry import FlowRegistry
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.transaction import Transaction
+from stateful_oauth.storage.store import DjangoTransactionStore
+
+KIND = "tests.toy"
+RETRY_AFTER = 300.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Outcome):
+    """The toy is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits(Outcome):
+    """The toy waits for its browser."""
+
+
+class Bug(Exception):
+    """A mistake in an effect, of the kind that nobody expected."""
+
+
+@dataclass
+class Counter:
+    """The far-away service. `troubles` says what goes wrong, call by call; after them all is well.
+
+    Attributes:
+        value: How often it really counted.
+        calls: What was asked of it: `count` or `look`.
+        keeps: What the local effect does: nothing, or raise something.
+    """
+
+    troubles: list[str] = field(default_factory=list)
+    value: int = 0
+    calls: list[str] = field(default_factory=list)
+    keeps: Callable[[EffectContext], None] = lambda context: None
+
+    def count(self, context: EffectContext) -> Event:
+        self.calls.append("count")
+        trouble = self.troubles.pop(0) if self.troubles else ""
+        match trouble:
+            case "unreachable":
+                raise ProviderUnreachable
+            case "request lost":
+                raise AnswerLost
+            case "refused":
+                raise ProviderRefused("client_rejected")
+            case "busy":
+                raise RateLimited(context.clock.now() + timedelta(seconds=RETRY_AFTER))
+            case "busy, for how long nobody knows":
+                raise RateLimited(None)
+            case "bug":
+                raise Bug
+            case "mismatch":
+                raise Mismatch("subject_mismatch")
+        self.value += 1
+        if trouble == "answer lost":
+            raise AnswerLost
+        if trouble == "answer garbled":
+            raise AnswerLost(code="provider_answer_invalid")
+        return Event("counted", self.value)
+
+    def look(self, context: EffectContext) -> Event:
+        self.calls.append("look")
+        return Event("counted", self.value) if self.value else self.count(context)
+
+
+def make_toy(
+    counter: Counter,
+    *,
+    lost_answer: LostAnswer = LostAnswer.REPEAT,
+    max_attempts: int = 3,
+    patient: bool = False,
+    version: int = 1,
+    upcasts: dict[int, Callable[[Transaction], Transaction]] | None = None,
+    without: Sequence[str] = (),
+    undescribed: FlowError | None = None,
+) -> type[FlowMachine]:
+    """Return a flow: ready → counting → keeping → done.
+
+    Args:
+        without: Edges to leave out: `retry`, `abandon`.
+        undescribed: What is raised when somebody asks for the outcome of a waiting row.
+    """
+    chosen_version, chosen_upcasts, not_described = version, upcasts or {}, undescribed
+
+    def count(context: EffectContext) -> Event:
+        return counter.count(context)
+
+    def look(context: EffectContext) -> Event:
+        return counter.look(context)
+
+    def keep(context: EffectContext) -> Event:
+        counter.keeps(context)
+        return Event("kept", context.payload)
+
+    # The body of a class does not see the names of the function around it that it gives a value itself.
+    run_count, run_look, run_keep = count, look, keep
+
+    class Toy(FlowMachine):
+        kind = KIND
+        version = chosen_version
+        browser_events = ("go",)
+        upcasts = chosen_upcasts
+
+        created = WaitingState(initial=True)
+        ready = WaitingState(deadline=60)
+        counting = WorkingState()
+        keeping = WorkingState()
+        done = FinalState(Finished)
+        mismatched = FinalState(Mismatched)
+        failed = FinalState(Failed)
+        expired = FinalState(Expired)
+        abandoned = FinalState(Abandoned)
+
+        count = effect(
+            run_count,
+            produces=("counted", "mismatch", "fail"),
+            time_limit=5,
+            lost_answer=lost_answer,
+            lost_code="code_exchange_lost" if lost_answer is LostAnswer.GIVE_UP else "provider_answer_lost",
+            reread=run_look if lost_answer is LostAnswer.REREAD else None,
+            max_attempts=max_attempts,
+            patient=patient,
+        )
+        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.NOT_POSSIBLE)
+
+        start = created.to(ready)
+        go = ready.to(counting, on="count")
+        counted = counting.to(keeping, on="keep")
+        kept = keeping.to(done, on="remember")
+        if "retry" not in without:
+            retry = counting.to.itself(on="count")
+        mismatch = counting.to(mismatched)
+        fail = created.to(failed) | ready.to(failed) | counting.to(failed) | keeping.to(failed)
+        expire = ready.to(expired)
+        if "abandon" not in without:
+            abandon = ready.to(abandoned) | counting.to(abandoned)
+        else:
+            give_up = ready.to(abandoned)
+
+        def remember(self, payload: object) -> None:
+            self.step.keep_result(value=payload)
+
+        @classmethod
+        def check_inputs(cls, inputs: Any, provider: Any) -> tuple[dict[str, Any], dict[str, Secret]]:
+            return dict(inputs), {}
+
+        @classmethod
+        def waiting_outcome(cls, transaction: Transaction, provider: Any) -> Outcome:
+            if not_described is not None:
+                raise not_described
+            return cls.describe(Waits, transaction)
+
+    return Toy
+
+
+@dataclass
+class Toyland:
+    """An engine for one toy, and one transaction of it that is ready to go."""
+
+    machine: type[FlowMachine]
+    counter: Counter
+    clock: Clock
+    store: TransactionStore = field(default_factory=DjangoTransactionStore)
+    person: Person = field(default_factory=Person)
+    others: Sequence[type[FlowMachine]] = ()
+
+    def __post_init__(self) -> None:
+        self.engine = self.engine_with(self.machine)
+        self.id: Any = self.engine.start(KIND, {}, self.person).transaction_id
+
+    def engine_with(self, machine: type[FlowMachine], **policy: Any) -> Engine:
+        """Return the engine of another release, whose machine is this one."""
+        return Engine(
+            flows=FlowRegistry(machine),
+            store=self.store,
+            providers=lambda tenant: None,  # type: ignore[arg-type,return-value] # a toy calls no provider
+            clock=self.clock,
+            policy=EnginePolicy(**policy),
+        )
+
+    def go(self, person: Person | None = None) -> Outcome:
+        return self.engine.dispatch(self.id, Event("go"), person or self.person, kind=KIND)
+
+
+def refuse(context: EffectContext) -> None:
+    """What a local effect does that says no."""
+    raise AccountRefused("account_inactive")
