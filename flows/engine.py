@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stateful_oauth.engine")
 
+_OPERATOR_CODES: Final = {"cancel": "cancelled_by_operator", "abandon": "abandoned"}
 _CLAIM_ATTEMPTS: Final = 5  # a claim fails only because somebody else made progress
 
 
@@ -282,7 +283,9 @@ class Engine(AsyncEngine):
             raise EventNotAllowed(f"A {caller.actor.kind} cannot send {event.name!r}.")
         if row.state_kind is not StateKind.WAITING and not by_operator:
             return self._answer_late(run, row, event)
-        if not by_operator:
+        if by_operator:
+            event = replace(event, code=event.code or _OPERATOR_CODES.get(event.name, ""))
+        else:
             event = self._judge(run, row, event)
         walk = self._execution.walk(run, row)
         walk.take(event)

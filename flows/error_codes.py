@@ -26,11 +26,17 @@ class ErrorCode:
     operator: str
 
 
-_START_AGAIN: Final = "Please sign in again."
+def _(text: str) -> str:
+    """Mark a text for `makemessages`, as `gettext_noop` does; whoever shows it translates it."""
+    return text
+
+
 _NOTHING: Final = "Nothing, unless it happens often."
-_OUR_SIDE: Final = "Sign-in does not work right now because of a problem on our side. Please try again later."
-_BUSY: Final = "The sign-in service did not answer. Please try again in a moment."
-_BAD_TOKEN: Final = "The answer of the sign-in service could not be trusted, so you are not signed in."  # noqa: S105 - a message
+_OUR_SIDE: Final = _(
+    "Sign-in does not work right now because of a problem on our side. Please try again later."
+)
+_BUSY: Final = _("The sign-in service did not answer. Please try again in a moment.")
+_BAD_TOKEN: Final = _("The answer of the sign-in service could not be trusted, so you are not signed in.")
 _REPORT_TOKEN: Final = (
     "Compare tenant and settings; if they agree, treat it as an attack and look at the log."  # noqa: S105 - a message
 )
@@ -39,59 +45,58 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     # The callback's form, and whose transaction it is. The row, if there is one, is not touched.
     "state_missing": ErrorCode(
         "A callback without `state`, for example from a link in an Auth0 e-mail.", 400,
-        "This address is only used while signing in. If you wanted to sign in, start again.", _NOTHING),
+        _("This address is only used while signing in. If you wanted to sign in, start again."), _NOTHING),
     "parameter_repeated": ErrorCode(
         "A parameter of the callback was sent more than once.", 400,
-        "This sign-in address is damaged. " + _START_AGAIN, _NOTHING),
+        _("This sign-in address is damaged. Please sign in again."), _NOTHING),
     "parameter_invalid": ErrorCode(
         "A parameter of the callback is too long, not printable, or contradicts another one.", 400,
-        "This sign-in address is damaged. " + _START_AGAIN, _NOTHING),
+        _("This sign-in address is damaged. Please sign in again."), _NOTHING),
     "response_incomplete": ErrorCode(
         "The callback carries neither `code` nor `error`.", 400,
-        "The sign-in service sent an incomplete answer. " + _START_AGAIN, "Look at the tenant's log."),
+        _("The sign-in service sent an incomplete answer. Please sign in again."), "Look at the tenant's log."),
     "transaction_unknown": ErrorCode(
         "No transaction has this `state`: forged, mistyped, or purged long ago.", 400,
-        "We do not know this sign-in attempt; it may be too old. " + _START_AGAIN, _NOTHING),
+        _("We do not know this sign-in attempt; it may be too old. Please sign in again."), _NOTHING),
     "browser_unknown": ErrorCode(
         "The callback came without the browser-binding cookie.", 403,
-        "Your browser did not send the cookie that belongs to this sign-in. Allow cookies for this site, "
-        "then start again.", "If it happens often: check SameSite, Secure and the site's domain."),
+        _("Your browser did not send the cookie that belongs to this sign-in. Allow cookies for this site, then start again."), "If it happens often: check SameSite, Secure and the site's domain."),
     "other_browser": ErrorCode(
         "The callback came from a browser that did not start the transaction.", 403,
-        "This sign-in was started in another browser. Finish it there, or start again here.",
+        _("This sign-in was started in another browser. Finish it there, or start again here."),
         "If it happens often: somebody may be passing callback links around."),
     "wrong_flow": ErrorCode(
         "The callback of one flow was called for a transaction of another kind or tenant.", 400,
-        "This sign-in address is damaged. " + _START_AGAIN, "Check the redirect_uri settings."),
+        _("This sign-in address is damaged. Please sign in again."), "Check the redirect_uri settings."),
     "event_not_allowed": ErrorCode(
         "The transaction takes no such event in its state.", 409,
-        "This step is no longer possible. " + _START_AGAIN, _NOTHING),
+        _("This step is no longer possible. Please sign in again."), _NOTHING),
     "already_completed": ErrorCode(
         "The sign-in was completed earlier, and this browser is not signed in any more.", 409,
-        "This sign-in was already used. " + _START_AGAIN, _NOTHING),
+        _("This sign-in was already used. Please sign in again."), _NOTHING),
     "quarantined": ErrorCode(
         "The row was written by a release whose definition this one does not know.", 503,
-        "This sign-in cannot be finished right now. " + _START_AGAIN,
+        _("This sign-in cannot be finished right now. Please sign in again."),
         "Deploy the release that wrote the row, or add an upcast."),
     "in_progress": ErrorCode(
         "Another delivery of the same callback is being worked on.", 202,
-        "Signing you in…", _NOTHING),
+        _("Signing you in…"), _NOTHING),
     "fence_lost": ErrorCode(
         "Another worker moved the row first; the late result was dropped.", 503,
-        "This sign-in is being finished elsewhere. Please reload the page.", _NOTHING),
+        _("This sign-in is being finished elsewhere. Please reload the page."), _NOTHING),
     # What the provider said at the callback.
     "access_denied": ErrorCode(
         "The user declined, or an Action of the tenant denied access.", 403,
-        "The sign-in was cancelled.", "Look at the tenant's log if users did not decline themselves."),
+        _("The sign-in was cancelled."), "Look at the tenant's log if users did not decline themselves."),
     "login_required": ErrorCode(
         "`prompt=none`, and there is no session at the provider.", 401,
-        "You are not signed in at the sign-in service. " + _START_AGAIN, _NOTHING),
+        _("You are not signed in at the sign-in service. Please sign in again."), _NOTHING),
     "interaction_required": ErrorCode(
         "`prompt=none`, and the user has to consent or choose something.", 401,
-        "The sign-in service needs your attention. " + _START_AGAIN, _NOTHING),
+        _("The sign-in service needs your attention. Please sign in again."), _NOTHING),
     "sign_in_refused": ErrorCode(
         "The provider refuses this user (`unauthorized`).", 403,
-        "The sign-in service does not let this account in.", "Look at the tenant's log."),
+        _("The sign-in service does not let this account in."), "Look at the tenant's log."),
     "request_rejected": ErrorCode(
         "The provider refused the authorization request itself.", 502, _OUR_SIDE,
         "Compare scope, audience, organization and grant types with the application in the tenant."),
@@ -109,20 +114,19 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The provider answered with something else than documented: HTML, empty, too large, not JSON.", 502,
         _BUSY, "Look for a proxy or an outage page between the workers and the tenant."),
     "rate_limited": ErrorCode(
-        "The provider refused with 429.", 503, "Too many people are signing in right now. Please try again "
-        "in a moment.", "Raise the tenant's limits or find out who is calling."),
+        "The provider refused with 429.", 503, _("Too many people are signing in right now. Please try again in a moment."), "Raise the tenant's limits or find out who is calling."),
     "code_rejected": ErrorCode(
         "The token endpoint refused the code (`invalid_grant`): expired, used, or of another client.", 400,
-        "This sign-in took too long or was already used. " + _START_AGAIN, _NOTHING),
+        _("This sign-in took too long or was already used. Please sign in again."), _NOTHING),
     "code_exchange_lost": ErrorCode(
         "The code was sent and the answer was lost. It is not sent again: that would revoke the tokens.", 504,
-        "The sign-in service did not answer in time. " + _START_AGAIN, "Check the provider's latency."),
+        _("The sign-in service did not answer in time. Please sign in again."), "Check the provider's latency."),
     "client_rejected": ErrorCode(
         "The provider refused the client: wrong secret, assertion or grant type.", 502, _OUR_SIDE,
         "Check CLIENT_ID, CLIENT_SECRET or the private key, and the application's grant types."),
     "step_up_required": ErrorCode(
         "The provider asks for another factor (`mfa_required`).", 403,
-        "The sign-in service needs another factor. " + _START_AGAIN, "Check the tenant's MFA policy."),
+        _("The sign-in service needs another factor. Please sign in again."), "Check the tenant's MFA policy."),
     "discovery_invalid": ErrorCode(
         "The discovery document is missing something, or is of another issuer.", 502, _OUR_SIDE,
         "Check DOMAIN or ISSUER: the issuer must match to the letter."),
@@ -158,10 +162,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "A required claim is missing or has the wrong type.", 502, _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_auth_time": ErrorCode(
         "`max_age` was asked for, and the user authenticated longer ago or `auth_time` is missing.", 403,
-        "You have to prove again who you are. " + _START_AGAIN, "Check the tenant's max_age handling."),
+        _("You have to prove again who you are. Please sign in again."), "Check the tenant's max_age handling."),
     "id_token_acr": ErrorCode(
         "The user was not authenticated in the way that was asked for (`acr`).", 403,
-        "The sign-in service did not check what this site asks for. " + _START_AGAIN,
+        _("The sign-in service did not check what this site asks for. Please sign in again."),
         "Check the tenant's step-up policy."),
     "id_token_at_hash": ErrorCode(
         "`at_hash` does not belong to the access token.", 502, _BAD_TOKEN, _REPORT_TOKEN),
@@ -174,33 +178,31 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The ID token was issued for another sign-in.", 403, _BAD_TOKEN, _REPORT_TOKEN),
     "organization_mismatch": ErrorCode(
         "The user signed in to another organization than the one asked for.", 403,
-        "You signed in to another organization than the one you were asked to use. " + _START_AGAIN, _NOTHING),
+        _("You signed in to another organization than the one you were asked to use. Please sign in again."), _NOTHING),
     "subject_mismatch": ErrorCode(
         "Another user signed in than the one asked for.", 403,
-        "You signed in with another account than the one you were asked to use. " + _START_AGAIN, _NOTHING),
+        _("You signed in with another account than the one you were asked to use. Please sign in again."), _NOTHING),
     # The account.
     "account_inactive": ErrorCode(
-        "The Django user is inactive.", 403, "This account is not active. Please contact support.",
+        "The Django user is inactive.", 403, _("This account is not active. Please contact support."),
         "Activate the user if this is wrong; signing in never does."),
     "account_refused": ErrorCode(
-        "The project's backend refused the identity.", 403, "This account may not sign in here.",
+        "The project's backend refused the identity.", 403, _("This account may not sign in here."),
         "Look at the project's backend."),
     "account_conflict": ErrorCode(
         "A Django user with this e-mail or username exists and belongs to another identity.", 409,
-        "An account with this address exists already. Sign in the way you did before.",
+        _("An account with this address exists already. Sign in the way you did before."),
         "Decide with the user which account is right; accounts are never joined by e-mail alone."),
     # Time, operators, and ourselves.
     "transaction_expired": ErrorCode(
-        "The callback came after the deadline.", 410, "This sign-in took too long. " + _START_AGAIN, _NOTHING),
+        "The callback came after the deadline.", 410, _("This sign-in took too long. Please sign in again."), _NOTHING),
     "superseded": ErrorCode(
         "The browser started too many sign-ins; the oldest was closed.", 410,
-        "This sign-in was replaced by a newer one. " + _START_AGAIN, _NOTHING),
+        _("This sign-in was replaced by a newer one. Please sign in again."), _NOTHING),
     "cancelled_by_operator": ErrorCode(
-        "An operator cancelled the transaction.", 410, "This sign-in was cancelled. " + _START_AGAIN, _NOTHING),
+        "An operator cancelled the transaction.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
     "abandoned": ErrorCode(
-        "An operator gave the transaction up.", 410, "This sign-in was cancelled. " + _START_AGAIN, _NOTHING),
-    "too_many_attempts": ErrorCode(
-        "The effect was started as often as it may be.", 503, _BUSY, "Look at the transaction's log."),
+        "An operator gave the transaction up.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
     "store_unavailable": ErrorCode(
         "The database did not take the change.", 503, _OUR_SIDE, "Check the database."),
     "internal_error": ErrorCode(
@@ -214,7 +216,4 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "input_invalid": ErrorCode(
         "A value that a flow was started with has the wrong form.", 500, _OUR_SIDE,
         "Mend the call: the message names the value."),
-    "logout_return_invalid": ErrorCode(
-        "The return address after signing out is not allowed.", 400,
-        "You are signed out. The address to go to next was not accepted.", "Check LOGOUT_RETURN_URL."),
 }  # fmt: skip

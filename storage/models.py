@@ -18,7 +18,13 @@ _DIGEST_BYTES: Final = 32  # SHA-256
 
 # Flows of a project's own have a dot in their kind; their states are the project's business.
 _KNOWN_STATE: Final = reduce(
-    or_, (Q(kind=kind, state__in=states) for kind, states in STATES.items()), Q(kind__contains=".")
+    or_,
+    (
+        Q(kind=flow, state_kind=kind, state__in=states)
+        for flow, kinds in STATES.items()
+        for kind, states in kinds.items()
+    ),
+    Q(kind__contains="."),
 )
 
 

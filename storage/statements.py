@@ -110,10 +110,12 @@ class Lookup:
         self._fields: list[Any] = [*options.concrete_fields, *other._meta.concrete_fields]  # noqa: SLF001 - public in Django
         self._names = [field.attname for field in self._fields]
         self._count = len(options.concrete_fields)
+        self._sql = ""
 
     def get(self, key: Any) -> Any:
         """Return the object with its related one, or None."""
         connection = connections[self._alias]
+        self._sql = self._sql or self._text(key)
         with connection.cursor() as cursor:
             cursor.execute(self._sql, [self._key.get_db_prep_value(key, connection)])
             row = cursor.fetchone()
@@ -127,10 +129,9 @@ class Lookup:
         setattr(found, self._related, other)
         return found
 
-    @cached_property
-    def _sql(self) -> str:
-        example = self._model._base_manager.select_related(self._related).filter(**{self._key.name: b""})  # noqa: SLF001 - public in Django
-        text, parameters = example.query.get_compiler(self._alias).as_sql()
+    def _text(self, key: Any) -> str:
+        found = self._model._base_manager.select_related(self._related).filter(**{self._key.name: key})  # noqa: SLF001 - public in Django
+        text, parameters = found.query.get_compiler(self._alias).as_sql()
         assert len(parameters) == 1  # noqa: S101 - the key, and nothing else that could change
         return str(text)
 

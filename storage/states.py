@@ -8,18 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-STATES: Final[dict[str, tuple[str, ...]]] = {
-    "login": (
-        "created",
-        "pushing_request",
-        "awaiting_callback",
-        "exchanging_code",
-        "resolving_account",
-        "signed_in",
-        "cancelled",
-        "mismatched",
-        "failed",
-        "expired",
-        "abandoned",
-    ),
+# By flow and kind of state.
+STATES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "login": {
+        "waiting": ("created", "awaiting_callback"),
+        "working": ("pushing_request", "exchanging_code", "resolving_account"),
+        "final": ("signed_in", "cancelled", "mismatched", "failed", "expired", "abandoned"),
+    },
 }

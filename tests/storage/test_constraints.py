@@ -70,6 +70,8 @@ TAKEN = {
 REFUSED = {
     "a state that login does not have": {"state": "dancing"},
     "a kind that nobody has": {"kind": "lugin"},
+    "a final state that waits, with its secrets": {"state": "signed_in"},
+    "a waiting state that is over": {**FINAL, "state": "awaiting_callback"},
     "a kind of state that nobody has": {"state_kind": "sleeping"},
     "waiting without a deadline": {"deadline": None},
     "waiting with a lease": {"lease_until": NOW},
@@ -177,8 +179,11 @@ def test_a_user_who_is_deleted_leaves_the_rows_of_the_attempts(django_user_model
 
 
 def test_the_states_that_the_database_knows_are_the_machines():
-    built_in = {flow.kind: set(flow.state_kinds) for flow in wiring.flows() if "." not in flow.kind}
-    assert {kind: set(states) for kind, states in STATES.items()} == built_in
+    known = {
+        flow: {state: kind for kind, states in kinds.items() for state in states}
+        for flow, kinds in STATES.items()
+    }
+    assert known == {flow.kind: dict(flow.state_kinds) for flow in wiring.flows() if "." not in flow.kind}
 
 
 def test_names_of_flows_and_states_fit_their_columns():

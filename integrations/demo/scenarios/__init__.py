@@ -30,12 +30,10 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "in_progress": 'It is the page that waits: "double-click" shows it, under its own address.',
     "fence_lost": "It takes a worker that outlives its lease; tests reach it with crash points.",
     "provider_answer_lost": "Only a pushed request ends so, and the demo pushes nothing.",
-    "too_many_attempts": "It takes a repeatable effect that fails again and again; the demo has none.",
     "internal_error": "It takes a bug.",
     "parameter_reserved": "It takes a wrong call in a project's code, which no visitor makes.",
     "scope_invalid": "It takes a wrong setting, which the system check refuses.",
     "input_invalid": "It takes a wrong call in a project's code, which no visitor makes.",
-    "logout_return_invalid": "It takes a wrong setting.",
 }
 """Error codes that no entry shows, with the reason. A test holds both against the table."""
 
