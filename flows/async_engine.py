@@ -51,3 +51,8 @@ class AsyncEngine:
         """Do what `recover` does."""
         outcome: Outcome = await self._offload(self.recover, transaction_id, caller)
         return outcome
+
+    async def afollow(self: Any, transaction_id: uuid.UUID, caller: Caller, *, kind: str) -> Outcome:
+        """Do what `follow` does."""
+        outcome: Outcome = await self._offload(self.follow, transaction_id, caller, kind=kind)
+        return outcome

@@ -19,11 +19,14 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
 
     Wiped first and revoked after: a token that is no longer here cannot be used by us, whatever becomes of
     the call to the provider.
+
+    Raises:
+        UndecryptableError: No key of the ring opens the token; the grant is ended all the same.
     """
     with transaction.atomic():
         grant = Grant.objects.select_for_update().filter(pk=grant_id, ended_at__isnull=True).first()
         if grant is None or grant.refresh_token is None:
             return None
-        token = encryption.unseal(grant.refresh_token, place=f"grant:{grant.pk}").decode()
-        Grant.objects.filter(pk=grant.pk).update(refresh_token=None, ended_at=now)
-    return Secret(token)
+        sealed, grant.refresh_token, grant.ended_at = grant.refresh_token, None, now
+        grant.save(update_fields=["refresh_token", "ended_at"])
+    return Secret(encryption.unseal(sealed, place=f"grant:{grant.pk}").decode())

@@ -68,6 +68,7 @@ def _identities(alias: str) -> Lookup:
 def _contact(identity: VerifiedIdentity) -> dict[str, Any]:
     email = identity.claims.get("email")
     return {
-        "email": email[:320] if isinstance(email, str) else "",
+        # For people to read; what cannot be read is not kept.
+        "email": email[:320] if isinstance(email, str) and email.isprintable() else "",
         "email_verified": identity.claims.get("email_verified") is True,
     }

@@ -105,8 +105,9 @@ class Lookup:
     def __init__(self, model: type[models.Model], *, key: str, related: str, alias: str) -> None:
         options = model._meta  # noqa: SLF001 - public in Django
         other: Any = options.get_field(related).related_model
-        self._alias, self._model, self._other, self._related = alias, model, other, related
+        self._alias, self._model, self._other = alias, model, other
         self._key: Any = options.get_field(key)
+        self._relation: Any = options.get_field(related)
         self._fields: list[Any] = [*options.concrete_fields, *other._meta.concrete_fields]  # noqa: SLF001 - public in Django
         self._names = [field.attname for field in self._fields]
         self._count = len(options.concrete_fields)
@@ -126,11 +127,12 @@ class Lookup:
             values[index] = convert(values[index], column, connection)
         found: Any = self._model.from_db(self._alias, self._names[: self._count], values[: self._count])
         other = self._other.from_db(self._alias, self._names[self._count :], values[self._count :])
-        setattr(found, self._related, other)
+        self._relation.set_cached_value(found, other)
         return found
 
     def _text(self, key: Any) -> str:
-        found = self._model._base_manager.select_related(self._related).filter(**{self._key.name: key})  # noqa: SLF001 - public in Django
+        every = self._model._base_manager.select_related(self._relation.name)  # noqa: SLF001 - public in Django
+        found = every.filter(**{self._key.name: key})
         text, parameters = found.query.get_compiler(self._alias).as_sql()
         assert len(parameters) == 1  # noqa: S101 - the key, and nothing else that could change
         return str(text)

@@ -93,6 +93,8 @@ def _check_types(case: _Case) -> None:
     for name in ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name"):
         if name in claims and not isinstance(claims[name], str):
             raise IdTokenRejected("id_token_claims", name)
+    if "sid" in claims and not _is_session_id(claims["sid"]):
+        raise IdTokenRejected("id_token_claims", "sid")
 
 
 def _check_issuer(case: _Case) -> None:
@@ -216,6 +218,10 @@ def _is_text(value: object) -> bool:
 
 def _is_subject(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _MAX_SUBJECT and value.isascii() and "\0" not in value
+
+
+def _is_session_id(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_SUBJECT and value.isprintable()
 
 
 def _is_moment(value: object) -> bool:

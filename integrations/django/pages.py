@@ -85,9 +85,11 @@ def _answer(
         # The project's own page, with what it needs to look like itself.
         response.headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
         return response
-    except (StoreUnavailable, OperationalError, InterfaceError) as error:
-        logger.error("The database is not available.", exc_info=error)
+    except (StoreUnavailable, OperationalError, InterfaceError):
+        logger.exception("The database is not available.")
         _forget_session(request)
+        if request.method == "GET":
+            return _unavailable_page(request)
         return error_page(request, "store_unavailable")
 
 
@@ -119,6 +121,17 @@ def error_page(
         "reference": reference,
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
+
+
+def _unavailable_page(request: HttpRequest) -> HttpResponse:
+    """Render the page of a database that is gone, at the address where it was missed.
+
+    Reloading may go on with the attempt, so the page stays at the callback's address, which holds the code:
+    it has no form, and `no-referrer` holds.
+    """
+    known = ERROR_CODES["store_unavailable"]
+    context = {"code": "store_unavailable", "message": gettext(known.user), "may_reload": True}
+    return TemplateResponse(request, "stateful_oauth/error.html", context, status=known.status).render()
 
 
 @ensure_csrf_cookie  # the form needs it, also where the project lacks the middleware

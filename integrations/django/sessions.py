@@ -20,7 +20,7 @@ SESSION_KEY: Final = "stateful_oauth"
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
-    """Make the session: `login()` first, which flushes another user's, and a new key always (checklist S8)."""
+    """Make the session: `login()` first, which flushes another user's; a new key always (checklist S8)."""
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
     before = request.session.session_key

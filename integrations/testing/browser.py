@@ -13,7 +13,7 @@ from stateful_oauth.integrations.django.conf import conf
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.emulator import Tenant
+    from stateful_oauth.integrations.emulator import Callback, Tenant
 
 
 class Browser:
@@ -38,16 +38,17 @@ class Browser:
         Returns:
             The authorization URL that the site sends the browser to.
         """
-        address = reverse("stateful_oauth:login")
-        return self.get(address + ("?" + urlencode({"next": next_url}) if next_url else ""), **headers)["Location"]
+        query = "?" + urlencode({"next": next_url}) if next_url else ""
+        location: str = self.get(reverse("stateful_oauth:login") + query, **headers)["Location"]
+        return location
 
-    def authorize(self, location: str, as_user: str) -> str:
+    def authorize(self, location: str, as_user: str) -> Callback:
         """Sign in at the tenant.
 
         Returns:
-            The callback's address, not yet opened.
+            The callback's address, not yet opened; `fields` has its parameters.
         """
-        return str(self.visitor.authorize(location, as_user=as_user))
+        return self.visitor.authorize(location, as_user=as_user)
 
     def sign_in(self, as_user: str, next_url: str = "") -> HttpResponse:
         """Start, sign in at the tenant, and come back; return the callback's response."""

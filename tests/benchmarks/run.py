@@ -1,6 +1,6 @@
 """How much a sign-in costs, and whether that is within what the project promises. Run by `make bench`.
 
-    make bench                          everything: about five minutes
+    make bench                          everything: about seven minutes
     make bench BENCH_ARGS=--quick       fewer rounds
     make bench BENCH_ARGS=--alone       our own figures only, without the harness of other packages
     make bench BENCH_ARGS=--million     sign-ins before and after a million finished rows (PostgreSQL)
@@ -138,8 +138,8 @@ def beside_others(harness: Path, python: str, *, quick: bool) -> None:
     databases = ",".join(DATABASES if has_postgresql() else DATABASES[:1])
     command = [
         python, "run_peers.py", "--pin", "--peers", "floor:raw,floor:sm,authlib,ours", "--db", databases,
-        "--scheme", ",".join(SCHEMES), "--rounds", "3" if quick else "9",
-        "--per-round", "10" if quick else "20", "--bytes-n", "100" if quick else "800", "--out", str(out),
+        "--scheme", ",".join(SCHEMES), "--rounds", "3" if quick else "7",
+        "--per-round", "10" if quick else "20", "--bytes-n", "100" if quick else "400", "--out", str(out),
     ]  # fmt: skip
     environment = {**os.environ, "PROJECT": str(ROOT), "PEER_FOLDERS": f"ours={HERE / 'peer'}"}
     done = subprocess.run(command, cwd=harness, env=environment, stdout=subprocess.DEVNULL, check=False)

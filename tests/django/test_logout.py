@@ -127,7 +127,6 @@ def test_a_refresh_token_that_no_key_opens_keeps_nobody_signed_in(browser, confi
     assert browser.user_id is None
 
 
-@pytest.mark.xfail(strict=True, reason="storage: end_grant unseals before it wipes, so the grant stays open")
 def test_a_refresh_token_that_no_key_opens_is_wiped_all_the_same(browser, configure, offline):
     browser.sign_in(ADA)
     configure(ENCRYPTION_KEYS=[Fernet.generate_key().decode()])

@@ -45,9 +45,9 @@ ELSEWHERE = [
     "https://app.example:8443/",
     "https://evil.example/https://app.example/",
     "http://app.example/profile/",  # http, on a site that is https
-    "https://ａpp.example/",  # a letter that only looks like one
+    "https://\uff41pp.example/",  # a letter that only looks like one
     "https://[::1/",
-    "https://evil。example/",
+    "https://evil\u3002example/",
 ]
 BROKEN = ["", "/" + "a" * 2048, "/profile/\0", "/profile/\r\nSet-Cookie: a=b", "/pro\tfile/", "/\x7f"]
 HERE = {

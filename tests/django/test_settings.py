@@ -1,4 +1,4 @@
-"""Settings: read anew at every request, so that `override_settings` works, and for several tenants at once."""
+"""Settings: read anew at every request, so that `override_settings` works; and several tenants at once."""
 
 from __future__ import annotations
 

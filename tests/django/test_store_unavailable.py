@@ -151,3 +151,15 @@ def test_whoever_is_on_call_finds_it_in_the_log(browser, caplog):
     [record] = [record for record in caplog.records if record.name == "stateful_oauth.pages"]
     assert record.levelname == "ERROR"
     assert "the database is restarting" in caplog.text
+
+
+def test_the_page_under_the_callback_gives_no_code_away_and_can_be_reloaded(browser):
+    """RFC 9700 §4.2: its address holds the code, so it has no form and sends no referrer."""
+    callback = browser.visitor.authorize(browser.start(), ADA)
+    with database_gone():
+        response = browser.get(callback)
+    assert response["Referrer-Policy"] == "no-referrer"
+    page = response.content.decode()
+    assert "<form" not in page
+    assert 'href=""' in page
+    assert callback.fields["code"] not in page

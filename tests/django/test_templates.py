@@ -139,3 +139,10 @@ def test_pages_work_without_context_processors_and_without_translation(browser, 
     settings.TEMPLATES = [{**engine, "OPTIONS": {}}]
     settings.USE_I18N = False
     assert browser.get("/auth/error/access_denied/").status_code == 403
+
+
+def test_looking_at_an_error_page_alarms_nobody(browser, caplog):
+    """Django logs each 5xx as an error, which goes to ADMINS by mail; anybody can open this address."""
+    assert browser.get("/auth/error/internal_error/").status_code == 500
+    assert browser.get("/auth/error/provider_error/").status_code == 502
+    assert caplog.records == []

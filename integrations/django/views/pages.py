@@ -30,13 +30,16 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
         raise Http404
     row = _own_transaction(request)
     next_url = str(row.inputs.get("next", "")) if row else ""
-    return error_page(
+    page = error_page(
         request,
         code,
         next_url=next_url if may_go_to(next_url) else "",
         reference=row.pk if row else None,
         tenant=row.tenant if row else request.GET.get("tenant", ""),
     )
+    # Or Django would log each 5xx as an error, which goes to ADMINS by mail; anybody can open this address.
+    page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - as `django.utils.log` does
+    return page
 
 
 @flow_page
