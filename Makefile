@@ -89,7 +89,7 @@ check-docs: $(VENV)/.dev ## The generated documents are the code's own
 
 .PHONY: check-django
 check-django: $(VENV)/.dev ## Django's system checks, and no warning of Python
-	$(SITE) $(PY) -W error -m django check
+	$(SITE) $(PY) -W error -m django check --fail-level WARNING
 
 ##@ Generated files
 # Modules that write a document, and with --check only compare it. Add one, and `docs` and `check-docs` run it.

@@ -55,6 +55,24 @@ def check_settings(
     return [*_unknown_keys(values), *_site(conf), *_tenants(conf), *_project()]
 
 
+@register(Tags.security, deploy=True)
+def check_deployment(
+    app_configs: Sequence[AppConfig] | None = None,  # noqa: ARG001 - Django calls checks with it
+    **kwargs: Any,  # noqa: ARG001 - Django calls checks with it
+) -> list[CheckMessage]:
+    """Check what is fine to begin with, and not for a site that people use (`check --deploy`)."""
+    values = getattr(settings, "STATEFUL_OAUTH", None)
+    if not isinstance(values, dict) or values.get("ENCRYPTION_KEYS"):
+        return []
+    return [
+        Warning(
+            "ENCRYPTION_KEYS is empty: secrets are encrypted under a key derived from SECRET_KEY.",
+            hint="Set ENCRYPTION_KEYS, so that the keys can be rotated independently: see docs/settings.md.",
+            id="stateful_oauth.W001",
+        )
+    ]
+
+
 def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     places = [("", values, {**SITE_DEFAULTS, **TENANT_DEFAULTS})]
     tenants = values.get("TENANTS", {})
@@ -123,13 +141,7 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
             "LOGOUT_RETURN_PATH is not a path of this site.",
             "Write it like /goodbye/, after BASE_URL.",
         )
-    if not site.encryption_keys:
-        yield Warning(
-            "ENCRYPTION_KEYS is empty: secrets are encrypted under a key derived from SECRET_KEY.",
-            hint="Fine to begin with. Set ENCRYPTION_KEYS to rotate the keys independently.",
-            id="stateful_oauth.W001",
-        )
-    else:
+    if site.encryption_keys:
         yield from _key_ring()
 
 

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import run_checks
 
-from stateful_oauth.integrations.django.checks import check_settings
+from stateful_oauth.integrations.django.checks import check_deployment, check_settings
 
 KEY = Fernet.generate_key().decode()
 TENANT = {"ISSUER": "https://tenant.example/", "CLIENT_ID": "web", "CLIENT_SECRET": "s"}
@@ -24,7 +24,10 @@ def right(configure):
 
 
 def found():
-    return {message.id.removeprefix("stateful_oauth."): message for message in check_settings()}
+    return {
+        message.id.removeprefix("stateful_oauth."): message
+        for message in [*check_settings(), *check_deployment()]
+    }
 
 
 def test_the_right_configuration_is_silent():

@@ -106,6 +106,14 @@ def test_every_setting_is_documented(key):
     )
 
 
+def test_every_system_check_is_documented():
+    source = (ROOT / "integrations/django/checks.py").read_text(encoding="utf-8")
+    ids = set(re.findall(r'"([E]\d{3})"|stateful_oauth\.(W\d{3})', source))
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    missing = sorted(number for pair in ids for number in pair if number and number not in page)
+    assert not missing, f"Add {missing} to docs/settings.md"
+
+
 def test_the_error_codes_that_the_code_uses_are_those_of_the_table():
     used = set()
     for source in [*(ROOT / "flows").glob("*.py"), *(ROOT / "integrations" / "auth0").glob("*.py")]:
