@@ -136,7 +136,7 @@ class LoginFlow(FlowMachine):
     def sign_in(self, payload: AccountResolved) -> None:
         """Note who signed in, and the grant if there is one."""
         identity, tokens = payload.identity, payload.tokens
-        session: dict[str, Json] = {"issuer": identity.issuer, "sub": identity.subject, "sid": identity.sid}
+        session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid}
         inputs = self.step.transaction.inputs
         # A refresh token that nobody asked for is not kept: what is not there cannot leak.
         if tokens.refresh_token is not None and "offline_access" in inputs["scope"].split():
@@ -230,4 +230,7 @@ class LoginFlow(FlowMachine):
 
 def _can_be_kept(text: str) -> bool:
     """Whether PostgreSQL takes the text into JSON: no NUL, and no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False

@@ -47,7 +47,7 @@ class SignedIn(Outcome):
 
     Attributes:
         user_id: The Django user's primary key, as text.
-        session: What the session should remember: `issuer`, `sub`, `sid` (OpenID Connect), `grant`.
+        session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`.
     """
 
     user_id: str

@@ -53,6 +53,6 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
 
 
 def session_details(request: HttpRequest) -> dict[str, Any]:
-    """Return what a sign-in left in the session: `issuer`, `sub`, `sid`, `tenant` and perhaps `grant`."""
+    """Return what a sign-in left in the session: `sub`, `sid`, `tenant` and perhaps `grant`."""
     details = request.session.get(SESSION_KEY)
     return details if isinstance(details, dict) else {}

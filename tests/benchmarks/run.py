@@ -98,7 +98,7 @@ def alone(*, quick: bool) -> None:
     for scheme in SCHEMES:
         for database in DATABASES:
             print(f"measuring {scheme}, {database}", file=sys.stderr)
-            found = own(scheme, database, n=40 if quick else 150, left=200 if quick else 1000)
+            found = own(scheme, database, n=40 if quick else 150, left=400 if quick else 1000)
             rows.append((scheme, database, found))
     columns = ["", *(f"{scheme}, {database}" for scheme, database, _ in rows)]
     names = {

@@ -10,6 +10,8 @@ from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.urls import include, path
 
+from stateful_oauth.storage.models import Identity
+
 pytestmark = [pytest.mark.database, pytest.mark.urls(__name__)]
 
 ADA, BOB = "ada@example.com", "bob@example.com"
@@ -97,12 +99,12 @@ def test_the_whole_way_works_with_every_engine(browser, engine):
     assert browser.user_id is None
 
 
-def test_the_session_knows_subject_issuer_provider_session_and_tenant_and_no_token(browser, tenant):
+def test_the_session_knows_subject_provider_session_and_tenant_and_no_token(browser, tenant):
     """B23, T19."""
     browser.sign_in(ADA)
     details = browser.client.session["stateful_oauth"]
-    assert set(details) == {"issuer", "sub", "sid", "tenant"}
-    assert details["issuer"] == tenant.issuer
+    assert set(details) == {"sub", "sid", "tenant"}
+    assert details["sub"] == Identity.objects.get().subject
     assert tenant.ledger.last("session_started").fields["sid"] == details["sid"]
 
 

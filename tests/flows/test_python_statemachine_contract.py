@@ -1,4 +1,4 @@
-"""What we rely on in python-statemachine, one test per behaviour. A failing one means: read before upgrading."""
+"""What we rely on in python-statemachine, one test per behaviour. Read a failing one before upgrading."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def under(*keys: str) -> dict:
     return {**settings.STATEFUL_OAUTH, "ENCRYPTION_KEYS": list(keys)}
 
 
-def test_a_sign_in_that_began_under_the_old_key_ends_after_the_old_key_is_gone(browser, tenant, settings, capsys):
+def test_a_sign_in_that_began_under_the_old_key_ends_under_the_new_one(browser, tenant, settings, capsys):
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     settings.STATEFUL_OAUTH = under(old)
     location = browser.start()
