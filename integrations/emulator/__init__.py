@@ -29,6 +29,32 @@ Use it in-process, no sockets and no sleeping::
     tenant.clock.advance(60)  # seconds
     tenant.keys.rotate()  # both keys stay published until tenant.keys.revoke_previous()
 
+The Management API, the My Account API (Connected Accounts) and Token Vault::
+
+    tenant.allow_management("web", ["read:users", "update:users"])  # None: every scope
+    tenant.allow_connected_accounts("web")  # My Account API, refresh policy, Token Vault grant type
+    tenant.management_audience, tenant.my_account_audience  # they follow the issuer
+
+    tenant.add_connection("github", scopes=["repo"], refresh_tokens=True)
+    tenant.add_user(email="ada@hub.example", connection="github", signed_up=False)  # an account, no user yet
+    # location: connect_uri?ticket=…, out of POST /me/v1/connected-accounts/connect
+    connect = lambda location: visitor.connect(location, as_account="ada@hub.example")  # or visitor.decline
+    ada = tenant.users.by_email("ada@example.com")[0]
+    row = tenant.connect_account(ada.user_id, "ada@hub.example")  # the same without a browser
+    tenant.connected_accounts(ada)  # [row]: row.id is cac_…, row.provider_user_id, row.email, row.scopes
+    tenant.vault.revoke_at_provider(row.id)  # Token Vault: …_refresh_token_flow_failed
+    tenant.vault.disconnect(row)
+
+    bob = tenant.users.by_email("bob@example.com")[0]
+    tenant.users.patch(ada.user_id, {"user_metadata": {"colour": "red"}})
+    tenant.users.link(ada.user_id, "google-oauth2", bob.identities[0].user_id)  # or raises Refusal
+    tenant.users.unlink(ada.user_id, "google-oauth2", bob.identities[0].user_id)
+    tenant.users.search('email:"ada@example.com"')  # what the index knows: settings.search_lag seconds old
+    tenant.settings.rate_limits = True  # 2 requests a second, 2 at once, for each of the two APIs
+
+Whose account a vault token opens tells ``GET /_provider/{connection}/userinfo``, a stand-in for the
+provider's own endpoint: ``sub`` is the provider's user id.
+
 As a server, for browsers and other processes (from a shell:
 ``python -m stateful_oauth.integrations.emulator --port 9400 --people people.json``)::
 
@@ -38,9 +64,12 @@ As a server, for browsers and other processes (from a shell:
 What a tenant has:
 
 - configuration: ``add_client``, ``add_user``, ``add_connection``, ``add_organization``, ``add_api``,
-  ``add_client_grant``, ``invite``, ``block_user``, ``delete_user``; ``clients``, ``people``, ``apis``;
-  ``settings`` (a ``Settings``: ``par``, ``require_pkce``, ``iss_on_callback``, ``end_session_in_discovery``,
+  ``add_client_grant``, ``allow_management``, ``allow_connected_accounts``, ``invite``, ``block_user``,
+  ``delete_user``; ``clients``, ``people``, ``apis``; ``settings``
+  (a ``Settings``: ``par``, ``require_pkce``, ``iss_on_callback``, ``end_session_in_discovery``,
   ``scope_in_reply``, ``code_reuse_revokes``, lifetimes, ``discovery_overrides``, …);
+- ``users`` (``get``, ``by_email``, ``search``, ``patch``, ``link``, ``unlink``, ``delete``), ``vault``
+  (``accounts``, ``get``, ``connect``, ``disconnect``, ``revoke_at_provider``);
 - ``clock`` (``now()``, ``set(t)``, ``advance(seconds)``, ``follow(callable)``), ``keys`` (``rotate()``,
   ``revoke_previous()``), ``faults`` (``add(endpoint, kind, times=1, skip=0, match={...}, …)``, ``clear()``),
   ``ledger`` (``count(effect, **where)``, ``entries(effect, **where)``), ``requests`` (a Counter by route
@@ -58,6 +87,7 @@ Fault kinds: ``unreachable`` (no connection: ConnectTimeout; on the server as lo
 ``slow`` (``delay`` seconds; in-process beyond the read timeout: ReadTimeout, nobody sleeps), ``rate_limit``
 (429, ``reset``), ``server_error`` (``status``), ``html`` (502), ``answer`` (``status``, ``json``,
 ``headers``), ``malformed``, ``empty``, ``huge`` (``size``), ``truncated``, ``redirect`` (``location``).
+``match`` looks at every text of a request: query, form or JSON members, and the route's ``{names}``.
 ``effect=True|False`` says whether the request is carried out before the answer is spoilt; each kind has the
 natural default.
 
@@ -65,11 +95,17 @@ Ledger effects: ``code_issued``, ``code_exchanged``, ``code_reused``, ``code_bur
 rotation), ``refresh_rotated``, ``refresh_reused``, ``refresh_revoked``, ``family_revoked`` (with ``reason``),
 ``grant_revoked``, ``m2m_token_issued``, ``par_pushed``, ``par_consumed``, ``assertion_replayed``,
 ``session_started``, ``session_renewed``, ``session_ended`` (with ``reason``), ``login_declined``,
-``consent_given``, ``invitation_accepted``, ``user_created``, ``user_deleted``. Fields, where they apply:
-``client_id``, ``user_id``, ``sid``, ``family``, ``connection``, ``audience``, and as digests (a query takes
-value or digest) ``code``, ``refresh_token``, ``access_token``, ``request_uri``, ``jti``.
+``consent_given``, ``invitation_accepted``, ``user_created``, ``user_deleted``; ``connect_started``,
+``connect_code_issued``, ``connect_declined``, ``connect_completed``, ``connect_code_reused``,
+``connect_code_burnt``, ``account_connected``, ``account_disconnected`` (``reason``: deleted, replaced,
+user_gone), ``vault_token_issued``; ``metadata_patched`` (``kind``, ``keys``), ``user_patched`` (``fields``),
+``identity_linked``, ``identity_unlinked`` (``secondary``: the other user id). Fields, where they apply:
+``client_id``, ``user_id``, ``sid``, ``family``, ``connection``, ``audience``, ``account`` (``cac_…``),
+``provider_user_id``, and as digests (a query takes value or digest) ``code``, ``refresh_token``,
+``access_token``, ``request_uri``, ``jti``, ``ticket``, ``auth_session``.
 
-Over HTTP the same under ``/_emulator/…`` (JSON, see ``routes.control``; ``GET /_emulator`` lists the paths).
+Over HTTP the same under ``/_emulator/…`` (JSON, see ``routes.control`` and ``routes.control_accounts``;
+``GET /_emulator`` lists the paths).
 
 To add an API: a module in ``routes`` with ``ROUTES`` (each route names the ``Family`` of its error bodies), a
 module in ``grant_types`` with ``GRANT_TYPE`` and ``exchange``, and its state as a class that ``tenant.part``
@@ -81,6 +117,7 @@ Faithful to the facts about Auth0 in the project's wire contract; ``Tenant`` say
 from stateful_oauth.integrations.emulator.answers import Answer
 from stateful_oauth.integrations.emulator.clients import Api, Client, ClientGrant
 from stateful_oauth.integrations.emulator.clock import Clock
+from stateful_oauth.integrations.emulator.errors import Refusal
 from stateful_oauth.integrations.emulator.faults import Fault, FaultKind, Faults
 from stateful_oauth.integrations.emulator.ledger import Entry, Ledger
 from stateful_oauth.integrations.emulator.people import (
@@ -96,13 +133,15 @@ from stateful_oauth.integrations.emulator.seeding import SeedError, seed
 from stateful_oauth.integrations.emulator.server import EmulatorServer
 from stateful_oauth.integrations.emulator.sessions import MFA_POLICY
 from stateful_oauth.integrations.emulator.settings import Settings
-from stateful_oauth.integrations.emulator.tenant import Tenant
+from stateful_oauth.integrations.emulator.tenant import TOKEN_VAULT, Tenant
 from stateful_oauth.integrations.emulator.tokens import sign
+from stateful_oauth.integrations.emulator.vault import ConnectedAccount
 from stateful_oauth.integrations.emulator.visitor import Callback, PageShown, Visitor
 
 __all__ = [
     "DATABASE",
     "MFA_POLICY",
+    "TOKEN_VAULT",
     "Account",
     "Answer",
     "Api",
@@ -110,6 +149,7 @@ __all__ = [
     "Client",
     "ClientGrant",
     "Clock",
+    "ConnectedAccount",
     "Connection",
     "EmulatorServer",
     "Entry",
@@ -121,6 +161,7 @@ __all__ = [
     "Ledger",
     "Organization",
     "PageShown",
+    "Refusal",
     "SeedError",
     "Settings",
     "Tenant",

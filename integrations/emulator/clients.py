@@ -46,6 +46,8 @@ class Client:
     require_pkce: bool = False
     require_par: bool = False
     initiate_login_uri: str | None = None
+    resource_server: str | None = None
+    """Makes it a Custom API Client: the identifier of the API whose access tokens it exchanges."""
 
     @property
     def public(self) -> bool:
@@ -76,6 +78,15 @@ class Api:
     """"Allow skipping user consent" for first-party clients."""
     refreshable: bool = True
     """Whether a multi-resource refresh token may reach it; False for the Management API."""
+    for_machines: bool = True
+    """Whether clients may have tokens for themselves; False for the My Account API."""
+    user_scopes: Sequence[str] | None = None
+    """The scopes that tokens of users may have; None: all of them."""
+
+    @property
+    def scopes_of_users(self) -> Sequence[str]:
+        """What may be asked for on behalf of a user."""
+        return self.scopes if self.user_scopes is None else self.user_scopes
 
 
 @dataclass

@@ -27,6 +27,9 @@ class Refusal(Exception):
 class Family(Protocol):
     """The error bodies of one API."""
 
+    retry_after: bool
+    """Whether its 429 says ``retry-after``."""
+
     def rate_limited(self, headers: Mapping[str, str]) -> Answer:
         """Return its 429, with the ``x-ratelimit-*`` headers given."""
 
@@ -39,6 +42,8 @@ class Family(Protocol):
 
 class OAuthFamily:
     """``{"error", "error_description"}`` (RFC 6749 §5.2)."""
+
+    retry_after = False
 
     def rate_limited(self, headers: Mapping[str, str]) -> Answer:
         """Return 429 ``too_many_requests``."""

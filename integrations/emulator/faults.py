@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from threading import Lock
@@ -65,7 +66,7 @@ class Fault:
     """How many matching requests it lets pass first."""
     method: str | None = None
     match: Mapping[str, str] = field(default_factory=dict)
-    """Parameters (query, form or JSON) that a request must have."""
+    """Texts that a request must have: parameters (query, form or JSON), or names in the route's path."""
     effect: bool | None = None
     """Whether the request is carried out before the answer is spoilt; None: natural for the kind."""
     status: int = 503
@@ -99,6 +100,8 @@ class Fault:
                     "x-ratelimit-remaining": "0",
                     "x-ratelimit-reset": str(int(now + self.reset)),
                 }
+                if family.retry_after:
+                    limits["retry-after"] = str(math.ceil(self.reset))
                 return family.rate_limited({**limits, **self.headers})
             case "server_error":
                 return family.failed(self.status)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+import string
+
+_ALPHANUMERIC = string.ascii_letters + string.digits
 
 
 def opaque(size: int = 32) -> str:
@@ -20,6 +23,11 @@ def short_hex(size: int = 12) -> str:
 def digits(count: int = 21) -> str:
     """Return a number of ``count`` digits that does not start with zero: Google's user ids."""
     return str(secrets.randbelow(9 * 10 ** (count - 1)) + 10 ** (count - 1))
+
+
+def alphanumeric(count: int = 22) -> str:
+    """Return ``count`` letters and digits: what follows ``cac_`` and ``con_``."""
+    return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(count))
 
 
 def digest(value: str) -> str:

@@ -54,6 +54,8 @@ class Family:
     id: str = field(default_factory=lambda: opaque(12))
     generation: int = 0
     revoked: bool = False
+    orphaned: bool = False
+    """Its user was deleted or linked away. It stays so when a user of that id comes into being again."""
     tokens: list[RefreshToken] = field(default_factory=list)
 
 
@@ -110,6 +112,17 @@ class Issued:
         if family in siblings:
             siblings.remove(family)
         return alive
+
+    def forget_user(self, user_id: str) -> None:
+        """End what a user holds that is gone: refresh tokens are orphaned, codes and tokens are over."""
+        for key in [key for key in self._families if key[0] == user_id]:
+            for family in self._families.pop(key):
+                family.orphaned = True
+        for code in self.codes.values():
+            if code.user_id == user_id and not code.used:
+                code.expires_at = 0.0
+        for value in [value for value, access in self.access.items() if access.user_id == user_id]:
+            del self.access[value]
 
     def families(self, user_id: str, client_id: str | None = None) -> list[Family]:
         """Return the live families of a user, with one client or with all."""

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from stateful_oauth.integrations.emulator.clock import Clock
 
-SECRET_FIELDS = frozenset({"code", "refresh_token", "access_token", "request_uri", "ticket", "jti"})
+SECRET_FIELDS = frozenset(
+    {"code", "refresh_token", "access_token", "request_uri", "ticket", "jti", "auth_session"}
+)
 """Fields that are kept as digests; a query may give the value or its digest."""
 
 

@@ -15,6 +15,7 @@ from stateful_oauth.integrations.emulator.answers import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from stateful_oauth.integrations.emulator.connect_flows import ConnectFlow
     from stateful_oauth.integrations.emulator.people import Account, Connection
     from stateful_oauth.integrations.emulator.sessions import Login, Session
     from stateful_oauth.integrations.emulator.tenant import Tenant
@@ -139,6 +140,36 @@ def consent_page(tenant: Tenant, login: Login, scopes: Sequence[str]) -> Answer:
         login=escape(login.id),
     )
     return _page("Authorize the application", body)
+
+
+def connect_page(tenant: Tenant, flow: ConnectFlow, problem: str = "", status: int = 200) -> Answer:
+    """Return the page on which a person chooses the account to connect, or declines."""
+    connection, client = flow.ask.connection, tenant.clients.get(flow.client_id)
+    hidden = _hidden({"state": flow.id})
+    held = {row.provider_user_id for row in tenant.vault.accounts(flow.user_id, {connection.name})}
+    people = "".join(
+        _template("connect_account.html").substitute(
+            hidden=hidden,
+            account=escape(account.user_id),
+            label=escape(account.label),
+            initial=escape(account.label[:1].upper()),
+            detail=escape(str(account.profile.get("email") or account.user_id)),
+            note="connected already" if account.identifier in held else "",
+        )
+        for account in tenant.people.accounts
+        if account.connection is connection
+    )
+    body = _template("connect.html").substitute(
+        client=escape(client.title if client else flow.client_id),
+        tenant=escape(tenant.domain),
+        title=escape(connection.title),
+        problem=f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else "",
+        people=people,
+        hint=escape(flow.ask.login_hint or ""),
+        scopes=_scopes(flow.ask.asked),
+        hidden=hidden,
+    )
+    return _page(f"Connect a {connection.title} account", body, status)
 
 
 def logout_page(ticket: str) -> Answer:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.ids import digits, opaque, same, short_hex
+from stateful_oauth.integrations.emulator.ids import alphanumeric, digits, opaque, same, short_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 DATABASE = "Username-Password-Authentication"
+OPENID_SCOPES = ("openid", "profile", "email")
+_DEFAULT_SCOPES = {"google-oauth2": OPENID_SCOPES, "windowslive": OPENID_SCOPES}
 PROFILE_FIELDS = ("email", "email_verified", "name", "given_name", "family_name", "nickname", "picture")
 
 
@@ -21,6 +23,20 @@ class Connection:
     name: str
     strategy: str = "auth0"
     display_name: str = ""
+    scopes: Sequence[str] = ()
+    """What the dashboard asks of the provider; a connect request with ``scopes`` replaces them."""
+    connected_accounts: bool = True
+    """Its purpose includes Connected Accounts for Token Vault; a database has nothing to connect."""
+    refresh_tokens: bool = True
+    """False for providers that give none, such as classic GitHub OAuth Apps."""
+    refresh_token_ttl: int | None = None
+    """Seconds until the provider lets its refresh tokens expire; Google in "Testing" mode: 7 days."""
+    id: str = field(default_factory=lambda: f"con_{alphanumeric(16)}")
+
+    @property
+    def connectable(self) -> bool:
+        """Whether accounts at it can be connected."""
+        return self.connected_accounts and not self.database
 
     @property
     def database(self) -> bool:
@@ -71,6 +87,7 @@ class User:
     created_at: float = 0.0
     updated_at: float = 0.0
     logins_count: int = 0
+    last_login: float | None = None
 
     @property
     def connection(self) -> str:
@@ -137,7 +154,8 @@ class People:
     def connection(self, name: str) -> Connection:
         """Return the connection, made on first mention: its name is then its strategy."""
         if name not in self.connections:
-            self.connections[name] = Connection(name, "auth0" if name == DATABASE else name)
+            strategy = "auth0" if name == DATABASE else name
+            self.connections[name] = Connection(name, strategy, scopes=_DEFAULT_SCOPES.get(name, ()))
         return self.connections[name]
 
     def add(
@@ -149,16 +167,19 @@ class People:
         identifier = (user_id or made).removeprefix(f"{where.strategy}|")
         if self.account_at(where.name, identifier) is not None:
             raise ValueError(f"There is already a user {where.strategy}|{identifier} at {where.name}.")
+        if where.database and profile.get("email"):
+            # Databases keep addresses in lower case; providers' addresses stay as they are.
+            profile["email"] = profile["email"].lower()
         account = Account(where, identifier, profile, password)
         self.accounts.append(account)
-        return account, _user_of(account, now)
+        return account, user_of(account, now)
 
     def enter(self, account: Account, now: float) -> tuple[User, bool]:
         """Return the user who holds the account's identity, and whether it had to be made (a first login)."""
         holder = self.holder(account.connection.name, account.identifier)
         if holder is not None:
             return holder, False
-        user = _user_of(account, now)
+        user = user_of(account, now)
         self.users[user.user_id] = user
         return user, True
 
@@ -183,10 +204,7 @@ class People:
     def find_account(self, who: str, connection: str | None = None) -> Account | None:
         """Return the account with that e-mail address or user id, at the connection if one is named."""
         for account in self.accounts:
-            if connection in {None, account.connection.name} and who in {
-                account.user_id,
-                account.profile.get("email"),
-            }:
+            if connection in {None, account.connection.name} and _is(account, who):
                 return account
         # The address of the Auth0 user may have been changed since.
         for user in self.users.values():
@@ -207,14 +225,16 @@ class People:
         return None
 
     def remove(self, user_id: str) -> User | None:
-        """Delete a user; database credentials go too, accounts elsewhere stay where they are."""
+        """Take a user out; the accounts that it signed in with stay where they are."""
         user = self.users.pop(user_id, None)
-        if user is not None:
-            gone = {(i.connection, i.user_id) for i in user.identities if not i.is_social}
-            self.accounts = [a for a in self.accounts if (a.connection.name, a.identifier) not in gone]
-            for organization in self.organizations.values():
-                organization.members.discard(user_id)
+        for organization in self.organizations.values():
+            organization.members.discard(user_id)
         return user
+
+    def drop_credentials(self, user: User) -> None:
+        """Forget the database credentials of a deleted user."""
+        gone = {(i.connection, i.user_id) for i in user.identities if not i.is_social}
+        self.accounts = [a for a in self.accounts if (a.connection.name, a.identifier) not in gone]
 
     def organization(self, id_or_name: str) -> Organization | None:
         """Return the organization with that ``org_…`` id or that name."""
@@ -236,9 +256,15 @@ class People:
                 yield connection, [a for a in self.accounts if a.connection is connection]
 
 
-def _user_of(account: Account, now: float) -> User:
+def user_of(account: Account, now: float) -> User:
+    """Return the user that an account has while it stands alone."""
     profile = {
         name: account.profile[name] for name in PROFILE_FIELDS if account.profile.get(name) is not None
     }
     main = replace(account.identity, profile={})
     return User(account.user_id, [main], **profile, created_at=now, updated_at=now)
+
+
+def _is(account: Account, who: str) -> bool:
+    email = account.profile.get("email")
+    return who in {account.user_id, email} or (account.connection.database and who.lower() == email)

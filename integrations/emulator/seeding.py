@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 TEXT, FLAG, NUMBER, TEXTS, OBJECT, POLICIES = "text", "flag", "number", "list of texts", "object", "policies"
 
 SHAPES: dict[str, dict[str, str]] = {
-    "connections": {"name": TEXT, "strategy": TEXT, "display_name": TEXT},
+    "connections": {
+        "name": TEXT,
+        "strategy": TEXT,
+        "display_name": TEXT,
+        "scopes": TEXTS,
+        "connected_accounts": FLAG,
+        "refresh_tokens": FLAG,
+        "refresh_token_ttl": NUMBER,
+    },
     "apis": {
         "identifier": TEXT,
         "name": TEXT,
@@ -42,8 +50,11 @@ SHAPES: dict[str, dict[str, str]] = {
         "require_pkce": FLAG,
         "require_par": FLAG,
         "initiate_login_uri": TEXT,
+        "resource_server": TEXT,
     },
     "client_grants": {"client_id": TEXT, "audience": TEXT, "scopes": TEXTS},
+    "management_grants": {"client_id": TEXT, "scopes": TEXTS},
+    "connected_accounts_grants": {"client_id": TEXT, "scopes": TEXTS},
     "users": {
         "email": TEXT,
         "name": TEXT,
@@ -61,6 +72,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "picture": TEXT,
     },
     "organizations": {"name": TEXT, "org_id": TEXT, "display_name": TEXT, "members": TEXTS},
+    "connected_accounts": {"user_id": TEXT, "account": TEXT, "connection": TEXT, "scopes": TEXTS},
 }
 """What each kind of thing may have. In a file they are added in this order."""
 
@@ -69,8 +81,11 @@ REQUIRED = {
     "apis": ("identifier",),
     "clients": (),
     "client_grants": ("client_id", "audience"),
+    "management_grants": ("client_id",),
+    "connected_accounts_grants": ("client_id",),
     "users": (),
     "organizations": ("name",),
+    "connected_accounts": ("user_id", "account"),
 }
 CHOICES = {
     "signing_alg": {"RS256", "PS256", "HS256"},
@@ -122,8 +137,11 @@ def add(tenant: Tenant, kind: str, data: object) -> Any:
         "apis": tenant.add_api,
         "clients": tenant.add_client,
         "client_grants": tenant.add_client_grant,
+        "management_grants": tenant.allow_management,
+        "connected_accounts_grants": tenant.allow_connected_accounts,
         "users": tenant.add_user,
         "organizations": tenant.add_organization,
+        "connected_accounts": tenant.connect_account,
     }
     try:
         return adders[kind](**fields)

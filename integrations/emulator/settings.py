@@ -35,6 +35,20 @@ class Settings:
     session_ttl: int = 604_800
     session_idle_ttl: int = 259_200
     refresh_tokens_per_user: int = 200
+    search_lag: int = 5
+    """Seconds until ``GET /api/v2/users`` finds what changed; other reads are immediate."""
+    rate_limits: bool = False
+    """Enforce the limits of the Management and My Account APIs; the headers are there in any case."""
+    requests_per_second: int = 2
+    burst: int = 2
+    connect_ttl: int = 300
+    """Lifetime of a connect request, from its start to its completion."""
+    vault_token_ttl: int = 3600
+    """Lifetime of the providers' access tokens; Token Vault hands one out until it is over."""
+    vault_idle_ttl: int = 31_557_600
+    """Token Vault drops a refresh token that was not used for this long."""
+    mfa_always: bool = False
+    """The MFA policy "Always": Token Vault answers ``mfa_required``. Nothing else looks at it."""
     logout_urls: list[str] = field(default_factory=list)
     """The tenant's own Allowed Logout URLs, for a logout without ``client_id``."""
     discovery_overrides: dict[str, Any] = field(default_factory=dict)

@@ -21,8 +21,20 @@ from stateful_oauth.integrations.emulator.people import (
     People,
     User,
 )
+from stateful_oauth.integrations.emulator.search_index import SearchIndex
 from stateful_oauth.integrations.emulator.sessions import Browsers, Session
 from stateful_oauth.integrations.emulator.settings import Settings
+from stateful_oauth.integrations.emulator.system_apis import (
+    MANAGEMENT_PATH,
+    MANAGEMENT_SCOPES,
+    MY_ACCOUNT_PATH,
+    MY_ACCOUNT_SCOPES,
+    management_api,
+    move,
+    my_account_api,
+)
+from stateful_oauth.integrations.emulator.users import Users
+from stateful_oauth.integrations.emulator.vault import ConnectedAccount, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +48,9 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 
+TOKEN_VAULT = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"  # noqa: S105 - a grant type
+"""The grant type of Token Vault."""
+
 
 class Tenant:
     """A local Auth0 tenant.
@@ -48,14 +63,22 @@ class Tenant:
     there is one issuer per tenant (no custom domains beside it) and only RSA keys sign; nobody is locked
     out for wrong passwords; a person asked for MFA has it, without enrolment; the provider behind a social
     connection is a page of this tenant, so ``federated`` logout changes nothing; logout tokens are made but
-    not delivered; implicit and hybrid flows, JAR, DPoP, mTLS, CIBA, the device flow and real rate limits
-    are missing.
+    not delivered; implicit and hybrid flows, JAR, DPoP, mTLS, CIBA and the device flow are missing; rate
+    limits are off by default, and there are none at the Authentication API.
+
+    At the APIs beside it: codes of the My Account API other than A0E-400-0003, 401-0003, 404-0001, 409-0001
+    and 429-0003 are guessed, as are a spent ``connect_code`` (409) and the choice of the latest of several
+    accounts without ``login_hint``; only the browser that first presents a connect ticket may go on, the rest
+    of Auth0's "same device" check is missing; a revoked provider grant shows at the next exchange, not when
+    the cached token ends. Linking a user that has linked identities itself is refused; memberships and
+    connected accounts of a linked secondary are dropped. Identities carry no provider tokens; users do not
+    read or patch themselves through the Management API; ``q`` has no ranges and no fuzzy terms.
     """
 
     def __init__(
         self, issuer: str = "https://tenant.example/", clock: Clock | None = None, **settings: Any
     ) -> None:
-        self.issuer = issuer.rstrip("/") + "/"
+        self._issuer = issuer.rstrip("/") + "/"
         self.clock = clock or Clock()
         self.settings = Settings(**settings)
         self.lock = RLock()
@@ -75,6 +98,35 @@ class Tenant:
         self.on_login: Callable[[User, Client], str | None] | None = None
         self._parts: dict[type, Any] = {}
         self._app: Application | None = None
+        self.users = Users(self)
+        self.index = SearchIndex(self)
+        self.apis[self.management_audience] = management_api(self)
+
+    @property
+    def issuer(self) -> str:
+        """The base URL with its slash. A new one takes the Management and My Account APIs along."""
+        return self._issuer
+
+    @issuer.setter
+    def issuer(self, value: str) -> None:
+        with self.lock:
+            before, self._issuer = self._issuer, value
+            move(self, before, value)
+
+    @property
+    def management_audience(self) -> str:
+        """Audience of the Management API."""
+        return self._issuer + MANAGEMENT_PATH
+
+    @property
+    def my_account_audience(self) -> str:
+        """Audience of the My Account API."""
+        return self._issuer + MY_ACCOUNT_PATH
+
+    @property
+    def vault(self) -> Vault:
+        """The connected accounts (Token Vault)."""
+        return self.part(Vault)
 
     @property
     def base_url(self) -> str:
@@ -95,12 +147,21 @@ class Tenant:
             self.clients[client.client_id] = client
         return client
 
-    def add_connection(self, name: str, strategy: str | None = None, display_name: str = "") -> Connection:
-        """Add a connection; without ``strategy`` its name (``google-oauth2``, ``github``, …) is one."""
+    def add_connection(
+        self, name: str, strategy: str | None = None, display_name: str = "", **fields: Any
+    ) -> Connection:
+        """Add a connection, or change it; ``fields`` are others of ``Connection``, such as ``scopes``.
+
+        Without ``strategy`` its name (``google-oauth2``, ``github``, …) is one.
+        """
         with self.lock:
             connection = self.people.connection(name)
             connection.strategy = strategy or connection.strategy
             connection.display_name = display_name
+            for field, value in fields.items():
+                if not hasattr(connection, field):
+                    raise TypeError(f"A connection has no {field!r}.")
+                setattr(connection, field, value)
         return connection
 
     def add_user(
@@ -135,6 +196,7 @@ class Tenant:
                 user.blocked, user.user_metadata, user.app_metadata = blocked, user_metadata, app_metadata
                 self.people.users[user.user_id] = user
                 self.ledger.record("user_created", user_id=user.user_id, connection=account.connection.name)
+                self.index.note(user.user_id, settled=True)
         return user
 
     def add_api(self, identifier: str, *, scopes: Sequence[str] = (), **fields: Any) -> Api:
@@ -150,6 +212,45 @@ class Tenant:
         with self.lock:
             self.client_grants[client_id, audience] = grant
         return grant
+
+    def allow_management(self, client_id: str, scopes: Sequence[str] | None = None) -> ClientGrant:
+        """Let a client have Management tokens with those scopes; None: all that there are."""
+        wanted = MANAGEMENT_SCOPES if scopes is None else scopes
+        return self.add_client_grant(client_id, self.management_audience, wanted)
+
+    def allow_connected_accounts(self, client_id: str, scopes: Sequence[str] | None = None) -> Client:
+        """Switch on what Connected Accounts need: My Account API, refresh policy, Token Vault grant type.
+
+        ``scopes`` are those of My Account tokens; None: all three.
+        """
+        with self.lock:
+            if client_id not in self.clients:
+                raise ValueError(f"There is no client {client_id!r}.")
+            self.apis.setdefault(self.my_account_audience, my_account_api(self))
+            client = self.clients[client_id]
+            wanted = MY_ACCOUNT_SCOPES if scopes is None else tuple(scopes)
+            client.refresh_policies = {**client.refresh_policies, self.my_account_audience: wanted}
+            client.grant_types = tuple(dict.fromkeys([*client.grant_types, TOKEN_VAULT]))
+        return client
+
+    def connect_account(
+        self, user_id: str, account: str, connection: str | None = None, scopes: Sequence[str] | None = None
+    ) -> ConnectedAccount:
+        """Connect an account at a provider to a user, as if both had gone through the connect flow.
+
+        ``account`` is its e-mail address or user id (``google-oauth2|123``); ``add_user(signed_up=False)``
+        makes one.
+        """
+        with self.lock:
+            found = self.people.find_account(account, connection)
+            if user_id not in self.people.users or found is None or not found.connection.connectable:
+                raise ValueError(f"{account!r} cannot be connected to {user_id!r}: one of them is not there.")
+            wanted = found.connection.scopes if scopes is None else scopes
+            return self.vault.connect(user_id, found, wanted)
+
+    def connected_accounts(self, user: str | User) -> list[ConnectedAccount]:
+        """Return the connected accounts of a user (or user id), oldest first."""
+        return self.vault.accounts(user if isinstance(user, str) else user.user_id)
 
     def add_organization(
         self, name: str, *, org_id: str | None = None, display_name: str = "", members: Sequence[str] = ()
@@ -169,14 +270,17 @@ class Tenant:
         """Block or unblock a user: no login and no refresh while blocked."""
         with self.lock:
             self.people.users[user_id].blocked = blocked
+            self.index.note(user_id)
 
     def delete_user(self, user_id: str) -> None:
-        """Delete a user with its sessions; its refresh tokens answer "doesn't exist anymore"."""
+        """Delete a user with all that it holds; its refresh tokens answer "doesn't exist anymore"."""
         with self.lock:
-            if self.people.remove(user_id) is not None:
+            user = self.people.users.get(user_id)
+            if user is not None:
+                self.forget_user(user_id)
+                self.people.drop_credentials(user)
                 self.ledger.record("user_deleted", user_id=user_id)
-            for session in self.browsers.drop_user(user_id):
-                self.note_end(session, "account-deleted")
+                self.index.note(user_id)
 
     # What the routes share.
 
@@ -186,6 +290,14 @@ class Tenant:
             if kind not in self._parts:
                 self._parts[cast("type", kind)] = kind(self)
             return cast("Part", self._parts[cast("type", kind)])
+
+    def forget_user(self, user_id: str) -> None:
+        """Take a user out, with its sessions, tokens, memberships and connected accounts."""
+        self.people.remove(user_id)
+        self.issued.forget_user(user_id)
+        self.vault.forget_user(user_id)
+        for session in self.browsers.drop_user(user_id):
+            self.note_end(session, "account-deleted")
 
     def note_end(self, session: Session, reason: str) -> None:
         """Record the end of a session that is already forgotten."""
@@ -226,6 +338,7 @@ class Tenant:
             self.faults.clear()
             self.ledger.clear()
             self.requests.clear()
+            self.index = SearchIndex(self)
 
     # Ways in.
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from stateful_oauth.integrations.emulator.wire import environ
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from stateful_oauth.integrations.emulator.answers import Answer
     from stateful_oauth.integrations.emulator.people import User
@@ -74,11 +74,28 @@ class Visitor:
         return self._callback(answer)
 
     def decline(self, location: str) -> Callback:
-        """Go to an authorization URL and decline; return the redirect back, with ``access_denied``."""
+        """Go to an authorization URL or connect URI and decline: back with ``access_denied``."""
         answer = self.request("GET", location)
         if not self._at(answer, "/u/"):
             raise PageShown("There is nothing to decline", answer)
         return self._callback(self._submit(answer, {"action": "decline"}))
+
+    def connect(self, location: str, as_account: str, scopes: Sequence[str] | None = None) -> Callback:
+        """Go to a ``connect_uri`` with its ticket, choose an account, and return the redirect back.
+
+        ``as_account`` is the e-mail address or user id (``google-oauth2|123``) of an account at the
+        provider; ``scopes`` are those that the person agrees to, None for all. See ``decline`` too.
+        """
+        answer = self.request("GET", location)
+        if not self._at(answer, "/u/connect"):
+            return self._callback(answer)
+        form = {"action": "account", "account": as_account}
+        if scopes is not None:
+            form["scope"] = " ".join(scopes)
+        answer = self._submit(answer, form)
+        if answer.status == 400:
+            raise LookupError(f"There is no account {as_account!r} at the connection.")
+        return self._callback(answer)
 
     def logout(self, location: str, *, confirm: bool = True) -> Callback | None:
         """Go to a logout URL, confirm if asked; return where it leads, or None when it says "OK"."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
-from stateful_oauth.integrations.emulator.errors import oauth_error
+from stateful_oauth.integrations.emulator.errors import Refusal, oauth_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,6 +66,21 @@ class Call:
         except (ValueError, RecursionError) as error:
             raise oauth_error(400, "invalid_request", "Failed to parse JSON body.") from error
 
+    def shown(self) -> dict[str, str]:
+        """Return every text that a planned fault can look for; a body that is not understood has none."""
+        found = {**self.path, **self.request.args.to_dict()}
+        try:
+            if self.request.mimetype == "application/json":
+                data = self.json()
+                found |= (
+                    {k: v for k, v in data.items() if isinstance(v, str)} if isinstance(data, dict) else {}
+                )
+            else:
+                found |= self.body()
+        except Refusal:
+            pass
+        return found
+
     def params(self) -> dict[str, str]:
         """Return query and body together; the body wins."""
         return {**self.query, **self.body()} if self.request.method == "POST" else self.query
@@ -76,7 +91,8 @@ def _flat(data: object) -> dict[str, str]:
         raise oauth_error(400, "invalid_request", "The body must be an object.")
     flat: dict[str, str] = {}
     for name, value in data.items():
-        if not isinstance(value, str):
+        # auth0-python sends null for what was not given.
+        if not isinstance(value, str | None):
             raise oauth_error(400, "invalid_request", f"Parameter {name} must be a string.")
         if value:
             flat[name] = value

@@ -30,7 +30,7 @@ def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[
     if audience not in tenant.apis:
         raise oauth_error(403, "access_denied", f"Service not found: {audience}")
     grant = tenant.client_grants.get((client.client_id, audience))
-    if grant is None:
+    if grant is None or not tenant.apis[audience].for_machines:
         raise oauth_error(
             403,
             "access_denied",

@@ -51,7 +51,7 @@ def live_token(tenant: Tenant, client: Client, value: str) -> RefreshToken:
     if now >= family.expires_at:
         raise invalid_grant(INVALID)
     user = tenant.people.users.get(family.user_id)
-    if user is None:
+    if user is None or family.orphaned:
         raise invalid_grant(USER_GONE)
     if user.blocked:
         raise oauth_error(403, "unauthorized", "user is blocked")
@@ -91,7 +91,7 @@ def _narrowed(
         allowed = list(family.scopes)
         audience = family.audience
     else:
-        known = set(tenant.apis[audience].scopes)
+        known = set(tenant.apis[audience].scopes_of_users)
         policy = [scope for scope in client.refresh_policies[audience] if scope in known]
         allowed = [scope for scope in family.scopes if scope in OIDC_SCOPES] + policy
     kept = [scope for scope in allowed if scope in wanted] if wanted else allowed

@@ -6,6 +6,7 @@ import http
 import logging
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from werkzeug.wrappers import Request
 
@@ -15,7 +16,7 @@ from stateful_oauth.integrations.emulator.routes import Route, table
 from stateful_oauth.integrations.emulator.wire import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from stateful_oauth.integrations.emulator.answers import Answer
@@ -44,15 +45,19 @@ class Application:
         """
         call = Call(Request(environ, populate_request=False))
         method, path = call.request.method, call.request.path
-        routes, named = table().find(path)
-        call.path = named
+        routes, call.path = table().find(path)
+        raw = str(environ.get("RAW_URI", "")).partition("?")[0]
+        if "%2f" in raw.lower():
+            # A slash inside a segment, as some providers' user ids have it.
+            routes, named = table().find(raw)
+            call.path = {name: unquote(value) for name, value in named.items()}
         route = next((r for r in routes if method in r.methods.split()), None)
         if route is None and method == "HEAD":
             route = next((r for r in routes if "GET" in r.methods.split()), None)
         endpoint = route.path if route else routes[0].path if routes else UNKNOWN
         if route is not None and not route.counted:
             return self._carry_out(route, call)
-        fault = self.tenant.faults.strike(endpoint, method, lambda: _params(call))
+        fault = self.tenant.faults.strike(endpoint, method, call.shown)
         if fault is not None and fault.kind == "lost_request":
             raise RequestLost(f"{endpoint}: the request was lost")
         if fault is not None and fault.kind == "unreachable":
@@ -111,10 +116,3 @@ def reason(status: int) -> str:
         return http.HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
-
-
-def _params(call: Call) -> Mapping[str, str]:
-    try:
-        return call.params()
-    except Refusal:
-        return {}

@@ -13,7 +13,7 @@ from stateful_oauth.integrations.emulator import seeding
 from stateful_oauth.integrations.emulator.answers import Answer, json_answer
 from stateful_oauth.integrations.emulator.errors import Refusal
 from stateful_oauth.integrations.emulator.faults import KINDS, Fault
-from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.integrations.emulator.routes import Route, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,16 +43,17 @@ _FAULT_FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def _bad(what: str, status: int = 400) -> Refusal:
+def bad(what: str, status: int = 400) -> Refusal:
+    """Return a refusal of the control API."""
     return Refusal(lambda: json_answer({"error": what}, status), what)
 
 
 def _guarded(handler: Handler) -> Handler:
     def guarded(tenant: Tenant, call: Call) -> Answer:
         if call.request.host not in {tenant.domain, *_loopback_names(tenant)}:
-            raise _bad("Wrong Host header.", 403)
+            raise bad("Wrong Host header.", 403)
         if call.request.method in {"POST", "PATCH"} and call.request.mimetype != "application/json":
-            raise _bad("Send application/json.", 415)
+            raise bad("Send application/json.", 415)
         return handler(tenant, call)
 
     return guarded
@@ -63,42 +64,50 @@ def _loopback_names(tenant: Tenant) -> set[str]:
     return {f"{name}{colon}{port}" for name in ("127.0.0.1", "localhost")}
 
 
-def _body(call: Call) -> dict[str, Any]:
+def body_of(call: Call) -> dict[str, Any]:
+    """Return the JSON object that was sent."""
     data = call.json()
     if not isinstance(data, dict):
-        raise _bad("The body must be a JSON object.")
+        raise bad("The body must be a JSON object.")
     return data
 
 
-def _shown(thing: Any) -> dict[str, Any]:
+def shown(thing: Any) -> dict[str, Any]:
+    """Return a dataclass as JSON shows it, without its secrets."""
+
     def plain(value: Any) -> Any:
         return sorted(value) if isinstance(value, set) else value
 
     return {name: plain(value) for name, value in asdict(thing).items() if name not in _HIDDEN}
 
 
-def _collection(kind: str, listed: Callable[[Tenant], list[Any]]) -> list[Route]:
+def collection(
+    kind: str, listed: Callable[[Tenant], list[Any]], document: Callable[[Any], dict[str, Any]] = shown
+) -> list[Route]:
+    """Return the routes that list things of a kind of ``seeding`` and add one."""
+
     def show(tenant: Tenant, _call: Call) -> Answer:
-        return json_answer({kind: [_shown(thing) for thing in listed(tenant)]})
+        return json_answer({kind: [document(thing) for thing in listed(tenant)]})
 
     def add(tenant: Tenant, call: Call) -> Answer:
         try:
-            return json_answer(_shown(seeding.add(tenant, kind, _body(call))), 201)
+            return json_answer(document(seeding.add(tenant, kind, body_of(call))), 201)
         except seeding.SeedError as error:
-            raise _bad(str(error)) from error
+            raise bad(str(error)) from error
 
     path = f"/_emulator/{kind}"
-    return [_route("GET", path, show), _route("POST", path, add)]
+    return [control_route("GET", path, show), control_route("POST", path, add)]
 
 
-def _route(methods: str, path: str, handler: Handler) -> Route:
+def control_route(methods: str, path: str, handler: Handler) -> Route:
+    """Return a route of the control API: not counted, and not for web pages."""
     return Route(methods, path, _guarded(handler), counted=False)
 
 
 def _change_user(tenant: Tenant, call: Call) -> Answer:
     user = tenant.people.users.get(call.path["id"])
     if user is None:
-        raise _bad("No such user.", 404)
+        raise bad("No such user.", 404)
     if call.request.method == "DELETE":
         tenant.delete_user(user.user_id)
         return Answer(204)
@@ -106,26 +115,27 @@ def _change_user(tenant: Tenant, call: Call) -> Answer:
     for name, value in changes.items():
         setattr(user, name, value)
     user.updated_at = tenant.clock.now()
-    return json_answer(_shown(user))
+    tenant.index.note(user.user_id)
+    return json_answer(shown(user))
 
 
 def _user_changes(call: Call) -> dict[str, Any]:
     try:
-        changes = seeding.check("users", _body(call))
+        changes = seeding.check("users", body_of(call))
     except seeding.SeedError as error:
-        raise _bad(str(error)) from error
+        raise bad(str(error)) from error
     fixed = {"connection", "password", "user_id", "signed_up"} & changes.keys()
     if fixed:
-        raise _bad(f"{', '.join(sorted(fixed))} cannot be changed.")
+        raise bad(f"{', '.join(sorted(fixed))} cannot be changed.")
     return changes
 
 
 def _clock(tenant: Tenant, call: Call) -> Answer:
     if call.request.method == "POST":
-        data = _body(call)
+        data = body_of(call)
         numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in data.values())
         if not data or not data.keys() <= {"now", "advance"} or not numbers:
-            raise _bad('Send {"now": seconds since the epoch} or {"advance": seconds}.')
+            raise bad('Send {"now": seconds since the epoch} or {"advance": seconds}.')
         if "now" in data:
             tenant.clock.set(data["now"])
         tenant.clock.advance(data.get("advance", 0))
@@ -137,20 +147,20 @@ def _faults(tenant: Tenant, call: Call) -> Answer:
         tenant.faults.clear()
         return Answer(204)
     if call.request.method == "POST":
-        return json_answer(_shown(tenant.faults.add(**_fault(_body(call)))), 201)
-    return json_answer({"faults": [_shown(fault) for fault in tenant.faults.planned()]})
+        return json_answer(shown(tenant.faults.add(**_fault(body_of(call)))), 201)
+    return json_answer({"faults": [shown(fault) for fault in tenant.faults.planned()]})
 
 
 def _fault(data: dict[str, Any]) -> dict[str, Any]:
     for name, value in data.items():
         kinds = _FAULT_FIELDS.get(name)
         if kinds is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise _bad(f"{name!r} cannot be {value!r}; a fault has: {', '.join(_FAULT_FIELDS)}.")
+            raise bad(f"{name!r} cannot be {value!r}; a fault has: {', '.join(_FAULT_FIELDS)}.")
     for name in ("match", "headers"):
         if not all(isinstance(value, str) for value in data.get(name, {}).values()):
-            raise _bad(f"{name} must map texts to texts.")
+            raise bad(f"{name} must map texts to texts.")
     if "endpoint" not in data or data.get("kind") not in KINDS:
-        raise _bad(f"endpoint and kind are needed; kinds are: {', '.join(KINDS)}.")
+        raise bad(f"endpoint and kind are needed; kinds are: {', '.join(KINDS)}.")
     return data
 
 
@@ -179,9 +189,9 @@ def _revoke_keys(tenant: Tenant, _call: Call) -> Answer:
 def _settings(tenant: Tenant, call: Call) -> Answer:
     if call.request.method == "PATCH":
         try:
-            seeding.change_settings(tenant, _body(call))
+            seeding.change_settings(tenant, body_of(call))
         except seeding.SeedError as error:
-            raise _bad(str(error)) from error
+            raise bad(str(error)) from error
     return json_answer(asdict(tenant.settings))
 
 
@@ -196,29 +206,30 @@ def _end_sessions(tenant: Tenant, call: Call) -> Answer:
 
 
 def _overview(tenant: Tenant, _call: Call) -> Answer:
-    return json_answer(
-        {"issuer": tenant.issuer, "control": sorted({f"{r.methods} {r.path}" for r in ROUTES})}
-    )
+    routes = [route for found in table().exact.values() for route in found]
+    routes += [route for _pattern, route in table().patterns]
+    control = {f"{route.methods} {route.path}" for route in routes if not route.counted}
+    return json_answer({"issuer": tenant.issuer, "control": sorted(control)})
 
 
 assert {field.name for field in fields(Fault)} - {"fired", "seen"} == _FAULT_FIELDS.keys()  # noqa: S101
 
 ROUTES = [
-    _route("GET", "/_emulator", _overview),
-    *_collection("users", lambda tenant: list(tenant.people.users.values())),
-    *_collection("clients", lambda tenant: list(tenant.clients.values())),
-    *_collection("connections", lambda tenant: list(tenant.people.connections.values())),
-    *_collection("apis", lambda tenant: list(tenant.apis.values())),
-    *_collection("client_grants", lambda tenant: list(tenant.client_grants.values())),
-    *_collection("organizations", lambda tenant: list(tenant.people.organizations.values())),
-    _route("PATCH DELETE", "/_emulator/users/{id}", _change_user),
-    _route("DELETE", "/_emulator/users/{id}/sessions", _end_sessions),
-    _route("GET POST", "/_emulator/clock", _clock),
-    _route("GET POST DELETE", "/_emulator/faults", _faults),
-    _route("GET", "/_emulator/ledger", _ledger),
-    _route("GET", "/_emulator/requests", _requests),
-    _route("POST", "/_emulator/keys/rotate", _rotate),
-    _route("POST", "/_emulator/keys/revoke-previous", _revoke_keys),
-    _route("GET PATCH", "/_emulator/settings", _settings),
-    _route("POST", "/_emulator/reset", _reset),
+    control_route("GET", "/_emulator", _overview),
+    *collection("users", lambda tenant: list(tenant.people.users.values())),
+    *collection("clients", lambda tenant: list(tenant.clients.values())),
+    *collection("connections", lambda tenant: list(tenant.people.connections.values())),
+    *collection("apis", lambda tenant: list(tenant.apis.values())),
+    *collection("client_grants", lambda tenant: list(tenant.client_grants.values())),
+    *collection("organizations", lambda tenant: list(tenant.people.organizations.values())),
+    control_route("PATCH DELETE", "/_emulator/users/{id}", _change_user),
+    control_route("DELETE", "/_emulator/users/{id}/sessions", _end_sessions),
+    control_route("GET POST", "/_emulator/clock", _clock),
+    control_route("GET POST DELETE", "/_emulator/faults", _faults),
+    control_route("GET", "/_emulator/ledger", _ledger),
+    control_route("GET", "/_emulator/requests", _requests),
+    control_route("POST", "/_emulator/keys/rotate", _rotate),
+    control_route("POST", "/_emulator/keys/revoke-previous", _revoke_keys),
+    control_route("GET PATCH", "/_emulator/settings", _settings),
+    control_route("POST", "/_emulator/reset", _reset),
 ]

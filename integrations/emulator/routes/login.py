@@ -78,11 +78,13 @@ def _sign_in(tenant: Tenant, call: Call, login: Login, account: Account) -> Answ
     user, made = tenant.people.enter(account, now)
     if made:
         tenant.ledger.record("user_created", user_id=user.user_id, connection=account.connection.name)
+        tenant.index.note(user.user_id)
     try:
         admit(tenant, ask, user)
     except Denied as denied:
         return denial(tenant, ask, denied)
     user.logins_count += 1
+    user.last_login = now
     session = start_session(tenant, account, user, session_of(tenant, call), mfa=ask.mfa)
     header = session_cookie(tenant, session)
     if missing_consent(tenant, ask, user):

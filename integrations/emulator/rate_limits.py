@@ -1,0 +1,85 @@
+"""The rate limits of the APIs: token buckets, and the headers that tell of them (wire contract §9).
+
+With ``settings.rate_limits`` off nothing is refused, and the headers say that there is room.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stateful_oauth.integrations.emulator.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stateful_oauth.integrations.emulator.answers import Answer
+    from stateful_oauth.integrations.emulator.errors import Family
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.integrations.emulator.wire import Call
+
+    Handler = Callable[[Tenant, Call], Answer]
+
+_ROUNDING = 1e-3
+"""Times are floats near 2e9: a tenth of a second later is not exactly that."""
+
+
+@dataclass
+class Bucket:
+    """What is left, as of ``at``."""
+
+    left: float
+    at: float
+
+
+class Buckets:
+    """One bucket per API."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self._buckets: dict[str, Bucket] = {}
+
+    def take(self, api: str) -> tuple[bool, dict[str, str]]:
+        """Say whether a request may pass, and what its answer's headers say."""
+        settings, now = self._tenant.settings, self._tenant.clock.now()
+        limit, rate = settings.burst, max(settings.requests_per_second, 1)
+        if not settings.rate_limits:
+            return True, _headers(limit, limit - 1, math.floor(now) + 1)
+        bucket = self._buckets.setdefault(api, Bucket(limit, now))
+        bucket.left = min(float(limit), bucket.left + max(now - bucket.at, 0.0) * rate)
+        bucket.at = now
+        passes = bucket.left >= 1 - _ROUNDING
+        if passes:
+            bucket.left = max(bucket.left - 1, 0.0)
+        full_at = now + (limit - bucket.left) / rate
+        headers = _headers(limit, int(bucket.left + _ROUNDING), math.ceil(full_at))
+        if not passes:
+            headers["retry-after"] = str(max(math.ceil(full_at - now), 1))
+        return passes, headers
+
+
+def _headers(limit: int, remaining: int, reset: int) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(max(remaining, 0)),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
+def limited(api: str, family: Family, handler: Handler) -> Handler:
+    """Return the handler behind the limit of its API; refusals too carry the headers."""
+
+    def behind(tenant: Tenant, call: Call) -> Answer:
+        passes, headers = tenant.part(Buckets).take(api)
+        if not passes:
+            if not family.retry_after:
+                del headers["retry-after"]
+            return family.rate_limited(headers)
+        try:
+            answer = handler(tenant, call)
+        except Refusal as refusal:
+            answer = refusal.answer()
+        return answer.with_headers(*headers.items())
+
+    return behind

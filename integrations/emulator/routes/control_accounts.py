@@ -1,0 +1,103 @@
+"""``/_emulator/…`` for provider accounts, connected accounts and links. It is not part of Auth0.
+
+``POST connected_accounts`` connects without a browser; ``…/{id}/revoke`` takes access back at the provider.
+``POST users/{id}/identities`` links and ``DELETE …/{provider}/{user_id}`` unlinks, as in the dashboard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.integrations.emulator.answers import Answer, json_answer
+from stateful_oauth.integrations.emulator.errors import Refusal
+from stateful_oauth.integrations.emulator.routes.control import bad, body_of, collection, control_route, shown
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.emulator.clients import Client, ClientGrant
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
+    from stateful_oauth.integrations.emulator.wire import Call
+
+
+def _document(row: ConnectedAccount) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "user_id": row.user_id,
+        "connection": row.connection,
+        "provider_user_id": row.provider_user_id,
+        "email": row.email,
+        "scopes": list(row.scopes),
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "org_id": row.org_id,
+        "revoked": row.revoked,
+    }
+
+
+def _row(tenant: Tenant, call: Call) -> ConnectedAccount:
+    row = tenant.vault.get(call.path["id"])
+    if row is None:
+        raise bad("No such connected account.", 404)
+    return row
+
+
+def _disconnect(tenant: Tenant, call: Call) -> Answer:
+    tenant.vault.disconnect(_row(tenant, call))
+    return Answer(204)
+
+
+def _revoke(tenant: Tenant, call: Call) -> Answer:
+    row = _row(tenant, call)
+    tenant.vault.revoke_at_provider(row.id)
+    return json_answer(_document(row))
+
+
+def _accounts(tenant: Tenant, _call: Call) -> Answer:
+    """List what people can sign in with or connect, with or without a user."""
+    accounts = [
+        {"user_id": account.user_id, "connection": account.connection.name, "profile": account.profile}
+        for account in tenant.people.accounts
+    ]
+    return json_answer({"accounts": accounts})
+
+
+def _link(tenant: Tenant, call: Call) -> Answer:
+    body = body_of(call)
+    if set(body) != {"provider", "user_id"} or not all(isinstance(value, str) for value in body.values()):
+        raise bad('Send {"provider": "…", "user_id": "…"}.')
+    try:
+        return json_answer(shown(tenant.users.link(call.path["id"], **_named(body))), 201)
+    except Refusal as refusal:
+        raise bad(str(refusal), refusal.answer().status) from refusal
+
+
+def _named(body: dict[str, str]) -> dict[str, str]:
+    return {"provider": body["provider"], "identifier": body["user_id"]}
+
+
+def _unlink(tenant: Tenant, call: Call) -> Answer:
+    try:
+        fresh = tenant.users.unlink(call.path["id"], call.path["provider"], call.path["user_id"])
+    except Refusal as refusal:
+        raise bad(str(refusal), refusal.answer().status) from refusal
+    return json_answer(shown(fresh))
+
+
+def _management_grants(tenant: Tenant) -> list[ClientGrant]:
+    return [grant for grant in tenant.client_grants.values() if grant.audience == tenant.management_audience]
+
+
+def _connecting_clients(tenant: Tenant) -> list[Client]:
+    return [c for c in tenant.clients.values() if tenant.my_account_audience in c.refresh_policies]
+
+
+ROUTES = [
+    *collection("management_grants", _management_grants),
+    *collection("connected_accounts_grants", _connecting_clients),
+    *collection("connected_accounts", lambda tenant: list(tenant.vault), _document),
+    control_route("DELETE", "/_emulator/connected_accounts/{id}", _disconnect),
+    control_route("POST", "/_emulator/connected_accounts/{id}/revoke", _revoke),
+    control_route("GET", "/_emulator/accounts", _accounts),
+    control_route("POST", "/_emulator/users/{id}/identities", _link),
+    control_route("DELETE", "/_emulator/users/{id}/identities/{provider}/{user_id}", _unlink),
+]

@@ -1,0 +1,61 @@
+"""The two APIs that Auth0 brings along: Management (wire contract §8) and My Account (§7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.integrations.emulator.clients import Api
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.emulator.tenant import Tenant
+
+MANAGEMENT_PATH = "api/v2/"
+MY_ACCOUNT_PATH = "me/"
+
+CURRENT_USER_SCOPES = ("update:current_user_identities",)
+MANAGEMENT_SCOPES = (
+    "read:users",
+    "update:users",
+    "delete:users",
+    "read:users_app_metadata",
+    "update:users_app_metadata",
+    "read:connections",
+    "read:federated_connections_tokens",
+    *CURRENT_USER_SCOPES,
+)
+MY_ACCOUNT_SCOPES = (
+    "create:me:connected_accounts",
+    "read:me:connected_accounts",
+    "delete:me:connected_accounts",
+)
+
+
+def management_api(tenant: Tenant) -> Api:
+    """Return the Management API, which every tenant has; users get tokens for the current user only."""
+    return Api(
+        tenant.management_audience,
+        "Auth0 Management API",
+        MANAGEMENT_SCOPES,
+        refreshable=False,
+        user_scopes=CURRENT_USER_SCOPES,
+    )
+
+
+def my_account_api(tenant: Tenant) -> Api:
+    """Return the My Account API, which a tenant has once it is activated; its tokens are users' only."""
+    return Api(tenant.my_account_audience, "Auth0 My Account API", MY_ACCOUNT_SCOPES, for_machines=False)
+
+
+def move(tenant: Tenant, before: str, after: str) -> None:
+    """Take both APIs and the grants for them along when the tenant gets another issuer."""
+    moved = {before + path: after + path for path in (MANAGEMENT_PATH, MY_ACCOUNT_PATH)}
+    for api in tenant.apis.values():
+        api.identifier = moved.get(api.identifier, api.identifier)
+    tenant.apis = {api.identifier: api for api in tenant.apis.values()}
+    for grant in tenant.client_grants.values():
+        grant.audience = moved.get(grant.audience, grant.audience)
+    tenant.client_grants = {(g.client_id, g.audience): g for g in tenant.client_grants.values()}
+    for client in tenant.clients.values():
+        client.refresh_policies = {
+            moved.get(audience, audience): scopes for audience, scopes in client.refresh_policies.items()
+        }
