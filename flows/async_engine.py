@@ -52,7 +52,7 @@ class AsyncEngine:
         outcome: Outcome = await self._offload(self.recover, transaction_id, caller)
         return outcome
 
-    async def afollow(self: Any, transaction_id: uuid.UUID, caller: Caller, *, kind: str) -> Outcome:
+    async def afollow(self: Any, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Do what `follow` does."""
-        outcome: Outcome = await self._offload(self.follow, transaction_id, caller, kind=kind)
+        outcome: Outcome = await self._offload(self.follow, transaction_id, caller)
         return outcome

@@ -6,7 +6,7 @@ then the state, then the error; a flow does the last three when it knows its tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.errors import FlowError
@@ -29,7 +29,7 @@ class AuthorizationResponse:
         error_description: Cut to 200 printable characters; show it escaped, and do not log it.
     """
 
-    state: str
+    state: str = field(repr=False)
     code: Secret | None = None
     issuer: str | None = None
     error: str | None = None

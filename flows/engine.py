@@ -187,7 +187,7 @@ class Engine(AsyncEngine):
             logger.warning("transaction %s: recovery was refused: %s", row.id, error)
             return _rejected(row, error.code)
 
-    def follow(self, transaction_id: uuid.UUID, caller: Caller, *, kind: str) -> Outcome:
+    def follow(self, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Tell the browser that started a transaction how it stands, and recover it when that is due.
 
         What the page of a browser that waits for an answer calls.
@@ -198,7 +198,7 @@ class Engine(AsyncEngine):
         row = self._find(transaction_id)
         if isinstance(row, Rejected):
             return row
-        refusal = _refusal(row, caller, kind, row.tenant)
+        refusal = _refusal(row, caller, row.kind, row.tenant)
         return self.recover(transaction_id, caller) if refusal is None else _rejected(row, refusal)
 
     def _find(self, transaction_id: uuid.UUID, state: str | None = None) -> Transaction | Rejected:

@@ -1,6 +1,6 @@
 """What a settled step means beyond its own row. The store writes facts in the settle transaction.
 
-A new kind of fact is a value here and a writer in `storage/facts/`.
+A new kind of fact is a value here and a writer in `storage/facts.py`.
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ class LoginFlow(FlowMachine):
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
         """Add who signed in."""
         if outcome is SignedIn:
-            fields |= {"user_id": transaction.user_id, "session": transaction.result["session"]}
+            fields |= {"user_id": transaction.user_id, "session": transaction.result.get("session", {})}
         return super().describe(outcome, transaction, **fields)
 
 

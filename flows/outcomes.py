@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,9 +36,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedirectTo(Outcome):
-    """The browser has to go to the provider now."""
+    """The browser has to go to the provider now.
 
-    url: str
+    Attributes:
+        url: Holds `state` and `nonce`, so it does not show itself.
+    """
+
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class SignedIn(Outcome):
     Attributes:
         user_id: The Django user's primary key, as text.
         session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`.
+            Empty once the user has signed out again.
     """
 
     user_id: str

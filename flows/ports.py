@@ -139,6 +139,5 @@ class Caller(Protocol):
     def settled(self, outcome: Outcome) -> None:
         """Do what the outcome means for the caller, inside the settle transaction.
 
-        A browser that signed in gets its session here, so that `signed_in` and the session row are
-        committed together or not at all.
+        A browser that signed in gets its session here: when that fails, nothing is settled.
         """

@@ -1,4 +1,4 @@
-"""The tables. Only `store.py`, `facts.py` and `identities.py` write to them."""
+"""The tables. Only the modules of this folder write to them."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Identity(models.Model):
 
 
 class Grant(models.Model):
-    """One refresh-token family: what the provider granted to one sign-in. Never shared between sessions."""
+    """One refresh-token family: what the provider granted to one sign-in. Belongs to one sign-in."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     identity = models.ForeignKey(Identity, models.CASCADE, related_name="grants")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import uuid
 from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
@@ -20,13 +21,13 @@ from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.statements import Table
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Iterator, Sequence
 
     from stateful_oauth.flows.facts import Fact
 
 REJECTIONS_KEPT: Final = 20  # per transaction: enough to see what is going on, too few to fill a disk with
 _APPEND_ATTEMPTS: Final = 4
+_NIL: Final = uuid.UUID(int=0)
 
 
 class DjangoTransactionStore:
@@ -131,7 +132,8 @@ class DjangoTransactionStore:
         """
         connection: Any = connections[self._alias]
         if connection.vendor == "sqlite" and connection.transaction_mode not in ("IMMEDIATE", "EXCLUSIVE"):
-            FlowTransaction.objects.using(self._alias).filter(version=0).update(version=0)
+            # By the key, so that it reads no row: nothing is stored under the nil UUID.
+            FlowTransaction.objects.using(self._alias).filter(pk=_NIL).update(version=1)
 
 
 def _savepoint(alias: str) -> transaction.Atomic:

@@ -35,8 +35,9 @@ class DemoMiddleware:
         if not visitor:
             visitor = request.COOKIES[VISITOR_COOKIE] = secrets.token_urlsafe(16)
         self._note_browser(request, visitor)
+        state = request.GET.get("state", "")  # before the callback takes its parameters out of the request
         response = self._get_response(request)
-        self._repair(request)
+        self._repair(request, state)
         response.set_cookie(VISITOR_COOKIE, visitor, httponly=True, samesite="Lax")
         response.headers.setdefault("Content-Security-Policy", _policy(request.META[NONCE]))
         return response
@@ -46,10 +47,10 @@ class DemoMiddleware:
         if world is not None and binding is not None:
             world.remember_browser(visitor, binding_digest(binding))
 
-    def _repair(self, request: HttpRequest) -> None:
+    def _repair(self, request: HttpRequest, state: str) -> None:
         world = world_or_none()
         if world is not None and request.path == reverse("stateful_oauth:callback"):
-            world.repair(request.GET.get("state", ""))
+            world.repair(state)
 
 
 def _policy(nonce: str) -> str:

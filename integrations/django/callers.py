@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_login_failed
 
 from stateful_oauth.flows.errors import AccountRefused
 from stateful_oauth.flows.outcomes import Outcome, SignedIn
@@ -46,7 +47,12 @@ class BrowserCaller:
         return str(self._user.pk)
 
     def settled(self, outcome: Outcome) -> None:
-        """Make the session, in the same database transaction as the outcome."""
+        """Sign the browser in: if that fails, nothing is settled.
+
+        The session's row is made in the same database transaction. Django's session middleware fills it
+        when the response leaves; a process that dies in between leaves a browser that comes back without a
+        session, and gets one as a second delivery.
+        """
         if isinstance(outcome, SignedIn):
             sign_in(self._request, outcome, self._user)
 
@@ -67,7 +73,12 @@ class SystemCaller:
 
 
 def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:
-    user = authenticate(request, identity=identity)
+    try:
+        user = authenticate(request, identity=identity)
+    except AccountRefused:
+        # As Django does for a refused password, for those who count or block failures.
+        user_login_failed.send(sender=__name__, credentials={}, request=request)
+        raise
     if user is None:
         raise AccountRefused("account_refused", "No authentication backend took the identity.")
     return user

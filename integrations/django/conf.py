@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.shortcuts import resolve_url
 
 DEFAULT_TENANT: Final = "default"
 
@@ -25,7 +26,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "DUPLICATE_PATIENCE": 3.0,
     "ENCRYPTION_KEYS": (),
     "FLOWS": (),
-    "LOGOUT_RETURN_PATH": "/",
+    "LOGOUT_RETURN_PATH": "",
     "OPEN_PER_BROWSER": 10,
     "TENANTS": {},
     "TRANSACTION_LIFETIME": 600,
@@ -102,6 +103,14 @@ class SiteSettings:
         """Scheme and host of the site, without a slash at the end."""
         base: str = _read(self.values, SITE_DEFAULTS, "BASE_URL")
         return base.rstrip("/")
+
+    @property
+    def logout_return_path(self) -> str:
+        """Where a sign-out ends: `LOGOUT_RETURN_PATH`, else Django's `LOGOUT_REDIRECT_URL`, else the root."""
+        chosen: str = _read(self.values, SITE_DEFAULTS, "LOGOUT_RETURN_PATH")
+        if not chosen and settings.LOGOUT_REDIRECT_URL:
+            chosen = resolve_url(settings.LOGOUT_REDIRECT_URL)
+        return chosen or "/"
 
     @property
     def cookie_secure(self) -> bool:

@@ -11,8 +11,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
@@ -69,7 +70,9 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         patch_vary_headers(response, _VARY)
         return response
 
-    decorated: Callable[..., HttpResponse] = transaction.non_atomic_requests(login_not_required(page))
+    decorated: Callable[..., HttpResponse] = login_not_required(page)
+    for alias in connections:  # which of them a router sends us to is the project's business
+        decorated = transaction.non_atomic_requests(using=alias)(decorated)
     return decorated
 
 
@@ -83,9 +86,7 @@ def _answer(
     except (StoreUnavailable, OperationalError, InterfaceError):
         logger.exception("The database is not available.")
         _forget_session(request)
-        if request.method == "GET":
-            return _unavailable_page(request)
-        return error_page(request, "store_unavailable")
+        return _unavailable_page(may_reload=request.method == "GET")
 
 
 def is_prefetch(request: HttpRequest) -> bool:
@@ -118,15 +119,17 @@ def error_page(
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
 
 
-def _unavailable_page(request: HttpRequest) -> HttpResponse:
+def _unavailable_page(*, may_reload: bool) -> HttpResponse:
     """Render the page of a database that is gone, at the address where it was missed.
 
-    Reloading may go on with the attempt, so the page stays at the callback's address, which holds the code:
-    it has no form, and `no-referrer` holds.
+    Without the request, because a template that shows who is signed in would ask that database. Reloading
+    may go on with the attempt, so the page stays at the callback's address, which holds the code: it has no
+    form, and `no-referrer` holds.
     """
     known = ERROR_CODES["store_unavailable"]
-    context = {"code": "store_unavailable", "message": gettext(known.user), "may_reload": True}
-    return TemplateResponse(request, "stateful_oauth/error.html", context, status=known.status).render()
+    context = {"code": "store_unavailable", "message": gettext(known.user), "without_form": True}
+    page = render_to_string("stateful_oauth/error.html", {**context, "may_reload": may_reload})
+    return HttpResponse(page, status=known.status)
 
 
 @ensure_csrf_cookie  # the form needs it, also where the project lacks the middleware

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
 from django.contrib.auth import load_backend, login
 
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.backends import backend_path
+from stateful_oauth.integrations.django.browser import binding_digest, read_binding
 from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.storage.encryption import UndecryptableError
+from stateful_oauth.storage.grants import end_grant
+from stateful_oauth.storage.sign_ins import withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -23,11 +29,25 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     """Make the session: `login()` first, which flushes another user's; a new key always (checklist S8)."""
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
-    before = request.session.session_key
+    before, previous = request.session.session_key, session_details(request)
+    left = request.session.get(AUTH_USER_ID)
+    if left is not None and left != str(user.pk):
+        withdraw(request, left)
+    if (grant := previous.get("grant")) and grant != outcome.session.get("grant"):
+        with suppress(UndecryptableError):
+            end_grant(grant, now=wiring.clock.now())  # its session ends here, and nobody else has it
     login(request, user, backend=getattr(user, "backend", None) or backend_path())
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
     request.session[SESSION_KEY] = {**outcome.session, "tenant": outcome.tenant}
+
+
+def withdraw(request: HttpRequest, user_id: str) -> None:
+    """Let no earlier callback in this browser sign this user in again."""
+    binding = read_binding(request)
+    if binding is not None:
+        since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
+        withdraw_sign_ins(user_id, binding_digest(binding), since=since)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
@@ -37,13 +57,17 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
     cookie is lost with it; so for a short grace every delivery signs in.
 
     Returns:
-        False when the grace is over, or the user may not sign in any more.
+        False when the grace is over, when the user has signed out since, or may not sign in any more.
     """
     if request.user.is_authenticated:
         # Somebody who has signed in since is not replaced by an older callback.
         return str(request.user.pk) == outcome.user_id
     settled_at = outcome.settled_at
-    if settled_at is None or wiring.clock.now() - settled_at > timedelta(seconds=conf.duplicate_grace):
+    if (
+        not outcome.session
+        or settled_at is None
+        or wiring.clock.now() - settled_at > timedelta(seconds=conf.duplicate_grace)
+    ):
         return False
     user = load_backend(backend_path()).get_user(cast("Any", outcome.user_id))
     if user is None or not user.is_active:

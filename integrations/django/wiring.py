@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
@@ -38,6 +38,43 @@ class SystemClock:
 
 clock: Clock = SystemClock()
 
+Arguments = ParamSpec("Arguments")
+Made = TypeVar("Made")
+
+_CALLBACK_STATE: Final = "awaiting_callback"  # in every flow; TRANSACTION_LIFETIME is how long it waits
+
+
+class _Once(Generic[Arguments, Made]):
+    """Keeps what a function made, for the process. Unlike `functools.cache`, it makes each thing once.
+
+    A provider that sixteen first threads made sixteen times would ask for metadata and keys sixteen times.
+    """
+
+    _lock = threading.RLock()  # one for all, because the engine's making makes others
+
+    def __init__(self, make: Callable[Arguments, Made]) -> None:
+        self._make = make
+        self._made: dict[tuple[object, ...], Made] = {}
+        self.__doc__ = make.__doc__
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Made:
+        try:
+            return self._made[args]
+        except KeyError:
+            with self._lock:
+                if args not in self._made:
+                    self._made[args] = self._make(*args, **kwargs)
+                return self._made[args]
+
+    def cache_clear(self) -> None:
+        """Forget everything: the settings have changed."""
+        with self._lock:
+            self._made = {}
+
+
+def _once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:
+    return _Once(make)
+
 
 class _CurrentClock:
     """Looks `clock` up at every call, so that a test can replace it for a whole site."""
@@ -52,7 +89,7 @@ class _CurrentClock:
 _current = _CurrentClock()
 
 
-@cache
+@_once
 def flows() -> FlowRegistry:
     """Return the machines: the package's own and those of `STATEFUL_OAUTH['FLOWS']` (dotted paths).
 
@@ -94,7 +131,7 @@ def provider_config(tenant: str) -> Auth0Config:
     )
 
 
-@cache
+@_once
 def provider(tenant: str) -> Auth0Provider:
     """Return the tenant's provider: its connections, metadata and keys are kept for the process.
 
@@ -112,7 +149,7 @@ def provider(tenant: str) -> Auth0Provider:
     return Auth0Provider(config, transport, _current)
 
 
-@cache
+@_once
 def engine() -> Engine:
     """Return the engine of this process."""
     from stateful_oauth.flows.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
@@ -126,7 +163,7 @@ def engine() -> Engine:
         policy=EnginePolicy(
             open_per_browser=conf.open_per_browser,
             patience=conf.duplicate_patience,
-            deadlines={"login.awaiting_callback": conf.transaction_lifetime},
+            deadlines={f"{flow.kind}.{_CALLBACK_STATE}": conf.transaction_lifetime for flow in flows()},
         ),
         offload=_offload,
     )

@@ -173,3 +173,32 @@ def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
     assert found == {}
     assert attempt.found_in(str(reporter.filter.get_safe_settings())) == []
     assert attempt.found_in(logged(caplog), except_for=spent) == []
+
+
+def test_the_callback_takes_its_parameters_out_of_the_request(browser, monkeypatch):
+    """S16: an error report shows the whole request, so after the first look nothing of it is there."""
+    seen = []
+
+    def hook(self, identity):
+        request = self.request_of_the_test
+        seen.append((request.get_full_path(), dict(request.GET), request.META.get("QUERY_STRING")))
+
+    def remember(self, request, *, identity):
+        self.request_of_the_test = request
+        hook(self, identity)
+        return original(self, request, identity=identity)
+
+    original = Auth0Backend.authenticate
+    monkeypatch.setattr(Auth0Backend, "authenticate", remember)
+    callback = browser.authorize(browser.start(), "ada@example.com")
+    browser.get(callback)
+    assert seen == [("/auth/callback/", {}, "")]
+
+
+def test_an_outcome_and_a_response_do_not_show_what_they_hold():
+    from stateful_oauth.flows.authorization_response import AuthorizationResponse
+    from stateful_oauth.flows.outcomes import RedirectTo
+
+    response = AuthorizationResponse.parse([("state", ["planted-state"]), ("code", ["planted-code"])])
+    shown = repr(response) + repr(RedirectTo(url="https://t.example/authorize?state=planted-state"))
+    assert "planted" not in shown

@@ -114,7 +114,7 @@ def test_the_page_of_a_lost_settlement_is_nobodys(browser, settings, tmp_path):
     settings.TEMPLATES = [{**engine, "DIRS": [str(tmp_path)]}]
     callback = browser.visitor.authorize(browser.start(), ADA)
     with at("settle.before_commit", "code_exchanged", gone):
-        assert browser.get(callback).content == b"[None]"
+        assert browser.get(callback).content == b"[]"
 
 
 @pytest.mark.parametrize("address", ["/auth/progress/{pk}/", "/auth/error/access_denied/?transaction={pk}"])

@@ -347,7 +347,7 @@ def test_an_effect_that_gives_up_needs_no_retry():
 
 def test_waiting_outcomes_are_the_machines(land):
     land = land()
-    outcome = land.engine.follow(land.id, land.person, kind="tests.toy")
+    outcome = land.engine.follow(land.id, land.person)
     assert isinstance(outcome, Waits)
 
 
@@ -357,7 +357,7 @@ def test_a_transaction_that_nobody_can_describe_right_now_is_refused_and_not_a_c
     engine = land.engine_with(make_toy(land.counter, undescribed=ProviderUnreachable()))
     for outcome in (
         engine.recover(land.id, SWEEP),
-        engine.follow(land.id, land.person, kind="tests.toy"),
+        engine.follow(land.id, land.person),
     ):
         assert isinstance(outcome, Rejected)
         assert outcome.code == "provider_unreachable"

@@ -59,7 +59,7 @@ def test_nothing_touches_a_row_of_another_release(tenant, clock, changes, state)
     answers = {
         "the sweep": engine.recover(attempt.id, SWEEP),
         "the browser": attempt.deliver(kind=kind),
-        "its progress page": engine.follow(attempt.id, attempt.person, kind=kind),
+        "its progress page": engine.follow(attempt.id, attempt.person),
         "an operator": engine.dispatch(attempt.id, Event("abandon"), operator, kind=kind),
     }
     for who, outcome in answers.items():
@@ -96,7 +96,7 @@ def test_a_row_of_a_tenant_that_was_taken_out_of_the_settings_is_no_crash(tenant
     before = content(rows.the_row(attempt.id))
     for outcome in (
         wiring.engine().recover(attempt.id, SWEEP),
-        wiring.engine().follow(attempt.id, attempt.person, kind="login"),
+        wiring.engine().follow(attempt.id, attempt.person),
         wiring.engine().dispatch(attempt.id, Event("abandon"), Operator(), kind="login", tenant="closed"),
     ):
         assert isinstance(outcome, Rejected)
@@ -188,7 +188,7 @@ def test_an_upcast_row_that_is_at_work_is_recovered_under_todays_meaning(clock):
     with crash_at("effect.before", "count"):
         land.go()
     today = land.engine_with(make_toy(counter, version=2, upcasts={1: lambda transaction: transaction}))
-    assert isinstance(today.follow(land.id, land.person, kind=KIND), InProgress)
+    assert isinstance(today.follow(land.id, land.person), InProgress)
     clock.advance(60)
     assert isinstance(today.recover(land.id, SWEEP), Finished)
     assert rows.the_row(land.id).definition_version == 2

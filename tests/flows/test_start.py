@@ -129,7 +129,7 @@ def test_a_browser_whose_open_attempt_nobody_can_open_any_more_can_start_again(t
 
 def test_following_an_attempt_tells_the_browser_where_to_go(tenant):
     attempt = Attempt(tenant)
-    followed = wiring.engine().follow(attempt.id, attempt.person, kind="login")
+    followed = wiring.engine().follow(attempt.id, attempt.person)
     assert isinstance(followed, RedirectTo)
     assert followed.url == attempt.outcome.url
 
@@ -137,8 +137,7 @@ def test_following_an_attempt_tells_the_browser_where_to_go(tenant):
 def test_following_is_for_the_browser_that_started_it(tenant):
     attempt = Attempt(tenant)
     for person, code in ((Person("eve's"), "other_browser"), (Person(None), "browser_unknown")):
-        assert wiring.engine().follow(attempt.id, person, kind="login").code == code
-    assert wiring.engine().follow(attempt.id, attempt.person, kind="connect_account").code == "wrong_flow"
+        assert wiring.engine().follow(attempt.id, person).code == code
 
 
 def test_following_brings_on_what_a_dead_worker_left(tenant, clock):
@@ -147,6 +146,6 @@ def test_following_brings_on_what_a_dead_worker_left(tenant, clock):
     attempt = Attempt(tenant).authorize()
     with crash_at("effect.before", "exchange_code"):
         attempt.deliver()
-    assert isinstance(wiring.engine().follow(attempt.id, attempt.person, kind="login"), InProgress)
+    assert isinstance(wiring.engine().follow(attempt.id, attempt.person), InProgress)
     clock.advance(31)
-    assert wiring.engine().follow(attempt.id, attempt.person, kind="login").code == "code_exchange_lost"
+    assert wiring.engine().follow(attempt.id, attempt.person).code == "code_exchange_lost"

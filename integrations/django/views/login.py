@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.http import Http404
+from django.http import Http404, QueryDict
 from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -50,16 +50,17 @@ def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
 @csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
 @flow_page
 @require_http_methods(["GET"])
-@sensitive_variables("parameters", "response")
 def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     """Take the provider's answer. Renders nothing: the address holds the code (RFC 9700 §4.2)."""
     tenant_or_404(tenant)
     return respond(_dispatch(request, tenant), request)
 
 
+@sensitive_variables("parameters", "response")
 def _dispatch(request: HttpRequest, tenant: str) -> Outcome:
+    parameters = _taken_out(request)
     try:
-        response = AuthorizationResponse.parse(request.GET.lists())
+        response = AuthorizationResponse.parse(parameters.lists())
     except FlowError as error:
         return Rejected(kind=KIND, tenant=tenant, code=error.code)
     transaction_id = transaction_id_of(response.state)
@@ -73,6 +74,16 @@ def _dispatch(request: HttpRequest, tenant: str) -> Outcome:
         tenant=tenant,
         state=response.state,
     )
+
+
+def _taken_out(request: HttpRequest) -> QueryDict:
+    """Return the query, and leave none of it in the request: an error report shows the whole request."""
+    parameters: QueryDict = request.GET
+    request.GET = QueryDict()  # type: ignore[misc, assignment]  # Django keeps it in a cached property
+    for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
+        if name in request.META:
+            request.META[name] = ""
+    return parameters
 
 
 def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from django.contrib.auth import logout as django_logout
+from django.db import DatabaseError
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
@@ -44,7 +45,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 def _onward(details: dict[str, str]) -> str:
-    home = conf.base_url + str(conf.logout_return_path)
+    home = conf.base_url + conf.logout_return_path
     if not details:
         return home  # not a session of ours: there is nobody to sign out at the provider
     tenant = details.get("tenant", DEFAULT_TENANT)
@@ -62,7 +63,7 @@ def _onward(details: dict[str, str]) -> str:
 def _revoke(grant: str | None, provider: Auth0Provider) -> None:
     try:
         refresh_token = end_grant(grant, now=wiring.clock.now()) if grant else None
-    except UndecryptableError as error:
+    except (UndecryptableError, DatabaseError) as error:
         logger.warning("the refresh token of grant %s cannot be revoked: %s", grant, error)
         return
     if refresh_token is None:

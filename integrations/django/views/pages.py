@@ -46,7 +46,7 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET  # not HEAD, which must not move anything
 def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Follow a transaction that another request is working on, until there is an outcome."""
-    outcome = wiring.engine().follow(transaction_id, BrowserCaller(request), kind="login")
+    outcome = wiring.engine().follow(transaction_id, BrowserCaller(request))
     if not isinstance(outcome, InProgress):
         return respond(outcome, request)
     page = TemplateResponse(request, "stateful_oauth/progress.html", {"outcome": outcome}, status=202)
