@@ -211,7 +211,7 @@ class Walk:
                 target=step.state,
                 at=self._now,
                 actor=self._actor,
-                effect=self.effect.name if self.effect else "",
+                effect=self.effect.name if self.effect and not self.effect.is_local else "",
                 code=event.code,
             )
         )

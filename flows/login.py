@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows import identifiers
@@ -42,6 +43,8 @@ OWNED_PARAMETERS = frozenset(
      "code_challenge_method", "nonce", "redirect_uri", "request", "request_uri", "response_mode",
      "response_type", "scope", "state"}
 )  # fmt: skip
+
+_AGE = re.compile(r"[0-9]{1,9}")  # seconds; nobody means more than 31 years
 
 # RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6, by what the user or the operator can do about them.
 _RESPONSE_ERRORS = {
@@ -151,7 +154,7 @@ class LoginFlow(FlowMachine):
             self.step.record(grant)
             session["grant"] = str(grant.id)
         self.step.belongs_to(payload.user_id)
-        self.step.keep_result(session=session)
+        self.step.keep_result(**session)
 
     @classmethod
     def check_inputs(
@@ -160,23 +163,18 @@ class LoginFlow(FlowMachine):
         """Take `redirect_uri`, `scope`, and optionally `next`, `parameters` and `subject`.
 
         Args:
-            inputs: `parameters` are extra authorization parameters (text or numbers; None is left out);
-                `subject` is the `sub` that must come back.
+            inputs: `parameters` are extra authorization parameters (texts or whole numbers; None is left
+                out); `subject` is the `sub` that must come back.
 
         Raises:
-            InvalidInput: `parameter_reserved` for a parameter that the flow owns.
+            InvalidInput: `parameter_reserved` for a parameter that the flow owns, `scope_invalid` for a scope
+                without `openid`, and `input_invalid` for a value that nothing could be asked with.
         """
-        parameters = {k: str(v) for k, v in (inputs.get("parameters") or {}).items() if v is not None}
-        if owned := sorted(OWNED_PARAMETERS & parameters.keys()):
-            raise InvalidInput(
-                "parameter_reserved", f"Remove {', '.join(owned)} from the parameters: the flow sets them."
-            )
+        parameters = checked_parameters(inputs.get("parameters") or {})
         if "openid" not in str(inputs["scope"]).split():
             raise InvalidInput("scope_invalid", "Add `openid` to the scope: without it there is no ID token.")
-        if not parameters.get("max_age", "0").isdecimal():
-            raise InvalidInput("input_invalid", "max_age must be a whole number of seconds.")
-        if not all(map(_can_be_kept, (*parameters, *parameters.values(), str(inputs.get("subject"))))):
-            raise InvalidInput("input_invalid", "A value holds a character that no database keeps.")
+        if not _can_be_kept(str(inputs.get("subject"))):
+            raise InvalidInput("input_invalid", "The subject holds a character that no database keeps.")
         kept: dict[str, Json] = {
             "redirect_uri": inputs["redirect_uri"],
             "scope": inputs["scope"],
@@ -224,8 +222,36 @@ class LoginFlow(FlowMachine):
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
         """Add who signed in."""
         if outcome is SignedIn:
-            fields |= {"user_id": transaction.user_id, "session": transaction.result.get("session", {})}
+            fields |= {"user_id": transaction.user_id, "session": transaction.result}
         return super().describe(outcome, transaction, **fields)
+
+
+def checked_parameters(given: Mapping[Any, Any]) -> dict[str, str]:
+    """Return extra authorization parameters as they are sent, without those that are None.
+
+    Raises:
+        InvalidInput: `parameter_reserved` or `input_invalid`; the message names the parameter.
+    """
+    asked = {name: value for name, value in given.items() if value is not None}
+    if owned := sorted(OWNED_PARAMETERS & asked.keys()):
+        raise InvalidInput(
+            "parameter_reserved", f"Remove {', '.join(owned)} from the parameters: the flow sets them."
+        )
+    parameters = {}
+    for name, value in asked.items():
+        # `str()` would make something of a list or of True, too, but nothing that a provider understands.
+        if not isinstance(name, str) or not isinstance(value, (str, int)) or isinstance(value, bool):
+            raise InvalidInput("input_invalid", f"{name} must be a text or a whole number.")
+        try:
+            text = str(value)
+        except ValueError:  # Python writes no number of more than 4300 digits
+            raise InvalidInput("input_invalid", f"{name} is too long.") from None
+        if not _can_be_kept(name + text):
+            raise InvalidInput("input_invalid", f"{name!a} holds a character that no database keeps.")
+        if name == "max_age" and not _AGE.fullmatch(text):
+            raise InvalidInput("input_invalid", "max_age must be a whole number of at most 9 digits.")
+        parameters[name] = text
+    return parameters
 
 
 def _can_be_kept(text: str) -> bool:

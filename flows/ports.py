@@ -120,7 +120,7 @@ class Caller(Protocol):
 
     @property
     def browser(self) -> bytes | None:
-        """SHA-256 of the browser-binding cookie; None for a caller that is no browser, or has no cookie."""
+        """A digest of the browser-binding cookie; None for a caller that is no browser, or has no cookie."""
 
     @property
     def is_new_browser(self) -> bool:

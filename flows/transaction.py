@@ -64,8 +64,8 @@ class Transaction:
 
     Attributes:
         version: The fence: every change raises it by one, and is refused when somebody else was first.
-        browser: SHA-256 of the browser-binding cookie, or None for a flow without a browser.
-        state_digest: SHA-256 of the `state` parameter.
+        browser: A digest of the browser-binding cookie, or None for a flow without a browser.
+        state_digest: A digest of the `state` parameter.
         inputs: What the flow was started with, JSON; nothing secret. A final state keeps the machine's
             `kept_inputs` of them.
         secrets: `state`, `nonce`, `code_verifier` and the like; wiped in final states.
@@ -114,7 +114,11 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionLog:
-    """One line of a transaction's log: a transition that happened, or an event that was rejected."""
+    """One line of a transaction's log: a transition that happened, or an event that was rejected.
+
+    Attributes:
+        effect: What was in flight from then on, or an empty string: a local effect never is.
+    """
 
     sequence: int
     event: str

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from stateful_oauth.storage.states import STATES
 
-_DIGEST_BYTES: Final = 32  # SHA-256
+_DIGEST_BYTES: Final = 32  # SHA-256: of names that other people choose
+_RANDOM_DIGEST_BYTES: Final = 16  # half of it: of random values
 
 # Flows of a project's own have a dot in their kind; their states are the project's business.
 _KNOWN_STATE: Final = reduce(
@@ -39,29 +40,30 @@ class StateKinds(models.TextChoices):
 class FlowTransaction(models.Model):
     """One attempt to sign in, connect or link."""
 
+    # Columns of fixed width come first: PostgreSQL pads between columns, and these rows are many.
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    deadline = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(help_text=_("Raised by every change; the fence of all writers."))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    definition_version = models.PositiveSmallIntegerField()
+    attempts = models.PositiveSmallIntegerField(default=0)
     # UUIDv7: ordered by time, so age needs no index of its own. Made by the engine.
     id = models.UUIDField(primary_key=True, editable=False)
     kind = models.CharField(_("flow"), max_length=64)
     tenant = models.CharField(_("tenant"), max_length=32)
-    definition_version = models.PositiveSmallIntegerField()
     definition_structure = models.CharField(max_length=16)
     state = models.CharField(_("state"), max_length=48)
     state_kind = models.CharField(max_length=8, choices=StateKinds.choices)
-    version = models.PositiveIntegerField(help_text=_("Raised by every change; the fence of all writers."))
-    browser = models.BinaryField(max_length=_DIGEST_BYTES, null=True)
-    state_digest = models.BinaryField(max_length=_DIGEST_BYTES)
-    inputs = models.JSONField(default=dict)
-    secrets = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
-    deadline = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
     code = models.CharField(max_length=48, blank=True)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
-    )
+    browser = models.BinaryField(max_length=_RANDOM_DIGEST_BYTES, null=True)
+    state_digest = models.BinaryField(max_length=_RANDOM_DIGEST_BYTES)
+    inputs = models.JSONField(default=dict)
     result = models.JSONField(default=dict)
-    created_at = models.DateTimeField()
-    changed_at = models.DateTimeField()
+    secrets = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
 
     class Meta:
         verbose_name = _("transaction")
@@ -101,19 +103,19 @@ class TransitionRecord(models.Model):
     """One line of a transaction's log. Append-only."""
 
     pk = models.CompositePrimaryKey("transaction_id", "sequence")
+    at = models.DateTimeField()
+    sequence = models.PositiveIntegerField()
+    rejected = models.BooleanField(default=False)
     transaction = models.ForeignKey(
         FlowTransaction, models.CASCADE, related_name="log", db_index=False, db_constraint=True
     )
-    sequence = models.PositiveIntegerField()
     event = models.CharField(max_length=48)
     source = models.CharField(max_length=48)
     target = models.CharField(max_length=48)
-    at = models.DateTimeField()
     actor = models.CharField(max_length=72)
     reason = models.TextField(blank=True)
     effect = models.CharField(max_length=48, blank=True)
     code = models.CharField(max_length=48, blank=True)
-    rejected = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("transition")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from weakref import WeakSet
 
 from stateful_oauth.flows.errors import FlowError, ProviderUnreachable
 
@@ -52,6 +54,7 @@ class Cached(Generic[T]):
         self._attempts = 0
         self._failure: FlowError | None = None  # of the last attempt
         self._failed_at = self._forced_at = float("-inf")
+        _INSTANCES.add(self)
 
     def get(self, time_limit: float) -> Copy[T]:
         """Return a copy that may be believed.
@@ -73,7 +76,8 @@ class Cached(Generic[T]):
         )
         if stale is not None and 0 <= now - self._failed_at < self._interval:
             return stale
-        if not self._lock.acquire(timeout=0 if stale is not None else max(time_limit, 0)):
+        lock = self._lock  # the one to release, whatever a fork does in between
+        if not lock.acquire(timeout=0 if stale is not None else max(time_limit, 0)):
             if stale is not None:
                 return stale
             raise ProviderUnreachable("Another thread is still asking for the same document.")
@@ -85,7 +89,7 @@ class Cached(Generic[T]):
                 raise
             return stale
         finally:
-            self._lock.release()
+            lock.release()
         # Either this thread fetched it, or the one that it waited for did.
         if self._copy is not None and self._copy is not copy:
             return self._copy
@@ -99,7 +103,8 @@ class Cached(Generic[T]):
         Raises:
             FlowError: Fetching failed.
         """
-        if not self._lock.acquire(timeout=max(time_limit, 0)):
+        lock = self._lock
+        if not lock.acquire(timeout=max(time_limit, 0)):
             raise ProviderUnreachable("Another thread is still asking for the same document.")
         try:
             if self._copy is not None and self._copy is not seen:
@@ -110,7 +115,12 @@ class Cached(Generic[T]):
             self._forced_at = now
             return self._attempt(time_limit)
         finally:
-            self._lock.release()
+            lock.release()
+
+    def forget_other_threads(self) -> None:
+        """Stop waiting for threads that this process, which was just forked, does not have."""
+        self._lock = Lock()
+        self._forced_at = float("-inf")  # what was asked for there does not come here
 
     def _attempt(self, time_limit: float) -> Copy[T]:
         try:
@@ -128,3 +138,15 @@ class Cached(Generic[T]):
 
     def _seconds(self) -> float:
         return self._now().timestamp()
+
+
+_INSTANCES: Final[WeakSet[Cached[Any]]] = WeakSet()
+
+
+def _after_fork() -> None:
+    for cached in _INSTANCES:
+        cached.forget_other_threads()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_after_fork)

@@ -158,8 +158,8 @@ def _check_auth_time(case: _Case) -> None:
     moment = case.claims.get("auth_time")
     if moment is None:
         raise IdTokenRejected("id_token_auth_time", "auth_time is missing.")
-    oldest = case.now - case.expected.max_age - case.config.leeway
-    if not oldest <= moment <= case.now + case.config.leeway:
+    age = case.now - case.config.leeway - moment  # compared, not subtracted from: no `max_age` is too long
+    if age > case.expected.max_age or moment > case.now + case.config.leeway:
         raise IdTokenRejected("id_token_auth_time")
 
 

@@ -27,12 +27,15 @@ class Members:
         """Read an object.
 
         A repeated member is an error (RFC 8259 §4: what becomes of it is unpredictable), so are NaN and
-        Infinity, text that is not UTF-8, and anything that is no object.
+        Infinity, text that is not UTF-8, half of a surrogate pair, and anything that is no object.
         """
         try:
             members = json.loads(
                 raw.decode(), object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
             )
+            # Only an escape can write half of a pair, and no later step could encode it (RFC 8259 §8.2).
+            if b"\\ud" in raw or b"\\uD" in raw:
+                json.dumps(members, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             # The original error shows a piece of the text.
             raise ValueError("It is not a JSON text that can be relied on.") from None
@@ -66,10 +69,10 @@ class Members:
         return None if self._members.get(name) is None else self.secret(name)
 
     def optional_text(self, name: str) -> str | None:
-        """Return a text that may be missing, null or empty."""
+        """Return a text that may be missing, null or empty, and that every database keeps."""
         value = self._members.get(name)
-        if value is not None and not isinstance(value, str):
-            raise ValueError(f"{name} must be a text.")
+        if value is not None and (not isinstance(value, str) or "\0" in value):
+            raise ValueError(f"{name} must be a text without NUL.")
         return value
 
     def optional_count(self, name: str) -> int | None:

@@ -5,14 +5,16 @@ Never by e-mail (checklist L1, L3), never re-activating a user (L15), with no pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError
+from django.db import IntegrityError, router
+from django.db.models import F, UniqueConstraint
 from django.utils.module_loading import import_string
 
 from stateful_oauth.flows.errors import AccountRefused
@@ -21,10 +23,15 @@ from stateful_oauth.storage.identities import add_identity, find_identity, refre
 from stateful_oauth.storage.models import identity_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from django.contrib.auth.models import AbstractBaseUser
     from django.http import HttpRequest
 
     from stateful_oauth.flows.openid import VerifiedIdentity
+
+
+_UNUSABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of pairs
 
 
 class Auth0Backend(ModelBackend):
@@ -42,8 +49,9 @@ class Auth0Backend(ModelBackend):
         """Find the identity's user, or make one.
 
         Raises:
-            AccountRefused: `account_inactive`, or `account_conflict` when the new user would clash with an
-                existing one, or whatever `may_sign_in` refuses with.
+            AccountRefused: `account_inactive`, or `account_conflict` when another user has the username or
+                the unique e-mail that the new one would have, or whatever `may_sign_in` refuses with.
+            IntegrityError: The user model demands something else that `make_user` does not give.
         """
         row = find_identity(identity)
         if row is None:
@@ -51,6 +59,9 @@ class Auth0Backend(ModelBackend):
             try:
                 row = add_identity(identity, lambda: self.make_user(identity), now=wiring.clock.now())
             except IntegrityError:
+                # Anything else is a mistake of the project, which must reach its error report.
+                if not self._is_taken(identity):
+                    raise
                 raise AccountRefused("account_conflict") from None
         else:
             self.may_sign_in(identity, row.user)
@@ -78,22 +89,16 @@ class Auth0Backend(ModelBackend):
         """Make the user of a new identity.
 
         Default: an unusable password, a username that cannot collide or be guessed from another's, and the
-        e-mail and names that the provider sent. It runs inside the settle transaction.
+        e-mail and names that the provider sent. It runs inside the settle transaction. An override that takes
+        other values which must be unique raises `AccountRefused("account_conflict")` itself.
+
+        Raises:
+            AccountRefused: `account_refused` when the e-mail is the username, and there is none to use.
         """
         model: Any = get_user_model()
-        known = {field.name: field for field in model._meta.concrete_fields}  # noqa: SLF001 - public in Django
-        claims = {
-            model.get_email_field_name(): "email",
-            "first_name": "given_name",
-            "last_name": "family_name",
-        }
-        fields: dict[str, Any] = {
-            field: text[: known[field].max_length]
-            for field, claim in claims.items()
-            if field in known and (text := _text(identity.claims.get(claim)))
-        }
+        fields = self._fields(identity)
         if model.USERNAME_FIELD not in fields:
-            fields[model.USERNAME_FIELD] = self.username(identity)
+            raise AccountRefused("account_refused", "The user model needs an e-mail.")
         user: AbstractBaseUser = model(**fields)
         user.set_unusable_password()
         user.save(force_insert=True)
@@ -101,12 +106,82 @@ class Auth0Backend(ModelBackend):
 
     def username(self, identity: VerifiedIdentity) -> str:
         """Return the username of a new user: a digest, so that two subjects never share one (L5)."""
-        return f"auth0-{identity_digest(identity.issuer, identity.subject).hex()[:32]}"
+        digest = identity_digest(identity.issuer, identity.subject).hex()
+        name = f"auth0-{digest[:32]}"
+        model: Any = get_user_model()
+        longest = model._meta.get_field(model.USERNAME_FIELD).max_length  # noqa: SLF001 - public in Django
+        # A short column has no room for what is the same in all of them.
+        return name if longest is None or len(name) <= longest else digest[:longest]
+
+    def _fields(self, identity: VerifiedIdentity) -> dict[str, Any]:
+        """Return what the default user is made of; without its username where that is a missing e-mail."""
+        model: Any = get_user_model()
+        known = {field.name: field for field in model._meta.concrete_fields}  # noqa: SLF001 - public in Django
+        fields: dict[str, Any] = {}
+        for field, claim in (("first_name", "given_name"), ("last_name", "family_name")):
+            if field in known and (name := _name(identity.claims.get(claim), known[field].max_length)):
+                fields[field] = name
+        email_field = model.get_email_field_name()
+        if email_field in known:
+            email = _email(identity.claims.get("email"), known[email_field].max_length)
+            if email:
+                fields[email_field] = email
+        if email_field != model.USERNAME_FIELD:
+            fields[model.USERNAME_FIELD] = self.username(identity)
+        return fields
+
+    def _is_taken(self, identity: VerifiedIdentity) -> bool:
+        """Whether another user has what the new one must have alone."""
+        model: Any = get_user_model()
+        # Not the default manager: a project's may hide users whom the database still counts.
+        people = model._base_manager.using(router.db_for_write(model))  # noqa: SLF001 - public in Django
+        fields = self._fields(identity)
+        wanted = {model.USERNAME_FIELD: "exact"}
+        email_field = model.get_email_field_name()
+        if email_field in fields and (lookup := _unique_by(model, email_field)):
+            wanted.setdefault(email_field, lookup)
+        return any(
+            people.filter(**{f"{name}__{lookup}": fields[name]}).exists()
+            for name, lookup in wanted.items()
+            if name in fields
+        )
 
 
-def _text(claim: object) -> str:
-    """Return a claim that people may have chosen, without NUL, which PostgreSQL does not store."""
-    return claim.replace("\0", "") if isinstance(claim, str) else ""
+def _unique_by(model: Any, name: str) -> str | None:
+    """Return the lookup that finds who has a field's value where it must be unique, else None."""
+    options = model._meta  # noqa: SLF001 - public in Django
+    if options.get_field(name).unique:
+        return "exact"
+    for constraint in options.constraints:
+        if not isinstance(constraint, UniqueConstraint):
+            continue
+        if constraint.fields == (name,):
+            return "exact"
+        # An expression over an address folds its letters: `UniqueConstraint(Lower("email"))`.
+        if [*_names(constraint.expressions)] == [name]:
+            return "iexact"
+    return None
+
+
+def _names(expressions: Iterable[Any]) -> Iterator[str]:
+    """Yield the fields that expressions are made of."""
+    for expression in expressions:
+        if isinstance(expression, F):
+            yield expression.name  # type: ignore[attr-defined]  # the stubs leave it out
+        elif hasattr(expression, "get_source_expressions"):
+            yield from _names(expression.get_source_expressions())
+
+
+def _name(claim: object, longest: int | None) -> str:
+    """Return a name, which people may have chosen, as every database keeps it."""
+    return _UNUSABLE.sub("", claim)[:longest] if isinstance(claim, str) else ""
+
+
+def _email(claim: object, longest: int | None) -> str:
+    """Return an address to the letter, or nothing: a part of one is somebody else's."""
+    if not isinstance(claim, str) or _UNUSABLE.search(claim):
+        return ""
+    return claim if longest is None or len(claim) <= longest else ""
 
 
 def backend_path() -> str:

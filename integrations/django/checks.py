@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
+from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
 
 from stateful_oauth.integrations.django.conf import (
+    DEFAULT_TENANT,
     SITE_DEFAULTS,
     TENANT_DEFAULTS,
     SiteSettings,
@@ -25,6 +29,7 @@ from stateful_oauth.integrations.django.conf import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from urllib.parse import SplitResult
 
     from django.apps import AppConfig
 
@@ -35,6 +40,9 @@ _LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 _ALIAS: Final = re.compile(r"(?!error$)[A-Za-z0-9_-]{1,32}")  # it stands in addresses, beside `error/<code>/`
 _RETURN_PATH: Final = re.compile(r"/(?![/\\]).*|")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 2616 §2.2
+_LEAST: Final = {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0}
+_VENDORS: Final = ("postgresql", "sqlite")
 _MIDDLEWARE: Final = (
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -52,7 +60,16 @@ def check_settings(
         return [_error("E001", "STATEFUL_OAUTH is missing or is not a dict.", "Add it: see the README.")]
     if wrong := [*_types(values)]:
         return wrong  # the other checks compute with the values
-    return [*_unknown_keys(values), *_site(conf), *_tenants(conf), *_project()]
+    return [
+        *_unknown_keys(values),
+        *_site(conf),
+        *_numbers(conf),
+        *_names(conf),
+        *_paths(conf),
+        *_which_tenants(values),
+        *_tenants(conf),
+        *_project(),
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -85,7 +102,12 @@ def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
         for key in given.keys() & defaults.keys():
             name, expected = _expected(defaults[key])
             value = given[key]
-            if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+            wrong = not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected)
+            if not wrong and isinstance(defaults[key], tuple):
+                wrong = not all(
+                    isinstance(each, (str, bytes) if key == "ENCRYPTION_KEYS" else str) for each in value
+                )
+            if wrong:
                 yield _error("E016", f"{place}{key} is not {name}.", "Compare docs/settings.md.")
 
 
@@ -98,7 +120,7 @@ def _expected(default: object) -> tuple[str, tuple[type, ...]]:
     if isinstance(default, (int, float)):
         return "a number", (int, float)
     if isinstance(default, tuple):
-        return "a list", (list, tuple, set, frozenset)
+        return "a list of texts", (list, tuple, set, frozenset)
     if isinstance(default, dict):
         return "a dict", (Mapping,)
     return "a text", (str,)
@@ -119,23 +141,21 @@ def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
 
 def _site(site: SiteSettings) -> Iterator[CheckMessage]:
     try:
-        base = urlsplit(site.base_url)
+        base = _split(site.base_url)
     except ImproperlyConfigured as error:
         yield _error(
             "E003", str(error), "Set BASE_URL to the site's own address, like https://www.example.com."
         )
         return
-    if base.scheme not in ("http", "https") or not base.netloc or base.path or base.query:
+    if base is None or not _is_origin(base):
         yield _error("E003", "BASE_URL is not scheme and host.", "Write it like https://www.example.com.")
     elif base.scheme == "http" and base.hostname not in _LOOPBACK:
         yield _error("E004", "BASE_URL is not https.", "Serve the site over https; codes travel to it.")
-    if not 0 < site.transaction_lifetime <= _AUTH0_TRANSACTION:
-        yield _error(
-            "E005",
-            "TRANSACTION_LIFETIME is not between 1 and 3600 seconds.",
-            "Auth0 forgets a login after an hour; 600 is the default.",
-        )
-    if not _RETURN_PATH.fullmatch(site.logout_return_path):
+    try:
+        return_path = site.logout_return_path
+    except NoReverseMatch:  # `LOGOUT_REDIRECT_URL`, which stands in for it, may be the name of a pattern
+        return_path = "nowhere"
+    if not _RETURN_PATH.fullmatch(return_path):
         yield _error(
             "E018",
             "LOGOUT_RETURN_PATH is not a path of this site.",
@@ -143,6 +163,81 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
         )
     if site.encryption_keys:
         yield from _key_ring()
+
+
+def _split(address: str) -> SplitResult | None:
+    try:
+        return urlsplit(address)
+    except ValueError:  # brackets that do not match
+        return None
+
+
+def _is_origin(base: SplitResult) -> bool:
+    """Whether it is scheme, host and perhaps a port, and nothing else."""
+    try:
+        port = base.port
+    except ValueError:  # no number, or more than 65535
+        return False
+    others = (base.path, base.query, base.fragment, base.username is not None, base.netloc.endswith(":"))
+    return base.scheme in ("http", "https") and bool(base.hostname) and port != 0 and not any(others)
+
+
+def _numbers(site: SiteSettings) -> Iterator[CheckMessage]:
+    if not 0 < site.transaction_lifetime <= _AUTH0_TRANSACTION:
+        yield _error(
+            "E005",
+            "TRANSACTION_LIFETIME is not between 1 and 3600 seconds.",
+            "Auth0 forgets a login after an hour; 600 is the default.",
+        )
+    for key, least in _LEAST.items():
+        # Written so that NaN, which is neither more nor less, is wrong, too.
+        if not getattr(site, key.lower()) >= least:
+            yield _error("E033", f"{key} is less than {least}.", "Compare docs/settings.md.")
+
+
+def _names(site: SiteSettings) -> Iterator[CheckMessage]:
+    if not _TOKEN.fullmatch(site.cookie_name):
+        yield _error(
+            "E031",
+            "COOKIE_NAME cannot be the name of a cookie.",
+            "Take letters, digits, hyphens and underscores (a token of RFC 6265).",
+        )
+    if not all(host and "/" not in host for host in site.allowed_next_hosts):
+        yield _error(
+            "E032",
+            "ALLOWED_NEXT_HOSTS has a value that is no host.",
+            "Write hosts without a scheme, like shop.example.com.",
+        )
+
+
+def _paths(site: SiteSettings) -> Iterator[CheckMessage]:
+    adapter = site.transport_adapter
+    places = [("FLOWS", path) for path in site.flows]
+    if isinstance(adapter, str):
+        places.append(("TRANSPORT_ADAPTER", adapter))
+    for key, path in places:
+        try:
+            import_string(path)
+        except ImportError as error:
+            yield _error("E030", f"{key} names {path!r}, which cannot be imported.", str(error))
+
+
+def _which_tenants(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    tenants = values.get("TENANTS")
+    if not tenants:
+        return
+    if DEFAULT_TENANT not in tenants:
+        yield _error(
+            "E027",
+            f"TENANTS has no {DEFAULT_TENANT!r}.",
+            f"Call one of them {DEFAULT_TENANT!r}: the addresses without an alias, like login/, are its own.",
+        )
+    if ignored := sorted(values.keys() & TENANT_DEFAULTS.keys()):
+        yield _error(
+            "E028",
+            f"STATEFUL_OAUTH has {', '.join(ignored)} beside TENANTS, where nobody reads them.",
+            "Move them into the tenants.",
+        )
 
 
 def _key_ring() -> Iterator[CheckMessage]:
@@ -157,7 +252,7 @@ def _key_ring() -> Iterator[CheckMessage]:
 def _tenants(site: SiteSettings) -> Iterator[CheckMessage]:
     for alias in site.tenant_aliases:
         tenant = site.tenant(alias)
-        if not _ALIAS.fullmatch(alias):
+        if not _ALIAS.fullmatch(str(alias)) or not isinstance(alias, str):
             yield _error(
                 "E019",
                 f"Tenant {alias!r}: the alias cannot stand in an address.",
@@ -165,7 +260,7 @@ def _tenants(site: SiteSettings) -> Iterator[CheckMessage]:
             )
         try:
             found = [*_tenant(tenant, insecure=site.allow_insecure_http_on_loopback)]
-        except ImproperlyConfigured as error:
+        except (ImproperlyConfigured, ValueError) as error:  # ValueError: what is no address at all
             found = [_error("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")]
         yield from found or _together(alias)
 
@@ -232,7 +327,11 @@ def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckM
 
 
 def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
-    from stateful_oauth.flows.login import OWNED_PARAMETERS  # noqa: PLC0415 - loads python-statemachine
+    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.flows.login import (  # noqa: PLC0415 - loads python-statemachine
+        OWNED_PARAMETERS,
+        checked_parameters,
+    )
 
     asked = {*tenant.authorization_parameters, *tenant.request_parameters}
     if owned := sorted(OWNED_PARAMETERS & asked):
@@ -240,6 +339,15 @@ def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
             "E015",
             f"{name}: the flow sets {', '.join(owned)} itself.",
             "Remove them; SCOPE is a key of its own.",
+        )
+    own = {key: value for key, value in tenant.authorization_parameters.items() if key not in owned}
+    try:
+        checked_parameters(own)
+    except InvalidInput as error:
+        yield _error(
+            "E029",
+            f"{name}: AUTHORIZATION_PARAMETERS cannot be sent. {error}",
+            "Write texts or whole numbers; None leaves a parameter out.",
         )
 
 
@@ -254,6 +362,10 @@ def _project() -> Iterator[CheckMessage]:
         yield _error(
             "E021", "The tables are not installed.", "Add 'stateful_oauth.storage' to INSTALLED_APPS."
         )
+    else:
+        yield from _database()
+    if not settings.USE_TZ:
+        yield _error("E025", "USE_TZ is False.", "Set USE_TZ = True: deadlines are moments, not wall times.")
     try:
         reverse("stateful_oauth:callback")
     except NoReverseMatch:
@@ -285,6 +397,29 @@ def _project() -> Iterator[CheckMessage]:
             hint="Use the db, cache or cached_db engine.",
             id="stateful_oauth.W003",
         )
+
+
+def _database() -> Iterator[CheckMessage]:
+    """Check that one transaction can hold a settled step with everything that belongs to it."""
+    from stateful_oauth.storage.models import FlowTransaction, Grant, Identity  # noqa: PLC0415 - loads models
+
+    models = (FlowTransaction, Identity, Grant, get_user_model())
+    aliases = {router.db_for_write(model) for model in models}
+    if len(aliases) > 1:
+        yield _error(
+            "E026",
+            f"Sign-ins, identities, grants and users are written to several databases: "
+            f"{', '.join(sorted(aliases))}.",
+            "Let DATABASE_ROUTERS send the user model and stateful_oauth.storage to the same one.",
+        )
+    for alias in sorted(aliases):
+        try:
+            vendor = connections[alias].vendor
+        except (ConnectionDoesNotExist, ImproperlyConfigured) as error:
+            yield _error("E026", f"The database {alias!r} cannot be used.", str(error))
+            continue
+        if vendor not in _VENDORS:
+            yield _error("E026", f"The database {alias!r} is {vendor}.", "Use PostgreSQL or SQLite.")
 
 
 def _has_middleware(name: str) -> bool:

@@ -12,7 +12,7 @@ from django.contrib.auth import load_backend, login
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, read_binding
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.storage.encryption import UndecryptableError
 from stateful_oauth.storage.grants import end_grant
 from stateful_oauth.storage.sign_ins import withdraw_sign_ins
@@ -39,7 +39,8 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     login(request, user, backend=getattr(user, "backend", None) or backend_path())
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
-    request.session[SESSION_KEY] = {**outcome.session, "tenant": outcome.tenant}
+    tenant = {} if outcome.tenant == DEFAULT_TENANT else {"tenant": outcome.tenant}
+    request.session[SESSION_KEY] = {**outcome.session, **tenant}
 
 
 def withdraw(request: HttpRequest, user_id: str) -> None:
@@ -77,6 +78,6 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
 
 
 def session_details(request: HttpRequest) -> dict[str, Any]:
-    """Return what a sign-in left in the session: `sub`, `sid`, `tenant` and perhaps `grant`."""
+    """Return what a sign-in left in the session: `sub` and `sid`; `grant` and `tenant` where they matter."""
     details = request.session.get(SESSION_KEY)
     return details if isinstance(details, dict) else {}

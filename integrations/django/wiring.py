@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from datetime import UTC, datetime
@@ -70,6 +71,14 @@ class _Once(Generic[Arguments, Made]):
         """Forget everything: the settings have changed."""
         with self._lock:
             self._made = {}
+
+
+def _renew_lock() -> None:
+    _Once._lock = threading.RLock()  # noqa: SLF001 - of this module
+
+
+# A child of a fork must not wait for a thread that only its parent has.
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:

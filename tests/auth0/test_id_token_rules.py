@@ -77,6 +77,19 @@ class TestForm:
     def test_t14_payload_is_no_reliable_object(self, bench, payload):
         rejected(bench, "id_token_malformed", signed_raw(bench, payload))
 
+    @pytest.mark.parametrize(
+        "name", ["sub", "iss", "nonce", "at_hash", "sid", "org_name", "email", "given_name", "\ud800"]
+    )
+    def test_t14_half_of_a_surrogate_pair(self, bench, name):
+        """JSON can write what no encoding can carry (RFC 8259 §8.2)."""
+        rejected(bench, "id_token_malformed", bench.token(bench.claims(**{name: "a\ud800"})))
+
+    def test_a_whole_pair_is_a_letter(self, bench):
+        token = signed_raw(
+            bench, json.dumps(bench.claims(given_name="\U0001f469", nickname="\\ud800")).encode()
+        )
+        assert bench.verify(token).claims["given_name"] == "\U0001f469"
+
     @pytest.mark.parametrize("header", [b"[]", b"{", b'{"alg":"RS256","alg":"RS256"}'])
     def test_t14_header_is_no_reliable_object(self, bench, header):
         _, payload, signature = bench.token().split(".")

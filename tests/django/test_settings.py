@@ -66,6 +66,27 @@ def test_what_the_flow_sets_cannot_be_configured(browser, configure, name):
     assert not FlowTransaction.objects.exists()
 
 
+@pytest.mark.parametrize("value", [True, 1.5, ["a", "b"], {"a": 1}, b"a", 10**5000], ids=type)
+def test_a_parameter_that_is_no_text_and_no_whole_number_is_refused_by_name(browser, configure, value):
+    """What `str()` makes of it is nothing that a provider could mean."""
+    configure(AUTHORIZATION_PARAMETERS={"acr_values": value})
+    with pytest.raises(InvalidInput, match="input_invalid: acr_values"):
+        browser.start()
+    assert not FlowTransaction.objects.exists()
+
+
+@pytest.mark.parametrize("value", ["9" * 10, "9" * 400, 10**9, -1, "", "\u0663", "1 "], ids=ascii)
+def test_an_age_that_nobody_can_mean_is_refused(browser, configure, value):
+    configure(AUTHORIZATION_PARAMETERS={"max_age": value})
+    with pytest.raises(InvalidInput, match="max_age"):
+        browser.start()
+
+
+def test_the_longest_age_signs_in(browser, configure):
+    configure(AUTHORIZATION_PARAMETERS={"max_age": 999_999_999})
+    assert browser.sign_in(ADA)["Location"] == "/profile/"
+
+
 def test_the_request_may_add_what_the_settings_name(browser, configure):
     configure(REQUEST_PARAMETERS=["invitation", "organization"])
     location = browser.get("/auth/login/?invitation=i1&organization=org_1&prompt=none&screen_hint=")[
@@ -87,7 +108,7 @@ def test_what_no_provider_could_mean_is_not_passed_on(browser, configure, value)
     assert "organization=" not in response["Location"]
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "9" * 600])
+@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "9" * 10, "9" * 600, "\u0663"])
 def test_an_age_that_is_no_number_is_not_passed_on(browser, configure, value):
     configure(REQUEST_PARAMETERS=["max_age"])
     response = browser.get(f"/auth/login/?max_age={value}")

@@ -108,7 +108,7 @@ def in_state(flow: FlowDefinition, state: str, person: Person | None = None, **i
         deadline=now + timedelta(seconds=600) if kind is StateKind.WAITING else None,
         lease_until=now + timedelta(seconds=30) if kind is StateKind.WORKING else None,
         attempts=1 if kind is StateKind.WORKING else 0,
-        result={"session": {"sub": "auth0|1"}} if state == "signed_in" else {},
+        result={"sub": "auth0|1"} if state == "signed_in" else {},
         created_at=now,
         changed_at=now,
     )

@@ -36,4 +36,4 @@ def _transaction(user_id: int, details: dict[str, Any]) -> FlowTransaction | Non
     """Return the transaction that this session came from: the one with the same result."""
     session = {name: value for name, value in details.items() if name != "tenant"}
     signed_in = FlowTransaction.objects.filter(user_id=user_id, state="signed_in").order_by("-pk")
-    return next((row for row in signed_in[:20] if row.result.get("session") == session), None)
+    return next((row for row in signed_in[:20] if row.result == session), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 KIND = "login"
+_AGE = re.compile(r"[0-9]{1,9}")
 _LONGEST_PARAMETER = 512  # characters; an invitation has 32
 
 
@@ -106,8 +108,9 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
 
 def _may_be_asked(name: str, value: str) -> bool:
     """Whether a visitor's value can mean anything: what cannot is left out, and is no error of the site."""
-    usable = 0 < len(value) <= _LONGEST_PARAMETER and value.isprintable()
-    return usable and (name != "max_age" or value.isdecimal())
+    if name == "max_age":
+        return _AGE.fullmatch(value) is not None
+    return 0 < len(value) <= _LONGEST_PARAMETER and value.isprintable()
 
 
 def callback_url(tenant: str) -> str:
