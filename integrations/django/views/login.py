@@ -81,7 +81,7 @@ def _dispatch(request: HttpRequest, tenant: str) -> Outcome:
 def _taken_out(request: HttpRequest) -> QueryDict:
     """Return the query, and leave none of it in the request: an error report shows the whole request."""
     parameters: QueryDict = request.GET
-    request.GET = QueryDict()  # type: ignore[misc, assignment]  # Django keeps it in a cached property
+    request.GET = QueryDict()
     for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
         if name in request.META:
             request.META[name] = ""
