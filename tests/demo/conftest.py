@@ -41,7 +41,7 @@ class RunningDemo:
 
     @property
     def data(self) -> Path:
-        found = re.search(r"Database +(\S+)", self.welcome)
+        found = re.search(r"Database +(.+?)(?: \(removed at the end\))?\n", self.welcome)
         assert found is not None, self.welcome
         return Path(found[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,7 +11,9 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 from rows import dump, the_row
 
+from stateful_oauth import flows, integrations, storage
 from stateful_oauth.flows.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.outcomes import RedirectTo
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.backends import Auth0Backend
 from stateful_oauth.storage.store import DjangoTransactionStore
@@ -146,7 +149,7 @@ def test_no_repr_shows_a_secret(attempt, browser, tenant):
 
 @pytest.mark.parametrize("debug", [False, True], ids=["by mail", "DEBUG"])
 def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
-    tenant, attempt, settings, browser, debug, caplog, pytestconfig
+    tenant, attempt, settings, browser, debug, caplog
 ):
     """S16: every frame of ours with its variables, as Django mails it and as it shows it."""
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Broken"]
@@ -155,7 +158,7 @@ def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
     with pytest.raises(RuntimeError, match="own mistake") as caught:
         browser.get(callback)
     reporter = ExceptionReporter(RequestFactory().get("/"), caught.type, caught.value, caught.tb)
-    ours = tuple(str(pytestconfig.rootpath / room) for room in ("flows", "storage", "integrations"))
+    ours = tuple(str(Path(room.__file__).parent) for room in (flows, storage, integrations))
     frames = [frame for frame in reporter.get_traceback_frames() if frame["filename"].startswith(ours)]
     assert any(name == "exchanged" for frame in frames for name, _ in frame["vars"]), (
         "the frames with the tokens"
@@ -196,9 +199,6 @@ def test_the_callback_takes_its_parameters_out_of_the_request(browser, monkeypat
 
 
 def test_an_outcome_and_a_response_do_not_show_what_they_hold():
-    from stateful_oauth.flows.authorization_response import AuthorizationResponse
-    from stateful_oauth.flows.outcomes import RedirectTo
-
     response = AuthorizationResponse.parse([("state", ["planted-state"]), ("code", ["planted-code"])])
     shown = repr(response) + repr(RedirectTo(url="https://t.example/authorize?state=planted-state"))
     assert "planted" not in shown
