@@ -6,19 +6,28 @@ from typing import TYPE_CHECKING
 
 from django.db import router
 
+from stateful_oauth.flows.identifiers import earliest_id_at
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-def withdraw_sign_ins(user_id: str, browser: bytes, *, since: datetime) -> None:
-    """Withdraw the sessions of a user's recent sign-ins in one browser, because the user signed out of it.
+def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetime) -> None:
+    """Withdraw the sessions of what a browser signed in to lately, because somebody signed out of it.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
     Whoever signs out, by whichever view, must not come back by the back button. State and log stay.
+
+    Args:
+        browser: The digest of its binding.
+        since: When the grace began.
+        started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
-        user_id=user_id, state_kind=StateKinds.FINAL, browser=browser, changed_at__gte=since
+        pk__gte=earliest_id_at(started_since),
+        browser=browser,
+        state_kind=StateKinds.FINAL,
+        changed_at__gte=since,
     )
     rows.update(result={})

@@ -11,7 +11,7 @@ from stateful_oauth.flows.errors import AccountRefused
 from stateful_oauth.flows.outcomes import Outcome, SignedIn
 from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
-from stateful_oauth.integrations.django.sessions import sign_in
+from stateful_oauth.integrations.django.sessions import forget_session, sign_in
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -54,7 +54,11 @@ class BrowserCaller:
         session, and gets one as a second delivery.
         """
         if isinstance(outcome, SignedIn):
-            sign_in(self._request, outcome, self._user)
+            try:
+                sign_in(self._request, outcome, self._user)
+            except BaseException:
+                forget_session(self._request)  # or the middleware would save it with the refusal
+                raise
 
 
 class SystemCaller:

@@ -159,7 +159,7 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
         yield _error(
             "E018",
             "LOGOUT_RETURN_PATH is not a path of this site.",
-            "Write it like /goodbye/, after BASE_URL.",
+            "Write it, or the LOGOUT_REDIRECT_URL in its place, like /goodbye/.",
         )
     if site.encryption_keys:
         yield from _key_ring()

@@ -6,9 +6,7 @@ import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
 from django.db import InterfaceError, OperationalError, connections, transaction
@@ -22,6 +20,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.sessions import forget_session
 
 if TYPE_CHECKING:
     import uuid
@@ -85,7 +84,7 @@ def _answer(
         return response_for_exception(request, error)
     except (StoreUnavailable, OperationalError, InterfaceError):
         logger.exception("The database is not available.")
-        _forget_session(request)
+        forget_session(request)
         return _unavailable_page(may_reload=request.method == "GET")
 
 
@@ -144,11 +143,3 @@ def sign_in_page(
     # header"), which Django's CSRF check refuses. The address of such a page holds no code.
     response.headers["Referrer-Policy"] = "same-origin"
     return response
-
-
-def _forget_session(request: HttpRequest) -> None:
-    """Drop what a sign-in wrote into the request before its database transaction was lost."""
-    session = getattr(request, "session", None)
-    if session is not None and session.modified:
-        request.session = type(session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-        request.user = AnonymousUser()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
 from django.contrib.auth import load_backend, login
+from django.contrib.auth.models import AnonymousUser
 
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, read_binding
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.storage.encryption import UndecryptableError
-from stateful_oauth.storage.grants import end_grant
+from stateful_oauth.integrations.django.grants import end_and_revoke_on_commit
 from stateful_oauth.storage.sign_ins import withdraw_sign_ins
 
 if TYPE_CHECKING:
@@ -30,25 +30,35 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
     before, previous = request.session.session_key, session_details(request)
-    left = request.session.get(AUTH_USER_ID)
-    if left is not None and left != str(user.pk):
-        withdraw(request, left)
-    if (grant := previous.get("grant")) and grant != outcome.session.get("grant"):
-        with suppress(UndecryptableError):
-            end_grant(grant, now=wiring.clock.now())  # its session ends here, and nobody else has it
+    same_user = request.session.get(AUTH_USER_ID) == str(user.pk)
     login(request, user, backend=getattr(user, "backend", None) or backend_path())
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
-    tenant = {} if outcome.tenant == DEFAULT_TENANT else {"tenant": outcome.tenant}
-    request.session[SESSION_KEY] = {**outcome.session, **tenant}
+    details = dict(outcome.session)
+    if outcome.tenant != DEFAULT_TENANT:
+        details["tenant"] = outcome.tenant
+    if same_user and "grant" in previous:
+        details.setdefault("grant", previous["grant"])  # a sign-in that asks for none takes none away
+    request.session[SESSION_KEY] = details
+    if "grant" in previous and previous["grant"] != details.get("grant"):
+        end_and_revoke_on_commit(previous["grant"], previous.get("tenant", DEFAULT_TENANT))
 
 
-def withdraw(request: HttpRequest, user_id: str) -> None:
-    """Let no earlier callback in this browser sign this user in again."""
+def forget_session(request: HttpRequest) -> None:
+    """Drop what a sign-in wrote into the request before it failed, or its database transaction was lost."""
+    session = getattr(request, "session", None)
+    if session is not None and session.modified:
+        request.session = type(session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        request.user = AnonymousUser()
+
+
+def withdraw(request: HttpRequest) -> None:
+    """Let no earlier callback in this browser sign anybody in again."""
     binding = read_binding(request)
     if binding is not None:
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
-        withdraw_sign_ins(user_id, binding_digest(binding), since=since)
+        started_since = since - timedelta(seconds=conf.transaction_lifetime)
+        withdraw_sign_ins(binding_digest(binding), since=since, started_since=started_since)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:

@@ -59,13 +59,14 @@ class _Once(Generic[Arguments, Made]):
         self.__doc__ = make.__doc__
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Made:
+        key = (args, *sorted(kwargs.items()))
         try:
-            return self._made[args]
+            return self._made[key]
         except KeyError:
             with self._lock:
-                if args not in self._made:
-                    self._made[args] = self._make(*args, **kwargs)
-                return self._made[args]
+                if key not in self._made:
+                    self._made[key] = self._make(*args, **kwargs)
+                return self._made[key]
 
     def cache_clear(self) -> None:
         """Forget everything: the settings have changed."""
@@ -78,7 +79,8 @@ def _renew_lock() -> None:
 
 
 # A child of a fork must not wait for a thread that only its parent has.
-os.register_at_fork(after_in_child=_renew_lock)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import logout as django_logout
+from django.contrib.auth.signals import user_logged_in
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.urls import include, path
 from error_pages import error_code
 
+from stateful_oauth.flows.errors import AccountRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 
 pytestmark = [pytest.mark.database, pytest.mark.urls(__name__)]
@@ -71,3 +74,75 @@ def test_signing_in_anew_ends_the_grant_of_the_session_before(browser, settings)
     live = Grant.objects.filter(ended_at__isnull=True)
     assert [str(grant.pk) for grant in live] == [browser.client.session["stateful_oauth"]["grant"]]
     assert Grant.objects.count() == 2
+
+
+def test_nor_after_somebody_signed_in_by_another_backend(browser, django_user_model, client):
+    adas = browser.authorize(browser.start(), ADA)
+    browser.get(adas)
+    other = django_user_model.objects.create_user("other", password="pw")
+    browser.client.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
+    browser.get("/leave/")
+    assert error_code(browser.get(adas)) == "already_completed"
+    assert browser.user_id is None
+
+
+def delete_account(request):
+    request.user.delete()
+    django_logout(request)
+    return HttpResponse("gone")
+
+
+urlpatterns.append(path("delete/", delete_account))
+
+
+def test_deleting_the_account_and_signing_out_works_in_a_projects_own_view(browser):
+    browser.sign_in(ADA)
+    assert browser.get("/delete/").content == b"gone"
+    assert browser.user_id is None
+
+
+def test_a_sign_out_does_not_hang_on_the_withdrawal(browser, monkeypatch):
+    def locked(*args, **kwargs):
+        raise OperationalError("database is locked")
+
+    browser.sign_in(ADA)
+    monkeypatch.setattr("stateful_oauth.integrations.django.sessions.withdraw_sign_ins", locked)
+    assert browser.get("/leave/").content == b"bye"
+    assert browser.user_id is None
+
+
+def test_a_sign_in_that_asks_for_no_offline_access_takes_none_away(browser, settings):
+    plain = settings.STATEFUL_OAUTH
+    settings.STATEFUL_OAUTH = {**plain, "SCOPE": "openid email offline_access"}
+    browser.sign_in(ADA)
+    settings.STATEFUL_OAUTH = plain
+    browser.sign_in(ADA)
+    grant = Grant.objects.get()
+    assert grant.ended_at is None
+    assert browser.client.session["stateful_oauth"]["grant"] == str(grant.pk)
+
+
+def test_the_refresh_token_of_a_replaced_grant_is_revoked(
+    browser, settings, tenant, django_capture_on_commit_callbacks
+):
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "SCOPE": "openid email offline_access"}
+    browser.sign_in(ADA)
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.sign_in(ADA)
+    assert tenant.requests["/oauth/revoke"] == 1
+
+
+@pytest.mark.parametrize("engine", ["db", "cache", "cached_db"])
+def test_a_refusal_while_signing_in_leaves_nobody_signed_in(browser, settings, engine):
+    """A receiver may refuse as well; what `login()` wrote before must not reach the browser."""
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+
+    def refuse(**kwargs):
+        raise AccountRefused("account_refused")
+
+    user_logged_in.connect(refuse)
+    try:
+        assert error_code(browser.sign_in(ADA)) == "account_refused"
+    finally:
+        user_logged_in.disconnect(refuse)
+    assert browser.user_id is None

@@ -82,7 +82,7 @@ def test_the_example_of_the_testing_page_passes(tmp_path):
     )
     (tmp_path / "settings_of_example.py").write_text(
         "from testsite.settings import *\n"
-        "ALLOWED_HOSTS = ['www.example.com']\nROOT_URLCONF = 'urls_of_example'\n"
+        "ALLOWED_HOSTS = []\nROOT_URLCONF = 'urls_of_example'\n"
         "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}}\n"
     )
     (tmp_path / "test_example.py").write_text(example)

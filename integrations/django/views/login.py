@@ -35,6 +35,7 @@ _AGE = re.compile(r"[0-9]{1,9}")
 _LONGEST_PARAMETER = 512  # characters; an invitation has 32
 
 
+@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
 @flow_page
 @require_http_methods(["GET", "POST"])
 @csrf_protect

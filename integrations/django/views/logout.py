@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import logout as django_logout
-from django.db import DatabaseError
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.browser import forget_binding
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.integrations.django.grants import end_and_revoke
 from stateful_oauth.integrations.django.pages import SeeOther, flow_page
 from stateful_oauth.integrations.django.sessions import session_details
-from stateful_oauth.storage.encryption import UndecryptableError
-from stateful_oauth.storage.grants import end_grant
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from stateful_oauth.integrations.auth0.provider import Auth0Provider
 
 logger = logging.getLogger("stateful_oauth.logout")
 
-_REVOCATION_TIME_LIMIT: Final = 3.0  # seconds; nobody should wait long to be signed out
 
-
+@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
 @flow_page
 @require_POST
 @csrf_protect
@@ -49,26 +45,12 @@ def _onward(details: dict[str, str]) -> str:
     if not details:
         return home  # not a session of ours: there is nobody to sign out at the provider
     tenant = details.get("tenant", DEFAULT_TENANT)
+    if "grant" in details:
+        end_and_revoke(details["grant"], tenant)
     try:
-        provider = wiring.provider(tenant)
-        _revoke(details.get("grant"), provider)
-        return provider.logout_url(
+        return wiring.provider(tenant).logout_url(
             return_to=home, sid=details.get("sid") or None, federated=conf.tenant(tenant).federated_logout
         )
     except (FlowError, KeyError) as error:
         logger.warning("signed out here, but not at the provider of %s: %s", tenant, error)
         return home
-
-
-def _revoke(grant: str | None, provider: Auth0Provider) -> None:
-    try:
-        refresh_token = end_grant(grant, now=wiring.clock.now()) if grant else None
-    except (UndecryptableError, DatabaseError) as error:
-        logger.warning("the refresh token of grant %s cannot be revoked: %s", grant, error)
-        return
-    if refresh_token is None:
-        return
-    try:
-        provider.revoke_refresh_token(refresh_token, time_limit=_REVOCATION_TIME_LIMIT)
-    except FlowError as error:
-        logger.warning("the refresh token of grant %s was not revoked: %s", grant, error)
