@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.template import TemplateDoesNotExist
@@ -23,9 +23,9 @@ from stateful_oauth.integrations.django.conf import (
     SITE_DEFAULTS,
     TENANT_DEFAULTS,
     SiteSettings,
-    TenantSettings,
     conf,
 )
+from stateful_oauth.integrations.django.tenant_checks import LOOPBACK, check_tenants, complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,12 +33,7 @@ if TYPE_CHECKING:
 
     from django.apps import AppConfig
 
-_ALGORITHMS: Final = ("RS256", "PS256", "HS256")
-_CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
 _AUTH0_TRANSACTION: Final = 3600  # seconds; Auth0 forgets a login after that
-_LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
-_ALIAS: Final = re.compile(r"(?!error$)[A-Za-z0-9_-]{1,32}")  # it stands in addresses, beside `error/<code>/`
 _RETURN_PATH: Final = re.compile(r"/(?![/\\]).*|")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 2616 §2.2
 _LEAST: Final = {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0}
@@ -57,7 +52,7 @@ def check_settings(
     """Check `STATEFUL_OAUTH` and what it needs of the project."""
     values = getattr(settings, "STATEFUL_OAUTH", None)
     if not isinstance(values, dict):
-        return [_error("E001", "STATEFUL_OAUTH is missing or is not a dict.", "Add it: see the README.")]
+        return [complaint("E001", "STATEFUL_OAUTH is missing or is not a dict.", "Add it: see the README.")]
     if wrong := [*_types(values)]:
         return wrong  # the other checks compute with the values
     return [
@@ -67,7 +62,7 @@ def check_settings(
         *_names(conf),
         *_paths(conf),
         *_which_tenants(values),
-        *_tenants(conf),
+        *check_tenants(conf),
         *_project(),
     ]
 
@@ -97,7 +92,7 @@ def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
         if isinstance(tenant, Mapping):
             places.append((f"TENANTS[{alias!r}]: ", tenant, TENANT_DEFAULTS))
         else:
-            yield _error("E016", f"TENANTS[{alias!r}] is not a dict.", "Compare docs/settings.md.")
+            yield complaint("E016", f"TENANTS[{alias!r}] is not a dict.", "Compare docs/settings.md.")
     for place, given, defaults in places:
         for key in given.keys() & defaults.keys():
             name, expected = _expected(defaults[key])
@@ -108,7 +103,7 @@ def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
                     isinstance(each, (str, bytes) if key == "ENCRYPTION_KEYS" else str) for each in value
                 )
             if wrong:
-                yield _error("E016", f"{place}{key} is not {name}.", "Compare docs/settings.md.")
+                yield complaint("E016", f"{place}{key} is not {name}.", "Compare docs/settings.md.")
 
 
 def _expected(default: object) -> tuple[str, tuple[type, ...]]:
@@ -132,7 +127,7 @@ def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     for alias, tenant in values.get("TENANTS", {}).items():
         unknown |= {f"TENANTS[{alias!r}][{key!r}]" for key in tenant if key not in TENANT_DEFAULTS}
     if unknown:
-        yield _error(
+        yield complaint(
             "E002",
             f"STATEFUL_OAUTH has unknown keys: {', '.join(sorted(unknown))}.",
             "Compare docs/settings.md.",
@@ -143,20 +138,20 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
     try:
         base = _split(site.base_url)
     except ImproperlyConfigured as error:
-        yield _error(
+        yield complaint(
             "E003", str(error), "Set BASE_URL to the site's own address, like https://www.example.com."
         )
         return
     if base is None or not _is_origin(base):
-        yield _error("E003", "BASE_URL is not scheme and host.", "Write it like https://www.example.com.")
-    elif base.scheme == "http" and base.hostname not in _LOOPBACK:
-        yield _error("E004", "BASE_URL is not https.", "Serve the site over https; codes travel to it.")
+        yield complaint("E003", "BASE_URL is not scheme and host.", "Write it like https://www.example.com.")
+    elif base.scheme == "http" and base.hostname not in LOOPBACK:
+        yield complaint("E004", "BASE_URL is not https.", "Serve the site over https; codes travel to it.")
     try:
         return_path = site.logout_return_path
     except NoReverseMatch:  # `LOGOUT_REDIRECT_URL`, which stands in for it, may be the name of a pattern
         return_path = "nowhere"
     if not _RETURN_PATH.fullmatch(return_path):
-        yield _error(
+        yield complaint(
             "E018",
             "LOGOUT_RETURN_PATH is not a path of this site.",
             "Write it, or the LOGOUT_REDIRECT_URL in its place, like /goodbye/.",
@@ -184,7 +179,7 @@ def _is_origin(base: SplitResult) -> bool:
 
 def _numbers(site: SiteSettings) -> Iterator[CheckMessage]:
     if not 0 < site.transaction_lifetime <= _AUTH0_TRANSACTION:
-        yield _error(
+        yield complaint(
             "E005",
             "TRANSACTION_LIFETIME is not between 1 and 3600 seconds.",
             "Auth0 forgets a login after an hour; 600 is the default.",
@@ -192,18 +187,18 @@ def _numbers(site: SiteSettings) -> Iterator[CheckMessage]:
     for key, least in _LEAST.items():
         # Written so that NaN, which is neither more nor less, is wrong, too.
         if not getattr(site, key.lower()) >= least:
-            yield _error("E033", f"{key} is less than {least}.", "Compare docs/settings.md.")
+            yield complaint("E033", f"{key} is less than {least}.", "Compare docs/settings.md.")
 
 
 def _names(site: SiteSettings) -> Iterator[CheckMessage]:
     if not _TOKEN.fullmatch(site.cookie_name):
-        yield _error(
+        yield complaint(
             "E031",
             "COOKIE_NAME cannot be the name of a cookie.",
             "Take letters, digits, hyphens and underscores (a token of RFC 6265).",
         )
     if not all(host and "/" not in host for host in site.allowed_next_hosts):
-        yield _error(
+        yield complaint(
             "E032",
             "ALLOWED_NEXT_HOSTS has a value that is no host.",
             "Write hosts without a scheme, like shop.example.com.",
@@ -219,7 +214,7 @@ def _paths(site: SiteSettings) -> Iterator[CheckMessage]:
         try:
             import_string(path)
         except ImportError as error:
-            yield _error("E030", f"{key} names {path!r}, which cannot be imported.", str(error))
+            yield complaint("E030", f"{key} names {path!r}, which cannot be imported.", str(error))
 
 
 def _which_tenants(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
@@ -227,13 +222,13 @@ def _which_tenants(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if not tenants:
         return
     if DEFAULT_TENANT not in tenants:
-        yield _error(
+        yield complaint(
             "E027",
             f"TENANTS has no {DEFAULT_TENANT!r}.",
             f"Call one of them {DEFAULT_TENANT!r}: the addresses without an alias, like login/, are its own.",
         )
     if ignored := sorted(values.keys() & TENANT_DEFAULTS.keys()):
-        yield _error(
+        yield complaint(
             "E028",
             f"STATEFUL_OAUTH has {', '.join(ignored)} beside TENANTS, where nobody reads them.",
             "Move them into the tenants.",
@@ -246,109 +241,7 @@ def _key_ring() -> Iterator[CheckMessage]:
     try:
         encryption.unseal(encryption.seal(b"", place="check"), place="check")
     except ImproperlyConfigured as error:
-        yield _error("E006", "ENCRYPTION_KEYS has a value that is no Fernet key.", str(error))
-
-
-def _tenants(site: SiteSettings) -> Iterator[CheckMessage]:
-    for alias in site.tenant_aliases:
-        tenant = site.tenant(alias)
-        if not _ALIAS.fullmatch(str(alias)) or not isinstance(alias, str):
-            yield _error(
-                "E019",
-                f"Tenant {alias!r}: the alias cannot stand in an address.",
-                "Take up to 32 letters, digits, hyphens and underscores, and not `error`.",
-            )
-        try:
-            found = [*_tenant(tenant, insecure=site.allow_insecure_http_on_loopback)]
-        except (ImproperlyConfigured, ValueError) as error:  # ValueError: what is no address at all
-            found = [_error("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")]
-        yield from found or _together(alias)
-
-
-def _together(alias: str) -> Iterator[CheckMessage]:
-    """Check what the provider itself would refuse, at somebody's first sign-in."""
-    from stateful_oauth.integrations.auth0.client_authentication import (  # noqa: PLC0415 - not needed to serve
-        client_authentication,
-    )
-    from stateful_oauth.integrations.django import wiring  # noqa: PLC0415 - not needed to serve
-
-    try:
-        client_authentication(wiring.provider_config(alias), wiring.clock.now)
-    except ValueError as error:
-        yield _error("E017", f"Tenant {alias!r}: {error}", "Compare docs/settings.md.")
-
-
-def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]:
-    name = f"Tenant {tenant.alias!r}"
-    issuer = urlsplit(tenant.issuer)
-    loopback = issuer.hostname in _LOOPBACK
-    if issuer.scheme != "https" and not (issuer.scheme == "http" and loopback and insecure):
-        yield _error(
-            "E008",
-            f"{name}: the issuer is not https.",
-            "Use https. For a local emulator on loopback set ALLOW_INSECURE_HTTP_ON_LOOPBACK.",
-        )
-    if tenant.domain and urlsplit(f"//{tenant.domain}").path:
-        yield _error("E009", f"{name}: DOMAIN is not a bare domain.", "Write it like example.eu.auth0.com.")
-    if not tenant.client_id:
-        yield _error("E007", f"{name}: CLIENT_ID is empty.", "Copy it from the application in Auth0.")
-    yield from _client_authentication(tenant, name)
-    if tenant.id_token_signing_alg not in _ALGORITHMS:
-        yield _error(
-            "E012",
-            f"{name}: ID_TOKEN_SIGNING_ALG is not one of {', '.join(_ALGORITHMS)}.",
-            "Auth0's default is RS256.",
-        )
-    if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:
-        yield _error(
-            "E013", f"{name}: LEEWAY is not between 0 and 60 seconds.", "Set the workers' clocks instead."
-        )
-    if "openid" not in str(tenant.scope).split():
-        yield _error("E014", f"{name}: SCOPE lacks `openid`.", "Without it there is no ID token.")
-    yield from _parameters(tenant, name)
-
-
-def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
-    method = tenant.client_authentication
-    if method not in _CLIENT_AUTHENTICATION:
-        yield _error(
-            "E010",
-            f"{name}: CLIENT_AUTHENTICATION is not one of {', '.join(_CLIENT_AUTHENTICATION)}.",
-            "Choose what the application in Auth0 uses.",
-        )
-    elif method == "private_key_jwt" and not tenant.private_key:
-        yield _error("E011", f"{name}: private_key_jwt without PRIVATE_KEY.", "Set the key as PEM.")
-    elif method != "private_key_jwt" and not tenant.client_secret:
-        yield _error("E011", f"{name}: CLIENT_SECRET is empty.", "Copy it from the application in Auth0.")
-    if tenant.id_token_signing_alg == "HS256" and not tenant.client_secret:  # noqa: S105 - an algorithm
-        yield _error(
-            "E011", f"{name}: HS256 without CLIENT_SECRET.", "HS256 tokens are signed with the secret."
-        )
-
-
-def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
-    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
-    from stateful_oauth.flows.login import (  # noqa: PLC0415 - loads python-statemachine
-        OWNED_PARAMETERS,
-        checked_parameters,
-    )
-
-    asked = {*tenant.authorization_parameters, *tenant.request_parameters}
-    if owned := sorted(OWNED_PARAMETERS & asked):
-        yield _error(
-            "E015",
-            f"{name}: the flow sets {', '.join(owned)} itself.",
-            "Remove them; SCOPE is a key of its own.",
-        )
-    own = {key: value for key, value in tenant.authorization_parameters.items() if key not in owned}
-    try:
-        checked_parameters(own)
-    except InvalidInput as error:
-        yield _error(
-            "E029",
-            f"{name}: AUTHORIZATION_PARAMETERS cannot be sent. {error}",
-            "Write texts or whole numbers; None leaves a parameter out.",
-        )
+        yield complaint("E006", "ENCRYPTION_KEYS has a value that is no Fernet key.", str(error))
 
 
 def _project() -> Iterator[CheckMessage]:
@@ -357,30 +250,32 @@ def _project() -> Iterator[CheckMessage]:
     try:
         backend_path()
     except (ImproperlyConfigured, ImportError) as error:
-        yield _error("E020", "No Auth0 backend in AUTHENTICATION_BACKENDS.", str(error))
+        yield complaint("E020", "No Auth0 backend in AUTHENTICATION_BACKENDS.", str(error))
     if "stateful_oauth.storage" not in settings.INSTALLED_APPS and not _app_installed():
-        yield _error(
+        yield complaint(
             "E021", "The tables are not installed.", "Add 'stateful_oauth.storage' to INSTALLED_APPS."
         )
     else:
         yield from _database()
     if not settings.USE_TZ:
-        yield _error("E025", "USE_TZ is False.", "Set USE_TZ = True: deadlines are moments, not wall times.")
+        yield complaint(
+            "E025", "USE_TZ is False.", "Set USE_TZ = True: deadlines are moments, not wall times."
+        )
     try:
         reverse("stateful_oauth:callback")
     except NoReverseMatch:
-        yield _error(
+        yield complaint(
             "E022",
             "The package's addresses are not included.",
             "Include 'stateful_oauth.integrations.django.urls'.",
         )
     for name in _MIDDLEWARE:
         if not _has_middleware(name):
-            yield _error("E023", f"MIDDLEWARE lacks {name}.", "Add it: without it nobody stays signed in.")
+            yield complaint("E023", f"MIDDLEWARE lacks {name}.", "Add it: without it nobody stays signed in.")
     try:
         get_template("stateful_oauth/error.html")
     except (ImproperlyConfigured, TemplateDoesNotExist):
-        yield _error(
+        yield complaint(
             "E024",
             "The package's pages are not found.",
             "Add 'stateful_oauth.integrations.django' to INSTALLED_APPS, and set APP_DIRS in TEMPLATES.",
@@ -406,7 +301,7 @@ def _database() -> Iterator[CheckMessage]:
     models = (FlowTransaction, Identity, Grant, get_user_model())
     aliases = {router.db_for_write(model) for model in models}
     if len(aliases) > 1:
-        yield _error(
+        yield complaint(
             "E026",
             f"Sign-ins, identities, grants and users are written to several databases: "
             f"{', '.join(sorted(aliases))}.",
@@ -416,10 +311,10 @@ def _database() -> Iterator[CheckMessage]:
         try:
             vendor = connections[alias].vendor
         except (ConnectionDoesNotExist, ImproperlyConfigured) as error:
-            yield _error("E026", f"The database {alias!r} cannot be used.", str(error))
+            yield complaint("E026", f"The database {alias!r} cannot be used.", str(error))
             continue
         if vendor not in _VENDORS:
-            yield _error("E026", f"The database {alias!r} is {vendor}.", "Use PostgreSQL or SQLite.")
+            yield complaint("E026", f"The database {alias!r} is {vendor}.", "Use PostgreSQL or SQLite.")
 
 
 def _has_middleware(name: str) -> bool:
@@ -434,7 +329,3 @@ def _app_installed() -> bool:
     from django.apps import apps  # noqa: PLC0415 - only when the plain name is not there
 
     return apps.is_installed("stateful_oauth.storage")
-
-
-def _error(number: str, message: str, hint: str) -> Error:
-    return Error(message, hint=hint, id=f"stateful_oauth.{number}")

@@ -12,7 +12,7 @@ from django.core.checks import run_checks
 from django.db import connections
 from requests.adapters import BaseAdapter
 
-from stateful_oauth.integrations.django import checks
+from stateful_oauth.integrations.django import checks, tenant_checks
 from stateful_oauth.integrations.django.checks import check_deployment, check_settings
 
 KEY = Fernet.generate_key().decode()
@@ -272,7 +272,7 @@ def test_one_database_that_is_not_the_default_will_do(settings, monkeypatch):
 
 
 def test_every_id_stands_in_the_documentation(pytestconfig):
-    source = Path(checks.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in (checks, tenant_checks))
     ids = set(re.findall(r'"(?:stateful_oauth\.)?([EW]\d{3})"', source))
     table = (pytestconfig.rootpath / "docs" / "settings.md").read_text().partition("## System checks")[2]
     assert ids == set(re.findall(r"\b[EW]\d{3}\b", table))

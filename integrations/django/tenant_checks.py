@@ -1,0 +1,131 @@
+"""System checks of what belongs to a tenant."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stateful_oauth.integrations.django.conf import SiteSettings, TenantSettings
+
+_ALGORITHMS: Final = ("RS256", "PS256", "HS256")
+_CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
+_LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
+_ALIAS: Final = re.compile(r"(?!error$)[A-Za-z0-9_-]{1,32}")  # it stands in addresses, beside `error/<code>/`
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+def complaint(number: str, message: str, hint: str) -> Error:
+    """Return an error with the package's id."""
+    return Error(message, hint=hint, id=f"stateful_oauth.{number}")
+
+
+def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
+    """Check the keys of each tenant."""
+    for alias in site.tenant_aliases:
+        tenant = site.tenant(alias)
+        if not _ALIAS.fullmatch(str(alias)) or not isinstance(alias, str):
+            yield complaint(
+                "E019",
+                f"Tenant {alias!r}: the alias cannot stand in an address.",
+                "Take up to 32 letters, digits, hyphens and underscores, and not `error`.",
+            )
+        try:
+            found = [*_tenant(tenant, insecure=site.allow_insecure_http_on_loopback)]
+        except (ImproperlyConfigured, ValueError) as error:  # ValueError: what is no address at all
+            found = [complaint("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")]
+        yield from found or _together(alias)
+
+
+def _together(alias: str) -> Iterator[CheckMessage]:
+    """Check what the provider itself would refuse, at somebody's first sign-in."""
+    from stateful_oauth.integrations.auth0.client_authentication import (  # noqa: PLC0415 - not needed to serve
+        client_authentication,
+    )
+    from stateful_oauth.integrations.django import wiring  # noqa: PLC0415 - not needed to serve
+
+    try:
+        client_authentication(wiring.provider_config(alias), wiring.clock.now)
+    except ValueError as error:
+        yield complaint("E017", f"Tenant {alias!r}: {error}", "Compare docs/settings.md.")
+
+
+def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]:
+    name = f"Tenant {tenant.alias!r}"
+    issuer = urlsplit(tenant.issuer)
+    loopback = issuer.hostname in LOOPBACK
+    if issuer.scheme != "https" and not (issuer.scheme == "http" and loopback and insecure):
+        yield complaint(
+            "E008",
+            f"{name}: the issuer is not https.",
+            "Use https. For a local emulator on loopback set ALLOW_INSECURE_HTTP_ONLOOPBACK.",
+        )
+    if tenant.domain and urlsplit(f"//{tenant.domain}").path:
+        yield complaint(
+            "E009", f"{name}: DOMAIN is not a bare domain.", "Write it like example.eu.auth0.com."
+        )
+    if not tenant.client_id:
+        yield complaint("E007", f"{name}: CLIENT_ID is empty.", "Copy it from the application in Auth0.")
+    yield from _client_authentication(tenant, name)
+    if tenant.id_token_signing_alg not in _ALGORITHMS:
+        yield complaint(
+            "E012",
+            f"{name}: ID_TOKEN_SIGNING_ALG is not one of {', '.join(_ALGORITHMS)}.",
+            "Auth0's default is RS256.",
+        )
+    if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:
+        yield complaint(
+            "E013", f"{name}: LEEWAY is not between 0 and 60 seconds.", "Set the workers' clocks instead."
+        )
+    if "openid" not in str(tenant.scope).split():
+        yield complaint("E014", f"{name}: SCOPE lacks `openid`.", "Without it there is no ID token.")
+    yield from _parameters(tenant, name)
+
+
+def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    method = tenant.client_authentication
+    if method not in _CLIENT_AUTHENTICATION:
+        yield complaint(
+            "E010",
+            f"{name}: CLIENT_AUTHENTICATION is not one of {', '.join(_CLIENT_AUTHENTICATION)}.",
+            "Choose what the application in Auth0 uses.",
+        )
+    elif method == "private_key_jwt" and not tenant.private_key:
+        yield complaint("E011", f"{name}: private_key_jwt without PRIVATE_KEY.", "Set the key as PEM.")
+    elif method != "private_key_jwt" and not tenant.client_secret:
+        yield complaint("E011", f"{name}: CLIENT_SECRET is empty.", "Copy it from the application in Auth0.")
+    if tenant.id_token_signing_alg == "HS256" and not tenant.client_secret:  # noqa: S105 - an algorithm
+        yield complaint(
+            "E011", f"{name}: HS256 without CLIENT_SECRET.", "HS256 tokens are signed with the secret."
+        )
+
+
+def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.flows.login import (  # noqa: PLC0415 - loads python-statemachine
+        OWNED_PARAMETERS,
+        checked_parameters,
+    )
+
+    asked = {*tenant.authorization_parameters, *tenant.request_parameters}
+    if owned := sorted(OWNED_PARAMETERS & asked):
+        yield complaint(
+            "E015",
+            f"{name}: the flow sets {', '.join(owned)} itself.",
+            "Remove them; SCOPE is a key of its own.",
+        )
+    own = {key: value for key, value in tenant.authorization_parameters.items() if key not in owned}
+    try:
+        checked_parameters(own)
+    except InvalidInput as error:
+        yield complaint(
+            "E029",
+            f"{name}: AUTHORIZATION_PARAMETERS cannot be sent. {error}",
+            "Write texts or whole numbers; None leaves a parameter out.",
+        )
