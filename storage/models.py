@@ -169,7 +169,6 @@ class Grant(models.Model):
     scope = models.TextField(blank=True)
     audience = models.CharField(max_length=512, blank=True)
     refresh_token = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
-    version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SESSION_KEY: Final = "stateful_oauth"
 
+_WORKING: Final = 300  # seconds; longer than all effects of a sign-in with their leases
+
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     """Make the session: `login()` first, which flushes another user's; a new key always (checklist S8)."""
@@ -37,7 +39,8 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     details = dict(outcome.session)
     if outcome.tenant != DEFAULT_TENANT:
         details["tenant"] = outcome.tenant
-    if same_user and "grant" in previous:
+    same_tenant = previous.get("tenant", DEFAULT_TENANT) == outcome.tenant
+    if same_user and same_tenant and "grant" in previous:
         details.setdefault("grant", previous["grant"])  # a sign-in that asks for none takes none away
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
@@ -57,7 +60,7 @@ def withdraw(request: HttpRequest) -> None:
     binding = read_binding(request)
     if binding is not None:
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
-        started_since = since - timedelta(seconds=conf.transaction_lifetime)
+        started_since = since - timedelta(seconds=conf.transaction_lifetime + _WORKING)
         withdraw_sign_ins(binding_digest(binding), since=since, started_since=started_since)
 
 

@@ -136,7 +136,7 @@ def _invitation(tenant: Tenant, ask: Ask) -> Invitation | None:
 def granted_scopes(tenant: Tenant, ask: Ask) -> list[str]:
     """Return the scopes that are granted; unknown ones are dropped silently, as Auth0 does."""
     api = tenant.apis.get(ask.audience or "")
-    known = OIDC_SCOPES | set(api.scopes_of_users if api else ())
+    known = {*OIDC_SCOPES} | set(api.scopes_of_users if api else ())
     granted = [scope for scope in ask.scopes if scope in known]
     offline = "refresh_token" in ask.client.grant_types and (api is None or api.allow_offline_access)
     return granted if offline else [scope for scope in granted if scope != "offline_access"]

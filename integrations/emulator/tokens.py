@@ -20,23 +20,22 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.emulator.people import User
     from stateful_oauth.integrations.emulator.tenant import Tenant
 
-OIDC_SCOPES = frozenset(
-    [
-        "openid",
-        "profile",
-        "offline_access",
-        "name",
-        "given_name",
-        "family_name",
-        "nickname",
-        "email",
-        "email_verified",
-        "picture",
-        "created_at",
-        "identities",
-        "phone",
-        "address",
-    ]
+# In the order in which discovery lists them.
+OIDC_SCOPES = (
+    "openid",
+    "profile",
+    "offline_access",
+    "name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "email",
+    "email_verified",
+    "picture",
+    "created_at",
+    "identities",
+    "phone",
+    "address",
 )
 BACKCHANNEL_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 

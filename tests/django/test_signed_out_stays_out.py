@@ -146,3 +146,18 @@ def test_a_refusal_while_signing_in_leaves_nobody_signed_in(browser, settings, e
     finally:
         user_logged_in.disconnect(refuse)
     assert browser.user_id is None
+
+
+def test_a_grant_is_not_carried_over_to_another_tenant(browser, settings, tenant):
+    """It would be revoked at the wrong provider."""
+    one = {**settings.STATEFUL_OAUTH, "SCOPE": "openid email offline_access"}
+    keys = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")
+    site = {name: value for name, value in one.items() if name not in (*keys, "SCOPE")}
+    both = {name: one[name] for name in keys}
+    settings.STATEFUL_OAUTH = {**site, "TENANTS": {"default": {**both, "SCOPE": one["SCOPE"]}, "other": both}}
+    tenant.clients["web"].callbacks.append("https://app.example/auth/other/callback/")
+    browser.sign_in(ADA)
+    location = browser.get("/auth/other/login/")["Location"]
+    browser.get(browser.authorize(location, ADA))
+    assert Grant.objects.get().ended_at is not None
+    assert "grant" not in browser.client.session["stateful_oauth"]

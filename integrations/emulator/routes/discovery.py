@@ -6,27 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.integrations.emulator.answers import Answer, json_answer
 from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.integrations.emulator.tokens import OIDC_SCOPES
 
 if TYPE_CHECKING:
     from stateful_oauth.integrations.emulator.tenant import Tenant
     from stateful_oauth.integrations.emulator.wire import Call
 
-SCOPES = [
-    "openid",
-    "profile",
-    "offline_access",
-    "name",
-    "given_name",
-    "family_name",
-    "nickname",
-    "email",
-    "email_verified",
-    "picture",
-    "created_at",
-    "identities",
-    "phone",
-    "address",
-]
 CLAIMS = [
     "aud",
     "auth_time",
@@ -61,7 +46,7 @@ def document(tenant: Tenant) -> dict[str, Any]:
         "registration_endpoint": f"{base}/oidc/register",
         "revocation_endpoint": f"{base}/oauth/revoke",
         "backchannel_authentication_endpoint": f"{base}/bc-authorize",
-        "scopes_supported": SCOPES,
+        "scopes_supported": list(OIDC_SCOPES),
         "response_types_supported": [
             "code",
             "token",
