@@ -48,6 +48,8 @@ class TokenResponse:
     Attributes:
         scope: What was granted, or None when the provider left it out, which means "as asked".
         expires_in: Seconds, or None.
+        audience: The `aud` of the access token, or None where it cannot be read. It is read and not
+            verified, because the provider sent it to us: it only tells what was narrowed away.
     """
 
     access_token: Secret
@@ -55,6 +57,7 @@ class TokenResponse:
     refresh_token: Secret | None = None
     scope: str | None = None
     expires_in: int | None = None
+    audience: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from stateful_oauth.flows.accounts import (
+        ConnectionInfo,
+        ConnectRequest,
+        ConnectSession,
+        ProviderToken,
+        ProviderUser,
+        RemoteAccount,
+        UserProfile,
+    )
     from stateful_oauth.flows.facts import Fact
+    from stateful_oauth.flows.grants import AccessToken, Grant
     from stateful_oauth.flows.openid import (
         AuthorizationRequest,
         IdTokenExpectation,
@@ -111,6 +121,171 @@ class Provider(Protocol):
         """
 
 
+    def rotates_refresh_tokens(self) -> bool:
+        """Whether a refresh token must be assumed dead once it was sent (a setting of the application)."""
+
+    def refresh(
+        self, refresh_token: Secret, *, audience: str | None = None, scope: str | None = None, time_limit: float
+    ) -> TokenResponse:
+        """Ask for an access token (RFC 6749 §6; Auth0: multi-resource refresh tokens).
+
+        The provider narrows silently: whoever calls compares `scope` and `audience` of the answer.
+
+        Args:
+            audience: None for the one of the grant.
+            scope: None for all that was granted.
+
+        Raises:
+            ProviderRefused: `grant_dead` for `invalid_grant`, `step_up_required` when the user has to prove
+                more, `client_rejected` for the application itself.
+            AnswerLost: It was sent and no usable answer came: with rotation the refresh token may be spent.
+        """
+
+    def provider_token(
+        self, refresh_token: Secret, *, connection: str, login_hint: str | None = None, time_limit: float
+    ) -> ProviderToken:
+        """Ask Token Vault for an access token of the identity provider behind a connection.
+
+        Args:
+            login_hint: The provider's user id or e-mail, when one connection has several accounts.
+
+        Raises:
+            ProviderRefused: `account_not_connected`, `connected_account_unknown` (wrong `login_hint`),
+                `grant_dead`, `step_up_required`, or `token_vault_refused` for the configuration.
+        """
+
+    def provider_user(
+        self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
+    ) -> ProviderUser | None:
+        """Ask the identity provider whose access token it is, or return None where nobody knows how to ask.
+
+        Raises:
+            FlowError: It was asked and did not say.
+        """
+
+    @property
+    def my_account(self) -> MyAccount:
+        """Auth0's My Account API."""
+
+    @property
+    def management(self) -> Management:
+        """Auth0's Management API.
+
+        Raises:
+            FlowError: `management_not_configured`.
+        """
+
+
+class MyAccount(Protocol):
+    """Auth0's My Account API, for the user whose access token it is.
+
+    Every method raises `ProviderRefused` with `my_account_token_rejected` (401), `scope_not_granted` (403) or
+    `request_rejected`, `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`.
+    """
+
+    @property
+    def audience(self) -> str:
+        """What an access token for it is asked for with: `https://D/me/`."""
+
+    def connect(self, token: Secret, request: ConnectRequest, *, time_limit: float) -> ConnectSession:
+        """Ask for a connected account. Raises `connection_unknown` as well."""
+
+    def complete(
+        self,
+        token: Secret,
+        *,
+        auth_session: Secret,
+        connect_code: Secret,
+        redirect_uri: str,
+        code_verifier: Secret,
+        time_limit: float,
+    ) -> RemoteAccount:
+        """Connect the account; the code is single-use.
+
+        Raises:
+            ProviderRefused: `connect_session_over`, or `connect_code_rejected`.
+            AnswerLost: Also for 409, which does not say whether it was this attempt that used the code.
+        """
+
+    def accounts(
+        self, token: Secret, *, connection: str | None = None, time_limit: float
+    ) -> Sequence[RemoteAccount]:
+        """List the user's connected accounts, all pages."""
+
+    def connections(self, token: Secret, *, time_limit: float) -> Sequence[ConnectionInfo]:
+        """List the connections at which accounts can be connected, all pages."""
+
+    def disconnect(self, token: Secret, account_id: str, *, time_limit: float) -> None:
+        """Delete a connected account; one that is not there counts as deleted.
+
+        Raises:
+            ProviderRefused: `input_invalid` for what is no account id, before anything is sent.
+        """
+
+
+class Management(Protocol):
+    """Auth0's Management API, with a token of the application's own.
+
+    Every method raises `ProviderRefused` with `management_refused` (401 also after a fresh token),
+    `management_scope_missing` (403, or the token lacks the scope; the message names it), or
+    `request_rejected` (400), `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`. Nothing is cached but the token.
+    """
+
+    def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
+        """Return a user by id, immediately consistent, or None."""
+
+    def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
+        """Return the users with exactly this profile e-mail (`users-by-email`, never the search index)."""
+
+    def update_metadata(
+        self,
+        user_id: str,
+        *,
+        user_metadata: Mapping[str, Any],
+        app_metadata: Mapping[str, Any],
+        time_limit: float,
+    ) -> None:
+        """Merge metadata at its first level. An empty mapping is not sent, because `{}` deletes all of it.
+
+        Raises:
+            ProviderRefused: `user_unknown` as well.
+        """
+
+    def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
+        """Make another user's main identity one of the primary's. Never repeated by the client itself.
+
+        Raises:
+            ProviderRefused: `link_exists` (409), `link_refused` (400), or `user_unknown` (404).
+            AnswerLost: Whether it happened is unknown.
+        """
+
+    def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
+        """Take an identity out of the primary; one that is not there counts as taken out.
+
+        Raises:
+            ProviderRefused: `unlink_refused` (400: it is the main identity).
+        """
+
+
+class GrantStore(Protocol):
+    """Where grants live. Each method is one short database transaction of its own."""
+
+    def load(self, grant_id: str) -> Grant | None:
+        """Return a grant that has not ended, or None."""
+
+    def claim(self, grant: Grant, *, until: datetime) -> Grant | None:
+        """Note that its refresh token is being used, or return None when somebody else moved the grant."""
+
+    def settle(self, grant: Grant, *, refresh_token: Secret, tokens: Mapping[str, AccessToken]) -> bool:
+        """Keep what a refresh brought, and give the claim back; False when the claim was lost."""
+
+    def release(self, grant: Grant) -> None:
+        """Give a claim back: nothing was spent."""
+
+    def end(self, grant: Grant, *, code: str, now: datetime) -> None:
+        """Wipe a grant that is of no use any more, and keep the code that says why."""
+
+
 class Caller(Protocol):
     """Who dispatched an event: the request of a browser, a sweep, or an operator."""
 
@@ -125,6 +300,10 @@ class Caller(Protocol):
     @property
     def is_new_browser(self) -> bool:
         """Whether the browser came without a binding cookie, and so cannot have transactions yet."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The Django user who is signed in in this browser, as text; None for nobody and for no browser."""
 
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         """Find or make the Django user of this identity, inside the settle transaction.
