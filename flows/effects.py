@@ -76,7 +76,9 @@ class Effect:
         lost_answer: What a lost answer means.
         lost_code: The error code of giving up.
         reread: For `LostAnswer.REREAD`: finds out what happened, and returns the event to settle with.
-        max_attempts: How often the effect is started before giving up.
+        max_attempts: How often the effect is started before recovery ends.
+        insists: What happened at the provider must not be forgotten: when recovery ends, the row stays as it
+            is, *stuck*, for an operator to retry. Otherwise the flow fails.
         patient: On a rate limit, keep the transaction working until the provider takes requests again and
             leave it to recovery; otherwise a rate limit is a failure like any other.
     """
@@ -90,6 +92,7 @@ class Effect:
     reread: Callable[[EffectContext], Event] | None = None
     max_attempts: int = 3
     patient: bool = False
+    insists: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -112,13 +115,23 @@ def effect(
     reread: Callable[[EffectContext], Event] | None = None,
     max_attempts: int = 3,
     patient: bool = False,
+    insists: bool = False,
 ) -> Callable[..., None]:
     """Return the machine action that intends the effect; name it in a transition's `on=`.
 
     The action is a plain function, because python-statemachine reads the code object of its callbacks.
     """
     declared = Effect(
-        run.__name__, run, produces, time_limit, lost_answer, lost_code, reread, max_attempts, patient
+        run.__name__,
+        run,
+        produces,
+        time_limit,
+        lost_answer,
+        lost_code,
+        reread,
+        max_attempts,
+        patient,
+        insists,
     )
     if (reread is not None) != (lost_answer is LostAnswer.REREAD):
         raise TypeError(f"Effect {declared.name}: give `reread` exactly when lost_answer is RE-READ.")

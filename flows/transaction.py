@@ -72,6 +72,7 @@ class Transaction:
         deadline: Until when a waiting state waits.
         lease_until: Until when a working state belongs to who claimed it.
         attempts: How often the effect of the current state was started.
+        stuck_since: When recovery had used up its attempts and left the row to an operator, or None.
         code: The error code of the last transition, or an empty string.
         user_id: The Django user that the outcome is about, or None.
         result: What came of it, JSON; nothing secret.
@@ -91,6 +92,7 @@ class Transaction:
     deadline: datetime | None = None
     lease_until: datetime | None = None
     attempts: int = 0
+    stuck_since: datetime | None = None
     code: str = ""
     user_id: str | None = None
     result: Mapping[str, Json] = field(default_factory=dict)

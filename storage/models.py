@@ -45,6 +45,8 @@ class FlowTransaction(models.Model):
     changed_at = models.DateTimeField()
     deadline = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
+    # Recovery has used up its attempts, and leaves the row to an operator.
+    stuck_since = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(help_text=_("Raised by every change; the fence of all writers."))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
@@ -91,6 +93,9 @@ class FlowTransaction(models.Model):
                     state_kind="final", deadline__isnull=True, lease_until__isnull=True, secrets__isnull=True
                 ),
                 name="stateful_oauth_kind_of_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(stuck_since__isnull=True) | Q(state_kind="working"), name="stateful_oauth_stuck_works"
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="stateful_oauth_version"),
         ]
@@ -145,6 +150,8 @@ class Identity(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="auth0_identities")
     email = models.CharField(max_length=320, blank=True)
     email_verified = models.BooleanField(default=False)
+    # Whether accounts that it might be linked to were looked for; a sign-in looks once.
+    link_checked = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -169,8 +176,12 @@ class Grant(models.Model):
     scope = models.TextField(blank=True)
     audience = models.CharField(max_length=512, blank=True)
     refresh_token = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
+    access_tokens = models.TextField(blank=True)  # sealed, by audience and scope; empty when there is none
+    version = models.PositiveIntegerField(default=1, help_text=_("Raised by every change; the fence."))
+    claimed_until = models.DateTimeField(null=True)  # a worker may be using the refresh token
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    code = models.CharField(max_length=48, blank=True)  # why it ended
 
     class Meta:
         verbose_name = _("grant")
@@ -179,13 +190,104 @@ class Grant(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True, refresh_token__isnull=False)
-                | Q(ended_at__isnull=False, refresh_token__isnull=True),
+                | Q(ended_at__isnull=False, refresh_token__isnull=True, access_tokens=""),
                 name="stateful_oauth_ended_grant_is_wiped",
             ),
         ]
 
     def __str__(self) -> str:
         return f"grant {self.id}"
+
+
+class ConnectedAccount(models.Model):
+    """An account at another provider that a user connected (Auth0: Connected Accounts for Token Vault).
+
+    Keyed by owner, connection and the provider's own user id. Auth0's id is an attribute, because it is a new
+    one whenever the account is connected again. An account whose owner could not be told at the provider has
+    an empty provider user id, and is evidence of nothing.
+    """
+
+    owner = models.ForeignKey(Identity, models.CASCADE, related_name="connected_accounts")
+    tenant = models.CharField(max_length=32)
+    connection = models.CharField(max_length=128)
+    strategy = models.CharField(max_length=64, blank=True)
+    provider_user_id = models.CharField(max_length=255, blank=True)
+    email = models.CharField(max_length=320, blank=True)
+    scopes = models.JSONField(default=list)
+    access_type = models.CharField(max_length=32, blank=True)
+    remote_id = models.CharField(max_length=128)
+    connected_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("connected account")
+        verbose_name_plural = _("connected accounts")
+        default_permissions = ("view",)
+        indexes: ClassVar = [
+            # Who connected the account that somebody signs in with.
+            models.Index(
+                fields=["connection", "provider_user_id"],
+                condition=~Q(provider_user_id=""),
+                name="stateful_oauth_provider_user",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["owner", "connection", "provider_user_id"],
+                condition=~Q(provider_user_id=""),
+                name="stateful_oauth_account",
+            ),
+            models.UniqueConstraint(fields=["owner", "remote_id"], name="stateful_oauth_remote_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} {self.provider_user_id or self.remote_id}"
+
+
+class AccountLink(models.Model):
+    """Two Auth0 users that were made one, and why.
+
+    The secondary's user does not exist at Auth0 any more while the link lasts. `evidence` holds what the
+    decision stood on, without secrets: rule, connections, whether e-mails were verified.
+    """
+
+    primary = models.ForeignKey(Identity, models.CASCADE, related_name="links")
+    secondary_digest = models.BinaryField(max_length=_DIGEST_BYTES)
+    secondary_subject = models.CharField(max_length=255)
+    secondary_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    tenant = models.CharField(max_length=32)
+    connection = models.CharField(max_length=128)
+    provider = models.CharField(max_length=64)
+    provider_user_id = models.CharField(max_length=255)
+    email = models.CharField(max_length=320, blank=True)
+    rule = models.CharField(max_length=32)
+    evidence = models.JSONField(default=dict)
+    transaction_id = models.UUIDField()
+    linked_at = models.DateTimeField()
+    unlinked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("account link")
+        verbose_name_plural = _("account links")
+        default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(
+                fields=["secondary_user"],
+                condition=Q(secondary_user__isnull=False),
+                name="stateful_oauth_linked_user",
+            ),
+        ]
+        constraints: ClassVar = [
+            # Of two who link one identity at once, one wins.
+            models.UniqueConstraint(
+                fields=["secondary_digest"], condition=Q(unlinked_at__isnull=True), name="stateful_oauth_one_link"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.secondary_subject} in {self.primary_id}"
 
 
 def identity_digest(issuer: str, subject: str) -> bytes:

@@ -12,7 +12,35 @@ from typing import Final
 STATES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "login": {
         "waiting": ("created", "awaiting_callback"),
-        "working": ("pushing_request", "exchanging_code", "resolving_account"),
-        "final": ("signed_in", "cancelled", "mismatched", "failed", "expired", "abandoned"),
+        "working": ("pushing_request", "exchanging_code", "resolving_account", "finding_candidates"),
+        "final": ("signed_in", "link_pending", "cancelled", "mismatched", "failed", "expired", "abandoned"),
+    },
+    "connect_account": {
+        "waiting": ("created", "awaiting_callback"),
+        "working": ("requesting_connection", "completing_connection", "identifying_account"),
+        "final": ("connected", "cancelled", "mismatched", "failed", "expired", "abandoned"),
+    },
+    "account_linking": {
+        "waiting": ("created", "awaiting_confirmation", "awaiting_callback", "wrong_account"),
+        "working": (
+            "pushing_request",
+            "verifying_primary",
+            "reading_profiles",
+            "linking",
+            "merging_metadata",
+            "resolving_primary",
+            "keeping_apart",
+        ),
+        "final": ("linked", "kept_apart", "mismatched", "failed", "expired", "abandoned"),
+    },
+    "disconnect_account": {
+        "waiting": ("created",),
+        "working": ("disconnecting",),
+        "final": ("disconnected", "failed", "abandoned"),
+    },
+    "unlink_account": {
+        "waiting": ("created",),
+        "working": ("unlinking",),
+        "final": ("unlinked", "failed", "abandoned"),
     },
 }
