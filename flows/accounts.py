@@ -72,6 +72,20 @@ class RemoteAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOwner:
+    """Who connected an account, as we keep it.
+
+    Attributes:
+        subject: The owner's `sub`.
+        was_verified: Whether the owner's own e-mail was verified then. Where it was not, somebody may have
+            planted the account before the address's owner took over (pre-hijacking, "Trojan identifier").
+    """
+
+    subject: str
+    was_verified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionInfo:
     """A connection at which accounts can be connected.
 

@@ -15,8 +15,26 @@ from stateful_oauth.flows.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stateful_oauth.flows.ports import Provider
+
 # Characters. A state of ours has 54 of them; Auth0's codes have about 50.
-_LIMITS: Final = {"state": 128, "code": 2048, "iss": 512, "error": 128}
+_LIMITS: Final = {"state": 128, "code": 2048, "connect_code": 46, "iss": 512, "error": 128}
+
+# RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6, by what the user or the operator can do about them.
+_ERRORS: Final = {
+    "access_denied": "access_denied",
+    "login_required": "login_required",
+    "consent_required": "interaction_required",
+    "interaction_required": "interaction_required",
+    "account_selection_required": "interaction_required",
+    "temporarily_unavailable": "provider_busy",
+    "server_error": "provider_error",
+    "invalid_request": "request_rejected",
+    "invalid_scope": "request_rejected",
+    "unauthorized": "sign_in_refused",
+    "unauthorized_client": "request_rejected",
+    "unsupported_response_type": "request_rejected",
+}
 _DESCRIPTION_LIMIT: Final = 200  # of error_description, which is cut and never trusted
 
 
@@ -36,11 +54,14 @@ class AuthorizationResponse:
     error_description: str = ""
 
     @classmethod
-    def parse(cls, parameters: Iterable[tuple[str, list[str]]]) -> AuthorizationResponse:
+    def parse(
+        cls, parameters: Iterable[tuple[str, list[str]]], *, code_parameter: str = "code"
+    ) -> AuthorizationResponse:
         """Read a query or form body.
 
         Args:
             parameters: Pairs of name and all its values, as `QueryDict.lists()` gives them.
+            code_parameter: `code`, or `connect_code` when an account was connected (My Account API).
 
         Raises:
             FlowError: `parameter_repeated`, `parameter_invalid`, `state_missing` or `response_incomplete`.
@@ -58,11 +79,11 @@ class AuthorizationResponse:
                 raise FlowError("parameter_invalid", f"{name} is too long or not printable ASCII.")
         if not found.get("state"):
             raise FlowError("state_missing")
-        code, error = found.get("code"), found.get("error")
+        code, error = found.get(code_parameter), found.get("error")
         if not code and not error:
-            raise FlowError("response_incomplete", "Neither code nor error was sent.")
+            raise FlowError("response_incomplete", f"Neither {code_parameter} nor error was sent.")
         if code and error:
-            raise FlowError("parameter_invalid", "Both code and error were sent.")
+            raise FlowError("parameter_invalid", f"Both {code_parameter} and error were sent.")
         description = "".join(c for c in found.get("error_description", "") if c.isprintable())
         return cls(
             state=found["state"],
@@ -71,3 +92,18 @@ class AuthorizationResponse:
             error=error or None,
             error_description=description[:_DESCRIPTION_LIMIT],
         )
+
+    def issuer_flaw(self, issuer: str, provider: Provider) -> str:
+        """Return the code of what is wrong with `iss`, or an empty string (RFC 9207 §2.4).
+
+        Compared before anything else, errors included: an answer of another provider says nothing about this
+        transaction.
+        """
+        if self.issuer is None:
+            return "issuer_missing" if provider.sends_issuer() else ""
+        return "" if self.issuer == issuer else "issuer_mismatch"
+
+    @property
+    def error_code(self) -> str:
+        """Return the code that `error` stands for, or an empty string when there is none."""
+        return "" if self.error is None else _ERRORS.get(self.error, "provider_error")

@@ -20,6 +20,9 @@ CRASH_POINTS: Final = (
     "effect.after",
     "settle.before_commit",
     "settle.after_commit",
+    "refresh.claimed",
+    "refresh.answered",
+    "refresh.settled",
 )
 
 _observer: Callable[[str, str], None] | None = None

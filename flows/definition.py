@@ -27,6 +27,7 @@ from stateful_oauth.flows.transaction import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from stateful_oauth.flows.birth import Child
     from stateful_oauth.flows.facts import Fact
 
 _HASH_CHARACTERS: Final = 12
@@ -197,7 +198,7 @@ class Walk:
         step, before = self._step, self._step.transaction
         if not self._flow.allows(before.state, event.name):
             raise EventNotAllowed(f"{self._flow.kind} takes no {event.name!r} in {before.state!r}.")
-        step.effect = None
+        step.effect = step.patience = None
         try:
             self._flow.send(step, event)
         except TransitionNotAllowed as error:
@@ -216,10 +217,26 @@ class Walk:
             )
         )
 
+    @property
+    def child(self) -> Child | None:
+        """The transaction that the actions open, or None."""
+        return self._step.child
+
     def postpone(self, until: datetime) -> None:
         """Let the lease of the working state that was just entered end at `until`: nothing was started."""
         transaction = self._step.transaction
         self._step.transaction = transaction.moved(lease_until=until, attempts=transaction.attempts - 1)
+
+    def leave_to_an_operator(self) -> None:
+        """Let no sweep find the working state that was just entered: nothing was started."""
+        transaction = self._step.transaction
+        self._step.transaction = transaction.moved(
+            lease_until=self._now, attempts=transaction.attempts - 1, stuck_since=self._now
+        )
+
+    def start_over(self) -> None:
+        """Count the attempts of the working state that was just entered from one again."""
+        self._step.transaction = self._step.transaction.moved(attempts=1)
 
     def _arrived(self, transaction: Transaction, event: Event) -> Transaction:
         state, kind = self._step.state, self._flow.state_kinds[self._step.state]
@@ -232,10 +249,13 @@ class Walk:
             "changed_at": self._now,
             "deadline": None,
             "lease_until": None,
+            "stuck_since": None,
             "attempts": transaction.attempts + 1 if again and kind is StateKind.WORKING else 0,
         }
         if kind is StateKind.WAITING:
             seconds = self._deadlines.get(f"{self._flow.kind}.{state}", self._flow.deadline_of(state))
+            if self._step.patience is not None:
+                seconds = min(seconds, self._step.patience)
             changes["deadline"] = self._now + timedelta(seconds=seconds)
         elif kind is StateKind.WORKING:
             effect = self._flow.effect_in(state)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.flows.ports import Caller, Clock, Provider
+    from stateful_oauth.flows.access_tokens import AccessTokens
+    from stateful_oauth.flows.ports import AccountDirectory, Caller, Clock, Provider
     from stateful_oauth.flows.transaction import Transaction
 
 # The lease outlives the effect's own time limit by this much, so that a slow commit is not mistaken for a
@@ -53,6 +54,8 @@ class EffectContext:
     Attributes:
         payload: The payload of the event that entered the state. None when the effect is repeated by
             recovery, which knows only what the row kept.
+        tokens: Access tokens of grants.
+        accounts: Who is known here.
         time_limit: Seconds for the whole effect.
     """
 
@@ -61,6 +64,8 @@ class EffectContext:
     provider: Provider
     caller: Caller
     clock: Clock
+    tokens: AccessTokens
+    accounts: AccountDirectory
     time_limit: float
 
 

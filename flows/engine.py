@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows import identifiers
+from stateful_oauth.flows.access_tokens import AccessTokens
 from stateful_oauth.flows.async_engine import AsyncEngine
+from stateful_oauth.flows.birth import new_transaction
 from stateful_oauth.flows.crash_points import reached
 from stateful_oauth.flows.effects import Event
 from stateful_oauth.flows.errors import (
@@ -25,9 +27,8 @@ from stateful_oauth.flows.errors import (
     Quarantined,
     StoreUnavailable,
 )
-from stateful_oauth.flows.execution import Execution, Run
+from stateful_oauth.flows.execution import Execution, Ports, Run
 from stateful_oauth.flows.outcomes import Outcome, Rejected
-from stateful_oauth.flows.secret import Secret
 from stateful_oauth.flows.transaction import SEQUENCE_STEP, StateKind, Transaction, TransitionLog
 
 if TYPE_CHECKING:
@@ -36,8 +37,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.definition import Walk
-    from stateful_oauth.flows.ports import Caller, Clock, Provider, TransactionStore
+    from stateful_oauth.flows.ports import (
+        AccountDirectory,
+        Caller,
+        Clock,
+        GrantStore,
+        Provider,
+        TransactionStore,
+    )
     from stateful_oauth.flows.registry import FlowRegistry
+    from stateful_oauth.flows.secret import Secret
 
 logger = logging.getLogger("stateful_oauth.engine")
 
@@ -65,9 +74,13 @@ class EnginePolicy:
 class Engine(AsyncEngine):
     """Drives transactions. One instance serves all threads: it keeps no state of its own.
 
+    `tokens` hands out access tokens of grants.
+
     Args:
         flows: The machines.
         store: Where transactions live.
+        grants: Where refresh tokens live.
+        accounts: Who is known here.
         providers: The provider of a tenant, by the tenant's alias.
         clock: The time.
         offload: For the `a…` methods, see `AsyncEngine`.
@@ -78,6 +91,8 @@ class Engine(AsyncEngine):
         *,
         flows: FlowRegistry,
         store: TransactionStore,
+        grants: GrantStore,
+        accounts: AccountDirectory,
         providers: Callable[[str], Provider],
         clock: Clock,
         policy: EnginePolicy | None = None,
@@ -86,7 +101,9 @@ class Engine(AsyncEngine):
         super().__init__(offload)
         self._flows, self._store, self._providers, self._clock = flows, store, providers, clock
         self._policy = policy or EnginePolicy()
-        self._execution = Execution(store, clock, self._policy.deadlines)
+        self.tokens = AccessTokens(grants, providers, clock, patience=self._policy.patience)
+        ports = Ports(store=store, clock=clock, tokens=self.tokens, accounts=accounts)
+        self._execution = Execution(flows, ports, self._policy.deadlines)
 
     # The three entrances.
 
@@ -216,23 +233,15 @@ class Engine(AsyncEngine):
     def _new(
         self, run: Run, tenant: str, inputs: Mapping[str, Any], secrets: Mapping[str, Secret]
     ) -> Transaction:
-        now = self._clock.now()
-        transaction_id = identifiers.new_transaction_id(now)
-        state = identifiers.new_state(transaction_id)
-        return Transaction(
-            id=transaction_id,
-            kind=run.flow.kind,
+        machine = run.flow.machine
+        return new_transaction(
+            run.flow,
             tenant=tenant,
-            definition=run.flow.definition,
-            state=run.flow.initial,
-            state_kind=StateKind.WAITING,
-            version=0,
             browser=run.caller.browser,
-            state_digest=identifiers.digest(state),
+            now=self._clock.now(),
             inputs=inputs,
-            secrets={"state": Secret(state), **secrets},
-            created_at=now,
-            changed_at=now,
+            secrets=secrets,
+            user_id=run.caller.user_id if machine.needs_user else None,
         )
 
     def _begin(self, run: Run, created: Transaction) -> tuple[Walk, Outcome]:
@@ -297,7 +306,7 @@ class Engine(AsyncEngine):
     def _judge(self, run: Run, row: Transaction, event: Event) -> Event:
         if self._is_over(row.deadline):
             return Event("expire", event.payload, "transaction_expired")
-        return run.flow.machine.route(event, row, run.provider)
+        return run.flow.machine.route(event, row, run.provider, run.caller)
 
     def _answer_late(self, run: Run, row: Transaction, event: Event) -> Outcome:
         """Answer a delivery that came after the one that claimed the row."""
@@ -307,7 +316,7 @@ class Engine(AsyncEngine):
                 return self._recover(run, row)
             # A newer release may have moved it on to a state that this one does not know.
             row = run.flow.current(self._wait_for_winner(row))
-        return replace(self._execution.outcome(run, row), replayed=True)
+        return self._execution.replayed(run, row)
 
     def _wait_for_winner(self, row: Transaction) -> Transaction:
         remaining = self._policy.patience
@@ -326,8 +335,9 @@ class Engine(AsyncEngine):
             self._execution.claim(run, walk, event)
             return self._execution.outcome(run, walk.transaction)
         effect = run.flow.effect_in(row.state)
-        if effect is None or not self._is_over(row.lease_until):
-            return replace(self._execution.outcome(run, row), replayed=True)
+        left_to_others = row.stuck_since is not None and run.caller.actor.kind != "operator"
+        if effect is None or left_to_others or not self._is_over(row.lease_until):
+            return self._execution.replayed(run, row)
         return self._execution.lost(run, row, effect, AnswerLost("The worker did not come back."))
 
     def _is_over(self, moment: datetime | None) -> bool:

@@ -193,7 +193,43 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "A Django user with this e-mail or username exists and belongs to another identity.", 409,
         _("An account with this address exists already. Sign in the way you did before."),
         "Decide with the user which account is right; accounts are never joined by e-mail alone."),
+    "sign_in_needed": ErrorCode(
+        "A page was opened that only somebody who is signed in with Auth0 can use.", 403,
+        _("Please sign in first."), _NOTHING),
+    # Connecting an account.
+    "user_changed": ErrorCode(
+        "Another user is signed in than the one who started to connect the account.", 403,
+        _("You are signed in as somebody else than when you started. Sign in as before, then connect the account again."), _NOTHING),
+    "connect_unconfirmed": ErrorCode(
+        "The answer of the completion was lost, and nobody can look any more: the sign-in's grant is over.", 503,
+        _("We could not find out whether the account was connected. Sign in again and look at your list of accounts."), _NOTHING),
+    "account_unidentified": ErrorCode(
+        "The account is connected; who it is at its provider could not be told. It is no evidence for linking.", 200,
+        _("The account is connected."), "Check PROVIDER_USERINFO and Token Vault if it happens often."),
+    # Linking accounts.
+    "wrong_account": ErrorCode(
+        "The user proved to own another account than one of the candidates.", 403,
+        _("You signed in with another account than the expected one. Please sign in again."), "Look for an account that was made by mistake."),
+    "candidate_unknown": ErrorCode(
+        "The form names an account that was not offered.", 400,
+        _("This step is no longer possible. Please sign in again."), _NOTHING),
+    "candidate_gone": ErrorCode(
+        "The account to link to was deleted meanwhile; the sign-in went on without it.", 409,
+        _("The other account does not exist any more."), _NOTHING),
+    "newcomer_gone": ErrorCode(
+        "The account that signed in was deleted, or linked to another one, meanwhile.", 409,
+        _("This account was changed while you signed in. Please sign in again."), _NOTHING),
+    "link_not_allowed": ErrorCode(
+        "What spoke for the link does not hold any more; the sign-in went on without it.", 409,
+        _("The accounts were not joined."), "Look at the note in the log; a rule changed, or an e-mail did."),
+    "kept_apart": ErrorCode(
+        "The user chose to keep the accounts apart.", 200,
+        _("The accounts stay apart."), _NOTHING),
     # Time, operators, and ourselves.
+    "recovery_exhausted": ErrorCode(
+        "Recovery has used up its attempts; what happened at the provider is not known.", 503,
+        _("This takes longer than it should. We are looking into it."),
+        "Find out what keeps the provider from answering, then retry; abandon when the row is settled by hand."),
     "transaction_expired": ErrorCode(
         "The callback came after the deadline.", 410, _("This sign-in took too long. Please sign in again."), _NOTHING),
     "superseded": ErrorCode(

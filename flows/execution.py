@@ -8,21 +8,38 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.flows.birth import new_transaction
 from stateful_oauth.flows.crash_points import reached
 from stateful_oauth.flows.effects import Effect, EffectContext, Event, LostAnswer
-from stateful_oauth.flows.errors import AnswerLost, FenceLost, FlowError, RateLimited, StoreUnavailable
-from stateful_oauth.flows.outcomes import Outcome, Rejected
+from stateful_oauth.flows.errors import (
+    AnswerLost,
+    FenceLost,
+    FlowError,
+    ProviderUnreachable,
+    RateLimited,
+    StoreUnavailable,
+)
+from stateful_oauth.flows.outcomes import HandedOver, Outcome, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
+    from stateful_oauth.flows.access_tokens import AccessTokens
     from stateful_oauth.flows.definition import FlowDefinition, Walk
-    from stateful_oauth.flows.ports import Caller, Clock, Provider, TransactionStore
+    from stateful_oauth.flows.ports import AccountDirectory, Caller, Clock, Provider, TransactionStore
+    from stateful_oauth.flows.registry import FlowRegistry
     from stateful_oauth.flows.transaction import Transaction
 
 logger = logging.getLogger("stateful_oauth.engine")
+
+# Of an effect that insists: the second attempt follows at once, because a browser may be waiting; then
+# the pauses double.
+_FIRST_PAUSE: Final = 5.0  # seconds
+_LONGEST_PAUSE: Final = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +51,34 @@ class Run:
     provider: Provider
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What every run has in common."""
+
+    store: TransactionStore
+    clock: Clock
+    tokens: AccessTokens
+    accounts: AccountDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement committed.
+
+    Attributes:
+        child: The first step of the transaction that it opened, and on whose behalf that goes on; or None.
+    """
+
+    walk: Walk
+    child: tuple[Run, Walk] | None = None
+
+
 class Execution:
     """Commits walks, runs effects and settles them."""
 
-    def __init__(self, store: TransactionStore, clock: Clock, deadlines: Mapping[str, float]) -> None:
-        self._store, self._clock, self._deadlines = store, clock, deadlines
+    def __init__(self, flows: FlowRegistry, ports: Ports, deadlines: Mapping[str, float]) -> None:
+        self._flows, self._ports, self._deadlines = flows, ports, deadlines
+        self._store, self._clock = ports.store, ports.clock
 
     def walk(self, run: Run, transaction: Transaction) -> Walk:
         """Put the machine on the transaction's state."""
@@ -49,6 +89,19 @@ class Execution:
     def outcome(self, run: Run, transaction: Transaction) -> Outcome:
         """Return what the transaction's state means."""
         return run.flow.machine.outcome(transaction, run.provider)
+
+    def replayed(self, run: Run, transaction: Transaction) -> Outcome:
+        """Return what a state means to somebody who did not bring it about.
+
+        One that handed over to another transaction means what that one says.
+        """
+        outcome = self.outcome(run, transaction)
+        if isinstance(outcome, HandedOver):
+            child = self._store.load(outcome.child_id)
+            if child is not None:
+                flow, child = self._flows.current(child)
+                return self.replayed(replace(run, flow=flow), child)
+        return replace(outcome, replayed=True)
 
     def claim(self, run: Run, walk: Walk, event: Event) -> None:
         """Commit a walk that has taken `event`: from here on the row belongs to this caller.
@@ -76,9 +129,7 @@ class Execution:
         """
         pending: Effect | None = effect
         while pending is not None:
-            context = EffectContext(
-                claimed, payload, run.provider, run.caller, self._clock, pending.time_limit
-            )
+            context = self._context(run, claimed, payload, pending.time_limit)
             does: Callable[[EffectContext], Event] = pending.run
             if reread and pending.reread is not None:
                 does = pending.reread
@@ -87,10 +138,14 @@ class Execution:
                 event = does(context)
                 reached("effect.after", pending.name)
             except AnswerLost as error:
-                return self.lost(run, claimed, pending, error)
+                return self._no_answer(run, claimed, pending, error)
             except RateLimited as error:
                 if pending.patient and error.retry_at is not None:
-                    return self._postpone(run, claimed, error)
+                    return self._postpone(run, claimed, error, error.retry_at)
+                event = _failure(run, claimed, error)
+            except ProviderUnreachable as error:
+                if pending.insists:
+                    return self._no_answer(run, claimed, pending, error)
                 event = _failure(run, claimed, error)
             except FlowError as error:
                 event = _failure(run, claimed, error)
@@ -101,34 +156,66 @@ class Execution:
             settled = self._settle(run, claimed, event)
             if settled is None:
                 return self._dropped(run, claimed, pending)
-            claimed, pending, payload, reread = settled.transaction, settled.effect, event.payload, False
+            run, claimed, pending = self._after(run, settled)
+            payload, reread = event.payload, False
         return self.outcome(run, claimed)
 
-    def lost(self, run: Run, claimed: Transaction, effect: Effect, error: AnswerLost) -> Outcome:
+    def lost(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
         """Do what the effect declares for an answer that never came, or a worker that never came back."""
         repeatable = effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD)
-        if not repeatable or claimed.attempts >= effect.max_attempts:
+        if repeatable and claimed.stuck_since is None and claimed.attempts >= effect.max_attempts:
+            if effect.insists:
+                return self._leave_to_an_operator(run, claimed)
+            repeatable = False
+        if not repeatable:
             code = effect.lost_code if error.code == AnswerLost.CODE else error.code
             settled = self._settle(run, claimed, Event("fail", error, code))
-            return (
-                self._dropped(run, claimed, effect)
-                if settled is None
-                else self.outcome(run, settled.transaction)
-            )
+            if settled is None:
+                return self._dropped(run, claimed, effect)
+            run, claimed, pending = self._after(run, settled)
+            return self.outcome(run, claimed) if pending is None else self.work(run, claimed, pending, error)
         walk = self.walk(run, claimed)
         event = Event("retry", code=error.code)
         walk.take(event)
+        if claimed.stuck_since is not None:
+            walk.start_over()
         try:
             self.claim(run, walk, event)
         except FenceLost:
             return self._dropped(run, claimed, effect)
         return self.work(run, walk.transaction, effect, None, reread=effect.lost_answer is LostAnswer.REREAD)
 
-    def _settle(self, run: Run, claimed: Transaction, event: Event) -> Walk | None:
+    def _no_answer(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
+        """Try again now, or where the effect insists and that was done already, after a pause."""
+        if not effect.insists or not 1 < claimed.attempts < effect.max_attempts:
+            return self.lost(run, claimed, effect, error)
+        pause = min(_FIRST_PAUSE * 2 ** (claimed.attempts - 2), _LONGEST_PAUSE)
+        return self._postpone(run, claimed, error, self._clock.now() + timedelta(seconds=pause))
+
+    def _after(self, run: Run, settled: Settled) -> tuple[Run, Transaction, Effect | None]:
+        """Return with which transaction, and with which effect of it, the work goes on."""
+        if settled.child is None:
+            return run, settled.walk.transaction, settled.walk.effect
+        run, walk = settled.child
+        return run, walk.transaction, walk.effect
+
+    def _context(self, run: Run, transaction: Transaction, payload: Any, time_limit: float) -> EffectContext:
+        return EffectContext(
+            transaction=transaction,
+            payload=payload,
+            provider=run.provider,
+            caller=run.caller,
+            clock=self._clock,
+            tokens=self._ports.tokens,
+            accounts=self._ports.accounts,
+            time_limit=time_limit,
+        )
+
+    def _settle(self, run: Run, claimed: Transaction, event: Event) -> Settled | None:
         """Settle an event and the local effects that follow from it, or their refusal.
 
         Returns:
-            The walk, or None when the fence was lost.
+            What was committed, or None when the fence was lost.
         """
         try:
             return self._settle_once(run, claimed, event)
@@ -151,7 +238,7 @@ class Execution:
 
     def _settle_once(
         self, run: Run, claimed: Transaction, event: Event, refusal: _LocalRefusal | None = None
-    ) -> Walk:
+    ) -> Settled:
         """Write the new state and everything that it means in one database transaction.
 
         The fence comes last, so that the rows which a local effect needs to decide are read once. When it
@@ -168,16 +255,37 @@ class Execution:
                     event = self._run_local(run, walk, walk.effect, event.payload)
                 walk.take(event)
             self._save(walk)
+            child = self._open_child(run, walk)
             self._tell(run, walk)
             reached("settle.before_commit", step)
         reached("settle.after_commit", step)
-        return walk
+        return Settled(walk, child)
+
+    def _open_child(self, run: Run, parent: Walk) -> tuple[Run, Walk] | None:
+        """Let the transaction that a step opens be born with it, so that neither is there alone."""
+        child = parent.child
+        if child is None:
+            return None
+        run = replace(run, flow=self._flows[child.kind])
+        now, above = self._clock.now(), parent.transaction
+        born = new_transaction(
+            run.flow,
+            tenant=above.tenant,
+            browser=above.browser,
+            now=now,
+            inputs=child.inputs,
+            secrets=child.secrets,
+            user_id=child.user_id,
+            transaction_id=child.id,
+        )
+        walk = self.walk(run, born)
+        walk.take(child.event)
+        self._store.create(walk.transaction, walk.log)
+        return run, walk
 
     def _run_local(self, run: Run, walk: Walk, local: Effect, payload: Any) -> Event:
         try:
-            return local.run(
-                EffectContext(walk.transaction, payload, run.provider, run.caller, self._clock, 0)
-            )
+            return local.run(self._context(run, walk.transaction, payload, 0))
         except StoreUnavailable:
             raise
         except FlowError as error:
@@ -191,13 +299,23 @@ class Execution:
         if walk.transaction.is_final:
             run.caller.settled(self.outcome(run, walk.transaction))
 
-    def _postpone(self, run: Run, claimed: Transaction, error: RateLimited) -> Outcome:
-        """Keep the transaction working, and due when the provider takes requests again."""
+    def _postpone(self, run: Run, claimed: Transaction, error: FlowError, until: datetime) -> Outcome:
+        """Keep the transaction working, and due again at `until`."""
         walk = self.walk(run, claimed)
         event = Event("retry", code=error.code)
         walk.take(event)
-        assert error.retry_at is not None  # noqa: S101 - the caller checked
-        walk.postpone(error.retry_at)
+        walk.postpone(until)
+        with suppress(FenceLost):
+            self.claim(run, walk, event)
+        return self.outcome(run, walk.transaction)
+
+    def _leave_to_an_operator(self, run: Run, claimed: Transaction) -> Outcome:
+        """Keep the transaction working, and out of the sweeps: what happened must not be forgotten."""
+        walk = self.walk(run, claimed)
+        event = Event("retry", code="recovery_exhausted")
+        walk.take(event)
+        walk.leave_to_an_operator()
+        logger.error("transaction %s is stuck in %s: an operator has to look", claimed.id, claimed.state)
         with suppress(FenceLost):
             self.claim(run, walk, event)
         return self.outcome(run, walk.transaction)
@@ -219,7 +337,7 @@ class Execution:
             return Rejected(code="transaction_unknown")
         # Whoever moved the row was told what came of it, and this caller was not: like a late delivery. That
         # may have been a newer release, with a state that this one does not know.
-        return replace(self.outcome(run, run.flow.current(row)), replayed=True)
+        return self.replayed(run, run.flow.current(row))
 
 
 class _LocalRefusal(Exception):

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Mapping
+    from typing import Any
 
+    from stateful_oauth.flows.accounts import ProfileIdentity, ProviderUser, RemoteAccount
     from stateful_oauth.flows.openid import VerifiedIdentity
     from stateful_oauth.flows.secret import Secret
 
@@ -37,3 +40,77 @@ class GrantIssued(Fact):
     refresh_token: Secret
     scope: str
     audience: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChecked(Fact):
+    """Accounts that an identity might be linked to were looked for: later sign-ins need not."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountConnected(Fact):
+    """A user connected an account; who it is at the provider is not known yet.
+
+    Attributes:
+        subject: The owner's `sub`.
+    """
+
+    issuer: str
+    subject: str
+    account: RemoteAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountIdentified(Fact):
+    """The provider said who a connected account is.
+
+    An account that was connected before takes the new id; another one at the same connection stays.
+    """
+
+    issuer: str
+    subject: str
+    connection: str
+    account_id: str
+    user: ProviderUser
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDisconnected(Fact):
+    """A connected account is gone at the provider."""
+
+    issuer: str
+    subject: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsLinked(Fact):
+    """Two Auth0 users are one: from now on everything speaks of the primary.
+
+    Attributes:
+        primary: The `sub` that stays.
+        secondary: The `sub` that is gone.
+        identity: The secondary's main identity.
+        email: The secondary's, for people to read.
+        rule: Which rule of the policy it was.
+        evidence: What the decision stood on; JSON, nothing secret.
+    """
+
+    issuer: str
+    primary: str
+    secondary: str
+    identity: ProfileIdentity
+    email: str
+    rule: str
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsUnlinked(Fact):
+    """A linked identity is a user of its own again."""
+
+    issuer: str
+    secondary: str

@@ -55,5 +55,5 @@ class Grant:
 
 
 def key_of(audience: str, scope: str) -> str:
-    """Return the one key under which an access token is kept and looked up: order of scopes does not count."""
+    """Return the key under which an access token is kept and looked up; scopes count in any order."""
     return f"{audience} {' '.join(sorted(set(scope.split())))}".strip()

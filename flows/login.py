@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows import identifiers
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.facts import GrantIssued
+from stateful_oauth.flows.facts import LinkChecked
+from stateful_oauth.flows.link_proposal import opened_linking
 from stateful_oauth.flows.login_effects import (
-    AccountResolved,
+    LinkProposed,
     authorization_request,
     exchange_code,
+    find_candidates,
     push_request,
     resolve_account,
 )
@@ -22,44 +24,23 @@ from stateful_oauth.flows.outcomes import (
     Cancelled,
     Expired,
     Failed,
+    HandedOver,
     Mismatched,
     Outcome,
     RedirectTo,
     SignedIn,
 )
+from stateful_oauth.flows.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
 from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.sign_in import AccountResolved, SignIn, note_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.flows.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.openid import PushedAuthorizationResponse
-    from stateful_oauth.flows.ports import Provider
+    from stateful_oauth.flows.ports import Caller, Provider
     from stateful_oauth.flows.transaction import Json, Transaction
-
-# What a caller's `parameters` must not contain: the flow owns these.
-OWNED_PARAMETERS = frozenset(
-    {"client_id", "client_secret", "client_assertion", "client_assertion_type", "code_challenge",
-     "code_challenge_method", "nonce", "redirect_uri", "request", "request_uri", "response_mode",
-     "response_type", "scope", "state"}
-)  # fmt: skip
-
-_AGE = re.compile(r"[0-9]{1,9}")  # seconds; nobody means more than 31 years
-
-# RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6, by what the user or the operator can do about them.
-_RESPONSE_ERRORS = {
-    "login_required": "login_required",
-    "consent_required": "interaction_required",
-    "interaction_required": "interaction_required",
-    "account_selection_required": "interaction_required",
-    "temporarily_unavailable": "provider_busy",
-    "server_error": "provider_error",
-    "invalid_request": "request_rejected",
-    "invalid_scope": "request_rejected",
-    "unauthorized": "sign_in_refused",
-    "unauthorized_client": "request_rejected",
-    "unsupported_response_type": "request_rejected",
-}
 
 
 class LoginFlow(FlowMachine):
@@ -76,7 +57,9 @@ class LoginFlow(FlowMachine):
     awaiting_callback = WaitingState()
     exchanging_code = WorkingState()
     resolving_account = WorkingState()
+    finding_candidates = WorkingState()
     signed_in = FinalState(SignedIn)
+    link_pending = FinalState(HandedOver)
 
     cancelled = FinalState(Cancelled)
     mismatched = FinalState(Mismatched)
@@ -100,9 +83,16 @@ class LoginFlow(FlowMachine):
     )
     resolve_account = effect(
         resolve_account,
-        produces=("account_resolved", "fail"),
+        produces=("account_resolved", "account_unknown", "fail"),
         time_limit=0,
         lost_answer=LostAnswer.NOT_POSSIBLE,
+    )
+    find_candidates = effect(
+        find_candidates,
+        produces=("no_candidates", "pending_link", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # it only reads
+        patient=True,
     )
 
     # Edges.
@@ -113,6 +103,9 @@ class LoginFlow(FlowMachine):
     callback = awaiting_callback.to(exchanging_code, on="exchange_code")
     code_exchanged = exchanging_code.to(resolving_account, on="resolve_account")
     account_resolved = resolving_account.to(signed_in, on="sign_in")
+    account_unknown = resolving_account.to(finding_candidates, on=["keep_sign_in", "find_candidates"])
+    no_candidates = finding_candidates.to(resolving_account, on="resolve_account")
+    pending_link = finding_candidates.to(link_pending, on="open_linking")
 
     cancel = awaiting_callback.to(cancelled)
     mismatch = awaiting_callback.to(mismatched) | exchanging_code.to(mismatched)
@@ -122,10 +115,19 @@ class LoginFlow(FlowMachine):
         | awaiting_callback.to(failed)
         | exchanging_code.to(failed)
         | resolving_account.to(failed)
+        # Nobody is locked out because the Management API is: the next sign-in looks again.
+        | finding_candidates.to(resolving_account, on="resolve_account")
     )
     expire = awaiting_callback.to(expired)
-    retry = pushing_request.to(pushing_request, on="push_request")
-    abandon = pushing_request.to(abandoned) | awaiting_callback.to(abandoned) | exchanging_code.to(abandoned)
+    retry = pushing_request.to(pushing_request, on="push_request") | finding_candidates.to(
+        finding_candidates, on="find_candidates"
+    )
+    abandon = (
+        pushing_request.to(abandoned)
+        | awaiting_callback.to(abandoned)
+        | exchanging_code.to(abandoned)
+        | finding_candidates.to(abandoned)
+    )
 
     # Guards and actions.
     def pushes_request(self) -> bool:
@@ -138,42 +140,40 @@ class LoginFlow(FlowMachine):
 
     def sign_in(self, payload: AccountResolved) -> None:
         """Note who signed in, and the grant if there is one."""
-        identity, tokens = payload.identity, payload.tokens
-        session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid}
-        inputs = self.step.transaction.inputs
-        # A refresh token that nobody asked for is not kept: what is not there cannot leak.
-        if tokens.refresh_token is not None and "offline_access" in inputs["scope"].split():
-            grant = GrantIssued(
-                id=identifiers.new_transaction_id(self.step.now),
-                identity=identity,
-                user_id=payload.user_id,
-                refresh_token=tokens.refresh_token,
-                scope=tokens.scope if tokens.scope is not None else inputs["scope"],
-                audience=inputs["parameters"].get("audience", ""),
-            )
-            self.step.record(grant)
-            session["grant"] = str(grant.id)
-        self.step.belongs_to(payload.user_id)
-        self.step.keep_result(**session)
+        note_sign_in(self.step, payload)
+        if payload.link_checked:
+            identity = payload.sign_in.identity
+            self.step.record(LinkChecked(issuer=identity.issuer, subject=identity.subject))
+
+    def keep_sign_in(self, payload: SignIn) -> None:
+        """Keep what the provider granted: its code is spent, and the decision is still to come."""
+        self.step.keep_secrets(sign_in=payload.to_secret())
+
+    def open_linking(self, payload: LinkProposed) -> None:
+        """Hand the sign-in over to an account linking."""
+        child = opened_linking(self.step, payload.newcomer, payload.decision)
+        self.step.open(child)
+        self.step.keep_result(linking=str(child.id))
 
     @classmethod
     def check_inputs(
         cls, inputs: Mapping[str, Any], provider: Provider
     ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Take `redirect_uri`, `scope`, and optionally `next`, `parameters` and `subject`.
+        """Take `redirect_uri`, `scope`, and optionally `next`, `parameters`, `subject` and `linking`.
 
         Args:
             inputs: `parameters` are extra authorization parameters (texts or whole numbers; None is left
-                out); `subject` is the `sub` that must come back.
+                out); `subject` is the `sub` that must come back; `linking` is what `linking_inputs` takes,
+                where the project links accounts.
 
         Raises:
             InvalidInput: `parameter_reserved` for a parameter that the flow owns, `scope_invalid` for a scope
                 without `openid`, and `input_invalid` for a value that nothing could be asked with.
         """
-        parameters = checked_parameters(inputs.get("parameters") or {})
+        parameters = checked_parameters(inputs.get("parameters") or {}, reserved=OWNED_PARAMETERS)
         if "openid" not in str(inputs["scope"]).split():
             raise InvalidInput("scope_invalid", "Add `openid` to the scope: without it there is no ID token.")
-        if not _can_be_kept(str(inputs.get("subject"))):
+        if not can_be_kept(str(inputs.get("subject"))):
             raise InvalidInput("input_invalid", "The subject holds a character that no database keeps.")
         kept: dict[str, Json] = {
             "redirect_uri": inputs["redirect_uri"],
@@ -181,8 +181,8 @@ class LoginFlow(FlowMachine):
             "parameters": parameters,
             "issuer": provider.issuer,
         }
-        kept |= {name: inputs[name] for name in ("next", "subject") if inputs.get(name)}
-        if not _can_be_kept(str(kept.get("next"))):
+        kept |= {name: inputs[name] for name in ("next", "subject", "linking") if inputs.get(name)}
+        if not can_be_kept(str(kept.get("next"))):
             del kept["next"]  # a visitor wrote it; no address of a page looks like that
         if provider.uses_pushed_authorization_requests():
             kept["par"] = True
@@ -192,20 +192,18 @@ class LoginFlow(FlowMachine):
         }
 
     @classmethod
-    def route(cls, event: Event, transaction: Transaction, provider: Provider) -> Event:
+    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
         """Check the issuer first (RFC 9207 §2.4), then turn an error response into its event."""
+        del caller  # the browser was compared before
         if event.name != "callback":
             return event
         response: AuthorizationResponse = event.payload
-        if response.issuer is None:
-            if provider.sends_issuer():
-                return Event("mismatch", response, "issuer_missing")
-        elif response.issuer != transaction.inputs["issuer"]:
-            return Event("mismatch", response, "issuer_mismatch")
+        if flaw := response.issuer_flaw(transaction.inputs["issuer"], provider):
+            return Event("mismatch", response, flaw)
         if response.error == "access_denied":
-            return Event("cancel", response, "access_denied")
+            return Event("cancel", response, response.error_code)
         if response.error is not None:
-            return Event("fail", response, _RESPONSE_ERRORS.get(response.error, "provider_error"))
+            return Event("fail", response, response.error_code)
         return event
 
     @classmethod
@@ -220,43 +218,9 @@ class LoginFlow(FlowMachine):
 
     @classmethod
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
-        """Add who signed in."""
-        if outcome is SignedIn:
+        """Add who signed in, or which transaction goes on with it."""
+        if outcome is HandedOver:
+            fields |= {"child_id": uuid.UUID(transaction.result["linking"])}
+        elif outcome is SignedIn:
             fields |= {"user_id": transaction.user_id, "session": transaction.result}
         return super().describe(outcome, transaction, **fields)
-
-
-def checked_parameters(given: Mapping[Any, Any]) -> dict[str, str]:
-    """Return extra authorization parameters as they are sent, without those that are None.
-
-    Raises:
-        InvalidInput: `parameter_reserved` or `input_invalid`; the message names the parameter.
-    """
-    asked = {name: value for name, value in given.items() if value is not None}
-    if owned := sorted(OWNED_PARAMETERS & asked.keys()):
-        raise InvalidInput(
-            "parameter_reserved", f"Remove {', '.join(owned)} from the parameters: the flow sets them."
-        )
-    parameters = {}
-    for name, value in asked.items():
-        # `str()` would make something of a list or of True, too, but nothing that a provider understands.
-        if not isinstance(name, str) or not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise InvalidInput("input_invalid", f"{name} must be a text or a whole number.")
-        try:
-            text = str(value)
-        except ValueError:  # Python writes no number of more than 4300 digits
-            raise InvalidInput("input_invalid", f"{name} is too long.") from None
-        if not _can_be_kept(name + text):
-            raise InvalidInput("input_invalid", f"{name!a} holds a character that no database keeps.")
-        if name == "max_age" and not _AGE.fullmatch(text):
-            raise InvalidInput("input_invalid", "max_age must be a whole number of at most 9 digits.")
-        parameters[name] = text
-    return parameters
-
-
-def _can_be_kept(text: str) -> bool:
-    """Whether PostgreSQL takes the text into JSON: no NUL, and no half of a surrogate pair."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False

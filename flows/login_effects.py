@@ -5,35 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stateful_oauth.flows.candidates import candidates_of
 from stateful_oauth.flows.effects import EffectContext, Event
 from stateful_oauth.flows.errors import IdTokenRejected
 from stateful_oauth.flows.identifiers import code_challenge
-from stateful_oauth.flows.openid import (
-    AuthorizationRequest,
-    IdTokenExpectation,
-    TokenResponse,
-    VerifiedIdentity,
-)
+from stateful_oauth.flows.linking_policy import LinkingRules, Rule, decide
+from stateful_oauth.flows.openid import AuthorizationRequest, IdTokenExpectation
+from stateful_oauth.flows.sign_in import AccountResolved, SignIn
 
 if TYPE_CHECKING:
+    from stateful_oauth.flows.accounts import UserProfile
+    from stateful_oauth.flows.linking_policy import Decision
     from stateful_oauth.flows.transaction import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class CodeExchanged:
-    """The tokens, and who they say is there."""
-
-    identity: VerifiedIdentity
-    tokens: TokenResponse
-
-
-@dataclass(frozen=True, slots=True)
-class AccountResolved:
-    """The Django user of an identity."""
-
-    identity: VerifiedIdentity
-    tokens: TokenResponse
-    user_id: str
 
 
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
@@ -78,11 +61,60 @@ def exchange_code(context: EffectContext) -> Event:
         subject=inputs.get("subject"),
     )
     identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
-    return Event("code_exchanged", CodeExchanged(identity, tokens))
+    return Event("code_exchanged", SignIn.granted(identity, tokens))
 
 
 def resolve_account(context: EffectContext) -> Event:
-    """Find or make the Django user of the identity, in the settle transaction."""
-    exchanged: CodeExchanged = context.payload
-    user_id = context.caller.resolve_account(exchanged.identity)
-    return Event("account_resolved", AccountResolved(exchanged.identity, exchanged.tokens, user_id))
+    """Find or make the Django user of the identity, in the settle transaction.
+
+    Not before accounts that it might be linked to were looked for, where the project links accounts.
+    """
+    kept = context.transaction.secrets.get("sign_in")
+    sign_in: SignIn = context.payload if kept is None else SignIn.from_secret(kept)
+    if (
+        kept is None
+        and "linking" in context.transaction.inputs
+        and context.caller.link_check_due(sign_in.identity)
+    ):
+        return Event("account_unknown", sign_in)
+    user_id = context.caller.resolve_account(sign_in.identity)
+    checked = isinstance(context.payload, NoCandidates)
+    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
+    return Event("account_resolved", resolved, context.transaction.code)
+
+
+@dataclass(frozen=True, slots=True)
+class NoCandidates:
+    """There is nothing to link; `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProposed:
+    """There is something to link."""
+
+    newcomer: UserProfile
+    decision: Decision
+
+
+def find_candidates(context: EffectContext) -> Event:
+    """GET whoever may be the same person, from the Management API, and decide."""
+    sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
+    management, identity = context.provider.management, sign_in.identity
+    email = identity.claims.get("email")
+    # Also finds the newcomer, so that one call does for most.
+    profiles = (
+        list(management.users_by_email(email, time_limit=context.time_limit))
+        if isinstance(email, str) and email
+        else []
+    )
+    newcomer = next((each for each in profiles if each.user_id == identity.subject), None)
+    newcomer = newcomer or management.user(identity.subject, time_limit=context.time_limit)
+    if newcomer is None:
+        return Event("no_candidates", NoCandidates("newcomer_gone"))
+    found = candidates_of(context, identity.issuer, newcomer, profiles)
+    decision = decide(newcomer, found, LinkingRules.of(context.transaction.inputs["linking"]))
+    if decision.rule is Rule.NONE:
+        return Event("no_candidates", NoCandidates(decision.reason))
+    return Event("pending_link", LinkProposed(newcomer, decision))

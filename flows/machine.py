@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine import State, StateMachine
 
+from stateful_oauth.flows.birth import with_new_state
 from stateful_oauth.flows.outcomes import InProgress, Outcome
 from stateful_oauth.flows.transaction import Json, StateKind, Transaction
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from stateful_oauth.flows.birth import Child
     from stateful_oauth.flows.effects import Effect, Event
     from stateful_oauth.flows.facts import Fact
-    from stateful_oauth.flows.ports import Provider
+    from stateful_oauth.flows.ports import Caller, Provider
     from stateful_oauth.flows.secret import Secret
 
 DEFAULT_DEADLINE: Final = 600.0  # seconds; security checklist S6
@@ -59,7 +61,7 @@ class FinalState(State):
 class Step:
     """What one event works on: the transaction as it was, and what the actions want to become of it."""
 
-    __slots__ = ("effect", "facts", "now", "state", "transaction")
+    __slots__ = ("child", "effect", "facts", "now", "patience", "state", "transaction")
 
     def __init__(self, transaction: Transaction, now: datetime) -> None:
         self.state: str = transaction.state
@@ -67,6 +69,20 @@ class Step:
         self.now = now
         self.effect: Effect | None = None
         self.facts: list[Fact] = []
+        self.child: Child | None = None
+        self.patience: float | None = None
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Let the waiting state that is entered wait no longer than the provider does."""
+        self.patience = seconds
+
+    def renew_state(self, **secrets: Secret) -> None:
+        """Take a fresh `state` and what goes with it: the browser is sent to the provider once more."""
+        self.transaction = with_new_state(self.transaction, **secrets)
+
+    def keep_inputs(self, **inputs: Json) -> None:
+        """Add to what the flow knows until it is over: JSON, nothing secret."""
+        self.transaction = self.transaction.moved(inputs={**self.transaction.inputs, **inputs})
 
     def keep_secrets(self, **secrets: Secret) -> None:
         """Add secrets to the row; they are encrypted at rest and wiped in a final state."""
@@ -83,6 +99,10 @@ class Step:
     def record(self, fact: Fact) -> None:
         """Have the store write `fact` in the same database transaction."""
         self.facts.append(fact)
+
+    def open(self, child: Child) -> None:
+        """Have another transaction begin with this step; the engine goes on with it."""
+        self.child = child
 
 
 class Seat:
@@ -116,6 +136,7 @@ class FlowMachine(StateMachine):
         browser_events: What a browser may send.
         judged_events: What `route` may turn a browser's event into.
         operator_events: What an operator may send from the admin.
+        needs_user: Whether only somebody who is signed in can start it: the row is about that user.
         kept_inputs: Which inputs a finished row keeps. What only the provider was told, a login hint say, is
             of no use any more: what is not there takes no space and cannot leak.
         upcasts: For each older version, the function that moves its rows to the next version.
@@ -133,6 +154,7 @@ class FlowMachine(StateMachine):
     browser_events: ClassVar[tuple[str, ...]]
     judged_events: ClassVar[tuple[str, ...]] = ()
     operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
+    needs_user: ClassVar[bool] = False
     kept_inputs: ClassVar[tuple[str, ...]] = ("next",)
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
 
@@ -160,12 +182,12 @@ class FlowMachine(StateMachine):
         raise NotImplementedError
 
     @classmethod
-    def route(cls, event: Event, transaction: Transaction, provider: Provider) -> Event:
+    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
         """Return the event that a browser's event means for this transaction.
 
         A callback that carries `error=access_denied`, say, is the event `cancel`.
         """
-        del transaction, provider  # for overriding flows
+        del transaction, provider, caller  # for overriding flows
         return event
 
     @classmethod

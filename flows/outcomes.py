@@ -60,6 +60,85 @@ class SignedIn(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Linked(SignedIn):
+    """Two accounts are one now, and this browser may have a session of the primary's user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptApart(SignedIn):
+    """The accounts stay apart, and this browser may have a session of the user that it came with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationNeeded(Outcome):
+    """The user has to say whether accounts are to be linked.
+
+    Attributes:
+        newcomer: The account that the user came with.
+        candidates: The accounts that it may be linked to: each the same person's, if the person proves it.
+        wrong_account: Whether another account than one of these was just chosen.
+        tries_left: How often it may be tried still.
+    """
+
+    newcomer: AccountName
+    candidates: tuple[AccountName, ...]
+    wrong_account: bool = False
+    tries_left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountName:
+    """An account as its owner knows it.
+
+    Attributes:
+        user_id: The Auth0 user id: which one it is, not to be shown.
+        connection: The connection's name.
+        email: To be shown masked, unless it is the address that the user came with.
+    """
+
+    user_id: str = field(repr=False)
+    connection: str
+    email: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Outcome):
+    """An account at another provider is connected.
+
+    Attributes:
+        user_id: The Django user who connected it.
+        account_id: Auth0's id, `cac_…`.
+        provider_user_id: Who it is at the provider, or an empty string when the provider did not say.
+    """
+
+    user_id: str
+    connection: str
+    account_id: str
+    provider_user_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected(Outcome):
+    """A connected account is disconnected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlinked(Outcome):
+    """A linked account stands alone again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver(Outcome):
+    """Another transaction goes on with it.
+
+    Attributes:
+        child_id: That transaction.
+    """
+
+    child_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InProgress(Outcome):
     """Somebody else is working on the row, and the answer is not there yet."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.accounts import (
+        AccountOwner,
         ConnectionInfo,
         ConnectRequest,
         ConnectSession,
@@ -120,12 +121,19 @@ class Provider(Protocol):
             IdTokenRejected: Any other rule is broken.
         """
 
+    def revoke_refresh_token(self, token: Secret, *, time_limit: float) -> None:
+        """Revoke a refresh token (RFC 7009). Safe to repeat; an unknown token counts as revoked."""
 
     def rotates_refresh_tokens(self) -> bool:
         """Whether a refresh token must be assumed dead once it was sent (a setting of the application)."""
 
     def refresh(
-        self, refresh_token: Secret, *, audience: str | None = None, scope: str | None = None, time_limit: float
+        self,
+        refresh_token: Secret,
+        *,
+        audience: str | None = None,
+        scope: str | None = None,
+        time_limit: float,
     ) -> TokenResponse:
         """Ask for an access token (RFC 6749 §6; Auth0: multi-resource refresh tokens).
 
@@ -228,7 +236,8 @@ class Management(Protocol):
 
     Every method raises `ProviderRefused` with `management_refused` (401 also after a fresh token),
     `management_scope_missing` (403, or the token lacks the scope; the message names it), or
-    `request_rejected` (400), `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`. Nothing is cached but the token.
+    `request_rejected` (400), `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`.
+    Nothing is cached but the token.
     """
 
     def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
@@ -286,6 +295,27 @@ class GrantStore(Protocol):
         """Wipe a grant that is of no use any more, and keep the code that says why."""
 
 
+class AccountDirectory(Protocol):
+    """Who is known here, for decisions about linking. Reads only, and nothing is cached (checklist L7)."""
+
+    def owners_of(self, issuer: str, *, connection: str, provider_user_id: str) -> Sequence[AccountOwner]:
+        """Return who connected this account at a provider, by the provider's own user id."""
+
+    def user_of(self, issuer: str, subject: str) -> str | None:
+        """Return the Django user of an identity, as text, or None when it is not known here."""
+
+    def connected_as(
+        self, issuer: str, subject: str, *, connection: str, provider_user_id: str
+    ) -> str | None:
+        """Return the id (`cac_…`) under which a user has connected this account, or None."""
+
+    def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
+        """Whether these two were linked before, and somebody undid it."""
+
+    def is_inactive(self, issuer: str, subject: str) -> bool:
+        """Whether the identity is known here, and its Django user is not active."""
+
+
 class Caller(Protocol):
     """Who dispatched an event: the request of a browser, a sweep, or an operator."""
 
@@ -305,6 +335,9 @@ class Caller(Protocol):
     def user_id(self) -> str | None:
         """The Django user who is signed in in this browser, as text; None for nobody and for no browser."""
 
+    def link_check_due(self, identity: VerifiedIdentity) -> bool:
+        """Whether nobody has looked yet for accounts that this identity might be linked to."""
+
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         """Find or make the Django user of this identity, inside the settle transaction.
 
@@ -313,6 +346,16 @@ class Caller(Protocol):
 
         Raises:
             AccountRefused: The project does not let this identity in.
+        """
+
+    def accounts_linked(self, *, primary: str, secondary: str) -> None:
+        """Do what becomes of the Django user whose account is one with another's now.
+
+        Called inside the settle transaction.
+
+        Args:
+            primary: The user who stays, as text.
+            secondary: The user whose account at the provider is gone.
         """
 
     def settled(self, outcome: Outcome) -> None:

@@ -5,11 +5,28 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from stateful_oauth.flows.facts import Fact, GrantIssued
+from stateful_oauth.flows.facts import (
+    AccountConnected,
+    AccountDisconnected,
+    AccountIdentified,
+    AccountsLinked,
+    AccountsUnlinked,
+    Fact,
+    GrantIssued,
+    LinkChecked,
+)
 from stateful_oauth.storage import encryption
-from stateful_oauth.storage.models import Grant, Identity, identity_digest
+from stateful_oauth.storage.models import (
+    AccountLink,
+    ConnectedAccount,
+    Grant,
+    Identity,
+    identity_digest,
+)
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from stateful_oauth.flows.transaction import Transaction
 
 
@@ -37,3 +54,112 @@ def _(fact: GrantIssued, transaction: Transaction, *, using: str) -> None:
         refresh_token=encryption.seal(fact.refresh_token.reveal().encode(), place=f"grant:{fact.id}"),
         created_at=transaction.changed_at,
     )
+
+
+@write_fact.register(LinkChecked)
+def _(fact: LinkChecked, transaction: Transaction, *, using: str) -> None:
+    del transaction
+    _identities(using).filter(digest=identity_digest(fact.issuer, fact.subject)).update(link_checked=True)
+
+
+@write_fact.register(AccountConnected)
+def _(fact: AccountConnected, transaction: Transaction, *, using: str) -> None:
+    owner = _identities(using).get(digest=identity_digest(fact.issuer, fact.subject))
+    account = fact.account
+    ConnectedAccount.objects.using(using).update_or_create(
+        owner=owner,
+        remote_id=account.id,
+        defaults={
+            "tenant": transaction.tenant,
+            "connection": account.connection,
+            "scopes": list(account.scopes),
+            "access_type": account.access_type,
+            "connected_at": account.created_at,
+            "expires_at": account.expires_at,
+            "owner_verified": owner.email_verified,
+        },
+    )
+
+
+@write_fact.register(AccountIdentified)
+def _(fact: AccountIdentified, transaction: Transaction, *, using: str) -> None:
+    del transaction
+    owner = identity_digest(fact.issuer, fact.subject)
+    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, connection=fact.connection)
+    row = rows.filter(remote_id=fact.account_id).first()
+    if row is None:
+        return  # disconnected meanwhile
+    older = rows.filter(provider_user_id=fact.user.id).exclude(pk=row.pk).first()
+    if older is not None:
+        # Connected once more: the row goes on under the id that the provider gave the account now.
+        row.delete()
+        row.pk = older.pk
+    row.provider_user_id, row.email = fact.user.id, fact.user.email[:320]
+    row.save(using=using, force_update=True)
+    # Whoever signs in with that account from now on is to be asked about again.
+    subject = f"{fact.connection}|{fact.user.id}"
+    _identities(using).filter(digest=identity_digest(fact.issuer, subject)).update(link_checked=False)
+
+
+@write_fact.register(AccountDisconnected)
+def _(fact: AccountDisconnected, transaction: Transaction, *, using: str) -> None:
+    del transaction
+    owner = identity_digest(fact.issuer, fact.subject)
+    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, remote_id=fact.account_id)
+    rows.delete()
+
+
+@write_fact.register(AccountsLinked)
+def _(fact: AccountsLinked, transaction: Transaction, *, using: str) -> None:
+    """Keep the link, and nothing of the secondary: at the provider it does not exist any more.
+
+    Its identity takes its grants and connected accounts along.
+    """
+    digest = identity_digest(fact.issuer, fact.secondary)
+    secondary = _identities(using).filter(digest=digest)
+    secondary_user = secondary.values_list("user_id", flat=True).first()
+    # The provider says that it is the primary's now; a link that says otherwise was undone elsewhere.
+    links = AccountLink.objects.using(using).filter(secondary_digest=digest, unlinked_at__isnull=True)
+    links.update(unlinked_at=transaction.changed_at)
+    AccountLink.objects.using(using).create(
+        primary_digest=identity_digest(fact.issuer, fact.primary),
+        primary_subject=fact.primary,
+        secondary_digest=digest,
+        secondary_subject=fact.secondary,
+        secondary_user_id=secondary_user,
+        tenant=transaction.tenant,
+        connection=fact.identity.connection,
+        provider=fact.identity.provider,
+        provider_user_id=fact.identity.user_id,
+        email=fact.email[:320],
+        rule=fact.rule,
+        evidence=dict(fact.evidence),
+        transaction_id=transaction.id,
+        linked_at=transaction.changed_at,
+    )
+    secondary.delete()
+
+
+@write_fact.register(AccountsUnlinked)
+def _(fact: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
+    """Close the link, and give the identity back to the Django user that it had before, if it had one."""
+    digest = identity_digest(fact.issuer, fact.secondary)
+    links = AccountLink.objects.using(using).filter(secondary_digest=digest, unlinked_at__isnull=True)
+    link = links.first()
+    links.update(unlinked_at=transaction.changed_at)
+    if link is not None and link.secondary_user_id is not None:
+        _identities(using).get_or_create(
+            digest=digest,
+            defaults={
+                "issuer": fact.issuer,
+                "subject": fact.secondary,
+                "user_id": link.secondary_user_id,
+                "email": link.email,
+                "link_checked": True,
+                "created_at": transaction.changed_at,
+            },
+        )
+
+
+def _identities(using: str) -> QuerySet[Identity]:
+    return Identity.objects.using(using).all()

@@ -1,17 +1,79 @@
-"""Grants: the refresh tokens of sign-ins."""
+"""Grants: the refresh tokens of sign-ins, and the access tokens that they bought."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import logging
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from django.db import router
+from django.db import InterfaceError, OperationalError, router, transaction
+from django.db.models import F
 
+from stateful_oauth.flows.errors import StoreUnavailable
+from stateful_oauth.flows.grants import AccessToken
+from stateful_oauth.flows.grants import Grant as GrantValue
 from stateful_oauth.flows.secret import Secret
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.models import Grant
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
+
+    from django.db.models import QuerySet
+
+logger = logging.getLogger("stateful_oauth.grants")
+
+
+class DjangoGrantStore:
+    """Implements `flows.ports.GrantStore`. Each write is one conditional UPDATE, fenced by the version."""
+
+    def load(self, grant_id: str) -> GrantValue | None:
+        """Return a grant that has not ended, or None: also for a text that is no grant's id.
+
+        One that no key of the ring opens is of no use to anybody, and is logged: putting the key back helps.
+
+        Raises:
+            StoreUnavailable: The database does not answer.
+        """
+        if not _is_id(grant_id):
+            return None
+        with _available():
+            row = _live(grant_id).select_related("identity").first()
+        try:
+            return None if row is None else _value(row)
+        except encryption.UndecryptableError as error:
+            logger.warning("grant %s cannot be used: %s", grant_id, error)
+            return None
+
+    def claim(self, grant: GrantValue, *, until: datetime) -> GrantValue | None:
+        """Note that the refresh token is being used.
+
+        The condition on the version is what makes one worker of several the only one to send it.
+        """
+        if not _change(grant, claimed_until=until):
+            return None
+        return _moved(grant, claimed_until=until)
+
+    def settle(self, grant: GrantValue, *, refresh_token: Secret, tokens: Mapping[str, AccessToken]) -> bool:
+        """Keep what a refresh brought, and give the claim back, in one statement: before anybody uses it."""
+        return _change(
+            grant,
+            claimed_until=None,
+            refresh_token=encryption.seal(refresh_token.reveal().encode(), place=_place(grant.id)),
+            access_tokens=_seal(grant.id, tokens),
+        )
+
+    def release(self, grant: GrantValue) -> None:
+        """Give a claim back: nothing was spent."""
+        _change(grant, claimed_until=None)
+
+    def end(self, grant: GrantValue, *, code: str, now: datetime) -> None:
+        """Wipe a grant that is of no use any more."""
+        _change(grant, claimed_until=None, refresh_token=None, access_tokens="", ended_at=now, code=code)
 
 
 def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
@@ -23,9 +85,101 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
     Raises:
         UndecryptableError: No key of the ring opens the token; the grant is ended all the same.
     """
-    grants = Grant.objects.using(router.db_for_write(Grant)).filter(pk=grant_id, ended_at__isnull=True)
+    grants = _live(grant_id)
     sealed = grants.values_list("refresh_token", flat=True).first()
     # The condition decides between two who end it at once; it needs no transaction, and no lock before it.
-    if sealed is None or not grants.filter(refresh_token=sealed).update(refresh_token=None, ended_at=now):
+    ended = grants.filter(refresh_token=sealed).update(
+        refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, version=F("version") + 1
+    )
+    if sealed is None or not ended:
         return None
-    return Secret(encryption.unseal(sealed, place=f"grant:{grant_id}").decode())
+    return Secret(encryption.unseal(sealed, place=_place(grant_id)).decode())
+
+
+def end_grants_of(identity_id: int, *, code: str, now: datetime, using: str) -> None:
+    """Wipe every grant of an identity that does not exist at the provider any more."""
+    Grant.objects.using(using).filter(identity_id=identity_id, ended_at__isnull=True).update(
+        refresh_token=None,
+        access_tokens="",
+        claimed_until=None,
+        ended_at=now,
+        code=code,
+        version=F("version") + 1,
+    )
+
+
+def _live(grant_id: str) -> QuerySet[Grant]:
+    return Grant.objects.using(router.db_for_write(Grant)).filter(pk=grant_id, ended_at__isnull=True)
+
+
+def _is_id(grant_id: str) -> bool:
+    try:
+        uuid.UUID(grant_id)
+    except ValueError:
+        return False
+    return True
+
+
+def _change(grant: GrantValue, **changes: Any) -> bool:
+    rows = Grant.objects.using(router.db_for_write(Grant)).filter(
+        pk=grant.id, version=grant.version, ended_at__isnull=True
+    )
+    with _available(), transaction.atomic(using=rows.db):
+        return bool(rows.update(version=grant.version + 1, **changes))
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+def _moved(grant: GrantValue, *, claimed_until: datetime) -> GrantValue:
+    return replace(grant, version=grant.version + 1, claimed_until=claimed_until)
+
+
+def _value(row: Grant) -> GrantValue:
+    grant_id = str(row.pk)
+    return GrantValue(
+        id=grant_id,
+        tenant=row.tenant,
+        issuer=row.identity.issuer,
+        subject=row.identity.subject,
+        user_id=str(row.user_id),
+        scope=row.scope,
+        audience=row.audience,
+        refresh_token=Secret(encryption.unseal(row.refresh_token or "", place=_place(grant_id)).decode()),
+        access_tokens=_unseal(grant_id, row.access_tokens),
+        version=row.version,
+        claimed_until=row.claimed_until,
+    )
+
+
+def _seal(grant_id: str, tokens: Mapping[str, AccessToken]) -> str:
+    if not tokens:
+        return ""
+    kept = {
+        key: [token.value.reveal(), token.scope, token.expires_at.isoformat()]
+        for key, token in tokens.items()
+    }
+    return encryption.seal(json.dumps(kept).encode(), place=_tokens_place(grant_id))
+
+
+def _unseal(grant_id: str, sealed: str) -> dict[str, AccessToken]:
+    if not sealed:
+        return {}
+    kept = json.loads(encryption.unseal(sealed, place=_tokens_place(grant_id)))
+    return {
+        key: AccessToken(value=Secret(value), scope=scope, expires_at=datetime.fromisoformat(until))
+        for key, (value, scope, until) in kept.items()
+    }
+
+
+def _place(grant_id: str) -> str:
+    return f"grant:{grant_id}"
+
+
+def _tokens_place(grant_id: str) -> str:
+    return f"access-tokens:{grant_id}"

@@ -95,7 +95,8 @@ class FlowTransaction(models.Model):
                 name="stateful_oauth_kind_of_state",
             ),
             models.CheckConstraint(
-                condition=Q(stuck_since__isnull=True) | Q(state_kind="working"), name="stateful_oauth_stuck_works"
+                condition=Q(stuck_since__isnull=True) | Q(state_kind="working"),
+                name="stateful_oauth_stuck_works",
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="stateful_oauth_version"),
         ]
@@ -210,12 +211,13 @@ class ConnectedAccount(models.Model):
     owner = models.ForeignKey(Identity, models.CASCADE, related_name="connected_accounts")
     tenant = models.CharField(max_length=32)
     connection = models.CharField(max_length=128)
-    strategy = models.CharField(max_length=64, blank=True)
     provider_user_id = models.CharField(max_length=255, blank=True)
     email = models.CharField(max_length=320, blank=True)
     scopes = models.JSONField(default=list)
     access_type = models.CharField(max_length=32, blank=True)
     remote_id = models.CharField(max_length=128)
+    # Whether the owner's own e-mail was verified then: otherwise it is no evidence for linking.
+    owner_verified = models.BooleanField(default=False)
     connected_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
 
@@ -251,7 +253,9 @@ class AccountLink(models.Model):
     decision stood on, without secrets: rule, connections, whether e-mails were verified.
     """
 
-    primary = models.ForeignKey(Identity, models.CASCADE, related_name="links")
+    # By digest, and not by row: a primary may never have signed in here.
+    primary_digest = models.BinaryField(max_length=_DIGEST_BYTES)
+    primary_subject = models.CharField(max_length=255)
     secondary_digest = models.BinaryField(max_length=_DIGEST_BYTES)
     secondary_subject = models.CharField(max_length=255)
     secondary_user = models.ForeignKey(
@@ -273,6 +277,7 @@ class AccountLink(models.Model):
         verbose_name_plural = _("account links")
         default_permissions = ("view",)
         indexes: ClassVar = [
+            models.Index(fields=["primary_digest"], name="stateful_oauth_links"),
             models.Index(
                 fields=["secondary_user"],
                 condition=Q(secondary_user__isnull=False),
@@ -282,12 +287,14 @@ class AccountLink(models.Model):
         constraints: ClassVar = [
             # Of two who link one identity at once, one wins.
             models.UniqueConstraint(
-                fields=["secondary_digest"], condition=Q(unlinked_at__isnull=True), name="stateful_oauth_one_link"
+                fields=["secondary_digest"],
+                condition=Q(unlinked_at__isnull=True),
+                name="stateful_oauth_one_link",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.secondary_subject} in {self.primary_id}"
+        return f"{self.secondary_subject} in {self.primary_subject}"
 
 
 def identity_digest(issuer: str, subject: str) -> bytes:

@@ -199,7 +199,6 @@ def _birth(value: Transaction) -> dict[str, Any]:
         "kind": value.kind,
         "tenant": value.tenant,
         "browser": value.browser,
-        "state_digest": value.state_digest,
         "created_at": value.created_at,
     }
 
@@ -211,6 +210,7 @@ def _changing(value: Transaction) -> dict[str, Any]:
         "definition_structure": value.definition.structure,
         "state": value.state,
         "state_kind": value.state_kind.value,
+        "state_digest": value.state_digest,
         "version": value.version,
         "inputs": value.inputs,
         "secrets": _seal(value),

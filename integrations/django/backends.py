@@ -85,6 +85,29 @@ class Auth0Backend(ModelBackend):
             user: The identity's user, or None when it would be made now.
         """
 
+    def accounts_linked(
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 - for overriding projects
+        *,
+        primary: AbstractBaseUser,  # noqa: ARG002 - for overriding projects
+        secondary: AbstractBaseUser,
+    ) -> None:
+        """Decide what becomes of a user whose account at the provider is now one with another's.
+
+        Called inside the settle transaction, once for a link, when both accounts had a user here. Default:
+        the secondary's user keeps its row and its data, and nobody gets into it through Auth0 any more; its
+        sessions are ended, unless it has a password of its own here. Override it to move what belongs to it.
+
+        Args:
+            request: The browser's request, or None when recovery finished the link.
+            primary: The user who stays.
+            secondary: The user whose account is gone. Unlinking gives the account back to it.
+        """
+        if not secondary.has_usable_password():
+            # Django ends the sessions of a user whose password changes, an unusable one included.
+            secondary.set_unusable_password()
+            secondary.save(update_fields=["password"])
+
     def make_user(self, identity: VerifiedIdentity) -> AbstractBaseUser:
         """Make the user of a new identity.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
 
 from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.flows.outcomes import Outcome, SignedIn
+from stateful_oauth.flows.outcomes import Connected, Outcome, SignedIn
 from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
+from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
 from stateful_oauth.integrations.django.sessions import forget_session, sign_in
+from stateful_oauth.storage.identities import link_check_due
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -41,6 +43,20 @@ class BrowserCaller:
         """What rows keep of the binding cookie."""
         return None if self.binding is None else binding_digest(self.binding)
 
+    @property
+    def user_id(self) -> str | None:
+        """Who is signed in here. Asks the session only when it is asked for."""
+        user = self._request.user
+        return str(user.pk) if user.is_authenticated else None
+
+    def link_check_due(self, identity: VerifiedIdentity) -> bool:
+        """Look at the identity's row."""
+        return link_check_due(identity)
+
+    def accounts_linked(self, *, primary: str, secondary: str) -> None:
+        """Ask the project's backend."""
+        _accounts_linked(self._request, primary, secondary)
+
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         """Ask the project's authentication backends."""
         self._user = _authenticated(self._request, identity)
@@ -59,6 +75,8 @@ class BrowserCaller:
             except BaseException:
                 forget_session(self._request)  # or the middleware would save it with the refusal
                 raise
+        elif isinstance(outcome, Connected):
+            self._request.session.cycle_key()  # who holds the old key is not to gain what was connected (S8)
 
 
 class SystemCaller:
@@ -67,6 +85,15 @@ class SystemCaller:
     actor: Actor = SYSTEM
     browser = None
     is_new_browser = False
+    user_id = None
+
+    def link_check_due(self, identity: VerifiedIdentity) -> bool:
+        """Look at the identity's row."""
+        return link_check_due(identity)
+
+    def accounts_linked(self, *, primary: str, secondary: str) -> None:
+        """Ask the project's backend, without a request."""
+        _accounts_linked(None, primary, secondary)
 
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         """Ask the project's authentication backends, without a request."""
@@ -86,3 +113,11 @@ def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> A
     if user is None:
         raise AccountRefused("account_refused", "No authentication backend took the identity.")
     return user
+
+
+def _accounts_linked(request: HttpRequest | None, primary: str, secondary: str) -> None:
+    backend: Any = load_backend(backend_path())
+    users = get_user_model()._default_manager.in_bulk([primary, secondary])  # noqa: SLF001 - public in Django
+    found = {str(key): user for key, user in users.items()}
+    if secondary in found:
+        backend.accounts_linked(request, primary=found[primary], secondary=found[secondary])

@@ -53,6 +53,11 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "CONNECT_TIMEOUT": 3.0,
     "READ_TIMEOUT": 8.0,
     "FEDERATED_LOGOUT": False,
+    "CONNECTIONS": {},
+    "LINKING": "off",
+    "LINKING_APP_METADATA_KEYS": (),
+    "LINKING_TRIES": 3,
+    "LINKING_TRUSTED_CONNECTIONS": (),
 }
 
 
@@ -121,6 +126,11 @@ class SiteSettings:
     def tenant_aliases(self) -> tuple[str, ...]:
         """The aliases of all tenants."""
         return tuple(self.tenants) or (DEFAULT_TENANT,)
+
+    @property
+    def links_accounts(self) -> bool:
+        """Whether any tenant links accounts."""
+        return any(self.tenant(alias).linking != "off" for alias in self.tenant_aliases)
 
     def tenant(self, alias: str) -> TenantSettings:
         """Return one tenant's settings.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
@@ -13,6 +14,7 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
@@ -20,7 +22,8 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.sessions import forget_session
+from stateful_oauth.integrations.django.next_url import requested_next
+from stateful_oauth.integrations.django.sessions import forget_session, session_details
 
 if TYPE_CHECKING:
     import uuid
@@ -129,6 +132,18 @@ def _unavailable_page(*, may_reload: bool) -> HttpResponse:
     context = {"code": "store_unavailable", "message": gettext(known.user), "without_form": True}
     page = render_to_string("stateful_oauth/error.html", {**context, "may_reload": may_reload})
     return HttpResponse(page, status=known.status)
+
+
+def sign_in_needed(request: HttpRequest) -> HttpResponse | None:
+    """Return the way to the sign-in for a request that needs one, or None.
+
+    Whoever is signed in otherwise, with a password for the admin say, has no account at the provider.
+    """
+    if request.user.is_authenticated and session_details(request).get("sub"):
+        return None
+    query = urlencode({"next": next_url}) if (next_url := requested_next(request)) else ""
+    address = reverse("stateful_oauth:error", args=["sign_in_needed"])
+    return SeeOther(f"{address}?{query}" if query else address)
 
 
 @ensure_csrf_cookie  # the form needs it, also where the project lacks the middleware

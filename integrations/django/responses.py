@@ -12,7 +12,16 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from stateful_oauth.flows.outcomes import InProgress, Outcome, RedirectTo, SignedIn
+from stateful_oauth.flows.outcomes import (
+    ConfirmationNeeded,
+    Connected,
+    Disconnected,
+    InProgress,
+    Outcome,
+    RedirectTo,
+    SignedIn,
+    Unlinked,
+)
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
 from stateful_oauth.integrations.django.next_url import destination
 from stateful_oauth.integrations.django.pages import SeeOther
@@ -40,6 +49,20 @@ def _(outcome: SignedIn, request: HttpRequest) -> HttpResponse:
     if outcome.replayed and not sign_in_again(request, outcome):
         return to_error_page(outcome, "already_completed")
     return SeeOther(destination(outcome.next_url))
+
+
+@respond.register(Connected)
+@respond.register(Disconnected)
+@respond.register(Unlinked)
+def _(outcome: Outcome, request: HttpRequest) -> HttpResponse:
+    del request
+    return SeeOther(destination(outcome.next_url))
+
+
+@respond.register(ConfirmationNeeded)
+def _(outcome: ConfirmationNeeded, request: HttpRequest) -> HttpResponse:
+    del request
+    return SeeOther(reverse("stateful_oauth:link", args=[outcome.transaction_id]))
 
 
 @respond.register(InProgress)

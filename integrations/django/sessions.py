@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SESSION_KEY: Final = "stateful_oauth"
 
 _WORKING: Final = 300  # seconds; longer than all effects of a sign-in with their leases
+# An account linking goes on with a sign-in: it may wait for the user before, between and after the tries.
+_WAITS_OF_A_LINKING: Final = 8
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
@@ -60,7 +62,8 @@ def withdraw(request: HttpRequest) -> None:
     binding = read_binding(request)
     if binding is not None:
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
-        started_since = since - timedelta(seconds=conf.transaction_lifetime + _WORKING)
+        waits = _WAITS_OF_A_LINKING if conf.links_accounts else 1
+        started_since = since - timedelta(seconds=waits * conf.transaction_lifetime + _WORKING)
         withdraw_sign_ins(binding_digest(binding), since=since, started_since=started_since)
 
 

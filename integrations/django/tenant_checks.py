@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _ALGORITHMS: Final = ("RS256", "PS256", "HS256")
 _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
 _LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
-_ALIAS: Final = re.compile(r"(?!error$)[A-Za-z0-9_-]{1,32}")  # it stands in addresses, beside `error/<code>/`
+# It stands in addresses, beside `error/<code>/` and the callbacks of the other flows.
+_ALIAS: Final = re.compile(r"(?!(?:error|connect|link)$)[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -34,7 +35,7 @@ def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
             yield complaint(
                 "E019",
                 f"Tenant {alias!r}: the alias cannot stand in an address.",
-                "Take up to 32 letters, digits, hyphens and underscores, and not `error`.",
+                "Take up to 32 letters, digits, hyphens, underscores; not `error`, `connect` or `link`.",
             )
         try:
             found = [*_tenant(tenant, insecure=site.allow_insecure_http_on_loopback)]
@@ -108,7 +109,7 @@ def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckM
 
 def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
     from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
-    from stateful_oauth.flows.login import (  # noqa: PLC0415 - loads python-statemachine
+    from stateful_oauth.flows.parameters import (  # noqa: PLC0415 - not needed to serve
         OWNED_PARAMETERS,
         checked_parameters,
     )

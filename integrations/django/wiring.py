@@ -106,10 +106,10 @@ def flows() -> FlowRegistry:
 
     Imported here and not at start-up, because python-statemachine takes 50 ms to import.
     """
-    from stateful_oauth.flows.login import LoginFlow  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.built_in import BUILT_IN  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.flows.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
 
-    return FlowRegistry(LoginFlow, *(import_string(path) for path in conf.flows))
+    return FlowRegistry(*BUILT_IN, *(import_string(path) for path in conf.flows))
 
 
 def provider_config(tenant: str) -> Auth0Config:
@@ -164,11 +164,15 @@ def provider(tenant: str) -> Auth0Provider:
 def engine() -> Engine:
     """Return the engine of this process."""
     from stateful_oauth.flows.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.storage.accounts import DjangoAccountDirectory  # noqa: PLC0415 - needs the app registry
+    from stateful_oauth.storage.grants import DjangoGrantStore  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
 
     return Engine(
         flows=flows(),
         store=DjangoTransactionStore(),
+        grants=DjangoGrantStore(),
+        accounts=DjangoAccountDirectory(),
         providers=provider,
         clock=_current,
         policy=EnginePolicy(

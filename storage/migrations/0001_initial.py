@@ -150,12 +150,12 @@ class Migration(migrations.Migration):
                 ),
                 ("tenant", models.CharField(max_length=32)),
                 ("connection", models.CharField(max_length=128)),
-                ("strategy", models.CharField(blank=True, max_length=64)),
                 ("provider_user_id", models.CharField(blank=True, max_length=255)),
                 ("email", models.CharField(blank=True, max_length=320)),
                 ("scopes", models.JSONField(default=list)),
                 ("access_type", models.CharField(blank=True, max_length=32)),
                 ("remote_id", models.CharField(max_length=128)),
+                ("owner_verified", models.BooleanField(default=False)),
                 ("connected_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField(null=True)),
                 (
@@ -170,52 +170,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "connected account",
                 "verbose_name_plural": "connected accounts",
-                "default_permissions": ("view",),
-            },
-        ),
-        migrations.CreateModel(
-            name="AccountLink",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("secondary_digest", models.BinaryField(max_length=32)),
-                ("secondary_subject", models.CharField(max_length=255)),
-                ("tenant", models.CharField(max_length=32)),
-                ("connection", models.CharField(max_length=128)),
-                ("provider", models.CharField(max_length=64)),
-                ("provider_user_id", models.CharField(max_length=255)),
-                ("email", models.CharField(blank=True, max_length=320)),
-                ("rule", models.CharField(max_length=32)),
-                ("evidence", models.JSONField(default=dict)),
-                ("transaction_id", models.UUIDField()),
-                ("linked_at", models.DateTimeField()),
-                ("unlinked_at", models.DateTimeField(null=True)),
-                (
-                    "secondary_user",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "primary",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="links",
-                        to="stateful_oauth.identity",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "account link",
-                "verbose_name_plural": "account links",
                 "default_permissions": ("view",),
             },
         ),
@@ -257,6 +211,61 @@ class Migration(migrations.Migration):
                 "verbose_name": "transition",
                 "verbose_name_plural": "transitions",
                 "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="AccountLink",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("primary_digest", models.BinaryField(max_length=32)),
+                ("primary_subject", models.CharField(max_length=255)),
+                ("secondary_digest", models.BinaryField(max_length=32)),
+                ("secondary_subject", models.CharField(max_length=255)),
+                ("tenant", models.CharField(max_length=32)),
+                ("connection", models.CharField(max_length=128)),
+                ("provider", models.CharField(max_length=64)),
+                ("provider_user_id", models.CharField(max_length=255)),
+                ("email", models.CharField(blank=True, max_length=320)),
+                ("rule", models.CharField(max_length=32)),
+                ("evidence", models.JSONField(default=dict)),
+                ("transaction_id", models.UUIDField()),
+                ("linked_at", models.DateTimeField()),
+                ("unlinked_at", models.DateTimeField(null=True)),
+                (
+                    "secondary_user",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "account link",
+                "verbose_name_plural": "account links",
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(fields=["primary_digest"], name="stateful_oauth_links"),
+                    models.Index(
+                        condition=models.Q(("secondary_user__isnull", False)),
+                        fields=["secondary_user"],
+                        name="stateful_oauth_linked_user",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("unlinked_at__isnull", True)),
+                        fields=("secondary_digest",),
+                        name="stateful_oauth_one_link",
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
@@ -478,22 +487,6 @@ class Migration(migrations.Migration):
             model_name="connectedaccount",
             constraint=models.UniqueConstraint(
                 fields=("owner", "remote_id"), name="stateful_oauth_remote_account"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="accountlink",
-            index=models.Index(
-                condition=models.Q(("secondary_user__isnull", False)),
-                fields=["secondary_user"],
-                name="stateful_oauth_linked_user",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="accountlink",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("unlinked_at__isnull", True)),
-                fields=("secondary_digest",),
-                name="stateful_oauth_one_link",
             ),
         ),
         migrations.AddConstraint(

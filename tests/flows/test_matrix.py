@@ -19,10 +19,10 @@ from stateful_oauth.flows.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.definition import FlowDefinition
 from stateful_oauth.flows.effects import Event
 from stateful_oauth.flows.errors import EventNotAllowed
-from stateful_oauth.flows.login_effects import AccountResolved
-from stateful_oauth.flows.openid import PushedAuthorizationResponse, TokenResponse, VerifiedIdentity
+from stateful_oauth.flows.openid import PushedAuthorizationResponse, VerifiedIdentity
 from stateful_oauth.flows.outcomes import Rejected
 from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.sign_in import AccountResolved, SignIn
 from stateful_oauth.flows.transaction import BROWSER, StateKind, Transaction, TransitionLog
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.storage.store import DjangoTransactionStore
@@ -74,10 +74,9 @@ FOREIGN_EVENTS = ("confirm", "pending_link", "sign_in", "__init__", "", "Callbac
 CELLS = [(state, event) for state in LOGIN_STATES for event in (*LOGIN_EVENTS, *FOREIGN_EVENTS)]
 
 IDENTITY = VerifiedIdentity(issuer="https://tenant.example/", subject="auth0|1", claims={})
-TOKENS = TokenResponse(access_token=Secret("at"))
 PAYLOADS: dict[str, Any] = {
     "request_pushed": PushedAuthorizationResponse(request_uri=Secret("urn:x"), expires_in=30),
-    "account_resolved": AccountResolved(IDENTITY, TOKENS, "1"),
+    "account_resolved": AccountResolved(sign_in=SignIn(identity=IDENTITY), user_id="1"),
 }
 
 

@@ -20,10 +20,17 @@ class Person:
     def __init__(self, name: str | None = "ada's laptop", *, is_new_browser: bool = False) -> None:
         self.browser = None if name is None else digest(name)
         self.is_new_browser = is_new_browser
+        self.user_id: str | None = None
         self.told: list[Outcome] = []
+
+    def link_check_due(self, identity: VerifiedIdentity) -> bool:
+        return SystemCaller().link_check_due(identity)
 
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         return SystemCaller().resolve_account(identity)
+
+    def accounts_linked(self, *, primary: str, secondary: str) -> None:
+        SystemCaller().accounts_linked(primary=primary, secondary=secondary)
 
     def settled(self, outcome: Outcome) -> None:
         self.told.append(outcome)
@@ -34,9 +41,16 @@ class Operator:
 
     browser = None
     is_new_browser = False
+    user_id = None
 
     def __init__(self, reason: str = "the customer called") -> None:
         self.actor = Actor("operator", "7", reason)
+
+    def link_check_due(self, identity: VerifiedIdentity) -> bool:
+        return SystemCaller().link_check_due(identity)
+
+    def accounts_linked(self, *, primary: str, secondary: str) -> None:
+        SystemCaller().accounts_linked(primary=primary, secondary=secondary)
 
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         raise AssertionError(f"An operator was asked to sign {identity.subject} in.")

@@ -26,6 +26,8 @@ from stateful_oauth.flows.ports import Clock, TransactionStore
 from stateful_oauth.flows.registry import FlowRegistry
 from stateful_oauth.flows.secret import Secret
 from stateful_oauth.flows.transaction import Transaction
+from stateful_oauth.storage.accounts import DjangoAccountDirectory
+from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 KIND = "tests.toy"
@@ -201,6 +203,8 @@ class Toyland:
         return Engine(
             flows=FlowRegistry(machine),
             store=self.store,
+            grants=DjangoGrantStore(),
+            accounts=DjangoAccountDirectory(),
             providers=lambda tenant: None,  # type: ignore[arg-type,return-value] # a toy calls no provider
             clock=self.clock,
             policy=EnginePolicy(**policy),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _KEPT: Final[tuple[tuple[type[models.Model], str], ...]] = (
     (Grant, "refresh_token"),
+    (Grant, "access_tokens"),
     (FlowTransaction, "secrets"),
 )
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         """Rotate, and fail when a value could not be opened: its key is still needed."""
         rotated = lost = 0
         for model, column in _KEPT:
-            kept = model._default_manager.filter(**{f"{column}__isnull": False})  # noqa: SLF001 - public in Django
+            kept = model._default_manager.filter(**{f"{column}__gt": ""})  # noqa: SLF001 - public in Django
             for key, sealed in kept.values_list("pk", column).iterator():
                 try:
                     renewed = encryption.rotate(sealed)

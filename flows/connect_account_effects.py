@@ -1,0 +1,142 @@
+"""The effects of connecting an account: what each asks of the provider, and which event comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
+from stateful_oauth.flows.effects import EffectContext, Event
+from stateful_oauth.flows.errors import AnswerLost, ProviderRefused
+from stateful_oauth.flows.identifiers import code_challenge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stateful_oauth.flows.secret import Secret
+
+MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accounts"
+
+_SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
+_SOMETHING_IS_GONE: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRequested:
+    """The provider took the request; `known` are the ids of the accounts that were there before."""
+
+    session: ConnectSession
+    known: tuple[str, ...]
+
+
+def my_account_token(context: EffectContext, scope: str = MY_ACCOUNT_SCOPE) -> Secret:
+    """Return an access token for the My Account API, of the grant that the flow was started with."""
+    return context.tokens.access_token(
+        context.transaction.inputs.get("grant"),
+        audience=context.provider.my_account.audience,
+        scope=scope,
+        time_limit=context.time_limit,
+    ).value
+
+
+def request_connection(context: EffectContext) -> Event:
+    """POST the connect request to the My Account API, after noting which accounts are there already."""
+    inputs, secrets, api = (
+        context.transaction.inputs,
+        context.transaction.secrets,
+        context.provider.my_account,
+    )
+    token = my_account_token(context)
+    request = ConnectRequest(
+        connection=inputs["connection"],
+        redirect_uri=inputs["redirect_uri"],
+        state=secrets["state"],
+        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
+        scopes=tuple(inputs["scopes"]),
+        authorization_params=inputs["authorization_params"],
+    )
+    before = api.accounts(token, connection=request.connection, time_limit=context.time_limit)
+    session = api.connect(token, request, time_limit=context.time_limit)
+    return Event("connection_requested", ConnectionRequested(session, tuple(each.id for each in before)))
+
+
+def complete_connection(context: EffectContext) -> Event:
+    """POST the `connect_code` to the My Account API."""
+    secrets = context.transaction.secrets
+    account = context.provider.my_account.complete(
+        my_account_token(context),
+        auth_session=secrets["auth_session"],
+        connect_code=secrets["connect_code"],
+        redirect_uri=context.transaction.inputs["redirect_uri"],
+        code_verifier=secrets["code_verifier"],
+        time_limit=context.time_limit,
+    )
+    return Event("connection_completed", account)
+
+
+def reread_accounts(context: EffectContext) -> Event:
+    """Look for an account that was not there before; complete again where there is none.
+
+    The code is single-use, so where it did buy an account, that one is listed.
+    """
+    inputs = context.transaction.inputs
+    try:
+        listed = context.provider.my_account.accounts(
+            my_account_token(context), connection=inputs["connection"], time_limit=context.time_limit
+        )
+    except ProviderRefused as error:
+        if error.code in _SOMETHING_IS_GONE:
+            # Nobody can look any more. Once the user has signed in again, the list of accounts tells.
+            raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
+        raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
+    account = _new_account(listed, inputs["known"], context)
+    return complete_connection(context) if account is None else Event("connection_completed", account)
+
+
+def _new_account(
+    listed: Sequence[RemoteAccount], known: Sequence[str], context: EffectContext
+) -> RemoteAccount | None:
+    since = context.transaction.created_at - _SKEW
+    found = [each for each in listed if each.id not in known and each.created_at >= since]
+    return max(found, key=lambda each: each.created_at, default=None)
+
+
+def identify_account(context: EffectContext) -> Event:
+    """Ask the identity provider itself who was connected, with a token from Token Vault.
+
+    Only the provider's own user id is evidence for linking later; an account that nobody could identify is
+    connected all the same.
+    """
+    inputs, result = context.transaction.inputs, context.transaction.result
+    connection = inputs["connection"]
+    token = context.tokens.provider_token(
+        inputs.get("grant"), connection=connection, time_limit=context.time_limit
+    )
+    user = context.provider.provider_user(
+        token, connection=connection, strategy=connection, time_limit=context.time_limit
+    )
+    if user is None or _is_another(context, user, result["account"]):
+        return Event("account_identified", None, "account_unidentified")
+    return Event("account_identified", user)
+
+
+def _is_another(context: EffectContext, user: ProviderUser, remote_id: str) -> bool:
+    """Whether the vault gave the token of an older account of the connection, which is still there.
+
+    Token Vault takes no `cac_…` id: with several accounts at one connection it chooses. The account that was
+    just connected again has lost its older id, another one has kept it.
+    """
+    inputs = context.transaction.inputs
+    before = context.accounts.connected_as(
+        inputs["issuer"],
+        inputs["subject"],
+        connection=inputs["connection"],
+        provider_user_id=user.id,
+    )
+    if before is None or before == remote_id:
+        return False
+    listed = context.provider.my_account.accounts(
+        my_account_token(context), connection=inputs["connection"], time_limit=context.time_limit
+    )
+    return before in {each.id for each in listed}

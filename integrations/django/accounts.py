@@ -1,0 +1,128 @@
+"""What a project asks about the accounts of whoever is signed in: connected ones, linked ones, and tokens.
+
+Functions here take a request, call the provider where they say so, and raise `FlowError` with a code whose
+text says what the user can do (`docs/error-codes.md`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.errors import ProviderRefused
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.storage.accounts import accounts_of, forget_missing_accounts, links_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.http import HttpRequest
+
+    from stateful_oauth.flows.accounts import ConnectionInfo, ProviderToken
+    from stateful_oauth.flows.grants import AccessToken
+    from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+
+_READ: Final = "read:me:connected_accounts"
+_TIME_LIMIT: Final = 10.0  # seconds, for all calls of one function
+
+
+def connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
+    """Return the user's connected accounts as they are kept here; asks nobody."""
+    subject = session_details(request).get("sub")
+    return list(accounts_of(_issuer(request), subject)) if subject else []
+
+
+def refreshed_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
+    """Return the same after comparing with the provider's list, all pages of it.
+
+    Raises:
+        FlowError: `grant_missing`, `grant_dead`, `step_up_required`, `scope_not_granted`,
+            `audience_not_granted`, or what else became of the call.
+    """
+    details, provider = session_details(request), _provider(request)
+    token = access_token(request, audience=provider.my_account.audience, scope=_READ)
+    listed = provider.my_account.accounts(token.value, time_limit=_TIME_LIMIT)
+    forget_missing_accounts(provider.issuer, details["sub"], listed)
+    return connected_accounts(request)
+
+
+def available_connections(request: HttpRequest) -> Sequence[ConnectionInfo]:
+    """Return the connections at which the user can connect accounts, all pages.
+
+    Raises:
+        FlowError: As `refreshed_connected_accounts`.
+    """
+    provider = _provider(request)
+    token = access_token(request, audience=provider.my_account.audience, scope=_READ)
+    return provider.my_account.connections(token.value, time_limit=_TIME_LIMIT)
+
+
+def linked_accounts(request: HttpRequest) -> Sequence[AccountLink]:
+    """Return the accounts that are linked to the user's; asks nobody."""
+    subject = session_details(request).get("sub")
+    return list(links_of(_issuer(request), subject)) if subject else []
+
+
+def access_token(request: HttpRequest, *, audience: str = "", scope: str = "") -> AccessToken:
+    """Return an access token of the user for an API, kept or refreshed.
+
+    Args:
+        audience: The API's identifier, or an empty string for the one of the sign-in.
+        scope: What is needed, separated by spaces, or an empty string for all that was granted.
+
+    Raises:
+        FlowError: `grant_missing` (sign in with `offline_access` in SCOPE), `grant_dead`, `refresh_lost`,
+            `step_up_required`, `audience_not_granted`, `scope_not_granted`, `grant_in_use`, or what became of
+            the call.
+    """
+    _check_signed_in(request)
+    grant = session_details(request).get("grant")
+    return wiring.engine().tokens.access_token(grant, audience=audience, scope=scope, time_limit=_TIME_LIMIT)
+
+
+def provider_token(request: HttpRequest, connection: str, *, login_hint: str | None = None) -> ProviderToken:
+    """Return an access token of the identity provider behind a connected account (Token Vault).
+
+    Args:
+        login_hint: The provider's user id or e-mail, when the user has several accounts of the connection.
+
+    Raises:
+        FlowError: `account_not_connected`, `connected_account_unknown`, `grant_missing`, `grant_dead`,
+            `step_up_required`, `token_vault_refused`, or what became of the call.
+    """
+    _check_signed_in(request)
+    grant = session_details(request).get("grant")
+    return wiring.engine().tokens.provider_token(
+        grant, connection=connection, login_hint=login_hint, time_limit=_TIME_LIMIT
+    )
+
+
+def own_connected_account(request: HttpRequest, account_id: str) -> ConnectedAccount | None:
+    """Return a connected account of the user by its id (`cac_…`), or None."""
+    subject = session_details(request).get("sub")
+    if not subject:
+        return None
+    return accounts_of(_issuer(request), subject).filter(remote_id=account_id).first()
+
+
+def own_link(request: HttpRequest, key: str) -> AccountLink | None:
+    """Return a link of the user by its number, or None."""
+    subject = session_details(request).get("sub")
+    if not subject or not (key.isascii() and key.isdigit() and len(key) < 19):
+        return None
+    return links_of(_issuer(request), subject).filter(pk=key).first()
+
+
+def _check_signed_in(request: HttpRequest) -> None:
+    if not session_details(request).get("sub"):
+        raise ProviderRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
+
+
+def _issuer(request: HttpRequest) -> str:
+    issuer: str = conf.tenant(session_details(request).get("tenant", DEFAULT_TENANT)).issuer
+    return issuer
+
+
+def _provider(request: HttpRequest) -> Any:
+    return wiring.provider(session_details(request).get("tenant", DEFAULT_TENANT))

@@ -1,0 +1,75 @@
+"""The page that asks whether accounts are to be linked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.csrf import ensure_csrf_cookie
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.outcomes import ConfirmationNeeded
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from stateful_oauth.flows.outcomes import AccountName, Outcome
+
+_TITLES: Final[dict[str, Any]] = {
+    "Username-Password-Authentication": _("e-mail and password"),
+    "apple": "Apple",
+    "facebook": "Facebook",
+    "github": "GitHub",
+    "google-oauth2": "Google",
+    "linkedin": "LinkedIn",
+    "windowslive": "Microsoft",
+}
+
+
+@ensure_csrf_cookie  # the forms need it, also where the project lacks the middleware
+def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
+    """Render the question, or where the user is at the provider already, the way there.
+
+    Args:
+        outcome: `ConfirmationNeeded`, or `RedirectTo` for somebody who came back by the back button.
+    """
+    context: dict[str, Any] = {"transaction_id": outcome.transaction_id, "outcome": outcome}
+    if isinstance(outcome, ConfirmationNeeded):
+        tenant = outcome.tenant or DEFAULT_TENANT
+        known = ERROR_CODES.get(outcome.code)
+        context |= {
+            "newcomer": _shown(outcome.newcomer, tenant),
+            "candidates": [_shown(each, tenant) for each in outcome.candidates],
+            "wrong_account": outcome.wrong_account,
+            "message": gettext(known.user) if known and not outcome.wrong_account else "",
+        }
+    response = TemplateResponse(request, "stateful_oauth/link.html", context).render()
+    # As on every page with a form: see `pages.sign_in_page`.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def connection_title(connection: str, tenant: str = DEFAULT_TENANT) -> str:
+    """Return what people call a connection: its `title` in `CONNECTIONS`, a well-known name, or its own."""
+    chosen = conf.tenant(tenant).connections.get(connection, {})
+    return str(chosen.get("title") or _TITLES.get(connection, connection))
+
+
+def masked(email: str) -> str:
+    """Return an address that its owner recognises and nobody else learns: `a•••@e•••.com`."""
+    local, at, domain = email.rpartition("@")
+    if not at or not local or not domain:
+        return ""
+    name, dot, top = domain.rpartition(".")
+    return f"{local[0]}•••@{(name or top)[0]}•••{dot}{top if name else ''}"
+
+
+def _shown(account: AccountName, tenant: str) -> dict[str, str]:
+    return {
+        "user_id": account.user_id,
+        "connection": connection_title(account.connection, tenant),
+        "email": masked(account.email),
+    }

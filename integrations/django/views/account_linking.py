@@ -1,0 +1,75 @@
+"""Linking accounts: the page that asks, what the user answers, and the callback of the proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from stateful_oauth.flows.effects import Event
+from stateful_oauth.flows.outcomes import ConfirmationNeeded, RedirectTo, Rejected
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
+from stateful_oauth.integrations.django.link_page import link_page
+from stateful_oauth.integrations.django.pages import SeeOther, flow_page
+from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.views.callbacks import answer_callback
+from stateful_oauth.storage.store import started_by
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.http import HttpRequest, HttpResponse
+
+KIND = "account_linking"
+
+
+@flow_page
+@require_GET  # not HEAD, which must not move anything
+def page(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
+    """Ask whether accounts are to be linked; or say what became of it, when that is over."""
+    outcome = wiring.engine().follow(transaction_id, BrowserCaller(request))
+    if isinstance(outcome, (ConfirmationNeeded, RedirectTo)):
+        # Whoever comes back from the provider by the back button may go there again, or change their mind.
+        return link_page(request, outcome)
+    return respond(outcome, request)
+
+
+@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
+@flow_page
+@require_POST
+@csrf_protect
+def confirm(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
+    """Send the browser to prove that the other account is the same person's."""
+    return _answer(request, transaction_id, Event("confirm", request.POST.get("account", "")))
+
+
+@csrf_exempt  # as above
+@flow_page
+@require_POST
+@csrf_protect
+def cancel(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
+    """Keep the accounts apart, and finish the sign-in with the one that the user came with."""
+    return _answer(request, transaction_id, Event("cancel", code="kept_apart"))
+
+
+@csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
+@flow_page
+@require_http_methods(["GET"])
+def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
+    """Take the provider's answer."""
+    return answer_callback(request, KIND, tenant)
+
+
+def _answer(request: HttpRequest, transaction_id: uuid.UUID, event: Event) -> HttpResponse:
+    caller = BrowserCaller(request)
+    row: Any = None if caller.browser is None else started_by(caller.browser, transaction_id)
+    tenant = DEFAULT_TENANT if row is None else row.tenant
+    outcome = wiring.engine().dispatch(transaction_id, event, caller, kind=KIND, tenant=tenant)
+    if isinstance(outcome, Rejected) and outcome.code in ("event_not_allowed", "candidate_unknown"):
+        # Clicked twice, or an older copy of the page: the page knows how it stands.
+        return SeeOther(reverse("stateful_oauth:link", args=[transaction_id]))
+    return respond(outcome, request)

@@ -1,0 +1,85 @@
+"""Connecting an account: where it starts, and where the provider sends the browser back to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.browser import send_binding
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings
+from stateful_oauth.integrations.django.next_url import requested_next
+from stateful_oauth.integrations.django.pages import flow_page, sign_in_needed
+from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.integrations.django.views.callbacks import (
+    answer_callback,
+    callback_url,
+    tenant_or_404,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.http import HttpRequest, HttpResponse
+
+KIND = "connect_account"
+
+
+@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
+@flow_page
+@require_POST
+@csrf_protect
+def connect(request: HttpRequest) -> HttpResponse:
+    """Start to connect an account of the `connection` that the form names; takes `next`."""
+    if refused := sign_in_needed(request):
+        return refused
+    tenant = tenant_or_404(session_details(request).get("tenant", DEFAULT_TENANT))
+    caller = BrowserCaller(request, bind=True)
+    inputs = connect_inputs(request, tenant, request.POST.get("connection", ""))
+    outcome = wiring.engine().start(KIND, inputs, caller, tenant=tenant.alias)
+    response = respond(outcome, request)
+    if caller.binding is not None:
+        send_binding(response, caller.binding)
+    return response
+
+
+@csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
+@flow_page
+@require_http_methods(["GET"])
+def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
+    """Take the provider's answer."""
+    return answer_callback(request, KIND, tenant, code_parameter="connect_code")
+
+
+def connect_inputs(
+    request: HttpRequest,
+    tenant: TenantSettings,
+    connection: str,
+    *,
+    scopes: Iterable[str] = (),
+    parameters: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what connecting is started with.
+
+    Scopes and parameters are those of `CONNECTIONS` for this connection, and those of the call; never the
+    form's, because a page that somebody else wrote could ask for anything.
+
+    Args:
+        scopes: For the identity provider, beside the settings' own.
+        parameters: `authorization_params`, over the settings' own.
+    """
+    chosen = tenant.connections.get(connection, {})
+    details = session_details(request)
+    return {
+        "connection": connection,
+        "redirect_uri": callback_url(tenant.alias, "connect_callback"),
+        "scopes": [*chosen.get("scopes", ()), *scopes],
+        "parameters": {**chosen.get("parameters", {}), **(parameters or {})},
+        "subject": details.get("sub"),
+        "grant": details.get("grant"),
+        "next": requested_next(request),
+    }

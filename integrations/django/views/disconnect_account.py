@@ -1,0 +1,51 @@
+"""Disconnecting an account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import Http404
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.accounts import own_connected_account
+from stateful_oauth.integrations.django.browser import send_binding
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
+from stateful_oauth.integrations.django.next_url import requested_next
+from stateful_oauth.integrations.django.pages import flow_page, sign_in_needed
+from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.sessions import session_details
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+KIND = "disconnect_account"
+
+
+@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
+@flow_page
+@require_POST
+@csrf_protect
+def disconnect(request: HttpRequest) -> HttpResponse:
+    """Disconnect the `account` (`cac_…`) that the form names, if it is the user's own; takes `next`."""
+    if refused := sign_in_needed(request):
+        return refused
+    account = own_connected_account(request, request.POST.get("account", ""))
+    if account is None:
+        raise Http404
+    details = session_details(request)
+    caller = BrowserCaller(request, bind=True)
+    inputs = {
+        "account": account.remote_id,
+        "connection": account.connection,
+        "subject": details.get("sub"),
+        "grant": details.get("grant"),
+        "next": requested_next(request),
+    }
+    outcome = wiring.engine().start(KIND, inputs, caller, tenant=details.get("tenant", DEFAULT_TENANT))
+    response = respond(outcome, request)
+    if caller.binding is not None:
+        send_binding(response, caller.binding)
+    return response

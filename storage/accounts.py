@@ -1,0 +1,91 @@
+"""Connected accounts and account links: who is known here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import router
+
+from stateful_oauth.flows.accounts import AccountOwner
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from django.db.models import QuerySet
+
+    from stateful_oauth.flows.accounts import RemoteAccount
+
+
+class DjangoAccountDirectory:
+    """Implements `flows.ports.AccountDirectory`."""
+
+    def owners_of(self, issuer: str, *, connection: str, provider_user_id: str) -> Sequence[AccountOwner]:
+        """Return who connected this account, by the provider's own user id."""
+        if not provider_user_id:
+            return ()
+        rows = _here(ConnectedAccount).filter(
+            connection=connection, provider_user_id=provider_user_id, owner__issuer=issuer
+        )
+        return [
+            AccountOwner(subject=subject, was_verified=verified)
+            for subject, verified in rows.order_by("pk").values_list("owner__subject", "owner_verified")
+        ]
+
+    def connected_as(
+        self, issuer: str, subject: str, *, connection: str, provider_user_id: str
+    ) -> str | None:
+        """Return the id under which a user has connected this account, or None."""
+        rows = accounts_of(issuer, subject).filter(connection=connection, provider_user_id=provider_user_id)
+        found: str | None = rows.values_list("remote_id", flat=True).first()
+        return found
+
+    def user_of(self, issuer: str, subject: str) -> str | None:
+        """Return the Django user of an identity, or None."""
+        user_id = _identity(issuer, subject).values_list("user_id", flat=True).first()
+        return None if user_id is None else str(user_id)
+
+    def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
+        """Whether these two were linked before, and somebody undid it."""
+        rows = _here(AccountLink).filter(
+            primary_digest=identity_digest(issuer, primary),
+            secondary_digest=identity_digest(issuer, secondary),
+            unlinked_at__isnull=False,
+        )
+        return bool(rows.exists())
+
+    def is_inactive(self, issuer: str, subject: str) -> bool:
+        """Whether the identity is known here, and its Django user is not active."""
+        row = _identity(issuer, subject).select_related("user").first()
+        return row is not None and not getattr(row.user, "is_active", True)
+
+
+def accounts_of(issuer: str, subject: str) -> QuerySet[ConnectedAccount]:
+    """Return a user's connected accounts, as they are kept here."""
+    return _here(ConnectedAccount).filter(owner__digest=identity_digest(issuer, subject)).order_by("pk")
+
+
+def links_of(issuer: str, subject: str) -> QuerySet[AccountLink]:
+    """Return the links of a primary that last."""
+    digest = identity_digest(issuer, subject)
+    return _here(AccountLink).filter(primary_digest=digest, unlinked_at__isnull=True).order_by("pk")
+
+
+def forget_missing_accounts(issuer: str, subject: str, listed: Iterable[RemoteAccount]) -> int:
+    """Drop the accounts that the provider does not list any more, and return how many there were.
+
+    The provider is the truth: an account may have been disconnected elsewhere.
+
+    Args:
+        listed: All of the user's accounts, read just now.
+    """
+    gone, _ = accounts_of(issuer, subject).exclude(remote_id__in=[each.id for each in listed]).delete()
+    return gone
+
+
+def _identity(issuer: str, subject: str) -> QuerySet[Identity]:
+    return _here(Identity).filter(digest=identity_digest(issuer, subject))
+
+
+def _here(model: Any) -> Any:
+    return model.objects.using(router.db_for_write(model))
