@@ -107,13 +107,13 @@ class Members:
             raise ValueError(f"{name} must be true or false.")
         return value is True
 
-    def object(self, name: str) -> Members:
+    def nested(self, name: str) -> Members:
         """Return an object that must be there."""
         return self._named(name, self._members.get(name))
 
-    def optional_object(self, name: str) -> Members | None:
+    def optional_nested(self, name: str) -> Members | None:
         """Return an object that may be missing, or null."""
-        return None if self._members.get(name) is None else self.object(name)
+        return None if self._members.get(name) is None else self.nested(name)
 
     def objects(self, name: str) -> tuple[Members, ...]:
         """Return an array of objects that must be there."""

@@ -142,7 +142,7 @@ class Auth0MyAccount:
             "connect_uri",
             allow_http_on_loopback=self._config.allow_insecure_http_on_loopback,
         )
-        return Secret(with_query(uri, {"ticket": members.object("connect_params").text("ticket")}))
+        return Secret(with_query(uri, {"ticket": members.nested("connect_params").text("ticket")}))
 
     def _send(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.errors import FlowError, InvalidInput
@@ -12,6 +13,7 @@ from stateful_oauth.integrations.auth0.discovery import Discovery
 from stateful_oauth.integrations.auth0.id_token import verify_id_token
 from stateful_oauth.integrations.auth0.jwks import Keys
 from stateful_oauth.integrations.auth0.logout import logout_url, with_query
+from stateful_oauth.integrations.auth0.management import Auth0Management
 from stateful_oauth.integrations.auth0.my_account import Auth0MyAccount
 from stateful_oauth.integrations.auth0.oauth_answers import pushed_response, refusal, token_response
 from stateful_oauth.integrations.auth0.provider_user import ProviderUsers
@@ -63,6 +65,9 @@ class Auth0Provider:
         self._grants = TokenGrants(self._discovery, self._post)
         self._my_account = Auth0MyAccount(config, self._transport)
         self._provider_users = ProviderUsers(config, self._transport)
+        self._management = (
+            Auth0Management(config, self._transport, now) if config.management_client_id else None
+        )
 
     @property
     def issuer(self) -> str:
@@ -214,6 +219,23 @@ class Auth0Provider:
     def my_account(self) -> Auth0MyAccount:
         """Auth0's My Account API."""
         return self._my_account
+
+    @property
+    def management(self) -> Auth0Management:
+        """Auth0's Management API.
+
+        Raises:
+            FlowError: There is no client id for it, or auth0-python is not installed. Code:
+                `management_not_configured`.
+        """
+        if self._management is None:
+            raise FlowError(
+                "management_not_configured",
+                "Set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET to a machine-to-machine application.",
+            )
+        if find_spec("auth0") is None:
+            raise FlowError("management_not_configured", "Install django-stateful-oauth[linking].")
+        return self._management
 
     def revoke_refresh_token(self, token: Secret, *, time_limit: float) -> None:
         """Revoke a refresh token (RFC 7009). Safe to repeat; an unknown token counts as revoked.
