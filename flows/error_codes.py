@@ -225,6 +225,88 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "kept_apart": ErrorCode(
         "The user chose to keep the accounts apart.", 200,
         _("The accounts stay apart."), _NOTHING),
+    # Grants, connected accounts and linked accounts: what their APIs refuse, and what became of a refresh token.
+    "grant_dead": ErrorCode(
+        "The provider does not take the refresh token any more (`invalid_grant`).", 401,
+        _("Your access has ended. Please sign in again, then repeat what you were doing."),
+        "Nothing, unless it happens often: then compare rotation and lifetimes with REFRESH_TOKEN_ROTATION."),
+    "grant_missing": ErrorCode(
+        "This sign-in has no refresh token.", 401,
+        _("This needs a fresh sign-in. Please sign in again, then repeat what you were doing."),
+        "Add `offline_access` to SCOPE."),
+    "grant_in_use": ErrorCode(
+        "Another worker is using the refresh token of this sign-in.", 503,
+        _("Another page is busy with the same thing. Please try again in a moment."), _NOTHING),
+    "refresh_lost": ErrorCode(
+        "A rotating refresh token was sent and the answer was lost: the token may be spent, so it is not used again.", 504,
+        _("The sign-in service did not answer. Please sign in again, then repeat what you were doing."),
+        "Check the provider's latency."),
+    "scope_not_granted": ErrorCode(
+        "An access token lacks the scope that the call needs; the provider narrows without a word.", 502,
+        _("Connecting accounts does not work right now because of a problem on our side. Please try again later."),
+        "Grant the scope that the message names: the API's client grant, and the application's multi-resource refresh token policy."),
+    "audience_not_granted": ErrorCode(
+        "A refresh brought an access token for another API than the one asked for.", 502,
+        _("Connecting accounts does not work right now because of a problem on our side. Please try again later."),
+        "Activate the API, and add its audience to the application's multi-resource refresh token policy."),
+    "connection_unknown": ErrorCode(
+        "No accounts can be connected at this connection.", 400,
+        _("Accounts of this kind cannot be connected here. Please choose another one."),
+        "Enable the connection for the application, with Connected Accounts among its purposes."),
+    "connect_session_over": ErrorCode(
+        "The provider does not know the connect request any more, or it is another user's.", 410,
+        _("Connecting the account took too long. Please connect it again."), _NOTHING),
+    "connect_code_rejected": ErrorCode(
+        "The provider refused the code that completes a connected account: expired, used or of another request.", 400,
+        _("The account was not connected. Please connect it again."), _NOTHING),
+    "provider_declined": ErrorCode(
+        "The user, or the identity provider, did not agree that the account is connected.", 403,
+        _("The account was not connected, because access to it was declined. Please connect it again if you want it."), _NOTHING),
+    "account_not_connected": ErrorCode(
+        "Token Vault has no usable token of the identity provider: never connected, disconnected, or revoked there.", 409,
+        _("This account is not connected any more. Please connect it again."),
+        "If it happens often: some providers give no refresh token, or let it expire within days."),
+    "connected_account_unknown": ErrorCode(
+        "The user has connected accounts at this connection, but not the one asked for.", 409,
+        _("This account is not the one that is connected. Please connect it again."), _NOTHING),
+    "token_vault_refused": ErrorCode(
+        "Token Vault refused the application or its request.", 502,
+        _("The connected account cannot be used right now because of a problem on our side. Please try again later."),
+        "Check the Token Vault grant type, that the application is confidential and first-party, and that its refresh tokens do not rotate."),
+    "provider_user_unknown": ErrorCode(
+        "The identity provider did not say whose access token it is.", 502,
+        _("The connected account could not be identified. Please connect it again."),
+        "Check the scopes of the connection, and PROVIDER_USERINFO."),
+    "my_account_token_rejected": ErrorCode(
+        "The My Account API does not take the access token.", 401,
+        _("Your access has ended. Please sign in again, then connect the account again."),
+        "Check that the audience is `me/` at the same domain that users sign in at."),
+    "management_not_configured": ErrorCode(
+        "Linking needs the Management API, which is not configured or not installed.", 500,
+        _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
+        "Install django-stateful-oauth[linking], and set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET."),
+    "management_refused": ErrorCode(
+        "The Management API, or the token endpoint, refused the application's own credentials.", 502,
+        _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
+        "Check MANAGEMENT_CLIENT_ID, MANAGEMENT_CLIENT_SECRET, the application's client grant, and MANAGEMENT_DOMAIN where there is a custom domain."),
+    "management_scope_missing": ErrorCode(
+        "The Management API's token lacks a scope.", 502,
+        _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
+        "Add the scope that the message names to the client grant of MANAGEMENT_CLIENT_ID."),
+    "link_exists": ErrorCode(
+        "The Management API answered 409: the identity is linked already, here or elsewhere.", 409,
+        _("These accounts cannot be linked: one of them is linked already."),
+        "Look at the identities of both users in the tenant."),
+    "link_refused": ErrorCode(
+        "The Management API refused to link the two users.", 409,
+        _("These accounts cannot be linked. Please sign in the way you did before."),
+        "Look at both users in the tenant: a user with several identities is not linked to another."),
+    "unlink_refused": ErrorCode(
+        "The Management API refused to take the identity out: it is the user's main one.", 409,
+        _("This account cannot be unlinked: it is the one that all others are linked to."), _NOTHING),
+    "user_unknown": ErrorCode(
+        "The tenant has no such user: deleted, or linked to another one.", 409,
+        _("This account does not exist any more. Please sign in again."), "Look for the user in the tenant."),
     # Time, operators, and ourselves.
     "recovery_exhausted": ErrorCode(
         "Recovery has used up its attempts; what happened at the provider is not known.", 503,

@@ -33,7 +33,7 @@ class Cached(Generic[T]):
     Args:
         fetch: Takes the seconds that it may use; raises `FlowError`.
         now: The time.
-        lifetime: Seconds for which a copy is believed.
+        lifetime: Seconds for which a copy is believed, or a function that says it of a fetched document.
         stale_for: Seconds after that, for which it still serves while it cannot be renewed.
         interval: Least seconds between two attempts to renew a stale copy, and between two forced ones.
     """
@@ -43,12 +43,13 @@ class Cached(Generic[T]):
         fetch: Callable[[float], T],
         *,
         now: Callable[[], datetime],
-        lifetime: float,
+        lifetime: float | Callable[[T], float],
         interval: float,
         stale_for: float = 0,
     ) -> None:
         self._fetch, self._now = fetch, now
-        self._lifetime, self._stale_for, self._interval = lifetime, stale_for, interval
+        self._lifetime = lifetime if callable(lifetime) else lambda _: lifetime
+        self._stale_for, self._interval = stale_for, interval
         self._copy: Copy[T] | None = None
         self._lock = Lock()
         self._attempts = 0
@@ -67,13 +68,9 @@ class Cached(Generic[T]):
         """
         # The count is read first: an attempt that ends in between is then seen as one that ended meanwhile.
         seen, copy, now = self._attempts, self._copy, self._seconds()
-        if copy is not None and self._is_usable(copy, now, self._lifetime):
+        if copy is not None and self._is_usable(copy, now):
             return copy
-        stale = (
-            copy
-            if copy is not None and self._is_usable(copy, now, self._lifetime + self._stale_for)
-            else None
-        )
+        stale = copy if copy is not None and self._is_usable(copy, now, self._stale_for) else None
         if stale is not None and 0 <= now - self._failed_at < self._interval:
             return stale
         lock = self._lock  # the one to release, whatever a fork does in between
@@ -132,9 +129,9 @@ class Cached(Generic[T]):
             self._attempts += 1
         return self._copy
 
-    def _is_usable(self, copy: Copy[T], now: float, lifetime: float) -> bool:
+    def _is_usable(self, copy: Copy[T], now: float, stale_for: float = 0) -> bool:
         # A clock that was set back must not make a copy live longer.
-        return 0 <= now - copy.fetched_at < lifetime
+        return 0 <= now - copy.fetched_at < self._lifetime(copy.value) + stale_for
 
     def _seconds(self) -> float:
         return self._now().timestamp()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from stateful_oauth.integrations.auth0.urls import check_url
+from stateful_oauth.integrations.auth0.userinfo_endpoints import userinfo_endpoints
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stateful_oauth.flows.secret import Secret
 
 ClientAuth = Literal["client_secret_post", "client_secret_basic", "private_key_jwt"]
@@ -42,6 +45,18 @@ class Auth0Config:
             and how often we try to renew a discovery document that is too old.
         ca_bundle: File or folder of trusted certificates. Otherwise REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or
             SSL_CERT_FILE, as they are when the transport is made; otherwise certifi's.
+        refresh_token_rotation: Whether a refresh token must be assumed dead once it was sent: a setting of
+            the application at the provider, which nobody can ask for.
+        my_account_base_url: Of Auth0's My Account API; `me/v1` at the issuer by default.
+        my_account_audience: What its tokens are asked for with; `me/` at the issuer by default.
+        management_client_id: Of the machine-to-machine application that calls the Management API: another one
+            than `client_id` (checklist B17). Empty: the API is not used.
+        management_client_secret: Its secret.
+        management_base_url: Scheme and host of the Management API and of its tokens' endpoint: the canonical
+            domain of the tenant, whatever its custom domain is. The issuer by default.
+        management_audience: `api/v2/` at `management_base_url` by default.
+        provider_userinfo: Where identity providers say whose access token it is, by connection or strategy:
+            `{"url": …, "subject": "sub", "email": "email", "prefix": ""}`; see `userinfo_endpoints`.
 
     Raises:
         ValueError: The values do not go together; the message names the field and never shows a secret.
@@ -66,6 +81,14 @@ class Auth0Config:
     metadata_lifetime: float = 3600.0
     jwks_refetch_interval: float = 30.0
     ca_bundle: str | None = None
+    refresh_token_rotation: bool = True
+    my_account_base_url: str = ""
+    my_account_audience: str = ""
+    management_client_id: str = ""
+    management_client_secret: Secret | None = None
+    management_base_url: str = ""
+    management_audience: str = ""
+    provider_userinfo: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_url(self.issuer, "issuer", allow_http_on_loopback=self.allow_insecure_http_on_loopback)
@@ -76,6 +99,10 @@ class Auth0Config:
         self._check_choices()
         self._check_credentials()
         self._check_durations()
+        self._place_apis()
+        userinfo_endpoints(
+            self.provider_userinfo, allow_http_on_loopback=self.allow_insecure_http_on_loopback
+        )
 
     @property
     def call_limit(self) -> float:
@@ -102,6 +129,26 @@ class Auth0Config:
             secret = self.client_secret.reveal() if self.client_secret else ""
             if len(secret.encode()) < _HMAC_KEY_BYTES:
                 raise ValueError(f"HS256 needs a client_secret of at least {_HMAC_KEY_BYTES} bytes.")
+
+        if self.management_client_id and not self.management_client_secret:
+            raise ValueError("management_client_id needs management_client_secret.")
+
+    def _place_apis(self) -> None:
+        """Put the defaults of Auth0's APIs where nothing was given, and check the addresses."""
+        root = self.issuer.removesuffix("/") + "/"
+        management = self.management_base_url.removesuffix("/") + "/" if self.management_base_url else root
+        for name, value in (
+            ("my_account_base_url", self.my_account_base_url or root + "me/v1"),
+            ("my_account_audience", self.my_account_audience or root + "me/"),
+            ("management_base_url", management),
+            ("management_audience", self.management_audience or management + "api/v2/"),
+        ):
+            object.__setattr__(self, name, value)
+        for name in ("my_account_base_url", "management_base_url"):
+            url = getattr(self, name)
+            check_url(url, name, allow_http_on_loopback=self.allow_insecure_http_on_loopback)
+            if "?" in url:
+                raise ValueError(f"{name} must not have a query.")
 
     def _check_durations(self) -> None:
         if not 0 <= self.leeway <= _MAX_LEEWAY:

@@ -24,24 +24,22 @@ class Members:
 
     @classmethod
     def parse(cls, raw: bytes) -> Members:
-        """Read an object.
+        """Read an object; see `_value_of` for what else is refused."""
+        return cls._of(_value_of(raw))
 
-        A repeated member is an error (RFC 8259 §4: what becomes of it is unpredictable), so are NaN and
-        Infinity, text that is not UTF-8, half of a surrogate pair, and anything that is no object.
-        """
-        try:
-            members = json.loads(
-                raw.decode(), object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
-            )
-            # Only an escape can write half of a pair, and no later step could encode it (RFC 8259 §8.2).
-            if b"\\ud" in raw or b"\\uD" in raw:
-                json.dumps(members, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
-            # The original error shows a piece of the text.
-            raise ValueError("It is not a JSON text that can be relied on.") from None
-        if not isinstance(members, dict):
+    @classmethod
+    def parse_array(cls, raw: bytes) -> tuple[Members, ...]:
+        """Read an array of objects; see `_value_of` for what else is refused."""
+        values = _value_of(raw)
+        if not isinstance(values, list):
+            raise ValueError("It is not a JSON array.")  # noqa: TRY004 - one error for every bad text
+        return tuple(cls._of(value) for value in values)
+
+    @classmethod
+    def _of(cls, value: object) -> Members:
+        if not isinstance(value, dict):
             raise ValueError("It is not a JSON object.")  # noqa: TRY004 - one error for every bad text
-        return cls(members)
+        return cls(value)
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -54,10 +52,10 @@ class Members:
         return self._members.get(name)
 
     def text(self, name: str) -> str:
-        """Return a text that must be there and not be empty."""
+        """Return a text that must be there, not be empty, and that every database keeps."""
         value = self._members.get(name)
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{name} must be a text that is not empty.")
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise ValueError(f"{name} must be a text that is not empty, without NUL.")
         return value
 
     def secret(self, name: str) -> Secret:
@@ -92,17 +90,66 @@ class Members:
         return value
 
     def texts(self, name: str) -> tuple[str, ...] | None:
-        """Return an array of texts, or None when it is missing."""
+        """Return an array of texts, which every database keeps, or None when it is missing."""
         value = self._members.get(name)
         if value is None:
             return None
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{name} must be an array of texts.")
+        if not isinstance(value, list) or not all(
+            isinstance(item, str) and "\0" not in item for item in value
+        ):
+            raise ValueError(f"{name} must be an array of texts without NUL.")
         return tuple(value)
+
+    def flag(self, name: str) -> bool:
+        """Return true or false; false when it is missing or null."""
+        value = self._members.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false.")
+        return value is True
+
+    def nested(self, name: str) -> Members:
+        """Return an object that must be there."""
+        return self._named(name, self._members.get(name))
+
+    def optional_nested(self, name: str) -> Members | None:
+        """Return an object that may be missing, or null."""
+        return None if self._members.get(name) is None else self.nested(name)
+
+    def objects(self, name: str) -> tuple[Members, ...]:
+        """Return an array of objects that must be there."""
+        values = self._members.get(name)
+        if not isinstance(values, list):
+            raise ValueError(f"{name} must be an array.")  # noqa: TRY004 - as in every method
+        return tuple(self._named(name, value) for value in values)
+
+    @staticmethod
+    def _named(name: str, value: object) -> Members:
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} must be an object.")  # noqa: TRY004 - as in every method
+        return Members(value)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all members."""
         return self._members
+
+
+def _value_of(raw: bytes) -> Any:
+    """Read a JSON text.
+
+    A repeated member is an error (RFC 8259 §4: what becomes of it is unpredictable), so are NaN and Infinity,
+    text that is not UTF-8, and half of a surrogate pair.
+    """
+    try:
+        value = json.loads(
+            raw.decode(), object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
+        )
+        # Only an escape can write half of a pair, and no later step could encode it (RFC 8259 §8.2).
+        if b"\\ud" in raw or b"\\uD" in raw:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        # The original error shows a piece of the text.
+        raise ValueError("It is not a JSON text that can be relied on.") from None
+    return value
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
 from stateful_oauth.flows.openid import PushedAuthorizationResponse, TokenResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stateful_oauth.integrations.auth0.json_members import Members
     from stateful_oauth.integrations.auth0.transport import Answer
 
 _INVALID: Final = "provider_answer_invalid"
 
-# RFC 6749 §5.2, RFC 9126 §2.3, and what Auth0 adds, by what the user or the operator can do about them.
-_REFUSALS: Final = {
+# RFC 6749 §5.2, RFC 9126 §2.3, and what Auth0 adds, by what the user or the operator can do about them: at
+# the code exchange, PAR and revocation. To other grants some of it means other things: see `token_grants`.
+REFUSALS: Final = {
     "invalid_grant": "code_rejected",
     "invalid_client": "client_rejected",
     "unauthorized_client": "client_rejected",
@@ -32,15 +35,21 @@ _REFUSALS: Final = {
 }
 
 
-def token_response(answer: Answer) -> TokenResponse:
+def token_response(
+    answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str | None = None
+) -> TokenResponse:
     """Read the answer of the token endpoint (RFC 6749 §5.1).
+
+    Args:
+        refusals: See `refusal`.
+        default: See `refusal`.
 
     Raises:
         ProviderRefused: The provider refused: it did not issue anything.
         AnswerLost: The answer is neither; tokens may have been issued. Code: `provider_answer_invalid`.
     """
     if answer.status != 200:
-        raise refusal(answer)
+        raise refusal(answer, refusals, default)
     members = answer.members()
     try:
         _check_token_type(members)
@@ -78,11 +87,15 @@ def _check_token_type(members: Members) -> None:
         raise ValueError("token_type must be Bearer.")
 
 
-def refusal(answer: Answer) -> FlowError:
+def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str | None = None) -> FlowError:
     """Return the error that an unsuccessful answer stands for.
 
     Only a 4xx status with an OAuth error proves that nothing happened. A 5xx may come from a gateway that
     gave up waiting while the provider went on, and a 4xx without that body is not the provider's own word.
+
+    Args:
+        refusals: Our code for each of the provider's.
+        default: Our code for all others; None for `client_rejected` or `request_rejected`, by the status.
     """
     error = None
     if 400 <= answer.status < 500:
@@ -90,7 +103,9 @@ def refusal(answer: Answer) -> FlowError:
         error = None if members is None else members.get("error")
     if not isinstance(error, str):
         return AnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
-    default = "client_rejected" if answer.status == 401 else "request_rejected"
+    code = refusals.get(error) or default
+    if code is None:
+        code = "client_rejected" if answer.status == 401 else "request_rejected"
     # Text from outside is not repeated unless we know it.
-    named = error if error in _REFUSALS else "another error"
-    return ProviderRefused(_REFUSALS.get(error, default), f"The provider refused: {answer.status}, {named}.")
+    named = error if error in refusals else "another error"
+    return ProviderRefused(code, f"The provider refused: {answer.status}, {named}.")

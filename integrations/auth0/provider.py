@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.errors import FlowError, InvalidInput
@@ -12,7 +13,11 @@ from stateful_oauth.integrations.auth0.discovery import Discovery
 from stateful_oauth.integrations.auth0.id_token import verify_id_token
 from stateful_oauth.integrations.auth0.jwks import Keys
 from stateful_oauth.integrations.auth0.logout import logout_url, with_query
+from stateful_oauth.integrations.auth0.management import Auth0Management
+from stateful_oauth.integrations.auth0.my_account import Auth0MyAccount
 from stateful_oauth.integrations.auth0.oauth_answers import pushed_response, refusal, token_response
+from stateful_oauth.integrations.auth0.provider_user import ProviderUsers
+from stateful_oauth.integrations.auth0.token_grants import TokenGrants
 from stateful_oauth.integrations.auth0.transport import Transport
 
 if TYPE_CHECKING:
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+    from stateful_oauth.flows.accounts import ProviderToken, ProviderUser
     from stateful_oauth.flows.openid import (
         AuthorizationRequest,
         IdTokenExpectation,
@@ -56,6 +62,12 @@ class Auth0Provider:
         self._authentication = client_authentication(config, now)
         self._discovery = Discovery(config, self._transport, now)
         self._keys = Keys(config, self._discovery, self._transport, now)
+        self._grants = TokenGrants(self._discovery, self._post)
+        self._my_account = Auth0MyAccount(config, self._transport)
+        self._provider_users = ProviderUsers(config, self._transport)
+        self._management = (
+            Auth0Management(config, self._transport, now) if config.management_client_id else None
+        )
 
     @property
     def issuer(self) -> str:
@@ -145,6 +157,85 @@ class Auth0Provider:
     ) -> VerifiedIdentity:
         """Check every rule of the ID token; see `id_token.verify_id_token`."""
         return verify_id_token(id_token, expected, config=self._config, key=self._key, now=now)
+
+    def rotates_refresh_tokens(self) -> bool:
+        """Whether a refresh token must be assumed dead once it was sent."""
+        return self._config.refresh_token_rotation
+
+    def refresh(
+        self,
+        refresh_token: Secret,
+        *,
+        audience: str | None = None,
+        scope: str | None = None,
+        time_limit: float,
+    ) -> TokenResponse:
+        """Ask for an access token (RFC 6749 §6). Never repeats it; see `flows.ports.Provider.refresh`.
+
+        Args:
+            audience: None for the one of the grant.
+            scope: None for all that was granted.
+            time_limit: Seconds for everything.
+
+        Raises:
+            ProviderUnreachable: Nothing was sent.
+            ProviderRefused: `grant_dead`, `step_up_required`, `client_rejected`, `scope_not_granted`,
+                `audience_not_granted` or `request_rejected`; `RateLimited` for 429.
+            AnswerLost: It was sent and no usable answer came: with rotation the token may be spent.
+            FlowError: Metadata is not usable; nothing was sent.
+        """
+        return self._grants.refresh(refresh_token, audience=audience, scope=scope, time_limit=time_limit)
+
+    def provider_token(
+        self, refresh_token: Secret, *, connection: str, login_hint: str | None = None, time_limit: float
+    ) -> ProviderToken:
+        """Ask Token Vault for an access token of the identity provider behind a connection.
+
+        See `flows.ports.Provider.provider_token`. Safe to repeat.
+
+        Args:
+            time_limit: Seconds for everything.
+
+        Raises:
+            ProviderUnreachable: Nothing was sent.
+            ProviderRefused: `account_not_connected`, `connected_account_unknown`, `grant_dead`,
+                `step_up_required` or `token_vault_refused`; `RateLimited` for 429.
+            AnswerLost: It was sent and no usable answer came.
+            FlowError: Metadata is not usable; nothing was sent.
+        """
+        return self._grants.provider_token(
+            refresh_token, connection=connection, login_hint=login_hint, time_limit=time_limit
+        )
+
+    def provider_user(
+        self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
+    ) -> ProviderUser | None:
+        """Ask the identity provider whose token it is; see `provider_user.ProviderUsers.find`."""
+        return self._provider_users.find(
+            token, connection=connection, strategy=strategy, time_limit=time_limit
+        )
+
+    @property
+    def my_account(self) -> Auth0MyAccount:
+        """Auth0's My Account API."""
+        return self._my_account
+
+    @property
+    def management(self) -> Auth0Management:
+        """Auth0's Management API.
+
+        Raises:
+            FlowError: There is no client id for it, or auth0-python is not installed. Code:
+                `management_not_configured`.
+        """
+        if self._management is None:
+            raise FlowError(
+                "management_not_configured",
+                "Set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET to a machine-to-machine application.",
+            )
+        if find_spec("auth0") is None:
+            raise FlowError("management_not_configured", "Install django-stateful-oauth[linking].")
+        return self._management
 
     def revoke_refresh_token(self, token: Secret, *, time_limit: float) -> None:
         """Revoke a refresh token (RFC 7009). Safe to repeat; an unknown token counts as revoked.

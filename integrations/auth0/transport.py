@@ -6,12 +6,13 @@ means no, `RateLimited` means no and not yet, `AnswerLost` means nobody knows.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -67,13 +68,30 @@ class Answer:
 
     def members_or_none(self) -> Members | None:
         """Return the members of a JSON object, or None when the body is anything else."""
-        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        if not self._is_json:
             return None
         try:
             return Members.parse(self.body)
         except ValueError:
             return None
+
+    def array(self) -> tuple[Members, ...]:
+        """Return the objects of a JSON array.
+
+        Raises:
+            AnswerLost: The body is anything else. Code: `provider_answer_invalid`.
+        """
+        try:
+            if self._is_json:
+                return Members.parse_array(self.body)
+        except ValueError:
+            pass
+        raise AnswerLost(f"The provider answered {self.status} without a JSON array.", code=_INVALID)
+
+    @property
+    def _is_json(self) -> bool:
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 class Transport:
@@ -148,6 +166,19 @@ class Transport:
             time_limit=time_limit,
             headers=headers,
         )
+
+    def send_json(
+        self,
+        method: str,
+        url: str,
+        members: Mapping[str, Any] | None,
+        *,
+        time_limit: float,
+        headers: Mapping[str, str | Secret] | None = None,
+    ) -> Answer:
+        """Send a JSON object, whose secrets may be anywhere in it, or no body for None; see `send`."""
+        body = None if members is None else _json(members)
+        return self.send(method, url, body=body, time_limit=time_limit, headers=headers)
 
     def send(
         self,
@@ -247,6 +278,16 @@ def _form(fields: Mapping[str, str | Secret]) -> Secret:
             [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in fields.items()]
         )
     )
+
+
+def _json(members: Mapping[str, Any]) -> Secret:
+    return Secret(json.dumps(members, default=_revealed, allow_nan=False))
+
+
+def _revealed(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON.")
 
 
 def _text(value: str | Secret) -> str:

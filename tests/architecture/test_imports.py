@@ -21,7 +21,7 @@ THIRD_PARTY = {
     "storage": {"django", "cryptography"},
     "diagrams": {"statemachine"},
     "integrations": set[str](),
-    "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0"},
+    "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own
     "integrations/django": DJANGO,
     "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
     "integrations/testing": DJANGO | HTTP | {"hypothesis", "pytest", "pytest_django", "statemachine"},

@@ -1,0 +1,203 @@
+"""Auth0's Management API: users and their identities, with a token of the application's own."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.integrations.auth0.management_token import ManagementToken
+from stateful_oauth.integrations.auth0.problem_answers import problem_of, unusable
+from stateful_oauth.integrations.auth0.user_profiles import FIELDS, has_identity, user_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from stateful_oauth.flows.accounts import UserProfile
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.integrations.auth0.json_members import Members
+    from stateful_oauth.integrations.auth0.management_sdk import Operation
+    from stateful_oauth.integrations.auth0.problem_answers import Problem
+    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+
+_INVALID: Final = "provider_answer_invalid"
+_SCOPES: Final = frozenset({"read:users", "update:users"})
+_APP_METADATA_SCOPES: Final = _SCOPES | {"update:users_app_metadata"}
+_INSTALL: Final = (
+    "The Management API needs auth0-python: install django-stateful-oauth[linking]. "
+    "It cannot share an environment with another package that brings a module called auth0."
+)
+
+
+class Auth0Management:
+    """The port `flows.ports.Management`. An instance serves all threads; keep it, because it holds tokens.
+
+    No call is repeated, with one exception: one that was answered with 401 was not carried out, and is sent
+    once more with a fresh token.
+    """
+
+    def __init__(self, config: Auth0Config, transport: Transport, now: Callable[[], datetime]) -> None:
+        self._transport = transport
+        self._url = config.management_base_url + "api/v2"
+        self._token = ManagementToken(config, transport, now, _SCOPES)
+        # A token of its own, so that whoever does not write app_metadata never holds one that could.
+        self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES)
+
+    def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
+        """Return a user by id; see `flows.ports.Management.user`."""
+        answer = self._call(
+            lambda sdk: sdk.users.get(user_id, fields=FIELDS, include_fields=True), time_limit=time_limit
+        )
+        if answer.status != 200:
+            problem = problem_of(answer)
+            if problem is not None and problem.status == 404:
+                return None
+            raise _refusal(answer, "read:users")
+        profile = _profile(answer.members())
+        if profile.user_id != user_id:
+            raise _not_usable("it is another user.")
+        return profile
+
+    def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
+        """Return the users with exactly this e-mail; see `flows.ports.Management.users_by_email`."""
+        answer = self._call(
+            lambda sdk: sdk.users.list_users_by_email(email=email, fields=FIELDS, include_fields=True),
+            time_limit=time_limit,
+        )
+        if answer.status != 200:
+            raise _refusal(answer, "read:users")
+        found = map(_profile, answer.array())
+        return tuple(profile for profile in found if profile.email == email)
+
+    def update_metadata(
+        self,
+        user_id: str,
+        *,
+        user_metadata: Mapping[str, Any],
+        app_metadata: Mapping[str, Any],
+        time_limit: float,
+    ) -> None:
+        """Merge metadata at its first level; see `flows.ports.Management.update_metadata`. Safe to repeat."""
+        given = {
+            name: dict(value)
+            for name, value in (("user_metadata", user_metadata), ("app_metadata", app_metadata))
+            if value
+        }
+        if not given:
+            return
+        answer = self._call(
+            lambda sdk: sdk.users.update(user_id, **given),
+            token=self._app_metadata_token if app_metadata else self._token,
+            time_limit=time_limit,
+        )
+        if answer.status != 200:
+            scope = "update:users_app_metadata" if app_metadata else "update:users"
+            raise _refusal(answer, scope, {404: "user_unknown"})
+        answer.members()
+
+    def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
+        """Make another user's main identity one of the primary's; see `flows.ports.Management.link`."""
+        answer = self._call(
+            lambda sdk: sdk.users.identities.link(primary_id, provider=provider, user_id=user_id),
+            time_limit=time_limit,
+        )
+        if answer.status not in (200, 201):
+            codes = {400: "link_refused", 404: "user_unknown", 409: "link_exists"}
+            raise _refusal(answer, "update:users", codes)
+        if not has_identity(answer.array(), provider=provider, user_id=user_id):
+            raise _not_usable("it has no such identity.")
+
+    def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
+        """Take an identity out of the primary; see `flows.ports.Management.unlink`. Safe to repeat."""
+        answer = self._call(
+            lambda sdk: sdk.users.identities.delete(primary_id, provider, user_id), time_limit=time_limit
+        )
+        if answer.status == 200:
+            if has_identity(answer.array(), provider=provider, user_id=user_id):
+                raise _not_usable("the identity is still there.")
+            return
+        problem = problem_of(answer)
+        if problem is not None and problem.status == 404 and problem.code != "inexistent_user":
+            return
+        raise _refusal(answer, "update:users", {400: "unlink_refused", 404: "user_unknown"})
+
+    def _call(
+        self, operation: Operation, *, token: ManagementToken | None = None, time_limit: float
+    ) -> Answer:
+        """Call the API, and return its answer whatever its status, except 429."""
+        perform = _sdk()
+        deadline = time.monotonic() + time_limit
+        holder = token or self._token
+        held = holder.get(deadline - time.monotonic())
+        answer = perform(
+            operation,
+            transport=self._transport,
+            base_url=self._url,
+            token=held.value.value,
+            deadline=deadline,
+        )
+        if answer.status != 401 or problem_of(answer) is None:
+            return answer
+        newer = holder.renewed(held, deadline - time.monotonic())
+        if newer is None:
+            return answer
+        return perform(
+            operation,
+            transport=self._transport,
+            base_url=self._url,
+            token=newer.value.value,
+            deadline=deadline,
+        )
+
+
+def _sdk() -> Callable[..., Answer]:
+    try:
+        from stateful_oauth.integrations.auth0.management_sdk import perform  # noqa: PLC0415 - slow, and an extra
+    except ImportError as error:
+        name = error.name or "auth0"
+    else:
+        return perform
+    raise FlowError("management_not_configured", f"{_INSTALL} ({name} cannot be imported.)")
+
+
+def _refusal(answer: Answer, scope: str, codes: Mapping[int, str] | None = None) -> FlowError:
+    """Return the error that an unsuccessful answer stands for.
+
+    Args:
+        scope: What the call needs, for the message.
+        codes: The call's own codes by status.
+    """
+    problem = problem_of(answer)
+    if problem is None:
+        return unusable(answer)
+    if _is_about_scope(problem):
+        return ProviderRefused(
+            "management_scope_missing",
+            f"The Management API refused: {problem.status}. Add {scope} to the client grant of "
+            "MANAGEMENT_CLIENT_ID.",
+        )
+    code = "request_rejected"
+    if problem.status in (401, 403) or problem.code in ("Bearer", "invalid_token"):
+        code = "management_refused"
+    elif codes is not None:
+        code = codes.get(problem.status, code)
+    return ProviderRefused(code, f"The Management API refused: {problem.status}.")
+
+
+def _is_about_scope(problem: Problem) -> bool:
+    return problem.status == 403 and (
+        problem.code == "insufficient_scope" or "insufficient scope" in problem.text
+    )
+
+
+def _profile(members: Members) -> UserProfile:
+    try:
+        return user_profile(members)
+    except ValueError as error:
+        problem = str(error)
+    raise _not_usable(problem)
+
+
+def _not_usable(problem: str) -> AnswerLost:
+    return AnswerLost(f"The answer of the Management API is not usable: {problem}", code=_INVALID)

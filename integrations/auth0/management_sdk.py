@@ -1,0 +1,84 @@
+"""auth0-python on this room's transport.
+
+It knows the addresses, encodings and bodies of the Management API. How they travel, and what the answers
+mean, is ours: its own client repeats POSTs and waits inside the request, and its models fail on members that
+nobody reads, and take the text "true" for a truth value.
+
+Imported by the first call of the Management API and not before: it takes about half a second.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from auth0.management import Auth0
+from auth0.management.core.api_error import ApiError
+from auth0.management.core.parse_error import ParsingError
+
+from stateful_oauth.flows.errors import FlowError
+from stateful_oauth.flows.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+
+    Operation = Callable[[Auth0], object]
+
+_HEADERS: Final = ("authorization", "content-type")  # the others are the transport's
+
+
+class _Client(httpx.Client):
+    """What auth0-python takes for its HTTP client: one request, and its answer."""
+
+    def __init__(self, transport: Transport, deadline: float) -> None:
+        # Neither the environment nor certificates are read: this client opens no connection.
+        super().__init__(transport=httpx.BaseTransport(), trust_env=False)
+        self._room, self._deadline = transport, deadline
+        self.answer: Answer | None = None
+
+    def send(self, request: httpx.Request, **_: Any) -> httpx.Response:
+        """Send a request; `httpx` itself would log its address, which has people's e-mail in it."""
+        body = request.content
+        self.answer = self._room.send(
+            request.method,
+            str(request.url),
+            body=Secret(body.decode()) if body else None,
+            headers={name: Secret(request.headers[name]) for name in _HEADERS if name in request.headers},
+            time_limit=self._deadline - time.monotonic(),
+        )
+        kind = self.answer.headers.get("content-type", "")
+        return httpx.Response(
+            self.answer.status, headers={"content-type": kind}, content=self.answer.body, request=request
+        )
+
+
+def perform(
+    operation: Operation, *, transport: Transport, base_url: str, token: Secret, deadline: float
+) -> Answer:
+    """Call the API once, and return its answer whatever it is.
+
+    Args:
+        operation: Calls one method of the SDK.
+        base_url: `https://…/api/v2`.
+        deadline: On `time.monotonic()`.
+
+    Raises:
+        FlowError: See `Transport.send`.
+    """
+    client = _Client(transport, deadline)
+    failure: FlowError | None = None
+    try:
+        operation(Auth0(base_url=base_url, token=token.reveal(), max_retries=0, httpx_client=client))
+    except (ApiError, ParsingError, ValueError, RecursionError):  # of the answer, which we read ourselves
+        pass
+    except FlowError as error:
+        # Without the frames in between, which hold the token.
+        failure = error.with_traceback(None)
+    if failure is not None:
+        raise failure
+    if client.answer is None:
+        raise RuntimeError("auth0-python sent nothing.")
+    return client.answer

@@ -1,0 +1,137 @@
+"""The Management API's access token: the application's own, kept in this process and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable
+from stateful_oauth.integrations.auth0.cached import Cached
+from stateful_oauth.integrations.auth0.oauth_answers import REFUSALS, token_response
+from stateful_oauth.integrations.auth0.unverified_claims import unverified_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.integrations.auth0.cached import Copy
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.integrations.auth0.transport import Transport
+
+# Sooner than it ends, a token is not used any more: a tenth of its life, at most a minute (checklist B20).
+_SKEW_SHARE: Final = 0.1
+_MAX_SKEW: Final = 60.0
+_UNKNOWN_LIFETIME: Final = 300  # seconds, when the provider does not say (RFC 6749 §5.1 lets it)
+
+_REFUSALS: Final = {
+    error: REFUSALS[error] for error in ("too_many_requests", "temporarily_unavailable", "server_error")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MachineToken:
+    """A token of the client-credentials grant.
+
+    Attributes:
+        scopes: What was granted, or None when nobody says.
+        lifetime: Seconds, from when it was fetched, in which it is used.
+    """
+
+    value: Secret
+    scopes: frozenset[str] | None
+    lifetime: float
+
+
+class ManagementToken:
+    """One token with certain scopes. An instance serves all threads; one fetches, the others wait.
+
+    Args:
+        scopes: What to ask for, and nothing more.
+    """
+
+    def __init__(
+        self,
+        config: Auth0Config,
+        transport: Transport,
+        now: Callable[[], datetime],
+        scopes: frozenset[str],
+    ) -> None:
+        self._config, self._transport, self._now, self._scopes = config, transport, now, scopes
+        self._cached = Cached(
+            self._fetch,
+            now=now,
+            lifetime=lambda token: token.lifetime,
+            # What is refused for good must not use up the tenant's quota of machine-to-machine tokens.
+            interval=config.jwks_refetch_interval,
+        )
+
+    def get(self, time_limit: float) -> Copy[MachineToken]:
+        """Return a token that lasts.
+
+        Raises:
+            ProviderUnreachable: It could not be fetched; to whoever is about to call the API this means that
+                nothing was sent there.
+            ProviderRefused: The token endpoint refused. Code: `management_refused`; `RateLimited` for 429.
+            ProviderRefused: It lacks a scope. Code: `management_scope_missing`.
+        """
+        deadline = time.monotonic() + time_limit
+        held = self._cached.get(time_limit)
+        newer = None
+        if self._missing(held) and not self._is_fresh(held):
+            # The scope may have been granted since.
+            newer = self._cached.renewed(held, deadline - time.monotonic())
+        return self._complete(newer or held)
+
+    def renewed(self, seen: Copy[MachineToken], time_limit: float) -> Copy[MachineToken] | None:
+        """Return a newer token than one that the API did not take, or None: the last new one is too recent.
+
+        Raises:
+            FlowError: As for `get`.
+        """
+        newer = self._cached.renewed(seen, time_limit)
+        return None if newer is None else self._complete(newer)
+
+    def _complete(self, copy: Copy[MachineToken]) -> Copy[MachineToken]:
+        if missing := self._missing(copy):
+            raise ProviderRefused(
+                "management_scope_missing",
+                f"The token of the Management API lacks {', '.join(missing)}: "
+                "add it to the client grant of MANAGEMENT_CLIENT_ID.",
+            )
+        return copy
+
+    def _is_fresh(self, copy: Copy[MachineToken]) -> bool:
+        return 0 <= self._now().timestamp() - copy.fetched_at < self._config.jwks_refetch_interval
+
+    def _missing(self, copy: Copy[MachineToken]) -> list[str]:
+        granted = copy.value.scopes
+        return [] if granted is None else sorted(self._scopes - granted)
+
+    def _fetch(self, time_limit: float) -> MachineToken:
+        config = self._config
+        fields: dict[str, str | Secret] = {
+            "grant_type": "client_credentials",
+            "client_id": config.management_client_id,
+            "audience": config.management_audience,
+            "scope": " ".join(sorted(self._scopes)),
+        }
+        if config.management_client_secret:
+            fields["client_secret"] = config.management_client_secret
+        try:
+            answer = self._transport.post_form(
+                config.management_base_url + "oauth/token", fields, time_limit=time_limit
+            )
+            tokens = token_response(answer, _REFUSALS, "management_refused")
+        except AnswerLost as error:
+            lost = ProviderUnreachable(f"The Management API's token could not be fetched ({error.code}).")
+        else:
+            scope = unverified_scope(tokens.access_token) if tokens.scope is None else tokens.scope
+            lifetime = _UNKNOWN_LIFETIME if tokens.expires_in is None else tokens.expires_in
+            return MachineToken(
+                value=tokens.access_token,
+                scopes=None if scope is None else frozenset(scope.split()),
+                lifetime=lifetime - min(lifetime * _SKEW_SHARE, _MAX_SKEW),
+            )
+        raise lost

@@ -1,0 +1,73 @@
+"""Whose access token of an identity provider it is: the provider itself is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.accounts import ProviderUser
+from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.auth0.userinfo_endpoints import userinfo_endpoints
+
+if TYPE_CHECKING:
+    from stateful_oauth.flows.accounts import ProviderToken
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.integrations.auth0.json_members import Members
+    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+    from stateful_oauth.integrations.auth0.userinfo_endpoints import UserinfoEndpoint
+
+_INVALID: Final = "provider_answer_invalid"
+_MAX_ID: Final = 1024
+
+
+class ProviderUsers:
+    """Asks identity providers. An instance serves all threads."""
+
+    def __init__(self, config: Auth0Config, transport: Transport) -> None:
+        self._transport = transport
+        self._endpoints = userinfo_endpoints(
+            config.provider_userinfo, allow_http_on_loopback=config.allow_insecure_http_on_loopback
+        )
+
+    def find(
+        self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
+    ) -> ProviderUser | None:
+        """Ask; see `flows.ports.Provider.provider_user`. What is known of the connection goes first.
+
+        Raises:
+            ProviderUnreachable: Nothing was sent.
+            ProviderRefused: The provider refused. Code: `provider_user_unknown`; `RateLimited` for 429.
+            AnswerLost: No usable answer came. Asking has no effect, so it may be repeated.
+        """
+        endpoint = self._endpoints.get(connection) or self._endpoints.get(strategy)
+        if endpoint is None:
+            return None
+        answer = self._transport.get(
+            endpoint.url,
+            headers={"Authorization": Secret(f"Bearer {token.access_token.reveal()}")},
+            time_limit=time_limit,
+        )
+        if answer.status != 200:
+            raise _refusal(answer)
+        return _read(answer.members(), endpoint)
+
+
+def _refusal(answer: Answer) -> FlowError:
+    if 400 <= answer.status < 500:
+        return ProviderRefused(
+            "provider_user_unknown", f"The identity provider's userinfo endpoint refused: {answer.status}."
+        )
+    return AnswerLost(f"The identity provider answered with status {answer.status}.", code=_INVALID)
+
+
+def _read(members: Members, endpoint: UserinfoEndpoint) -> ProviderUser:
+    user_id = members.get(endpoint.subject)
+    if isinstance(user_id, int) and not isinstance(user_id, bool) and 0 <= user_id < 10**32:
+        user_id = str(user_id)  # GitHub's is a number, and Auth0 shows it in decimals
+    if not isinstance(user_id, str) or not 0 < len(user_id) <= _MAX_ID or not user_id.isprintable():
+        raise AnswerLost(
+            f"The identity provider's answer has no user id in {endpoint.subject!r}.", code=_INVALID
+        )
+    email = members.get(endpoint.email)
+    usable = isinstance(email, str) and email.isprintable()
+    return ProviderUser(id=endpoint.prefix + user_id, email=email if usable else "")

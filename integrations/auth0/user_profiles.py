@@ -1,0 +1,63 @@
+"""Users as the Management API shows them (`GET /api/v2/users/{id}`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.accounts import ProfileIdentity, UserProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.integrations.auth0.json_members import Members
+
+# All that is read. What is not asked for cannot be leaked, nor break anything.
+FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,user_metadata,app_metadata"
+
+
+def user_profile(members: Members) -> UserProfile:
+    """Read a user.
+
+    Raises:
+        ValueError: A member that decisions rest on is missing or has the wrong type; the message names it.
+    """
+    return UserProfile(
+        user_id=members.text("user_id"),
+        email=members.optional_text("email") or "",
+        email_verified=members.get("email_verified")
+        is True,  # some providers send a text, which proves nothing
+        name=members.optional_text("name") or "",
+        blocked=members.flag("blocked"),
+        identities=tuple(_identity(each) for each in members.objects("identities")),
+        user_metadata=_metadata(members, "user_metadata"),
+        app_metadata=_metadata(members, "app_metadata"),
+    )
+
+
+def has_identity(identities: tuple[Members, ...], *, provider: str, user_id: str) -> bool:
+    """Whether an identity is among those of an answer; byte-exact, the user id without its prefix."""
+    return any((each.get("provider"), _user_id(each)) == (provider, user_id) for each in identities)
+
+
+def _identity(members: Members) -> ProfileIdentity:
+    user_id = _user_id(members)
+    if not user_id:
+        raise ValueError("user_id of an identity must be a text that is not empty.")
+    return ProfileIdentity(
+        connection=members.text("connection"),
+        provider=members.text("provider"),
+        user_id=user_id,
+        is_social=members.flag("isSocial"),
+    )
+
+
+def _user_id(members: Members) -> str:
+    value = members.get("user_id")
+    if isinstance(value, int) and not isinstance(value, bool):  # GitHub's, in profiles of old
+        return str(value)
+    return value if isinstance(value, str) and "\0" not in value else ""
+
+
+def _metadata(members: Members, name: str) -> Mapping[str, Any]:
+    found = members.optional_nested(name)
+    return {} if found is None else found.as_dict()
