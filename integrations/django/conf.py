@@ -53,6 +53,11 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "CONNECT_TIMEOUT": 3.0,
     "READ_TIMEOUT": 8.0,
     "FEDERATED_LOGOUT": False,
+    "REFRESH_TOKEN_ROTATION": True,
+    "MANAGEMENT_CLIENT_ID": "",
+    "MANAGEMENT_CLIENT_SECRET": "",
+    "MANAGEMENT_DOMAIN": "",
+    "PROVIDER_USERINFO": {},
 }
 
 
