@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
@@ -87,6 +88,34 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
     if "openid" not in str(tenant.scope).split():
         yield complaint("E014", f"{name}: SCOPE lacks `openid`.", "Without it there is no ID token.")
     yield from _parameters(tenant, name)
+    yield from _management(tenant, name)
+
+
+def _management(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    if bool(tenant.management_client_id) != bool(tenant.management_client_secret):
+        yield complaint(
+            "E040",
+            f"{name}: one of MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET is empty.",
+            "Copy both from the machine-to-machine application in Auth0, or leave both out.",
+        )
+    if tenant.management_domain and urlsplit(f"//{tenant.management_domain}").path:
+        yield complaint(
+            "E041",
+            f"{name}: MANAGEMENT_DOMAIN is not a bare domain.",
+            "Write the tenant's own domain, like example.eu.auth0.com.",
+        )
+    if tenant.management_client_id and find_spec("auth0") is None:
+        yield complaint(
+            "E042",
+            f"{name}: MANAGEMENT_CLIENT_ID is set, and auth0-python is not installed.",
+            "Install django-stateful-oauth[linking].",
+        )
+    if tenant.management_client_id and tenant.management_client_id == tenant.client_id:
+        yield Warning(
+            f"{name}: MANAGEMENT_CLIENT_ID is CLIENT_ID: what users sign in with can change users.",
+            hint="Make a machine-to-machine application of its own, with only the scopes that linking needs.",
+            id="stateful_oauth.W010",
+        )
 
 
 def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:

@@ -139,6 +139,13 @@ def provider_config(tenant: str) -> Auth0Config:
         connect_timeout=chosen.connect_timeout,
         read_timeout=chosen.read_timeout,
         allow_insecure_http_on_loopback=conf.allow_insecure_http_on_loopback,
+        refresh_token_rotation=chosen.refresh_token_rotation,
+        management_client_id=chosen.management_client_id,
+        management_client_secret=(
+            Secret(chosen.management_client_secret) if chosen.management_client_secret else None
+        ),
+        management_base_url=f"https://{chosen.management_domain}/" if chosen.management_domain else "",
+        provider_userinfo=chosen.provider_userinfo,
     )
 
 

@@ -74,6 +74,13 @@ def test_the_right_configuration_is_silent():
         {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0},
         {"TRANSPORT_ADAPTER": None, "FLOWS": ["stateful_oauth.flows.login.LoginFlow"]},
         {"TRANSPORT_ADAPTER": BaseAdapter},
+        {"MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": ""},
+        {"MANAGEMENT_DOMAIN": "tenant.eu.auth0.com", "REFRESH_TOKEN_ROTATION": True},
+        {
+            "PROVIDER_USERINFO": {
+                "slack": {"url": "https://slack.example/", "subject": "id", "prefix": "slack|"}
+            }
+        },
     ],
     ids=str,
 )
@@ -199,7 +206,17 @@ WRONG = [
     ("E033", {"DUPLICATE_GRACE": -1}),
     ("E033", {"DUPLICATE_PATIENCE": -0.5}),
     ("E033", {"DUPLICATE_PATIENCE": float("nan")}),
+    ("E016", {"PROVIDER_USERINFO": ["slack"]}),
+    ("E016", {"REFRESH_TOKEN_ROTATION": "off"}),
+    ("E017", {"PROVIDER_USERINFO": {"slack": {"url": "http://slack.example/"}}}),
+    ("E017", {"PROVIDER_USERINFO": {"slack": {"subject": "id"}}}),
+    ("E017", {"PROVIDER_USERINFO": {"slack": "https://slack.example/"}}),
+    ("E017", {"PROVIDER_USERINFO": {"slack": {"url": "https://slack.example/", "sub": "id"}}}),
+    ("E040", {"MANAGEMENT_CLIENT_ID": ""}),
+    ("E040", {"MANAGEMENT_CLIENT_SECRET": ""}),
+    ("E041", {"MANAGEMENT_DOMAIN": "https://tenant.eu.auth0.com/"}),
     ("W001", {"ENCRYPTION_KEYS": ()}),
+    ("W010", {"MANAGEMENT_CLIENT_ID": "web"}),
 ]
 
 
@@ -214,6 +231,13 @@ def test_a_wrong_value_is_said_with_a_hint(configure, number, keys):
     assert messages[number].hint
 
 
+def test_the_extra_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setattr(tenant_checks, "find_spec", lambda name: None)
+    messages = found()
+    assert list(messages) == ["E042"]
+    assert "django-stateful-oauth[linking]" in messages["E042"].hint
+
+
 def test_a_number_that_has_no_text_is_said(configure):
     configure(AUTHORIZATION_PARAMETERS={"level": 10**5000})
     assert list(found()) == ["E029"]
@@ -222,6 +246,7 @@ def test_a_number_that_has_no_text_is_said(configure):
 def test_no_message_shows_a_secret(configure):
     """S16."""
     secrets = {"CLIENT_SECRET": "sentinel-of-the-secret", "PRIVATE_KEY": "sentinel-of-the-key"}
+    secrets |= {"MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": "sentinel-of-the-machine"}
     configure(**secrets, CLIENT_AUTHENTICATION="private_key_jwt", ENCRYPTION_KEYS=["sentinel-of-the-ring"])
     assert found()
     assert "sentinel" not in str([(message.msg, message.hint) for message in found().values()])

@@ -21,6 +21,9 @@ def make_tenant() -> Tenant:
         callbacks=["https://app.example/auth/callback/"],
         logout_urls=["https://app.example/"],
     )
+    tenant.add_client(client_id="linker", client_secret="a-machine-secret-of-the-tests-0123456789")
+    tenant.allow_management("linker", ["read:users", "update:users", "update:users_app_metadata"])
+    tenant.allow_connected_accounts("web")
     tenant.add_user(email="ada@example.com", name="Ada Lovelace", password="correct horse")
     tenant.add_user(email="bob@example.com", name="Bob", connection="google-oauth2")
     return tenant

@@ -37,6 +37,13 @@ STATEFUL_OAUTH = {
     "ISSUER": "https://tenant.example/",
     "CLIENT_ID": "web",
     "CLIENT_SECRET": "a-client-secret-of-the-tests-0123456789",
+    "MANAGEMENT_CLIENT_ID": "linker",
+    "MANAGEMENT_CLIENT_SECRET": "a-machine-secret-of-the-tests-0123456789",
+    "PROVIDER_USERINFO": {
+        connection: {"url": f"https://tenant.example/_provider/{connection}/userinfo"}
+        for connection in ("google-oauth2", "github", "windowslive")
+    },
+    "REFRESH_TOKEN_ROTATION": False,
     "TRANSPORT_ADAPTER": "support.tenant_adapter",
 }
 
