@@ -54,6 +54,29 @@ class Browser:
         """Start, sign in at the tenant, and come back; return the callback's response."""
         return self.get(self.authorize(self.start(next_url), as_user))
 
+    def connect(self, connection: str, as_account: str, next_url: str = "") -> HttpResponse:
+        """Start to connect an account, choose it at its provider, and come back; return the last response.
+
+        Args:
+            as_account: E-mail address or user id of an account at the provider.
+        """
+        started = self.post(reverse("stateful_oauth:connect"), {"connection": connection, "next": next_url})
+        location = started["Location"]
+        if not location.startswith(self._tenant.issuer):
+            return started
+        return self.get(self.visitor.connect(location, as_account=as_account))
+
+    def confirm(self, page: str, as_user: str, account: str = "") -> HttpResponse:
+        """Confirm on the page that asks whether accounts are to be linked, by signing in at the tenant.
+
+        Args:
+            page: The page's address.
+            as_user: Whom to sign in as.
+            account: The Auth0 user id of the candidate, where there are several.
+        """
+        location = self.post(f"{page}confirm/", {"account": account})["Location"]
+        return self.get(self.authorize(location, as_user))
+
     def opens(self, response: HttpResponse) -> HttpResponse:
         """Follow a redirect within the site."""
         return self.get(response["Location"])

@@ -18,7 +18,11 @@ def make_tenant() -> Tenant:
     tenant.add_client(
         client_id="web",
         client_secret="a-client-secret-of-the-tests-0123456789",
-        callbacks=["https://app.example/auth/callback/"],
+        callbacks=[
+            "https://app.example/auth/callback/",
+            "https://app.example/auth/connect/callback/",
+            "https://app.example/auth/link/callback/",
+        ],
         logout_urls=["https://app.example/"],
     )
     tenant.add_client(client_id="linker", client_secret="a-machine-secret-of-the-tests-0123456789")
