@@ -157,7 +157,8 @@ class Walk:
     """A transaction moving along edges within one database transaction.
 
     Attributes:
-        seen: The version that the row had when it was read: the fence.
+        before: The row as it was read.
+        seen: The version that it had then: the fence.
         log: A line per event taken.
     """
 
@@ -171,7 +172,7 @@ class Walk:
     ) -> None:
         self._flow, self._now, self._actor, self._deadlines = flow, now, actor, deadlines
         self._step = Step(transaction, now)
-        self.seen = transaction.version
+        self.before, self.seen = transaction, transaction.version
         self.log: list[TransitionLog] = []
 
     @property

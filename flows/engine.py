@@ -28,6 +28,7 @@ from stateful_oauth.flows.errors import (
     StoreUnavailable,
 )
 from stateful_oauth.flows.execution import Execution, Ports, Run
+from stateful_oauth.flows.observers import NOBODY, entrance
 from stateful_oauth.flows.outcomes import Outcome, Rejected
 from stateful_oauth.flows.transaction import SEQUENCE_STEP, StateKind, Transaction, TransitionLog
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.definition import Walk
+    from stateful_oauth.flows.observers import Observer
     from stateful_oauth.flows.ports import (
         AccountDirectory,
         Caller,
@@ -83,6 +85,7 @@ class Engine(AsyncEngine):
         accounts: Who is known here.
         providers: The provider of a tenant, by the tenant's alias.
         clock: The time.
+        observer: Who is told what happens.
         offload: For the `a…` methods, see `AsyncEngine`.
     """
 
@@ -96,17 +99,20 @@ class Engine(AsyncEngine):
         providers: Callable[[str], Provider],
         clock: Clock,
         policy: EnginePolicy | None = None,
+        observer: Observer = NOBODY,
         offload: Callable[..., Awaitable[Any]] | None = None,
     ) -> None:
         super().__init__(offload)
         self._flows, self._store, self._providers, self._clock = flows, store, providers, clock
         self._policy = policy or EnginePolicy()
         self.tokens = AccessTokens(grants, providers, clock, patience=self._policy.patience)
-        ports = Ports(store=store, clock=clock, tokens=self.tokens, accounts=accounts)
+        self.observer = observer
+        ports = Ports(store=store, clock=clock, tokens=self.tokens, accounts=accounts, observer=observer)
         self._execution = Execution(flows, ports, self._policy.deadlines)
 
     # The three entrances.
 
+    @entrance
     def start(
         self, kind: str, inputs: Mapping[str, Any], caller: Caller, *, tenant: str = "default"
     ) -> Outcome:
@@ -127,14 +133,16 @@ class Engine(AsyncEngine):
         self._make_room(run)
         walk, outcome = self._begin(run, self._new(run, tenant, kept, secrets))
         # One row, one log line, one commit: a start that is never finished must cost as little as possible.
-        with self._store.transaction():
+        with self.observer.part("claim", walk.transaction, "start"), self._store.transaction():
             self._store.create(walk.transaction, walk.log)
             reached("start.before_commit", "start")
         reached("start.after_commit", "start")
+        self.observer.moved(walk.before, walk.transaction, walk.log)
         if walk.effect is None:
             return outcome
         return self._execution.work(run, walk.transaction, walk.effect, None)
 
+    @entrance
     def dispatch(
         self,
         transaction_id: uuid.UUID,
@@ -184,6 +192,7 @@ class Engine(AsyncEngine):
                 return _rejected(row, error.code)
         return Rejected(transaction_id=transaction_id, kind=kind, code=FenceLost.CODE)
 
+    @entrance
     def recover(self, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Bring on a transaction whose worker died or whose time is over, as its effect declares.
 
@@ -361,6 +370,7 @@ class Engine(AsyncEngine):
             rejected=True,
         )
         self._store.reject(row, line)
+        self.observer.rejected(row, line)
 
 
 def _refusal(row: Transaction, caller: Caller, kind: str, tenant: str) -> str | None:

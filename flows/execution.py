@@ -22,6 +22,7 @@ from stateful_oauth.flows.errors import (
     RateLimited,
     StoreUnavailable,
 )
+from stateful_oauth.flows.observers import NOBODY
 from stateful_oauth.flows.outcomes import HandedOver, Outcome, Rejected
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.access_tokens import AccessTokens
     from stateful_oauth.flows.definition import FlowDefinition, Walk
+    from stateful_oauth.flows.observers import Observer
     from stateful_oauth.flows.ports import AccountDirectory, Caller, Clock, Provider, TransactionStore
     from stateful_oauth.flows.registry import FlowRegistry
     from stateful_oauth.flows.transaction import Transaction
@@ -59,6 +61,7 @@ class Ports:
     clock: Clock
     tokens: AccessTokens
     accounts: AccountDirectory
+    observer: Observer = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Execution:
 
     def __init__(self, flows: FlowRegistry, ports: Ports, deadlines: Mapping[str, float]) -> None:
         self._flows, self._ports, self._deadlines = flows, ports, deadlines
-        self._store, self._clock = ports.store, ports.clock
+        self._store, self._clock, self._observer = ports.store, ports.clock, ports.observer
 
     def walk(self, run: Run, transaction: Transaction) -> Walk:
         """Put the machine on the transaction's state."""
@@ -112,11 +115,12 @@ class Execution:
         Raises:
             FenceLost: Somebody else moved the row since it was read.
         """
-        with self._store.transaction():
+        with self._observer.part("claim", walk.transaction, event.name), self._store.transaction():
             self._save(walk)
             self._tell(run, walk)
             reached("claim.before_commit", event.name)
         reached("claim.after_commit", event.name)
+        self._observer.moved(walk.before, walk.transaction, walk.log)
 
     def work(
         self, run: Run, claimed: Transaction, effect: Effect, payload: Any, *, reread: bool = False
@@ -134,9 +138,10 @@ class Execution:
             if reread and pending.reread is not None:
                 does = pending.reread
             try:
-                reached("effect.before", pending.name)
-                event = does(context)
-                reached("effect.after", pending.name)
+                with self._observer.part("effect", claimed, pending.name):
+                    reached("effect.before", pending.name)
+                    event = does(context)
+                    reached("effect.after", pending.name)
             except AnswerLost as error:
                 return self._no_answer(run, claimed, pending, error)
             except RateLimited as error:
@@ -245,7 +250,7 @@ class Execution:
         fails the whole transaction is rolled back: what a late worker found out is as if it never was.
         """
         step = event.name
-        with self._store.transaction():
+        with self._observer.part("settle", claimed, step), self._store.transaction():
             walk = self.walk(run, claimed)
             walk.take(event)
             while walk.effect is not None and walk.effect.is_local:
@@ -259,6 +264,10 @@ class Execution:
             self._tell(run, walk)
             reached("settle.before_commit", step)
         reached("settle.after_commit", step)
+        self._observer.moved(walk.before, walk.transaction, walk.log)
+        if child is not None:
+            _, born = child
+            self._observer.moved(born.before, born.transaction, born.log)
         return Settled(walk, child)
 
     def _open_child(self, run: Run, parent: Walk) -> tuple[Run, Walk] | None:
@@ -325,10 +334,12 @@ class Execution:
 
         The caller gets the exception, and is told nothing: it may be what broke.
         """
-        with suppress(FlowError), self._store.transaction():
-            walk = self.walk(run, claimed)
-            walk.take(Event("fail", code="internal_error"))
-            self._save(walk)
+        with suppress(FlowError):
+            with self._store.transaction():
+                walk = self.walk(run, claimed)
+                walk.take(Event("fail", code="internal_error"))
+                self._save(walk)
+            self._observer.moved(walk.before, walk.transaction, walk.log)
 
     def _dropped(self, run: Run, claimed: Transaction, effect: Effect) -> Outcome:
         logger.warning("transaction %s: a late result of %s was dropped", claimed.id, effect.name)

@@ -21,6 +21,7 @@ from stateful_oauth.flows.errors import (
     RateLimited,
 )
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.observers import NOBODY, Observer
 from stateful_oauth.flows.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome
 from stateful_oauth.flows.ports import Clock, TransactionStore
 from stateful_oauth.flows.registry import FlowRegistry
@@ -193,6 +194,7 @@ class Toyland:
     store: TransactionStore = field(default_factory=DjangoTransactionStore)
     person: Person = field(default_factory=Person)
     others: Sequence[type[FlowMachine]] = ()
+    observer: Observer = NOBODY
 
     def __post_init__(self) -> None:
         self.engine = self.engine_with(self.machine)
@@ -208,6 +210,7 @@ class Toyland:
             providers=lambda tenant: None,  # type: ignore[arg-type,return-value] # a toy calls no provider
             clock=self.clock,
             policy=EnginePolicy(**policy),
+            observer=self.observer,
         )
 
     def go(self, person: Person | None = None) -> Outcome:
