@@ -14,5 +14,5 @@ class DjangoIntegrationConfig(AppConfig):
     verbose_name = _("Auth0 sign-in pages")
 
     def ready(self) -> None:
-        """Register the system checks and the signals."""
-        from stateful_oauth.integrations.django import checks, signals  # noqa: F401, PLC0415 - register on import
+        """Register the system checks and the receivers."""
+        from stateful_oauth.integrations.django import checks, receivers  # noqa: F401, PLC0415 - register on import

@@ -1,33 +1,55 @@
-"""What the package listens to, so that it holds whichever view a project uses."""
+"""The signals that a project may listen to. Both are sent after the commit, and no receiver can undo it.
+
+A receiver that raises is logged (`django.dispatch`) and changes nothing: neither the transaction nor the
+response. It runs in the request or the sweep that moved the transaction, between two steps of it, so it has
+to be quick: hand long work to a task. A process that dies after the commit sends nothing; what must not be
+missed reads the log in the database.
+"""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from django.contrib.auth.signals import user_logged_out
-from django.db import DatabaseError, router, transaction
-from django.dispatch import receiver
-
-from stateful_oauth.integrations.django.sessions import withdraw
-from stateful_oauth.storage.models import FlowTransaction
+from django.dispatch import Signal
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    import uuid
+    from datetime import datetime
 
-logger = logging.getLogger("stateful_oauth.sessions")
+# Sender: the model `FlowTransaction`. Argument: `transition`, a `Transition`.
+transition_made: Final = Signal(use_caching=True)
+
+# Sender: the model `FlowTransaction`. Argument: `outcome`, of `flows.outcomes`: how a transaction ended, of
+# which flow and tenant, with which code; and of a sign-in, whose it was.
+flow_settled: Final = Signal(use_caching=True)
 
 
-@receiver(user_logged_out, dispatch_uid="stateful_oauth.withdraw")
-def signed_out(*, request: HttpRequest | None = None, **_: Any) -> None:
-    """Close the way back by an earlier callback, also when Django's own view signed the user out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One line of a transaction's log: ids, names and codes, nothing that a person or a provider wrote.
 
-    Never fails the sign-out: Django sends this before it ends the session.
+    Attributes:
+        transaction: The id by which everything about the attempt can be found.
+        flow: The flow's kind.
+        tenant: The tenant's alias.
+        actor: `browser`, `system`, or `operator:` and the user's id.
+        effect: What is in flight from now on, or an empty string.
+        attempts: How often the effect that begins or ends here was started; 0 where there is none.
+        duration: Seconds since the transition before.
+        rejected: The event moved nothing. Only logged: no signal is sent for it.
     """
-    if request is None:
-        return
-    try:
-        with transaction.atomic(using=router.db_for_write(FlowTransaction)):
-            withdraw(request)
-    except DatabaseError as error:
-        logger.warning("earlier callbacks of this browser were not withdrawn: %s", error)
+
+    transaction: uuid.UUID
+    flow: str
+    tenant: str
+    event: str
+    source: str
+    target: str
+    at: datetime
+    actor: str
+    code: str
+    effect: str
+    attempts: int
+    duration: float
+    rejected: bool

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stateful_oauth.flows.engine import Engine
+    from stateful_oauth.flows.observers import Observer
     from stateful_oauth.flows.ports import Clock
     from stateful_oauth.flows.registry import FlowRegistry
     from stateful_oauth.integrations.auth0.config import Auth0Config
@@ -171,6 +172,7 @@ def provider(tenant: str) -> Auth0Provider:
 def engine() -> Engine:
     """Return the engine of this process."""
     from stateful_oauth.flows.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.integrations.django.observer import SiteObserver  # noqa: PLC0415 - imports this module
     from stateful_oauth.storage.accounts import DjangoAccountDirectory  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.storage.grants import DjangoGrantStore  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
@@ -187,8 +189,22 @@ def engine() -> Engine:
             patience=conf.duplicate_patience,
             deadlines={f"{flow.kind}.{_CALLBACK_STATE}": conf.transaction_lifetime for flow in flows()},
         ),
+        observer=SiteObserver(_telemetry()),
         offload=_offload,
     )
+
+
+def _telemetry() -> Observer:
+    """Return OpenTelemetry where it is installed."""
+    from stateful_oauth.flows.observers import NOBODY  # noqa: PLC0415 - lazy on purpose
+
+    try:
+        from stateful_oauth.integrations.django.telemetry import process_telemetry  # noqa: PLC0415 - optional
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "opentelemetry":
+            raise
+        return NOBODY
+    return process_telemetry()
 
 
 async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

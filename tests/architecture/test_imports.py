@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "diagrams": {"statemachine"},
     "integrations": set[str](),
     "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own
-    "integrations/django": DJANGO,
+    "integrations/django": DJANGO | {"opentelemetry"},
     "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
     "integrations/testing": DJANGO | HTTP | {"hypothesis", "pytest", "pytest_django", "statemachine"},
     "integrations/demo": DJANGO | HTTP | {"werkzeug"},
@@ -40,9 +40,9 @@ MAY_IMPORT = {
     "integrations/demo": ROOMS,
 }
 MAY_NOT_REACH = {  # not even through another room
-    "flows": {"auth0", "cryptography", "django", "httpx", "jwt", "requests", "werkzeug"},
-    "storage": {"auth0", "httpx", "jwt", "requests", "werkzeug"},
-    "diagrams": {"auth0", "cryptography", "django", "jwt", "requests"},
+    "flows": {"auth0", "cryptography", "django", "httpx", "jwt", "opentelemetry", "requests", "werkzeug"},
+    "storage": {"auth0", "httpx", "jwt", "opentelemetry", "requests", "werkzeug"},
+    "diagrams": {"auth0", "cryptography", "django", "jwt", "opentelemetry", "requests"},
     "integrations/auth0": {"django"},
     "integrations/emulator": {"django"},
 }

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.test import RequestFactory
+from django.test import RequestFactory, TestCase
 from django.views.debug import ExceptionReporter
-from rows import dump, the_row
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from rows import dump, steps, the_row
 
 from stateful_oauth import flows, integrations, storage
 from stateful_oauth.flows.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.outcomes import RedirectTo
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django import telemetry, wiring
 from stateful_oauth.integrations.django.backends import Auth0Backend
+from stateful_oauth.integrations.django.signals import flow_settled, transition_made
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 pytestmark = pytest.mark.database
@@ -120,6 +127,45 @@ def test_no_log_page_or_cookie_shows_a_secret(attempt, browser, tenant, caplog, 
     assert attempt.found_in("".join(cookies)) == []
     browser.post("/auth/logout/")
     assert attempt.found_in(logged(caplog)) == []
+
+
+@pytest.mark.parametrize(
+    "world",
+    [works, loses_the_answer, answers_with_html, cuts_the_answer, sends_another_nonce, refuses_the_client],
+)
+def test_no_signal_span_or_count_shows_a_secret(attempt, browser, tenant, monkeypatch, world):
+    """S16: what a project's own receivers and its collector get to see."""
+    spans, metrics, told = InMemorySpanExporter(), InMemoryMetricReader(), []
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
+    made = telemetry.Telemetry(tracers, MeterProvider([metrics], shutdown_on_exit=False))
+    monkeypatch.setattr(telemetry, "process_telemetry", lambda: made)
+    wiring.engine.cache_clear()
+
+    def receive(**given):
+        told.append(given)
+
+    signals = (transition_made, flow_settled)
+    for signal in signals:
+        signal.connect(receive)
+    # In a test that sits in a transaction, what is put off until the commit is done by the test.
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        callback = attempt.callback()
+        world(tenant)
+        browser.get(callback)
+        browser.get(callback)
+    for signal in signals:
+        signal.disconnect(receive)
+
+    assert len(told) == len(steps()) + 1
+    values = [each.get("transition") or each["outcome"] for each in told]
+    seen = {
+        "signals": "".join(f"{value!r} {asdict(value)!r}" for value in values),
+        "spans": "".join(span.to_json() for span in spans.get_finished_spans()),
+        "metrics": metrics.get_metrics_data().to_json(),
+    }
+    assert all(seen.values())
+    assert {where: found for where, text in seen.items() if (found := attempt.found_in(text))} == {}
 
 
 @pytest.mark.parametrize("moment", ["started", "finished"])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.test import TestCase
 
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.integrations.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
@@ -97,6 +98,20 @@ def test_the_example_of_the_testing_page_passes(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+def test_the_receivers_of_the_operations_page_hear_of_a_sign_in(browser, tenant, capsys):
+    receivers = blocks("docs/operations.md", "python")[0]
+    module = {}  # receivers live as long as this
+    exec(compile(receivers, "docs/operations.md", "exec"), module)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        browser.sign_in("ada@example.com")
+        tenant.faults.add("/oauth/token", "lost_answer")
+        browser.sign_in("ada@example.com")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"signed in: {browser.user_id}"
+    assert said[1].startswith("failed: login code_exchange_lost")
+    assert module
 
 
 @pytest.mark.parametrize("key", sorted({*SITE_DEFAULTS, *TENANT_DEFAULTS}))

@@ -52,7 +52,7 @@ def test_the_metadata_say_what_the_project_supports(distributions: Distributions
     assert metadata["Name"] == "django-stateful-oauth"
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert {"emulator", "demo", "testing"} <= set(metadata.get_all("Provides-Extra", []))
+    assert {"emulator", "demo", "telemetry", "testing"} <= set(metadata.get_all("Provides-Extra", []))
     assert licences
 
 
