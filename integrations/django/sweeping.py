@@ -249,8 +249,9 @@ class _Sweep:
             self._failures = 0
             return
         self._failures += 1
-        # A connection that is gone must not fail the next row, too.
-        connections[router.db_for_write(FlowTransaction)].close_if_unusable_or_obsolete()
+        connection = connections[router.db_for_write(FlowTransaction)]
+        if not connection.in_atomic_block:  # a connection that is gone must not fail the next row, too
+            connection.close_if_unusable_or_obsolete()
         if self._failures >= _DATABASE_FAILURES:
             raise StoreUnavailable("The database failed several rows running.") from error
 
