@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "diagrams": {"statemachine"},
     "integrations": set[str](),
     "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own
-    "integrations/django": DJANGO,
+    "integrations/django": DJANGO | {"django_tasks"},  # the backport of Django 6's Tasks
     "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
     "integrations/testing": DJANGO | HTTP | {"hypothesis", "pytest", "pytest_django", "statemachine"},
     "integrations/demo": DJANGO | HTTP | {"werkzeug"},
