@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "diagrams": {"statemachine"},
     "integrations": set[str](),
     "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own
-    "integrations/django": DJANGO | {"opentelemetry"},
+    "integrations/django": DJANGO | {"django_tasks", "opentelemetry"},  # extras `tasks` and `telemetry`
     "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
     "integrations/testing": DJANGO | HTTP | {"hypothesis", "pytest", "pytest_django", "statemachine"},
     "integrations/demo": DJANGO | HTTP | {"werkzeug"},

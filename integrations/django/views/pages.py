@@ -10,12 +10,14 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
 
 from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.errors import FenceLost
 from stateful_oauth.flows.outcomes import InProgress
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.next_url import may_go_to, requested_next
 from stateful_oauth.integrations.django.pages import error_page, flow_page, sign_in_page
-from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.progress import progress_of
+from stateful_oauth.integrations.django.responses import respond, to_error_page
 from stateful_oauth.storage.store import started_by
 
 if TYPE_CHECKING:
@@ -45,12 +47,21 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
 @flow_page
 @require_GET  # not HEAD, which must not move anything
 def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
-    """Follow a transaction that another request is working on, until there is an outcome."""
-    outcome = wiring.engine().follow(transaction_id, BrowserCaller(request))
-    if not isinstance(outcome, InProgress):
+    """Follow a transaction that somebody else is working on, until there is an outcome."""
+    caller = BrowserCaller(request)
+    outcome = wiring.engine().follow(transaction_id, caller)
+    # A lost fence means that the row moved between two looks at it.
+    if not isinstance(outcome, InProgress) and outcome.code != FenceLost.CODE:
         return respond(outcome, request)
-    page = TemplateResponse(request, "stateful_oauth/progress.html", {"outcome": outcome}, status=202)
-    page.headers["Refresh"] = "1"
+    # Not by the address: a parent is followed to the transaction that goes on with it.
+    row = started_by(caller.browser or b"", outcome.transaction_id or transaction_id)
+    if row is None:
+        return to_error_page(outcome, "transaction_unknown")
+    shown = progress_of(row)
+    page = TemplateResponse(
+        request, "stateful_oauth/progress.html", {"outcome": outcome, "progress": shown}, status=202
+    )
+    page.headers["Refresh"] = str(shown.look_again)
     return page.render()
 
 

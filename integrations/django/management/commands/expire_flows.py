@@ -1,0 +1,28 @@
+"""Close transactions whose browser did not come back in time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stateful_oauth.integrations.django.management.sweep_command import SweepCommand
+from stateful_oauth.integrations.django.sweeping import expire_due
+
+
+class Command(SweepCommand):
+    """`manage.py expire_flows`: run it every few minutes, as often at once as you like."""
+
+    help = (
+        "Close transactions that wait past their deadline, and wipe their secrets. "
+        "Exits with 1 when transactions are quarantined or broken."
+    )
+
+    def sweep(self, **options: Any) -> None:
+        """Expire, and report."""
+        report = expire_due(
+            kind=options["kind"],
+            tenant=options["tenant"],
+            limit=options["limit"],
+            dry_run=options["dry_run"],
+            progress=self.progress("expiring", options["verbosity"]),
+        )
+        self.show_sweep(report, dry_run=options["dry_run"], chosen=options["format"])

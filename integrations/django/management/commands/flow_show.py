@@ -1,0 +1,108 @@
+"""Show one transaction: how it stands, and its timeline."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from stateful_oauth.flows.errors import StoreUnavailable
+from stateful_oauth.integrations.django.timeline import Head, Line, Timeline, timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from django.core.management.base import CommandParser
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
+
+
+class Command(BaseCommand):
+    """`manage.py flow_show ID`: the id is the reference that the user's page shows."""
+
+    help = "Show one transaction: its state, and everything that happened to it. Nothing secret is shown."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the id."""
+        parser.add_argument("id", help="The transaction's id: the reference on the user's page.")
+        parser.add_argument(
+            "--format", choices=["text", "json"], default="text", help="json: one object, for machines."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own
+        """Find it, and print it.
+
+        Raises:
+            CommandError: There is no such transaction (exit code 1), or this is no id (2).
+        """
+        try:
+            transaction_id = uuid.UUID(options["id"])
+        except ValueError as error:
+            raise CommandError(
+                "This is no id: write it like 01900000-0000-7000-8000-000000000000.", returncode=2
+            ) from error
+        try:
+            found = timeline(transaction_id)
+        except StoreUnavailable as error:
+            raise CommandError(f"The database does not answer ({error}).") from error
+        if found is None:
+            raise CommandError("There is no such transaction: mistyped, or purged.")
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(found.as_json()))
+        else:
+            self.stdout.write("\n".join(_text(found)))
+
+
+def _text(found: Timeline) -> Iterator[str]:
+    yield from (f"{name + ':':<13}{value}" for name, value in _head(found.head) if value)
+    yield ""
+    width = max((len(line.event) for line in found.lines), default=0)
+    for line in found.lines:
+        yield _line(line, width)
+
+
+def _head(head: Head) -> Iterator[tuple[str, str]]:
+    of = f" of {head.max_attempts}" if head.max_attempts is not None else ""
+    yield "transaction", head.id
+    yield "flow", f"{head.kind}, definition {head.definition}"
+    yield "tenant", head.tenant
+    yield "state", f"{head.state} ({head.state_kind}), version {head.version}"
+    yield "started", f"{_moment(head.started_at)}, {_span(head.age)} ago"
+    yield "changed", _moment(head.changed_at)
+    yield "in flight", head.effect
+    yield "attempts", f"{head.attempts}{of}" if head.attempts else ""
+    yield "next due", _moment(head.due) if head.due else ""
+    yield (
+        "stuck since",
+        f"{_moment(head.stuck_since)}: an operator has to retry it" if head.stuck_since else "",
+    )
+    yield "quarantined", head.quarantined
+    yield "code", head.code
+    yield "user", head.user or ""
+
+
+def _line(line: Line, width: int) -> str:
+    step = line.source if line.rejected else f"{line.source} -> {line.target}"
+    details = [
+        "REJECTED" if line.rejected else "",
+        line.code,
+        f"by {line.actor}",
+        f"calls {line.effect}" if line.effect else "",
+        f"({line.reason!r})" if line.reason else "",
+    ]
+    text = "  ".join(filter(None, details))
+    return f"{_moment(line.at)}  {'+' + _span(line.after):>9}  {line.event:<{width}}  {step}  {text}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="milliseconds")
+
+
+def _span(seconds: float) -> str:
+    for unit, size in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.3f} s"

@@ -1,0 +1,28 @@
+"""Bring on transactions whose worker did not come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stateful_oauth.integrations.django.management.sweep_command import SweepCommand
+from stateful_oauth.integrations.django.sweeping import recover_due
+
+
+class Command(SweepCommand):
+    """`manage.py recover_flows`: run it every minute, as often at once as you like."""
+
+    help = (
+        "Bring on transactions whose worker died, or whose call to the provider is due again. "
+        "Exits with 1 when transactions are stuck, quarantined or broken."
+    )
+
+    def sweep(self, **options: Any) -> None:
+        """Recover, and report."""
+        report = recover_due(
+            kind=options["kind"],
+            tenant=options["tenant"],
+            limit=options["limit"],
+            dry_run=options["dry_run"],
+            progress=self.progress("recovering", options["verbosity"]),
+        )
+        self.show_sweep(report, dry_run=options["dry_run"], chosen=options["format"])

@@ -1,0 +1,60 @@
+"""Purging: how old is old, and a run over what is."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.storage.purging import BATCH, Purge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_AGE: Final = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def age(text: str) -> timedelta:
+    """Return an age that is written like `30d`: a number and one of s, m, h, d, w.
+
+    Raises:
+        ValueError: It is not written like that.
+    """
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no age: write a number and s, m, h, d or w, like 30d.")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def purge(
+    older_than: timedelta,
+    *,
+    kind: str | None = None,
+    tenant: str | None = None,
+    states: Sequence[str] = (),
+    limit: int | None = None,
+    batch: int = BATCH,
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Delete finished transactions that are older than that, with their logs; return how many.
+
+    Args:
+        limit: How many at most.
+        progress: Is called after each batch with the number of rows so far.
+
+    Raises:
+        RuntimeError: There is a surrounding database transaction.
+    """
+    chosen = Purge(before=wiring.clock.now() - older_than, kind=kind, tenant=tenant, states=tuple(states))
+    if dry_run:
+        total = chosen.count()
+        return total if limit is None else min(total, limit)
+    deleted = 0
+    for number in chosen.run(limit=limit, batch=batch):
+        deleted += number
+        if progress is not None:
+            progress(deleted)
+    return deleted

@@ -1,0 +1,260 @@
+"""The sweeps: what is due and nobody came back for is brought on, row by row, through the engine.
+
+`recover_due` goes through the transactions whose worker did not come back, `expire_due` through those whose
+browser did not. Any number of sweeps may run at once, as a command, as a task or by hand: they spread over
+the rows that are due (`storage/sweeps.py`), and the engine's fence decides where two meet. Grants are not
+swept: whoever needs one next finds that its claim has run out.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import InterfaceError, OperationalError, connections, router
+
+from stateful_oauth.flows.errors import StoreUnavailable
+from stateful_oauth.flows.outcomes import Expired, Failed, InProgress, Outcome, Rejected
+from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.storage.sweeps import DueRow, DueRows, stuck_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+logger = logging.getLogger("stateful_oauth.sweeping")
+
+PROBLEMS_KEPT: Final = 100  # listed by id; all are counted
+_AT_A_TIME: Final = 10  # rows between two looks at what others have done meanwhile
+_DATABASE_FAILURES: Final = 5  # in a row: then it is not the row that is broken
+# Not the process's own generator: workers that were forked from one parent would go the same way.
+_random: Final = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that needs somebody.
+
+    Attributes:
+        what: `quarantined`, `broken` or `stuck`.
+        code: An error code, or the name of the exception.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    state: str
+    what: str
+    code: str
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What a sweep did.
+
+    Attributes:
+        counts: How many rows, by what became of them; see `RECOVERY` and `EXPIRY`.
+        due: After a dry run: flow, state and number of the rows that are due.
+        problems: The first `PROBLEMS_KEPT` rows that need somebody.
+    """
+
+    counts: dict[str, int]
+    due: list[tuple[str, str, int]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def needs_somebody(self) -> int:
+        """How many rows could not be handled, or wait for an operator."""
+        return sum(self.counts.get(name, 0) for name in ("quarantined", "broken", "stuck"))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as what `json.dumps` takes."""
+        return {
+            **self.counts,
+            "due_rows": [
+                {"kind": kind, "state": state, "number": number} for kind, state, number in self.due
+            ],
+            "problems": [
+                {name: getattr(problem, name) for name in Problem.__slots__} for problem in self.problems
+            ],
+        }
+
+
+# What can become of a row, and in which order it is reported.
+RECOVERY: Final = (
+    "due",  # dry run: would be taken
+    "recovered",  # is over, or waits for its browser again
+    "given_up",  # ended with a code: what happened at the provider cannot be found out, or it went wrong
+    "postponed",  # works still, and is due again later: the provider asked for it, or an answer was lost
+    "overtaken",  # somebody else brought it on first
+    "quarantined",  # this release cannot read it; left as it is
+    "broken",  # an exception; left to the next sweep
+    "stuck",  # waits for an operator, since this sweep or an earlier one
+)
+EXPIRY: Final = ("due", "expired", "overtaken", "quarantined", "broken")
+
+
+def recover_due(
+    *,
+    kind: str | None = None,
+    tenant: str | None = None,
+    limit: int | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> SweepReport:
+    """Bring on the transactions whose worker did not come back, as their effects declare.
+
+    Args:
+        limit: How many to bring on. Rows that cannot be do not count, so that they keep nobody out.
+        progress: Is called after each row with the number of rows so far.
+
+    Raises:
+        StoreUnavailable: The database does not answer.
+        RuntimeError: There is a surrounding database transaction.
+    """
+    with _database_answers():
+        sweep = _Sweep(StateKind.WORKING, RECOVERY, kind, tenant, progress)
+        report = sweep.look(limit) if dry_run else sweep.run(limit)
+        stuck = stuck_rows(kind=kind, tenant=tenant)
+        report.counts["stuck"] = stuck.count()
+        room = max(0, PROBLEMS_KEPT - len(report.problems))
+        for id_, *names, code in stuck.values_list("pk", "kind", "tenant", "state", "code")[:room]:
+            report.problems.append(Problem(str(id_), *names, "stuck", code))
+    return report
+
+
+def expire_due(
+    *,
+    kind: str | None = None,
+    tenant: str | None = None,
+    limit: int | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> SweepReport:
+    """Close the transactions whose browser did not come back in time; arguments as for `recover_due`.
+
+    Raises:
+        StoreUnavailable: The database does not answer.
+        RuntimeError: There is a surrounding database transaction.
+    """
+    with _database_answers():
+        sweep = _Sweep(StateKind.WAITING, EXPIRY, kind, tenant, progress)
+        return sweep.look(limit) if dry_run else sweep.run(limit)
+
+
+@contextmanager
+def _database_answers() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+class _Sweep:
+    """One run over the rows of one kind of state."""
+
+    def __init__(
+        self,
+        state_kind: StateKind,
+        names: tuple[str, ...],
+        kind: str | None,
+        tenant: str | None,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        self._rows = DueRows(state_kind, now=wiring.clock.now(), kind=kind, tenant=tenant)
+        self._expires = state_kind is StateKind.WAITING
+        self._names, self._progress = names, progress
+        self._caller = SystemCaller()
+        self._counts: Counter[str] = Counter()
+        self._problems: list[Problem] = []
+        self._failures = 0
+
+    def look(self, limit: int | None) -> SweepReport:
+        """Count what is due."""
+        due = self._rows.counted()
+        total = sum(number for *_, number in due)
+        self._counts["due"] = total if limit is None else min(total, limit)
+        return self._report(due)
+
+    def run(self, limit: int | None) -> SweepReport:
+        """Bring on what is due."""
+        brought_on = 0
+        for row in self._in_turn():
+            if limit is not None and brought_on >= limit:
+                break
+            became = self._bring_on(row)
+            self._counts[became] += 1
+            brought_on += became not in ("overtaken", "quarantined", "broken")
+            if self._progress is not None:
+                self._progress(self._counts.total())
+        return self._report()
+
+    def _in_turn(self) -> Iterator[DueRow]:
+        for window in self._rows.windows():
+            order = _random.sample(window, len(window))
+            for first in range(0, len(order), _AT_A_TIME):
+                few = order[first : first + _AT_A_TIME]
+                left = self._rows.still_due(few)
+                self._counts["overtaken"] += len(few) - len(left)
+                yield from left
+
+    def _report(self, due: list[tuple[str, str, int]] | None = None) -> SweepReport:
+        return SweepReport({name: self._counts[name] for name in self._names}, due or [], self._problems)
+
+    def _bring_on(self, row: DueRow) -> str:
+        """Have the engine bring on one row, and return what became of it."""
+        try:
+            outcome = wiring.engine().recover(row.id, self._caller)
+            became = self._name(row, outcome)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are not at fault
+            self._survive(row, error)
+            return "broken"
+        self._failures = 0
+        return became
+
+    def _name(self, row: DueRow, outcome: Outcome) -> str:
+        if isinstance(outcome, Rejected):
+            return self._name_of_rejection(row, outcome.code)
+        if outcome.replayed:
+            return "overtaken"
+        if self._expires:
+            return "expired"
+        if isinstance(outcome, InProgress):
+            return "stuck" if stuck_rows().filter(pk=row.id).exists() else "postponed"
+        return "given_up" if isinstance(outcome, Failed | Expired) else "recovered"
+
+    def _name_of_rejection(self, row: DueRow, code: str) -> str:
+        if code == "quarantined":  # the engine has logged why
+            self._keep(row, "quarantined", code)
+            return "quarantined"
+        if not self._rows.is_due(row):
+            # Brought on, by us or by somebody else; only where its browser has to go next could not be told.
+            overtaken = code in ("fence_lost", "transaction_unknown")
+            return "overtaken" if overtaken else ("expired" if self._expires else "recovered")
+        if code == "fence_lost":
+            return "overtaken"
+        self._keep(row, "broken", code)
+        return "broken"
+
+    def _survive(self, row: DueRow, error: Exception) -> None:
+        self._keep(row, "broken", type(error).__name__)
+        logger.error("transaction %s could not be brought on", row.id, exc_info=error)
+        if not isinstance(error, StoreUnavailable | OperationalError | InterfaceError):
+            self._failures = 0
+            return
+        self._failures += 1
+        connection = connections[router.db_for_write(FlowTransaction)]
+        if not connection.in_atomic_block:  # a connection that is gone must not fail the next row, too
+            connection.close_if_unusable_or_obsolete()
+        if self._failures >= _DATABASE_FAILURES:
+            raise StoreUnavailable("The database failed several rows running.") from error
+
+    def _keep(self, row: DueRow, what: str, code: str) -> None:
+        if len(self._problems) < PROBLEMS_KEPT:
+            self._problems.append(Problem(str(row.id), row.kind, row.tenant, row.state, what, code))

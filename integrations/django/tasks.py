@@ -1,0 +1,105 @@
+"""The sweeps as Django Tasks, for whichever backend a project runs.
+
+    from stateful_oauth.integrations.django import tasks
+
+    tasks.recover_flows.enqueue()
+    tasks.purge_flows.using(queue_name="night").enqueue(older_than="30d")
+
+Imported by nobody but who uses it: Django 6 has the Tasks API built in, Django 5.2 needs the extra `tasks`.
+Arguments and results are JSON. They stand for what the commands of the same names do. A task that meets rows
+which need somebody has done its work, and says so in its result and in the log; one that cannot work fails.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.integrations.django import purging, sweeping
+from stateful_oauth.integrations.django.choices import check_choice
+
+try:
+    from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME, task, task_backends
+except ImportError:
+    from django_tasks import (  # type: ignore[no-redef,unused-ignore,assignment]  # the same API, backported
+        DEFAULT_TASK_BACKEND_ALIAS,
+        DEFAULT_TASK_QUEUE_NAME,
+        task,
+        task_backends,
+    )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stateful_oauth.integrations.django.sweeping import SweepReport
+
+logger = logging.getLogger("stateful_oauth.sweeping")
+
+
+def _queue() -> str:
+    """Return the default queue, or where a project has none, its first: `using()` chooses another."""
+    queues = task_backends[DEFAULT_TASK_BACKEND_ALIAS].queues
+    return DEFAULT_TASK_QUEUE_NAME if not queues or DEFAULT_TASK_QUEUE_NAME in queues else min(queues)
+
+
+@task(queue_name=_queue())
+def recover_flows(
+    *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
+) -> dict[str, Any]:
+    """Bring on transactions whose worker did not come back.
+
+    Args:
+        kind: Only transactions of this flow.
+        tenant: Only transactions of this tenant.
+        limit: How many to bring on.
+
+    Returns:
+        A number for each of `sweeping.RECOVERY`, and `problems`: the rows that need somebody.
+
+    Raises:
+        ValueError: There is no such flow or tenant.
+        StoreUnavailable: The database does not answer.
+    """
+    check_choice(kind=kind, tenant=tenant, limit=limit)
+    return _told(sweeping.recover_due(kind=kind, tenant=tenant, limit=limit))
+
+
+@task(queue_name=_queue())
+def expire_flows(
+    *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
+) -> dict[str, Any]:
+    """Close transactions whose browser did not come back in time; see `recover_flows`."""
+    check_choice(kind=kind, tenant=tenant, limit=limit)
+    return _told(sweeping.expire_due(kind=kind, tenant=tenant, limit=limit))
+
+
+@task(queue_name=_queue())
+def purge_flows(
+    *,
+    older_than: str,
+    kind: str | None = None,
+    tenant: str | None = None,
+    states: Sequence[str] = (),
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Delete finished transactions with their logs.
+
+    Args:
+        older_than: Only transactions that were started and ended longer ago: `30d`, `12h`, `8w`.
+        states: Only transactions that ended in one of these.
+
+    Returns:
+        `purged`: how many.
+
+    Raises:
+        ValueError: The age is not written like that, or there is no such flow, tenant or final state.
+    """
+    check_choice(kind=kind, tenant=tenant, states=states, limit=limit)
+    number = purging.purge(purging.age(older_than), kind=kind, tenant=tenant, states=states, limit=limit)
+    return {"purged": number}
+
+
+def _told(report: SweepReport) -> dict[str, Any]:
+    if report.needs_somebody:
+        logger.warning("%s transactions need somebody: see `flow_show`", report.needs_somebody)
+    return report.as_json()

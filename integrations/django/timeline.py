@@ -1,0 +1,166 @@
+"""One transaction as whoever is on call needs it: how it stands, and what happened to it. Nothing secret."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import router
+
+from stateful_oauth.flows.errors import Quarantined
+from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.storage.store import DjangoTransactionStore
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from stateful_oauth.flows.effects import Effect
+    from stateful_oauth.flows.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """How a transaction stands.
+
+    Attributes:
+        age: Seconds since it was started.
+        effect: The call to the provider that may be in flight, or an empty string.
+        attempts: How often it was started.
+        max_attempts: How often it may be started, or None when it is unknown.
+        due: When the transaction is expired or recovered, or None: it is over, or stuck.
+        stuck_since: Since when it waits for an operator, or None.
+        quarantined: Why this release cannot move it, or an empty string.
+        code: The error code of the last transition, or an empty string.
+        user: The Django user's primary key, or None.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    state: str
+    state_kind: str
+    version: int
+    definition: str
+    started_at: datetime
+    changed_at: datetime
+    age: float
+    effect: str
+    attempts: int
+    max_attempts: int | None
+    due: datetime | None
+    stuck_since: datetime | None
+    quarantined: str
+    code: str
+    user: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of its log.
+
+    Attributes:
+        after: Seconds since the transition before it; for a rejected event, since the one it came after.
+    """
+
+    sequence: int
+    at: datetime
+    after: float
+    event: str
+    source: str
+    target: str
+    actor: str
+    effect: str
+    code: str
+    reason: str
+    rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A transaction's head and log."""
+
+    head: Head
+    lines: list[Line]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as what `json.dumps` takes, with moments in ISO 8601."""
+        found = {**asdict(self.head), "timeline": [asdict(line) for line in self.lines]}
+        for each in (found, *found["timeline"]):
+            for name, value in each.items():
+                if hasattr(value, "isoformat"):
+                    each[name] = value.isoformat()
+        return found
+
+
+def timeline(transaction_id: uuid.UUID) -> Timeline | None:
+    """Return the timeline of a transaction, or None when there is no such transaction.
+
+    Raises:
+        StoreUnavailable: The database does not answer.
+    """
+    row = DjangoTransactionStore().load(transaction_id)
+    if row is None:
+        return None
+    records = TransitionRecord.objects.using(router.db_for_write(FlowTransaction))
+    return Timeline(_head(row), [*_lines(records.filter(transaction_id=row.id).order_by("sequence"))])
+
+
+def _head(row: Transaction) -> Head:
+    effect, quarantined = _reading(row)
+    return Head(
+        id=str(row.id),
+        kind=row.kind,
+        tenant=row.tenant,
+        state=row.state,
+        state_kind=row.state_kind.value,
+        version=row.version,
+        definition=f"{row.definition.version} ({row.definition.structure})",
+        started_at=row.created_at,
+        changed_at=row.changed_at,
+        age=(wiring.clock.now() - row.created_at).total_seconds(),
+        effect=effect.name if effect else "",
+        attempts=row.attempts,
+        max_attempts=effect.max_attempts if effect else None,
+        due=None if row.stuck_since else row.deadline or row.lease_until,
+        stuck_since=row.stuck_since,
+        quarantined=quarantined,
+        code=row.code,
+        user=row.user_id,
+    )
+
+
+def _reading(row: Transaction) -> tuple[Effect | None, str]:
+    """Return the effect that may be in flight, and why this release cannot move the row."""
+    if row.state_kind is StateKind.FINAL:
+        return None, ""
+    try:
+        flow, row = wiring.flows().current(row)
+    except Quarantined as error:
+        return None, str(error).removeprefix("quarantined: ")
+    unknown = "" if row.tenant in conf.tenant_aliases else f"This release has no tenant {row.tenant!r}."
+    return flow.effect_in(row.state), unknown
+
+
+def _lines(records: Iterable[TransitionRecord]) -> Iterable[Line]:
+    before: datetime | None = None
+    for record in records:
+        yield Line(
+            sequence=record.sequence,
+            at=record.at,
+            after=0.0 if before is None else (record.at - before).total_seconds(),
+            event=record.event,
+            source=record.source,
+            target=record.target,
+            actor=record.actor,
+            effect=record.effect,
+            code=record.code,
+            reason=record.reason,
+            rejected=record.rejected,
+        )
+        if not record.rejected:
+            before = record.at
