@@ -95,13 +95,29 @@ class FlowTransaction(models.Model):
                 name="stateful_oauth_kind_of_state",
             ),
             models.CheckConstraint(
-                condition=Q(stuck_since__isnull=True) | Q(state_kind="working"), name="stateful_oauth_stuck_works"
+                condition=Q(stuck_since__isnull=True) | Q(state_kind="working"),
+                name="stateful_oauth_stuck_works",
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="stateful_oauth_version"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class StuckTransaction(FlowTransaction):
+    """What an operator should look at: an entry of its own in the admin, with permissions of its own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("stuck transaction")
+        verbose_name_plural = _("stuck transactions")
+        default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("retry_flow", _("Can retry a transaction")),
+            ("cancel_flow", _("Can cancel a transaction")),
+            ("abandon_flow", _("Can abandon a transaction")),
+        ]
 
 
 class TransitionRecord(models.Model):
@@ -156,7 +172,7 @@ class Identity(models.Model):
 
     class Meta:
         verbose_name = _("identity")
-        verbose_name_plural = _("identities")
+        verbose_name_plural = _("users' identities")
         default_permissions = ("view",)
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(subject=""), name="stateful_oauth_subject_not_empty"),
@@ -185,7 +201,7 @@ class Grant(models.Model):
 
     class Meta:
         verbose_name = _("grant")
-        verbose_name_plural = _("grants")
+        verbose_name_plural = _("users' grants")
         default_permissions = ("view",)
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -221,7 +237,7 @@ class ConnectedAccount(models.Model):
 
     class Meta:
         verbose_name = _("connected account")
-        verbose_name_plural = _("connected accounts")
+        verbose_name_plural = _("users' connected accounts")
         default_permissions = ("view",)
         indexes: ClassVar = [
             # Who connected the account that somebody signs in with.
@@ -270,7 +286,7 @@ class AccountLink(models.Model):
 
     class Meta:
         verbose_name = _("account link")
-        verbose_name_plural = _("account links")
+        verbose_name_plural = _("users' account links")
         default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(
@@ -282,7 +298,9 @@ class AccountLink(models.Model):
         constraints: ClassVar = [
             # Of two who link one identity at once, one wins.
             models.UniqueConstraint(
-                fields=["secondary_digest"], condition=Q(unlinked_at__isnull=True), name="stateful_oauth_one_link"
+                fields=["secondary_digest"],
+                condition=Q(unlinked_at__isnull=True),
+                name="stateful_oauth_one_link",
             ),
         ]
 
