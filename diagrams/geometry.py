@@ -179,15 +179,21 @@ class Layout:
     start: Point
 
 
-def label_text(edge: DiagramEdge) -> LabelText:
-    """Return what is written on an edge."""
+def label_text(edge: DiagramEdge, times: int = 0) -> LabelText:
+    """Return what is written on an edge.
+
+    Args:
+        times: How often it was travelled; written there from two on.
+    """
     pill = ""
     if edge.effect is not None:
         bound = "local" if edge.effect.is_local else f"≤ {duration(edge.effect.time_limit)}"
         room = _LABEL_ROOM - _PILL_PADDING - text_width(f" · {bound}", PILL_SIZE)
         pill = f"{fit(edge.effect.name, PILL_SIZE, room)} · {bound}"
+    count = f" ({times} times)" if times > 1 else ""
+    room = _LABEL_ROOM - len(edge.origins) * ICON - text_width(count, EVENT_SIZE)
     return LabelText(
-        event=fit(edge.event, EVENT_SIZE, _LABEL_ROOM - len(edge.origins) * ICON),
+        event=fit(edge.event, EVENT_SIZE, room) + count,
         guard=fit(f"[{edge.guard_text}]", GUARD_SIZE, _LABEL_ROOM) if edge.guards else "",
         pill=pill,
         icons=edge.origins,

@@ -63,12 +63,17 @@ class _Column:
     edges: dict[str, PlacedEdge] = field(default_factory=dict)
 
 
-def lay_out(graph: FlowGraph) -> Layout:
-    """Place every state, edge and label of a flow."""
+def lay_out(graph: FlowGraph, travelled: Mapping[str, int] | None = None) -> Layout:
+    """Place every state, edge and label of a flow.
+
+    Args:
+        travelled: How often each edge was travelled, by its id: the count stands in its label.
+    """
+    times = travelled or {}
     goal = next((i for i, state in enumerate(graph.states) if state.is_goal), len(graph.states))
     spine = [s for i, s in enumerate(graph.states) if i <= goal or s.kind is not StateKind.FINAL]
     aside = [s for s in graph.states if s not in spine]
-    column = _Column(graph, spine, {edge.id: label_text(edge) for edge in graph.edges})
+    column = _Column(graph, spine, {edge.id: label_text(edge, times.get(edge.id, 0)) for edge in graph.edges})
     column.width = max(state_width(state) for state in spine)
     between, rows, tracks = plan_rows(graph, spine, aside)
     foot = _place_column(column, between, rows)

@@ -21,12 +21,13 @@ ACTORS: Final = {
 }
 
 
-def edge_sentence(edge: DiagramEdge) -> str:
-    """Return what an edge is."""
+def edge_sentence(edge: DiagramEdge, times: int = 0) -> str:
+    """Return what an edge is, and how often it was travelled, if it was."""
     guard = f", if {edge.guard_text}" if edge.guards else ""
     effect = f"; effect {edge.effect.name}" if edge.effect is not None else ""
     actors = " or ".join(ACTORS[origin] for origin in edge.origins)
-    return f"{edge.event}: {edge.source} to {edge.target}{guard}{effect}; sent by {actors}"
+    passed = f"; travelled {times} times" if times > 1 else "; travelled" if times else ""
+    return f"{edge.event}: {edge.source} to {edge.target}{guard}{effect}; sent by {actors}{passed}"
 
 
 def state_sentence(state: DiagramState) -> str:

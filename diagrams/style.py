@@ -98,3 +98,17 @@ def stylesheet() -> str:
     light, dark = (_COLOURS.substitute(colours, scope=SCOPE) for colours in (_LIGHT, _DARK))
     shapes = _SHAPES.substitute(scope=SCOPE, font=_FONT)
     return f"{shapes}{light}@media (prefers-color-scheme:dark){{\n{dark}}}\n"
+
+
+def page_stylesheet() -> str:
+    """Return the style sheet for a page that its visitor can turn light or dark, as Django's admin can.
+
+    The root element's `data-theme` says `light` or `dark`; anything else follows the system.
+    """
+    light, dark = (_COLOURS.substitute(colours, scope=SCOPE) for colours in (_LIGHT, _DARK))
+    shapes = _SHAPES.substitute(scope=SCOPE, font=_FONT)
+    chosen, by_system = (
+        dark.replace(f".{SCOPE}", f":root{theme} .{SCOPE}")
+        for theme in ('[data-theme="dark"]', ':not([data-theme="light"])')
+    )
+    return f"{shapes}{light}{chosen}@media (prefers-color-scheme:dark){{\n{by_system}}}\n"

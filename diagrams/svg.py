@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,7 +19,7 @@ from stateful_oauth.diagrams.style import SCOPE, stylesheet
 from stateful_oauth.flows.transaction import StateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from stateful_oauth.diagrams.geometry import Layout, PlacedEdge, PlacedLabel, PlacedState, Point
     from stateful_oauth.diagrams.graph import Drawable, FlowGraph
@@ -37,22 +38,26 @@ def render_svg(
     travelled: Iterable[str] = (),
     current: str | None = None,
     style_nonce: str = "",
+    embed_style: bool = True,
 ) -> str:
     """Draw a flow.
 
     Args:
         flow: A machine, or its definition.
-        travelled: Ids of edges to mark, as `edge_id` makes them from the log of a transaction. Ids that the
-            flow does not have, of an older version for instance, are passed over.
+        travelled: Ids of edges to mark, as `edge_id` makes them from the log of a transaction, one for each
+            time. Ids that the flow does not have, of an older version for instance, are passed over.
         current: The state to mark.
         style_nonce: The nonce of the page's Content-Security-Policy, where the SVG stands inside a page.
+        embed_style: Whether the style sheet stands in the SVG. Without it the page has to have one, see
+            `page_stylesheet`.
 
     Returns:
         The document, without an XML declaration, so that it can stand inside a page too.
     """
     graph = read_graph(flow)
-    layout = lay_out(graph)
-    marked = {edge.id for edge in graph.edges} & set(travelled)
+    known = {edge.id for edge in graph.edges}
+    marked = Counter(edge for edge in travelled if edge in known)
+    layout = lay_out(graph, marked)
     passed = {value for e in graph.edges if e.id in marked for value in (e.source, e.target)}
     width = max(layout.width, _LEAST_WIDTH)
     shift = round((width - layout.width) / 2)
@@ -69,8 +74,8 @@ def render_svg(
     lines = [
         f'<svg xmlns="{_SVG}" class="{classes}" id="{prefix}" role="img" {labelled} {size}>',
         f'<title id="{prefix}-title">{_text(graph.kind)} flow</title>',
-        f'<desc id="{prefix}-desc">{_text(_description(graph))}</desc>',
-        f"<style{nonce}>\n{stylesheet()}</style>",
+        f'<desc id="{prefix}-desc">{_text(_description(graph, marked, current))}</desc>',
+        *([f"<style{nonce}>\n{stylesheet()}</style>"] if embed_style else []),
         f'<rect class="paper" x=".5" y=".5" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="12"/>',
         *_header(graph, width),
         f'<g transform="translate({_n(shift)} {_n(_HEADER)})">',
@@ -87,11 +92,23 @@ def render_svg(
     return "\n".join(lines) + "\n"
 
 
-def _description(graph: FlowGraph) -> str:
-    return (
-        f"{graph.summary} State diagram of version {graph.version} ({graph.structure}): "
-        f"{len(graph.states)} states, {len(graph.edges)} edges."
-    )
+def _description(graph: FlowGraph, marked: Mapping[str, int], current: str | None) -> str:
+    drawn = f"{len(graph.states)} states, {len(graph.edges)} edges."
+    sentences = [
+        graph.summary,
+        f"State diagram of version {graph.version} ({graph.structure}): {drawn}",
+    ]
+    if marked:
+        passed = (
+            f"{edge.event} from {edge.source} to {edge.target}"
+            + (f" ({marked[edge.id]} times)" if marked[edge.id] > 1 else "")
+            for edge in graph.edges
+            if edge.id in marked
+        )
+        sentences.append(f"Travelled: {'; '.join(passed)}.")
+    if any(state.value == current for state in graph.states):
+        sentences.append(f"Current state: {current}.")
+    return " ".join(sentences)
 
 
 def _header(graph: FlowGraph, width: float) -> list[str]:
@@ -117,7 +134,7 @@ def _start(layout: Layout) -> list[str]:
     ]
 
 
-def _edge(placed: PlacedEdge, marked: set[str]) -> list[str]:
+def _edge(placed: PlacedEdge, marked: Mapping[str, int]) -> list[str]:
     edge = placed.edge
     classes = ["edge", *edge.origins]
     classes += ["dashed"] if edge.by_operator_only else []
@@ -126,7 +143,7 @@ def _edge(placed: PlacedEdge, marked: set[str]) -> list[str]:
     path = "".join(_path(line) for line in placed.lines)
     return [
         f'<g id="{edge.id}" class="{" ".join(classes)}">',
-        f"<title>{_text(edge_sentence(edge))}</title>",
+        f"<title>{_text(edge_sentence(edge, marked.get(edge.id, 0)))}</title>",
         f'<path class="line" d="{path}"/><path class="arrow" d="{_arrow(placed.tip, placed.heading)}"/>',
         *_label(placed.label),
         "</g>",

@@ -105,6 +105,21 @@ class FlowTransaction(models.Model):
         return f"{self.kind} {self.id}"
 
 
+class StuckTransaction(FlowTransaction):
+    """What an operator should look at: an entry of its own in the admin, with permissions of its own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("stuck transaction")
+        verbose_name_plural = _("stuck transactions")
+        default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("retry_flow", _("Can retry a transaction")),
+            ("cancel_flow", _("Can cancel a transaction")),
+            ("abandon_flow", _("Can abandon a transaction")),
+        ]
+
+
 class TransitionRecord(models.Model):
     """One line of a transaction's log. Append-only."""
 
@@ -157,7 +172,7 @@ class Identity(models.Model):
 
     class Meta:
         verbose_name = _("identity")
-        verbose_name_plural = _("identities")
+        verbose_name_plural = _("users' identities")
         default_permissions = ("view",)
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(subject=""), name="stateful_oauth_subject_not_empty"),
@@ -186,7 +201,7 @@ class Grant(models.Model):
 
     class Meta:
         verbose_name = _("grant")
-        verbose_name_plural = _("grants")
+        verbose_name_plural = _("users' grants")
         default_permissions = ("view",)
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -223,7 +238,7 @@ class ConnectedAccount(models.Model):
 
     class Meta:
         verbose_name = _("connected account")
-        verbose_name_plural = _("connected accounts")
+        verbose_name_plural = _("users' connected accounts")
         default_permissions = ("view",)
         indexes: ClassVar = [
             # Who connected the account that somebody signs in with.
@@ -274,7 +289,7 @@ class AccountLink(models.Model):
 
     class Meta:
         verbose_name = _("account link")
-        verbose_name_plural = _("account links")
+        verbose_name_plural = _("users' account links")
         default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(fields=["primary_digest"], name="stateful_oauth_links"),

@@ -103,6 +103,18 @@ class SystemCaller:
         """Do nothing: the browser gets its session when it asks."""
 
 
+class OperatorCaller(SystemCaller):
+    """Somebody on call, at the admin: finishes what a browser began, as a sweep does, and signs nobody in.
+
+    Args:
+        user_id: The operator's primary key.
+        reason: What they wrote down; it goes into the log of the transaction.
+    """
+
+    def __init__(self, user_id: object, reason: str) -> None:
+        self.actor = Actor("operator", str(user_id), reason)
+
+
 def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:
     try:
         user = authenticate(request, identity=identity)

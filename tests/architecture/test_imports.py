@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "diagrams": {"flows"},
     "integrations": set[str](),
     "integrations/auth0": {"flows"},
-    "integrations/django": {"flows", "storage", "integrations/auth0"},
+    "integrations/django": {"flows", "storage", "integrations/auth0", "diagrams"},
     "integrations/emulator": set[str](),
     "integrations/testing": ROOMS,
     "integrations/demo": ROOMS,

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from stateful_oauth.diagrams import edge_id, render_svg, state_id
+from stateful_oauth.diagrams import edge_id, page_stylesheet, render_svg, state_id
 from stateful_oauth.diagrams.geometry import Box, Layout, PlacedEdge
 from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.diagrams.layout import lay_out
@@ -116,6 +116,39 @@ def test_the_travelled_path_and_the_current_state_are_marked() -> None:
     assert order[-len(path) :] == path, "what was travelled lies on top"
 
 
+def test_what_was_travelled_more_than_once_says_how_often() -> None:
+    retry = edge_id("login", "pushing_request", "retry", "pushing_request")
+    start = edge_id("login", "created", "start", "pushing_request")
+    elements = _by_id(render_svg(LoginFlow, travelled=[start, retry, retry, retry]))
+    assert "retry (3 times)" in "".join(elements[retry].itertext())
+    assert "travelled 3 times" in "".join(elements[retry].itertext())
+    assert "times" not in "".join(elements[start].itertext())
+
+
+def test_the_description_tells_who_sees_nothing_where_it_went() -> None:
+    path = [
+        edge_id("login", "created", "start", "pushing_request"),
+        *[edge_id("login", "pushing_request", "retry", "pushing_request")] * 2,
+    ]
+    elements = _by_id(render_svg(LoginFlow, travelled=path, current="pushing_request"))
+    description = elements["login-desc"].text or ""
+    assert description.endswith(
+        "Travelled: start from created to pushing_request; retry from pushing_request to pushing_request "
+        "(2 times). Current state: pushing_request."
+    ), description
+    assert "Travelled" not in (_by_id(render_svg(LoginFlow))["login-desc"].text or "")
+
+
+def test_a_page_may_have_the_style_sheet_instead() -> None:
+    text = render_svg(LoginFlow, embed_style=False)
+    assert "<style" not in text
+    rules = [line for line in page_stylesheet().splitlines() if "{" in line and not line.startswith("@")]
+    selectors = {selector for rule in rules for selector in re.split(r",(?=[.:])", rule.partition("{")[0])}
+    assert all(re.match(r"(:root\S+ )?\.flow-diagram[. ]", selector) for selector in selectors), selectors
+    themes = {selector.partition(" ")[0] for selector in selectors if selector.startswith(":root")}
+    assert themes == {':root[data-theme="dark"]', ':root:not([data-theme="light"])'}
+
+
 def test_an_unknown_current_state_is_nobody() -> None:
     elements = _by_id(render_svg(LoginFlow, current="a_state_of_last_year"))
     assert not any("current" in _classes(element) for element in elements.values())
@@ -137,8 +170,10 @@ def _segments(placed: PlacedEdge) -> list[Box]:
     return boxes
 
 
-def test_states_and_labels_do_not_overlap(machine: type) -> None:
-    layout = lay_out(read_graph(machine))
+@pytest.mark.parametrize("times", [0, 20])
+def test_states_and_labels_do_not_overlap(machine: type, times: int) -> None:
+    graph = read_graph(machine)
+    layout = lay_out(graph, {edge.id: times for edge in graph.edges})
     boxes = [(placed.state.value, placed.box) for placed in layout.states]
     boxes += [(placed.edge.id, box) for placed, box in _labels(layout)]
     for (one, box), (other, second) in combinations(boxes, 2):

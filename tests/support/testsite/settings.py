@@ -9,9 +9,12 @@ USE_TZ = True
 ROOT_URLCONF = "testsite.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.messages",
     "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "stateful_oauth.storage",
     "stateful_oauth.integrations.django",
 ]
@@ -21,15 +24,23 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
 ]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
     }
 ]
 AUTHENTICATION_BACKENDS = ["stateful_oauth.integrations.django.backends.Auth0Backend"]
+STATIC_URL = "/static/"
 LOGIN_URL = "stateful_oauth:login"
 LOGIN_REDIRECT_URL = "/profile/"
 STATEFUL_OAUTH = {

@@ -1,5 +1,6 @@
 """The test project's addresses."""
 
+from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -11,6 +12,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
+    path("admin/", admin.site.urls),
     path("auth/", include("stateful_oauth.integrations.django.urls")),
     path("profile/", profile),
 ]

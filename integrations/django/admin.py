@@ -1,0 +1,28 @@
+"""The pages for operators in Django's admin. They show and never edit; what they do, the engine does."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from stateful_oauth.integrations.django.operators.accounts import (
+    AccountLinkAdmin,
+    ConnectedAccountAdmin,
+    GrantAdmin,
+    IdentityAdmin,
+)
+from stateful_oauth.integrations.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
+from stateful_oauth.storage.models import (
+    AccountLink,
+    ConnectedAccount,
+    FlowTransaction,
+    Grant,
+    Identity,
+    StuckTransaction,
+)
+
+admin.site.register(StuckTransaction, StuckTransactionAdmin)
+admin.site.register(FlowTransaction, TransactionAdmin)
+admin.site.register(Identity, IdentityAdmin)
+admin.site.register(Grant, GrantAdmin)
+admin.site.register(ConnectedAccount, ConnectedAccountAdmin)
+admin.site.register(AccountLink, AccountLinkAdmin)

@@ -1,0 +1,69 @@
+"""The pages of what belongs to users: identities, grants, connected accounts, account links."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from stateful_oauth.integrations.django.operators.read_only import ReadOnlyAdmin
+
+_USERS = _("User name, e-mail or primary key of the user, or a subject.")
+
+
+class IdentityAdmin(ReadOnlyAdmin):
+    """Who users are at the provider."""
+
+    fields = ("subject", "issuer", "user", "email", "email_verified", "link_checked", "created_at")
+    list_display = ("subject", "issuer", "user", "email", "email_verified", "created_at")
+    list_select_related = ("user",)
+    never_read = ("digest",)
+    search_users, search_help_text = ("user_id",), _USERS
+
+
+class GrantAdmin(ReadOnlyAdmin):
+    """Which grants there are, and never what they grant access with."""
+
+    fields = ("id", "user", "identity", "tenant", "scope", "audience", "created_at", "ended_at", "code",
+              "claimed_until", "version")  # fmt: skip
+    list_display = ("id", "user", "identity", "tenant", "scope", "created_at", "ended_at", "code")
+    list_select_related = ("user", "identity")
+    never_read = ("refresh_token", "access_tokens")
+    search_users, search_key = ("user_id",), "id"
+    search_help_text = _("User name, e-mail or primary key of the user, a subject, or a grant's id.")
+
+
+class ConnectedAccountAdmin(ReadOnlyAdmin):
+    """Accounts at other providers."""
+
+    fields = ("owner", "tenant", "connection", "strategy", "provider_user_id", "email", "scopes",
+              "access_type", "remote_id", "connected_at", "expires_at")  # fmt: skip
+    list_display = (
+        "connection",
+        "provider_user_id",
+        "email",
+        "owner",
+        "tenant",
+        "connected_at",
+        "expires_at",
+    )
+    list_select_related = ("owner",)
+    search_users, search_help_text = ("owner__user_id",), _USERS
+
+
+class AccountLinkAdmin(ReadOnlyAdmin):
+    """Which Auth0 users were made one, and why."""
+
+    fields = ("primary", "secondary_subject", "secondary_user", "tenant", "connection", "provider",
+              "provider_user_id", "email", "rule", "evidence", "transaction_id", "linked_at",
+              "unlinked_at")  # fmt: skip
+    list_display = (
+        "primary",
+        "secondary_subject",
+        "connection",
+        "rule",
+        "tenant",
+        "linked_at",
+        "unlinked_at",
+    )
+    list_select_related = ("primary",)
+    never_read = ("secondary_digest",)
+    search_users, search_help_text = ("primary__user_id", "secondary_user_id"), _USERS

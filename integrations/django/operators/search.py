@@ -1,0 +1,80 @@
+"""Searching: by user, subject or transaction id, always through an index of the rows that are searched."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
+
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.storage.models import Identity, identity_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import QuerySet
+
+_USERS: Final = 100  # at most, whose rows are looked for
+_PREFIX: Final = re.compile(r"[0-9a-f]{8,32}")  # 32 bits of time or more: a minute of rows at most
+
+
+def matching(
+    rows: QuerySet[Any], term: str, *, users: Sequence[str], key: str | None = None
+) -> QuerySet[Any]:
+    """Return the rows of whoever or whatever the term names.
+
+    Args:
+        users: Paths from a row to a user's primary key; each is indexed.
+        key: A UUIDv7 column that may be searched by its beginning, or None.
+    """
+    term = term.strip()
+    if not term:
+        return rows
+    wanted = Q(pk__in=())
+    if key is not None and (span := _ids_beginning_with(term)) is not None:
+        wanted |= Q(**{f"{key}__range": span})
+    if found := _users(term):
+        for path in users:
+            wanted |= Q(**{f"{path}__in": found})
+    # No index has the keys as texts: so the database cannot follow the order of all rows until it has met
+    # enough that match, which for rows of long ago means to read everything.
+    return rows.filter(wanted).order_by(Cast("pk", TextField()).desc())
+
+
+def _ids_beginning_with(term: str) -> tuple[uuid.UUID, uuid.UUID] | None:
+    digits = term.replace("-", "").lower()
+    if not _PREFIX.fullmatch(digits):
+        return None
+    return uuid.UUID(hex=digits.ljust(32, "0")), uuid.UUID(hex=digits.ljust(32, "f"))
+
+
+def _users(term: str) -> list[Any]:
+    """Return the primary keys of the users that the term names: user name, e-mail, key, or subject.
+
+    User names, keys and subjects are found by the indexes that they have anyway. Whether e-mails have one is
+    up to the project's user model.
+    """
+    model: Any = get_user_model()
+    named = Q(**{model.USERNAME_FIELD: term})
+    if "@" in term and _has_field(model, model.get_email_field_name()):
+        named |= Q(**{f"{model.get_email_field_name()}__in": sorted({term, term.lower()})})
+    with suppress(ValidationError, ValueError):
+        named |= Q(pk=model._meta.pk.to_python(term))  # noqa: SLF001 - Django's documented interface
+    found = list(model._base_manager.filter(named).values_list("pk", flat=True)[:_USERS])  # noqa: SLF001
+    issuers = {conf.tenant(alias).issuer for alias in conf.tenant_aliases}
+    digests = [identity_digest(issuer, term) for issuer in sorted(issuers)]
+    return found + list(Identity.objects.filter(digest__in=digests).values_list("user_id", flat=True))
+
+
+def _has_field(model: Any, name: str) -> bool:
+    try:
+        model._meta.get_field(name)  # noqa: SLF001 - Django's documented interface
+    except FieldDoesNotExist:
+        return False
+    return True

@@ -1,0 +1,355 @@
+"""The pages of transactions: the stuck ones, all of them, and each of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.transaction import SEQUENCE_STEP
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.operators import durations
+from stateful_oauth.integrations.django.operators.confirmation import (
+    CHOSEN,
+    MOST,
+    NEVER_SHOWN,
+    ReasonForm,
+    Selection,
+    context_of,
+)
+from stateful_oauth.integrations.django.operators.filters import (
+    CodeFilter,
+    FlowFilter,
+    SituationFilter,
+    StartedFilter,
+    StateFilter,
+    TenantFilter,
+)
+from stateful_oauth.integrations.django.operators.operations import (
+    OPERATIONS,
+    Operation,
+    consequence,
+    operate,
+    refusal,
+)
+from stateful_oauth.integrations.django.operators.read_only import ReadOnlyAdmin
+from stateful_oauth.integrations.django.operators.situations import Release, needs_operator, situation_of
+from stateful_oauth.integrations.django.operators.timeline import diagram_of, timeline_of
+from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+
+_LISTS = "_changelist_filters"  # Django's own parameter: what the list was filtered by
+
+
+class TransactionAdmin(ReadOnlyAdmin):
+    """All transactions."""
+
+    list_display = ("id", "kind", "state", "in_state_since", "code", "tenant", "user")
+    list_display_links = ("id",)
+    list_filter = (StartedFilter,)
+    list_select_related = ("user",)
+    never_read = NEVER_SHOWN
+    search_users, search_key = ("user_id",), "pk"
+    search_help_text = gettext_lazy(
+        "User name, e-mail or primary key of the user, a subject, or a transaction's id or its beginning."
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that asks for confirmation."""
+        info = f"{self.opts.app_label}_{self.opts.model_name}"
+        # The engine opens its own transactions, outermost, so that ATOMIC_REQUESTS must not open one.
+        view = transaction.non_atomic_requests(self.admin_site.admin_view(self.operate_view))
+        view.model_admin = self  # as Django does for its own pages
+        return [path("operate/<str:name>/", view, name=f"{info}_operate"), *super().get_urls()]
+
+    # One transaction.
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one transaction: how it stands, what can be done, what happened, where it went."""
+        del form_url
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        row = self._row(request, object_id)
+        release, now = Release.current(), wiring.clock.now()
+        timeline, flow = timeline_of(row.pk), release.flow_of(row)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{row.kind}: {row.state}",
+            "opts": self.opts,
+            "media": self.media,
+            "row": row,
+            "situation": situation_of(row, release, now),
+            "unknown": release.unknown_about(row),
+            "error": ERROR_CODES.get(row.code),
+            "age": durations.shown(now - row.changed_at),
+            "consequence": consequence(row, release),
+            "operations": [self._offer(request, each, row, release, now) for each in OPERATIONS.values()],
+            "timeline": timeline,
+            "flow": flow,
+            "diagram": diagram_of(flow, timeline, row.state) if flow is not None else "",
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as Django's own pages do
+        return TemplateResponse(request, "admin/stateful_oauth/transaction.html", context)
+
+    def _row(self, request: HttpRequest, object_id: str) -> FlowTransaction:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            key = FlowTransaction._meta.pk.to_python(object_id)  # noqa: SLF001 - Django's documented interface
+        except ValidationError:
+            raise Http404(_("No transaction has this id.")) from None
+        rows = FlowTransaction.objects.select_related("user").defer(*NEVER_SHOWN)
+        row = rows.filter(pk=key).first()
+        if row is None:
+            raise Http404(_("No transaction has this id."))
+        return row
+
+    def _offer(
+        self,
+        request: HttpRequest,
+        operation: Operation,
+        row: FlowTransaction,
+        release: Release,
+        now: datetime,
+    ) -> dict[str, Any]:
+        """Return a button: where it leads, or why it leads nowhere."""
+        if self.may_operate(request, operation):
+            why = refusal(operation, row, release, now)
+        else:
+            why = _("You do not have the permission to do this.")
+        address = f"{self._operate_url(operation)}?{CHOSEN}={row.pk}"
+        return {"operation": operation, "why_not": why, "address": address}
+
+    # What can be done.
+
+    def may_operate(self, request: HttpRequest, operation: Operation) -> bool:
+        """Whether the operator has the operation's own permission."""
+        user: Any = request.user
+        return bool(user.has_perm(operation.permission))
+
+    def operate_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Ask for a reason, and do it."""
+        operation = OPERATIONS.get(name)
+        if operation is None:
+            raise Http404(_("There is no such operation."))
+        if not (self.has_view_permission(request) and self.may_operate(request, operation)):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD", "POST"}:
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        if request.method != "POST":
+            selection = Selection.parsed(request.GET.getlist(CHOSEN))
+            return self._confirm(request, operation, selection, ReasonForm())
+        selection, form = Selection.parsed(request.POST.getlist(CHOSEN)), ReasonForm(request.POST)
+        if not form.is_valid():
+            return self._confirm(request, operation, selection, form)
+        return self._operate(request, operation, selection, form.cleaned_data["reason"])
+
+    def _confirm(
+        self, request: HttpRequest, operation: Operation, selection: Selection, form: ReasonForm
+    ) -> HttpResponse:
+        rows = selection.rows()
+        if not rows:
+            self.message_user(
+                request, _("None of the chosen transactions is there any more."), messages.ERROR
+            )
+            return HttpResponseRedirect(self._list_url(request))
+        address = self._operate_url(operation)
+        if filters := self.get_preserved_filters(request):
+            address += f"?{filters}"
+        context = {
+            **self.admin_site.each_context(request),
+            "title": operation.label,
+            "opts": self.opts,
+            "media": self.media,
+            "address": address,
+            "back": self._detail_url(rows[0]) if len(selection.versions) == 1 else self._list_url(request),
+            **context_of(operation, rows, form),
+        }
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as Django's own pages do
+        return TemplateResponse(request, "admin/stateful_oauth/confirmation.html", context)
+
+    def _operate(
+        self, request: HttpRequest, operation: Operation, selection: Selection, reason: str
+    ) -> HttpResponse:
+        rows = {row.pk: row for row in selection.rows()}
+        for pk in selection.versions:
+            if pk not in rows:
+                self.message_user(
+                    request, _("%(id)s: it is not there any more.") % {"id": pk}, messages.ERROR
+                )
+        moved = [row for row in rows.values() if selection.has_moved(row)]
+        for row in moved:
+            text = _("%(row)s: nothing was done. It has moved meanwhile, to %(state)s: look at it again.")
+            self.message_user(request, text % {"row": row, "state": row.state}, messages.ERROR)
+        steady = [row for row in rows.values() if not selection.has_moved(row)]
+        for result in operate(operation, steady, request.user, reason):
+            row = rows[result.id]
+            if result.tried:
+                note = f"{operation.name}: {reason} – {result.text}"  # noqa: RUF001 - a dash
+                self.log_change(request, row, note)
+            self.message_user(request, f"{row}: {result.text}", result.level)
+        only = next(iter(rows.values()), None)
+        if len(selection.versions) == 1 and only is not None:
+            return HttpResponseRedirect(self._detail_url(only))
+        return HttpResponseRedirect(self._list_url(request))
+
+    # Addresses.
+
+    def _operate_url(self, operation: Operation) -> str:
+        return self._url("operate", operation.name)
+
+    def _detail_url(self, row: FlowTransaction) -> str:
+        return self._url("change", row.pk)
+
+    def _list_url(self, request: HttpRequest) -> str:
+        chosen = request.GET.get(_LISTS, "")
+        return self._url("changelist") + (f"?{chosen}" if chosen else "")
+
+    def _url(self, page: str, *args: Any) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(name, args=args, current_app=self.admin_site.name)
+
+    # Columns.
+
+    @admin.display(description=gettext_lazy("in this state"))
+    def in_state_since(self, row: FlowTransaction) -> str:
+        """Return how long it has been in its state."""
+        return durations.shown(wiring.clock.now() - row.changed_at)
+
+
+class StuckTransactionAdmin(TransactionAdmin):
+    """What an operator should look at."""
+
+    list_display = (
+        "state",
+        "situation",
+        "in_state_since",
+        "effect",
+        "attempts",
+        "code",
+        "due",
+        "kind",
+        "tenant",
+        "user",
+        "id",
+    )
+    list_display_links = ("state", "id")
+    list_filter = (SituationFilter, FlowFilter, StateFilter, CodeFilter, TenantFilter)
+    sortable_by = ("state", "attempts", "code", "kind", "tenant", "due")
+    actions = ("retry_selected", "cancel_selected", "abandon_selected")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that need an operator, with the effect that was in flight as the log has it."""
+        last = TransitionRecord.objects.filter(
+            transaction_id=OuterRef("pk"), sequence=OuterRef("version") * SEQUENCE_STEP
+        )
+        rows = super().get_queryset(request).filter(needs_operator(Release.current(), wiring.clock.now()))
+        return rows.annotate(in_flight=Subquery(last.values("effect")[:1]))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Count and page as usual: these are few."""
+        del request, kwargs
+        return ChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+        """Put first what has been due for longest."""
+        del request
+        # No index has this order, so that the database cannot walk through all rows in search of these few.
+        return (Coalesce("stuck_since", "lease_until", "deadline"), "-pk")
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Whether to offer it; Django asks by this name."""
+        return self.may_operate(request, OPERATIONS["retry"])
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Whether to offer it; Django asks by this name."""
+        return self.may_operate(request, OPERATIONS["cancel"])
+
+    def has_abandon_permission(self, request: HttpRequest) -> bool:
+        """Whether to offer it; Django asks by this name."""
+        return self.may_operate(request, OPERATIONS["abandon"])
+
+    @admin.action(description=gettext_lazy("Retry the selected transactions"), permissions=["retry"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ask for confirmation."""
+        return self._choose(request, queryset, OPERATIONS["retry"])
+
+    @admin.action(description=gettext_lazy("Cancel the selected transactions"), permissions=["cancel"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ask for confirmation."""
+        return self._choose(request, queryset, OPERATIONS["cancel"])
+
+    @admin.action(description=gettext_lazy("Abandon the selected transactions"), permissions=["abandon"])
+    def abandon_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ask for confirmation."""
+        return self._choose(request, queryset, OPERATIONS["abandon"])
+
+    def _choose(
+        self, request: HttpRequest, queryset: QuerySet[Any], operation: Operation
+    ) -> HttpResponse | None:
+        # What was selected and is not listed any more is shown too, with the reason.
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if request.POST.get("select_across") == "1":
+            chosen = [str(pk) for pk in queryset.values_list("pk", flat=True)[: MOST + 1]]
+        if len(chosen) > MOST:
+            text = _("Choose at most %(most)s transactions at once.") % {"most": MOST}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return self._confirm(request, operation, Selection.parsed(chosen), ReasonForm())
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Take only ids: Django would fail over anything else."""
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if len(Selection.parsed(selected).versions) != len(set(selected)):
+            self.message_user(request, _("What was selected is no transaction."), messages.ERROR)
+            return None
+        found: HttpResponse | None = super().response_action(request, queryset)
+        return found
+
+    @admin.display(description=gettext_lazy("situation"))
+    def situation(self, row: FlowTransaction) -> str:
+        """Return why it is listed; for a quarantined row, what is unknown about it."""
+        release = Release.current()
+        found = situation_of(row, release, wiring.clock.now())
+        return release.unknown_about(row) or (str(found.label) if found is not None else "")
+
+    @admin.display(description=gettext_lazy("effect in flight"))
+    def effect(self, row: Any) -> str:
+        """Return what was in flight, as the log has it."""
+        return str(row.in_flight or "")
+
+    @admin.display(
+        description=gettext_lazy("due, or stuck since"),
+        ordering=Coalesce("stuck_since", "lease_until", "deadline"),
+    )
+    def due(self, row: FlowTransaction) -> str:
+        """Return when recovery was or will be due, or since when it has given up."""
+        moment = row.stuck_since or row.lease_until or row.deadline
+        return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else ""
