@@ -17,6 +17,7 @@ SITE := PYTHONPATH=tests/support DJANGO_SETTINGS_MODULE=testsite.settings
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 NOX_ARGS ?=
 JOBS ?= auto
 
@@ -48,6 +49,10 @@ test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL
 .PHONY: test-browser
 test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium and its driver)
 	REQUIRE_BROWSER=1 $(PY) -m pytest -m browser tests/browser $(PYTEST_ARGS)
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random, recover, compare with the ledger
+	$(PY) tests/chaos/run.py $(CHAOS_ARGS)
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has

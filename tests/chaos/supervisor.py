@@ -1,0 +1,162 @@
+"""Keeps worker processes alive, and kills them: at every named crash point, and at random.
+
+Everything is imported once; each worker is a fork that serves the one listening socket, so that a kill costs
+milliseconds. A worker is told where to die: it kills itself with SIGKILL when it reaches that place for the
+k-th time. Beside that the supervisor kills a worker at random. A sweeper runs among them, and dies as well.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - after setup
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402 - after setup
+
+from stateful_oauth.flows.crash_points import CRASH_POINTS, observed  # noqa: E402 - after setup
+from stateful_oauth.flows.effects import LostAnswer  # noqa: E402 - after setup
+from stateful_oauth.integrations.django import wiring  # noqa: E402 - after setup
+from stateful_oauth.integrations.django.sweeping import recover_due  # noqa: E402 - after setup
+
+Place = tuple[str, str]
+
+
+class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *args: Any) -> None:
+        """Nothing: half of the requests die anyway."""
+
+
+def places() -> list[Place]:
+    """Return every crash point with every step that can reach it, read from the machines."""
+    found: set[Place] = {("start.before_commit", "start"), ("start.after_commit", "start")}
+    for flow in wiring.flows():
+        for effect in {edge.effect for edge in flow.edges if edge.effect is not None}:
+            if effect.lost_answer is LostAnswer.NOT_POSSIBLE:
+                continue
+            found |= {(f"effect.{when}", effect.name) for when in ("before", "after")}
+            found |= {
+                (f"settle.{when}_commit", event) for when in ("before", "after") for event in effect.produces
+            }
+        found |= {
+            (f"claim.{when}_commit", event)
+            for when in ("before", "after")
+            for event in (*flow.machine.browser_events, "retry")
+        }
+    found |= {(point, "refresh") for point in CRASH_POINTS if point.startswith("refresh.")}
+    return sorted(found)
+
+
+class Supervisor:
+    """Runs until its standard input is closed."""
+
+    def __init__(self, listening: socket.socket, folder: Path, workers: int, pause: float, seed: int) -> None:
+        self._listening, self._folder, self._wanted, self._pause = listening, folder, workers, pause
+        self._random = random.Random(seed)
+        self._places = places()
+        self._random.shuffle(self._places)
+        self._next = 0
+        self._workers: dict[int, str] = {}
+        self._application = get_wsgi_application()
+        wiring.engine()  # imported and built before the first fork
+
+    def run(self) -> None:
+        os.set_blocking(sys.stdin.fileno(), False)
+        due = time.monotonic() + self._pause
+        while sys.stdin.buffer.read(1) != b"":
+            self._bury()
+            while list(self._workers.values()).count("worker") < self._wanted:
+                self._fork("worker")
+            if "sweeper" not in self._workers.values():
+                self._fork("sweeper")
+            if time.monotonic() >= due:
+                self._kill_one()
+                due = time.monotonic() + self._pause * self._random.uniform(0.5, 1.5)
+            time.sleep(0.01)
+        for pid in list(self._workers):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def _bury(self) -> None:
+        while self._workers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._workers.pop(pid)
+            if not os.WIFSIGNALED(status):
+                note(self._folder, "accident", f"exit {os.waitstatus_to_exitcode(status)}")
+
+    def _kill_one(self) -> None:
+        pid = self._random.choice(list(self._workers))
+        note(self._folder, "random", self._workers[pid])
+        os.kill(pid, signal.SIGKILL)
+
+    def _fork(self, role: str) -> None:
+        place = self._places[self._next % len(self._places)]
+        after = self._random.choice((1, 1, 1, 2, 3))
+        self._next += 1
+        pid = os.fork()
+        if pid:
+            self._workers[pid] = role
+            return
+        try:
+            sys.stdin.close()
+            with observed(Suicide(self._folder, place, after)):
+                if role == "worker":
+                    self._serve()
+                else:
+                    self._sweep()
+        finally:
+            os._exit(1)
+
+    def _serve(self) -> None:
+        make_server(
+            "127.0.0.1",
+            0,
+            self._application,
+            threaded=True,
+            request_handler=Quiet,
+            fd=os.dup(self._listening.fileno()),
+        ).serve_forever()
+
+    def _sweep(self) -> None:
+        while True:
+            recover_due()
+            time.sleep(1)
+
+
+class Suicide:
+    """Ends the process at a place, when it is reached for the k-th time."""
+
+    def __init__(self, folder: Path, place: Place, after: int) -> None:
+        self._folder, self._place, self._left = folder, place, after
+
+    def __call__(self, *place: str) -> None:
+        if place != self._place:
+            return
+        self._left -= 1
+        if self._left == 0:
+            note(self._folder, *place)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def note(folder: Path, kind: str, what: str) -> None:
+    """Append a line that survives this process."""
+    with (folder / "kills").open("a") as file:
+        file.write(f"{kind} {what}\n")
+
+
+if __name__ == "__main__":
+    descriptor, where, count, pause, seed = sys.argv[1:]
+    Supervisor(socket.socket(fileno=int(descriptor)), Path(where), int(count), float(pause), int(seed)).run()
