@@ -1,12 +1,14 @@
 """S16: what must not be shown is in no message, no repr, no context and no log line, however a call ends."""
 
 import base64
+import json
 import logging
 import traceback
 
 import pytest
 import requests
 
+from stateful_oauth.flows.accounts import ConnectRequest, ProviderToken
 from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.flows.openid import AuthorizationRequest
 from stateful_oauth.flows.secret import Secret
@@ -80,6 +82,98 @@ def test_a_call_however_it_ends(make_bench, caplog, ending, client_auth):
     shown.extend(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     basic = base64.b64encode(f"web:{SENTINELS['secret']}".encode()).decode()
     assert [text for text in shown if "SENTINEL" in text or basic in text] == []
+
+
+ME = "/me/v1/connected-accounts"
+USERS = "/api/v2/users"
+FINE = {  # answers that carry secrets, where the shared ones would be none
+    f"{ME}/connect": (
+        201,
+        JSON,
+        json.dumps(
+            {
+                "auth_session": "SENTINEL-session",
+                "connect_uri": "https://tenant.example/c?SENTINEL-query",
+                "connect_params": {"ticket": "SENTINEL-ticket"},
+                "expires_in": 300,
+            }
+        ).encode(),
+    ),
+    "/oauth/token": ENDINGS["fine"],
+}
+
+
+def calls_for_accounts(provider, sentinel):
+    """Every call that has a secret to lose, by the path that ends it."""
+    request = ConnectRequest(
+        connection="google-oauth2", redirect_uri="https://app.example/", state=sentinel("state"),
+        code_challenge="c" * 43,
+    )  # fmt: skip
+    token, me = sentinel("token"), provider.my_account
+    return {
+        "/oauth/token": lambda: provider.refresh(token, audience="https://a.example/", time_limit=5),
+        "/oauth/token#vault": lambda: provider.provider_token(token, connection="github", time_limit=5),
+        "/oauth/token#machine": lambda: provider.management.user("auth0|ada", time_limit=5),
+        f"{ME}/connect": lambda: me.connect(token, request, time_limit=5),
+        f"{ME}/complete": lambda: me.complete(
+            token, auth_session=sentinel("nonce"), connect_code=sentinel("code"),
+            redirect_uri="https://app.example/", code_verifier=sentinel("verifier"), time_limit=5,
+        ),
+        f"{ME}/accounts": lambda: me.accounts(token, time_limit=5),
+        f"{ME}/connections": lambda: me.connections(token, time_limit=5),
+        f"{ME}/accounts/cac_a": lambda: me.disconnect(token, "cac_a", time_limit=5),
+        "/user": lambda: provider.provider_user(
+            ProviderToken(access_token=token), connection="github", strategy="github", time_limit=5
+        ),
+        f"{USERS}/auth0%7Cada": lambda: provider.management.user("auth0|ada", time_limit=5),
+        f"{USERS}-by-email": lambda: provider.management.users_by_email("a@example.com", time_limit=5),
+        f"{USERS}/auth0%7Cada/identities": lambda: provider.management.link(
+            "auth0|ada", provider="github", user_id="1", time_limit=5
+        ),
+        f"{USERS}/auth0%7Cada/identities/github/1": lambda: provider.management.unlink(
+            "auth0|ada", provider="github", user_id="1", time_limit=5
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, "401"])
+def test_calls_for_accounts_however_they_end(make_bench, caplog, ending):
+    caplog.set_level(logging.DEBUG)
+    answer = ENDINGS.get(ending, (401, JSON, b'{"message":"SENTINEL-body","errorCode":"SENTINEL-body"}'))
+
+    def sentinel(name):
+        return Secret(SENTINELS[name])
+
+    strangers = []
+    for path in calls_for_accounts(make_bench().provider, sentinel):
+        bench = make_bench(
+            client_secret=sentinel("secret"), management_client_id="m2m",
+            management_client_secret=sentinel("secret"),
+        )  # fmt: skip
+        bench.answers["/oauth/token"] = bench.answers[f"{USERS}/auth0%7Cada"] = ENDINGS["fine"]
+        address = path.partition("#")[0]
+        bench.answers[address] = FINE.get(address, answer) if ending == "fine" else answer
+        shown = [repr(bench.config), repr(bench.provider)]
+        call = calls_for_accounts(bench.provider, sentinel)[path]
+        try:
+            shown.append(repr(call()))
+        except FlowError as error:
+            shown.extend(everything_shown(error))
+            strangers.extend(frames_of_others(error))
+        assert bench.adapter.calls[address], "the call went where its answer is"
+        shown.extend(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+        assert [text for text in shown if "SENTINEL" in text] == [], path
+    assert strangers == [], "an error page shows what is in these frames"
+
+
+def frames_of_others(error):
+    """The frames of a traceback that are neither this room's nor the tests'."""
+    trace = traceback.TracebackException.from_exception(error)
+    return [
+        frame.filename
+        for frame in trace.stack
+        if not any(place in frame.filename for place in ("/integrations/auth0/", "/tests/"))
+    ]
 
 
 def test_on_a_real_connection(make_bench, serve, caplog):

@@ -15,6 +15,7 @@ from requests.adapters import BaseAdapter
 from rows import the_row
 
 from stateful_oauth.flows.errors import InvalidInput
+from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.conf import conf
 from stateful_oauth.integrations.emulator import Tenant
 from stateful_oauth.storage.models import FlowTransaction
@@ -316,3 +317,26 @@ def test_a_tenant_may_be_called_default(browser, tenant, configure, settings):
     configure(TENANTS={"default": keys})
     assert browser.sign_in(ADA)["Location"] == "/profile/"
     assert Form.of(browser.get("/auth/restart/")).action == "/auth/login/"
+
+
+def test_the_apis_of_accounts_work_with_the_settings(tenant):
+    """Through the one test seam that there is, TRANSPORT_ADAPTER."""
+    found = wiring.provider("default").management.users_by_email(ADA, time_limit=5)
+    assert [profile.email for profile in found] == [ADA]
+    assert wiring.provider("default").my_account.audience == tenant.my_account_audience
+    assert not wiring.provider("default").rotates_refresh_tokens()
+
+
+def test_a_refresh_token_is_assumed_to_rotate_unless_it_is_said(tenant, configure, settings):
+    values = {
+        name: value for name, value in settings.STATEFUL_OAUTH.items() if name != "REFRESH_TOKEN_ROTATION"
+    }
+    settings.STATEFUL_OAUTH = values
+    assert wiring.provider("default").rotates_refresh_tokens()
+
+
+def test_the_management_api_is_at_a_domain_of_its_own(tenant, configure):
+    configure(MANAGEMENT_DOMAIN="tenant.eu.auth0.example")
+    config = wiring.provider_config("default")
+    assert config.management_base_url == "https://tenant.eu.auth0.example/"
+    assert config.management_audience == "https://tenant.eu.auth0.example/api/v2/"
