@@ -130,7 +130,7 @@ class Crowd:
             except WalkedAway:
                 with self._lock:
                     self.walked_away += 1
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever people meet is a finding
                 with self._lock:
                     self.broken.append(f"{story.__name__}: {type(error).__name__}: {error}")
             else:

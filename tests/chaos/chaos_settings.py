@@ -1,4 +1,4 @@
-"""The site that the chaos run kills: the tests' own project on PostgreSQL, in front of an emulator on loopback."""
+"""The site that chaos kills: the tests' own project on PostgreSQL, in front of an emulator on loopback."""
 
 import os
 
