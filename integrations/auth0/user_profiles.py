@@ -24,8 +24,8 @@ def user_profile(members: Members) -> UserProfile:
     return UserProfile(
         user_id=members.text("user_id"),
         email=members.optional_text("email") or "",
-        email_verified=members.get("email_verified")
-        is True,  # some providers send a text, which proves nothing
+        # Some identity providers send a text, which proves nothing.
+        email_verified=members.get("email_verified") is True,
         name=members.optional_text("name") or "",
         blocked=members.flag("blocked"),
         identities=tuple(_identity(each) for each in members.objects("identities")),

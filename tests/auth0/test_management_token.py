@@ -154,7 +154,7 @@ class TestScopes:
         assert user(room).user_id == room.ada
 
     def test_a_missing_one_costs_one_token(self, room):
-        room.tenant.allow_management("linker", [])
+        room.tenant.allow_management("linker", ["read:users"])
         for _ in range(5):
             refused(ProviderRefused, "management_scope_missing", user, room)
         assert issued(room) == 1
