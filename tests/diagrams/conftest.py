@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stateful_oauth.flows.built_in import BUILT_IN
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -33,11 +35,7 @@ def machines() -> ModuleType:
     return _load()
 
 
-@pytest.fixture(params=["LoginFlow", "LoopsFlow", "HostileFlow", "SmallFlow"])
+@pytest.fixture(params=["LoopsFlow", "HostileFlow", "SmallFlow", *BUILT_IN], ids=str)
 def machine(request: pytest.FixtureRequest, machines: ModuleType) -> type:
-    if request.param == "LoginFlow":
-        from stateful_oauth.flows.login import LoginFlow
-
-        return LoginFlow
-    found: type = getattr(machines, request.param)
+    found: type = getattr(machines, request.param) if isinstance(request.param, str) else request.param
     return found

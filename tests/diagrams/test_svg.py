@@ -14,6 +14,7 @@ from stateful_oauth.diagrams.geometry import Box, Layout, PlacedEdge
 from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.diagrams.layout import lay_out
 from stateful_oauth.flows.definition import FlowDefinition
+from stateful_oauth.flows.connect_account import ConnectAccountFlow
 from stateful_oauth.flows.login import LoginFlow
 
 if TYPE_CHECKING:
@@ -211,15 +212,30 @@ def test_everything_lies_in_the_picture(machine: type) -> None:
     assert all(box.bottom <= layout.height for box in boxes)
 
 
-def test_the_main_path_is_a_straight_line() -> None:
-    layout = lay_out(read_graph(LoginFlow))
+@pytest.mark.parametrize(
+    ("flow", "path", "foot"),
+    [
+        (
+            LoginFlow,
+            ["created", "pushing_request", "awaiting_callback", "exchanging_code", "resolving_account",
+             "finding_candidates", "signed_in"],
+            ["link_pending", "failed", "cancelled", "abandoned"],
+        ),
+        (
+            ConnectAccountFlow,
+            ["created", "requesting_connection", "awaiting_callback", "completing_connection",
+             "identifying_account", "connected"],
+            ["connected", "failed", "cancelled", "abandoned"],
+        ),
+    ],
+    ids=["login", "connect_account"],
+)  # fmt: skip
+def test_the_main_path_is_a_straight_line(flow: type, path: list[str], foot: list[str]) -> None:
+    layout = lay_out(read_graph(flow))
     place = {placed.state.value: placed.box for placed in layout.states}
-    path = [
-        "created", "pushing_request", "awaiting_callback", "exchanging_code", "resolving_account", "signed_in"
-    ]  # fmt: skip
     assert len({place[value].middle for value in path}) == 1
     assert [place[value].y for value in path] == sorted(place[value].y for value in path)
-    assert len({place[value].y for value in ("signed_in", "failed", "cancelled", "abandoned")}) == 1
+    assert len({place[value].y for value in foot}) == 1, "The other final states stand in a row at the foot."
 
 
 @pytest.mark.parametrize("event", ["start", "go", "again", "back"])

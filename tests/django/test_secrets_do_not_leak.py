@@ -206,7 +206,7 @@ def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
     reporter = ExceptionReporter(RequestFactory().get("/"), caught.type, caught.value, caught.tb)
     ours = tuple(str(Path(room.__file__).parent) for room in (flows, storage, integrations))
     frames = [frame for frame in reporter.get_traceback_frames() if frame["filename"].startswith(ours)]
-    assert any(name == "exchanged" for frame in frames for name, _ in frame["vars"]), (
+    assert any(name == "sign_in" for frame in frames for name, _ in frame["vars"]), (
         "the frames with the tokens"
     )
 

@@ -8,10 +8,10 @@ from asgiref.sync import async_to_sync
 from attempts import INPUTS, Attempt
 from callers import Person
 from crashes import crash_at
+from engines import engine_with
 
 from stateful_oauth.flows.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.engine import Engine
 from stateful_oauth.flows.outcomes import Failed, RedirectTo, SignedIn
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import SystemCaller
@@ -65,7 +65,7 @@ def test_without_an_offload_of_the_projects_own_it_runs_on_a_thread(clock):
         def load(self, transaction_id):
             seen.append(threading.get_ident())
 
-    engine = Engine(flows=wiring.flows(), store=Store(), providers=wiring.provider, clock=clock)
+    engine = engine_with(store=Store())
     import uuid
 
     outcome = asyncio.run(engine.arecover(uuid.uuid4(), SystemCaller()))

@@ -12,10 +12,10 @@ from callers import Operator, Person
 from crashes import at, crash_at
 from django.conf import settings
 from django.test import override_settings
+from engines import engine_with
 
 from stateful_oauth.flows.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.engine import Engine
 from stateful_oauth.flows.outcomes import (
     Abandoned,
     Cancelled,
@@ -346,7 +346,7 @@ def test_a_claim_that_is_always_overtaken_is_given_up_and_moves_nothing(tenant, 
             return False
 
     store = AlwaysSecond()
-    engine = Engine(flows=wiring.flows(), store=store, providers=wiring.provider, clock=clock)
+    engine = engine_with(store=store)
     attempt = Attempt(tenant, engine=engine).authorize()
     outcome = attempt.deliver()
     assert isinstance(outcome, Rejected)

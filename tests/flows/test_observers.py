@@ -12,6 +12,7 @@ from attempts import Attempt
 from callers import Operator, Person
 from crashes import at
 from django.db import connection
+from engines import engine_with
 from toy import KIND, Bug, Counter, Toyland, make_toy, refuse
 
 from stateful_oauth.flows.effects import Event
@@ -75,10 +76,7 @@ def watcher(tenant, transactional_db):
 
 
 def engine(watcher: Watcher) -> Engine:
-    own = wiring.engine()
-    return Engine(
-        flows=wiring.flows(), store=own._store, providers=wiring.provider, clock=own._clock, observer=watcher
-    )
+    return engine_with(observer=watcher)
 
 
 def toyland(watcher: Watcher, clock: Any, **options: Any) -> Toyland:

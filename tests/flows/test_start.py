@@ -8,25 +8,19 @@ from attempts import INPUTS, Attempt
 from callers import Person
 from django.conf import settings
 from django.test import override_settings
+from engines import engine_with
 
 from stateful_oauth.flows.engine import Engine, EnginePolicy
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.flows.outcomes import Expired, Failed, InProgress, RedirectTo, SignedIn
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
-from stateful_oauth.storage.store import DjangoTransactionStore
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
-def engine_with(clock, **policy) -> Engine:
-    return Engine(
-        flows=wiring.flows(),
-        store=DjangoTransactionStore(),
-        providers=wiring.provider,
-        clock=clock,
-        policy=EnginePolicy(**policy),
-    )
+def engine_whose(**policy) -> Engine:
+    return engine_with(policy=EnginePolicy(**policy))
 
 
 def states(kind: str = "login") -> list[str]:
@@ -83,7 +77,7 @@ def test_inputs_that_a_flow_must_not_have_make_no_row(tenant, inputs, code):
 
 
 def test_the_oldest_attempts_of_a_browser_make_room_for_a_new_one(tenant, clock):
-    engine = engine_with(clock, open_per_browser=3)
+    engine = engine_whose(open_per_browser=3)
     attempts = []
     for _ in range(5):
         attempts.append(Attempt(tenant, engine=engine))
@@ -101,7 +95,7 @@ def test_the_oldest_attempts_of_a_browser_make_room_for_a_new_one(tenant, clock)
 def test_another_browser_and_an_attempt_at_work_are_left_alone(tenant, clock):
     from crashes import crash_at
 
-    engine = engine_with(clock, open_per_browser=1)
+    engine = engine_whose(open_per_browser=1)
     other = Attempt(tenant, Person("bob's phone"), engine)
     working = Attempt(tenant, engine=engine).authorize()
     with crash_at("effect.before", "exchange_code"):
@@ -121,7 +115,7 @@ def test_a_browser_whose_open_attempt_nobody_can_open_any_more_can_start_again(t
     """After a key was taken out of the ring, everybody's cookie names rows that are sealed for good."""
     Attempt(tenant)
     with override_settings(SECRET_KEY="another key, and no fallback"):
-        engine = engine_with(wiring.clock, open_per_browser=1)
+        engine = engine_whose(open_per_browser=1)
         again = Attempt(tenant, engine=engine)
         assert isinstance(again.outcome, RedirectTo)
         assert isinstance(again.authorize().deliver(), SignedIn)

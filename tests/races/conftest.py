@@ -47,13 +47,9 @@ def browser(tenant: Tenant, database: None) -> Browser:
 def engine_on(clock: Clock) -> Callable[[TransactionStore], Engine]:
     """Make an engine on another store."""
 
+    from engines import engine_with
+
     def make(store: TransactionStore) -> Engine:
-        return Engine(
-            flows=wiring.flows(),
-            store=store,
-            providers=wiring.provider,
-            clock=clock,
-            policy=EnginePolicy(patience=10),
-        )
+        return engine_with(store=store, clock=clock, policy=EnginePolicy(patience=10))
 
     return make

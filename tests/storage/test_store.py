@@ -137,18 +137,28 @@ def test_save_with_another_version_writes_nothing_at_all(store, seen):
 
 
 def test_save_never_changes_what_is_written_once(store):
-    """Owner, tenant, kind and state digest are fixed when the row is made (checklist S20)."""
+    """Owner, tenant and kind are fixed when the row is made (checklist S20)."""
     made = created(store)
     with store.transaction():
         store.save(
-            made.moved(kind="tests.toy", tenant="x", browser=BROWSER_B, state_digest=b"t" * 32,
-                       created_at=NOW + timedelta(1), version=2),
+            made.moved(kind="tests.toy", tenant="x", browser=BROWSER_B, created_at=NOW + timedelta(1),
+                       version=2),
             [a_line(200)], [], seen=1,
         )  # fmt: skip
     loaded = store.load(made.id)
     assert loaded is not None
-    for name in ("kind", "tenant", "browser", "state_digest", "created_at"):
+    for name in ("kind", "tenant", "browser", "created_at"):
         assert getattr(loaded, name) == getattr(made, name), f"{name} was changed."
+
+
+def test_save_keeps_the_state_that_the_browser_was_sent_with_last(store):
+    """A flow that sends the browser to the provider once more takes a fresh `state` for it."""
+    made = created(store)
+    with store.transaction():
+        store.save(made.moved(state_digest=b"t" * 32, version=2), [a_line(200)], [], seen=1)
+    loaded = store.load(made.id)
+    assert loaded is not None
+    assert loaded.state_digest == b"t" * 32
 
 
 def test_a_fact_that_nobody_writes_is_a_mistake_and_rolls_everything_back(store):

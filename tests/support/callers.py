@@ -36,24 +36,8 @@ class Person:
         self.told.append(outcome)
 
 
-class Operator:
+class Operator(SystemCaller):
     """Somebody on call, at the admin page."""
-
-    browser = None
-    is_new_browser = False
-    user_id = None
 
     def __init__(self, reason: str = "the customer called") -> None:
         self.actor = Actor("operator", "7", reason)
-
-    def link_check_due(self, identity: VerifiedIdentity) -> bool:
-        return SystemCaller().link_check_due(identity)
-
-    def accounts_linked(self, *, primary: str, secondary: str) -> None:
-        SystemCaller().accounts_linked(primary=primary, secondary=secondary)
-
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
-        raise AssertionError(f"An operator was asked to sign {identity.subject} in.")
-
-    def settled(self, outcome: Outcome) -> None:
-        """Nothing: an operator has no session to make."""
