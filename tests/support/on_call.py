@@ -33,7 +33,7 @@ class OnCall:
         return text
 
     def operate(self, name: str, *rows: Any, reason: str = "the customer called", at: str = STUCK) -> str:
-        """Confirm an operation on the rows as they were read; return the page that follows, with its messages."""
+        """Confirm an operation on the rows as they were read; return the page that follows, with messages."""
         chosen = [f"{row.pk}:{row.version}" for row in rows]
         response = self.post(f"{at}operate/{name}/", {"transaction": chosen, "reason": reason})
         assert response.status_code == 302, response.content.decode()

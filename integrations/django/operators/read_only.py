@@ -27,11 +27,13 @@ class ReadOnlyAdmin(Base):
 
     Attributes:
         search_users: Paths from a row to a user's primary key, for the search.
+        search_digests: Columns with an identity's digest, for the search.
         search_key: A UUIDv7 column that is searched by its beginning, or None.
         never_read: Columns that no page needs: what is not read cannot be shown.
     """
 
     search_users: ClassVar[Sequence[str]] = ()
+    search_digests: ClassVar[Sequence[str]] = ()
     search_key: ClassVar[str | None] = None
     never_read: ClassVar[Sequence[str]] = ()
 
@@ -86,7 +88,13 @@ class ReadOnlyAdmin(Base):
     ) -> tuple[QuerySet[Any], bool]:
         """Search by user, subject, or key, through an index."""
         del request
-        found = matching(queryset, search_term, users=self.search_users, key=self.search_key)
+        found = matching(
+            queryset,
+            search_term,
+            users=self.search_users,
+            digests=self.search_digests,
+            key=self.search_key,
+        )
         return found, False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
