@@ -69,7 +69,12 @@ def _smoke(options: argparse.Namespace) -> int:
 
 
 def _welcome(demo: Running) -> str:
-    from stateful_oauth.integrations.demo.people import PEOPLE, SPECIAL  # noqa: PLC0415 - needs Django set up
+    from stateful_oauth.integrations.demo.people import (  # noqa: PLC0415 - needs Django set up
+        OPERATOR_NAME,
+        OPERATOR_PASSWORD,
+        PEOPLE,
+        SPECIAL,
+    )
 
     rows = [("Name", "E-mail", "Password", "Connection", "")]
     rows += [
@@ -88,7 +93,9 @@ def _welcome(demo: Running) -> str:
         f"\n  Demo site       {demo.site}/\n"
         f"  Auth0 emulator  {demo.emulator}/\n"
         f"  Database        {demo.data}{kept}\n"
-        f"\n  Who can sign in:\n\n{table}\n\n  Ctrl-C stops it.\n"
+        f"\n  Who can sign in:\n\n{table}\n"
+        f"\n  Who is on call  {demo.site}/admin/ as {OPERATOR_NAME} with the password {OPERATOR_PASSWORD}\n"
+        "\n  Ctrl-C stops it.\n"
     )
 
 

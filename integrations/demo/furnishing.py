@@ -15,6 +15,8 @@ from stateful_oauth.integrations.demo.people import (
     CONNIE,
     GRACE,
     IVY,
+    OPERATOR_NAME,
+    OPERATOR_PASSWORD,
     ORGANIZATION,
     OTHER_ORGANIZATION,
     PEOPLE,
@@ -71,6 +73,8 @@ def furnish_site(issuer: str) -> None:
         row.user.save(update_fields=["is_active"])
     # Somebody else has the name that Connie's user would get.
     users.get_or_create(username=backend.username(_identity(issuer, CONNIE)))
+    if not users.filter(username=OPERATOR_NAME).exists():
+        users.create_superuser(OPERATOR_NAME, password=OPERATOR_PASSWORD)
 
 
 def _identity(issuer: str, person: Person) -> VerifiedIdentity:

@@ -75,3 +75,7 @@ SPECIAL: Final = (IVY, REX, CONNIE, BEA)
 
 ORGANIZATION: Final = "org_engines"
 OTHER_ORGANIZATION: Final = "org_looms"
+
+OPERATOR_NAME: Final = "operator"
+OPERATOR_PASSWORD: Final = "on-call-tonight"  # noqa: S105 - printed when the demo starts
+"""Who is on call: a user of Django's own, for the admin."""

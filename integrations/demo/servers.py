@@ -91,11 +91,13 @@ def _prepare(stack: ExitStack, emulator_port: int) -> None:
 
 @contextmanager
 def _site(port: int) -> Iterator[None]:
+    from django.contrib.staticfiles.handlers import StaticFilesHandler  # noqa: PLC0415
     from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler  # noqa: PLC0415
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
 
     server = ThreadedWSGIServer((HOST, port), WSGIRequestHandler)
-    server.set_app(get_wsgi_application())
+    # The admin's style sheets; a project's web server has them.
+    server.set_app(StaticFilesHandler(get_wsgi_application()))
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:

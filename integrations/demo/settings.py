@@ -17,9 +17,12 @@ _DATA = os.environ.get("STATEFUL_OAUTH_DEMO_DATA", "")
 
 INSTALLED_APPS = [
     "stateful_oauth.integrations.demo",  # your own apps; before the package's, to override its templates
+    "django.contrib.admin",  # for operators
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.messages",
     "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "stateful_oauth.storage",  # the tables
     "stateful_oauth.integrations.django",  # the pages
 ]
@@ -27,6 +30,8 @@ INSTALLED_APPS = [
 AUTHENTICATION_BACKENDS = [
     # Or stateful_oauth.integrations.django.backends.Auth0Backend, of which this is a subclass.
     "stateful_oauth.integrations.demo.backends.DemoBackend",
+    # Only for the demo's operator, who has a password of Django's own.
+    "django.contrib.auth.backends.ModelBackend",
 ]
 
 LOGIN_URL = "stateful_oauth:login"
@@ -52,6 +57,7 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "stateful_oauth.integrations.demo.urls"
 USE_TZ = True
 TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Cookies do not know ports: these names keep the demo apart from other sites that you develop on 127.0.0.1.
@@ -65,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -76,6 +83,7 @@ TEMPLATES: list[dict[str, Any]] = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
                 "stateful_oauth.integrations.demo.views.chrome.chrome",
             ]
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.urls import include, path
 
 from stateful_oauth.integrations.demo.views.home import home
@@ -21,5 +22,6 @@ _demo = [
 
 urlpatterns = [
     path("auth/", include("stateful_oauth.integrations.django.urls")),  # what a project writes
+    path("admin/", admin.site.urls),
     path("", include((_demo, "demo"))),
 ]

@@ -43,6 +43,7 @@ class Scenario:
         codes: The error codes whose pages it shows, in this order; none when it ends signed in.
         begin: What the button does. With `choices` the visitor picks one of them instead.
         afterwards: What its own page says when it went well, or between two steps.
+        ends: How it ends, in two words, where no error page tells.
     """
 
     slug: str
@@ -53,6 +54,7 @@ class Scenario:
     steps: tuple[Step, ...] = ()
     choices: tuple[Choice, ...] = ()
     afterwards: str = ""
+    ends: str = "signed in"
 
     def action(self, step: str, choice: str) -> Action | None:
         """Return what the visitor asked for, or None if there is no such thing."""

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from django.db import connection
 from django.urls import reverse
 
+from stateful_oauth.flows.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.crash_points import observed
 from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.transaction import Actor
-from stateful_oauth.integrations.demo.people import ADA, CONNIE, IVY, REX
+from stateful_oauth.integrations.demo.people import (
+    ADA,
+    CONNIE,
+    IVY,
+    OPERATOR_NAME,
+    OPERATOR_PASSWORD,
+    REX,
+)
 from stateful_oauth.integrations.demo.scenarios.scenario import Action, Group, Scenario
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.integrations.django.callers import BrowserCaller, OperatorCaller
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
@@ -46,14 +57,11 @@ def forged(visit: Visit) -> HttpResponse:
     return visit.come_back(attempt)
 
 
-class _Operator(SystemCaller):
-    actor = Actor("operator", "demo", "to show what it looks like")
-
-
 def _operator(event: str, code: str) -> Action:
     def begin(visit: Visit) -> HttpResponse:
         attempt = visit.start().signed_in_as(ADA)
-        wiring.engine().dispatch(attempt.id, Event(event, code=code), _Operator(), kind="login")
+        operator = OperatorCaller("demo", "to show what it looks like")
+        wiring.engine().dispatch(attempt.id, Event(event, code=code), operator, kind="login")
         return visit.come_back(attempt)
 
     return begin
@@ -64,6 +72,33 @@ def newer_release(visit: Visit) -> HttpResponse:
     attempt = visit.start().signed_in_as(ADA)
     FlowTransaction.objects.filter(pk=attempt.id).update(definition_version=999)
     return visit.come_back(attempt)
+
+
+class _Killed(BaseException):
+    """The worker is gone: no `except Exception` sees it."""
+
+
+def worker_killed(visit: Visit) -> HttpResponse:
+    """Have the worker die when it has committed that it sends the code, and let its lease run out."""
+    attempt, worker = visit.start().signed_in_as(ADA), threading.get_ident()
+    visit.take(attempt)
+    query = urlsplit(attempt.callback).query
+    response = AuthorizationResponse.parse([*parse_qs(query).items()])
+
+    def kill(point: str, _step: str) -> None:
+        if point == "claim.after_commit" and threading.get_ident() == worker:
+            raise _Killed
+
+    with observed(kill), suppress(_Killed):
+        caller = BrowserCaller(visit.request)
+        event = Event("callback", response)
+        wiring.engine().dispatch(attempt.id, event, caller, kind="login", state=response.state)
+    visit.world.clock.advance(60)
+    visit.note.remark = (
+        f"The worker is dead, and a minute has passed. Open the admin as “{OPERATOR_NAME}” (the password is "
+        f"“{OPERATOR_PASSWORD}”): your attempt is under “Stuck transactions”."
+    )
+    return visit.land()
 
 
 def database_locked(visit: Visit) -> HttpResponse:
@@ -179,6 +214,16 @@ OPERATIONS: Final = Group(
             "aside and can be finished by the other.",
             codes=("quarantined",),
             begin=newer_release,
+        ),
+        Scenario(
+            slug="worker-killed",
+            title="The worker is killed",
+            what="The worker dies after it has committed that it sends your code, and before it does. "
+            "Whoever is on call finds your attempt in the admin.",
+            begin=worker_killed,
+            afterwards="The attempt is left working, with its code in flight. Nobody knows whether it was "
+            "sent, so that a retry ends it, and you sign in again.",
+            ends="stuck",
         ),
         Scenario(
             slug="database-locked",

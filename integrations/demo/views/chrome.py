@@ -15,6 +15,7 @@ _PAGES: Final = (
     ("demo:profile", "/profile/", "Profile"),
     ("demo:timeline", "/timeline/", "Timeline"),
     ("demo:what-if", "/what-if/", "What if"),
+    ("admin:index", "/admin/", "Admin"),
 )
 
 

@@ -34,7 +34,7 @@ class GrantAdmin(ReadOnlyAdmin):
 class ConnectedAccountAdmin(ReadOnlyAdmin):
     """Accounts at other providers."""
 
-    fields = ("owner", "tenant", "connection", "strategy", "provider_user_id", "email", "scopes",
+    fields = ("owner", "tenant", "connection", "provider_user_id", "email", "owner_verified", "scopes",
               "access_type", "remote_id", "connected_at", "expires_at")  # fmt: skip
     list_display = (
         "connection",
@@ -52,11 +52,11 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
 class AccountLinkAdmin(ReadOnlyAdmin):
     """Which Auth0 users were made one, and why."""
 
-    fields = ("primary", "secondary_subject", "secondary_user", "tenant", "connection", "provider",
+    fields = ("primary_subject", "secondary_subject", "secondary_user", "tenant", "connection", "provider",
               "provider_user_id", "email", "rule", "evidence", "transaction_id", "linked_at",
               "unlinked_at")  # fmt: skip
     list_display = (
-        "primary",
+        "primary_subject",
         "secondary_subject",
         "connection",
         "rule",
@@ -64,6 +64,6 @@ class AccountLinkAdmin(ReadOnlyAdmin):
         "linked_at",
         "unlinked_at",
     )
-    list_select_related = ("primary",)
-    never_read = ("secondary_digest",)
-    search_users, search_help_text = ("primary__user_id", "secondary_user_id"), _USERS
+    never_read = ("primary_digest", "secondary_digest")
+    search_users, search_help_text = ("secondary_user_id",), _USERS
+    search_digests = ("primary_digest", "secondary_digest")

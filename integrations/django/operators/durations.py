@@ -1,11 +1,17 @@
-"""How long something took, for people."""
+"""How long something took, and how long ago or ahead a moment is, for people."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
+
+    from django.utils.safestring import SafeString
 
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -25,3 +31,19 @@ def shown(passed: timedelta) -> str:
         elif parts:
             break
     return " ".join(parts[:2])
+
+
+def moment(when: datetime, now: datetime) -> SafeString:
+    """Return a moment as people on call ask for it, `3 min 20 s ago`, `in 4 min`; the exact time is on it."""
+    text = _("in %(span)s") if when > now else _("%(span)s ago")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        when.isoformat(),
+        exact(when),
+        text % {"span": shown(abs(when - now))},
+    )
+
+
+def exact(when: datetime) -> str:
+    """Return a moment to the second, in the current time zone."""
+    return f"{timezone.localtime(when):%Y-%m-%d %H:%M:%S %Z}"

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
-from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,6 +18,7 @@ from stateful_oauth.flows.outcomes import Outcome, Rejected
 from stateful_oauth.flows.transaction import StateKind
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import OperatorCaller
+from stateful_oauth.integrations.django.operators import durations
 from stateful_oauth.integrations.django.operators.situations import Release
 from stateful_oauth.storage.models import FlowTransaction
 
@@ -195,7 +195,7 @@ def _told(outcome: Outcome, transaction_id: uuid.UUID, row: FlowTransaction | No
     if row.stuck_since is not None:
         text = _("It is stuck again in %(state)s. %(why)s")
         return Result(transaction_id, messages.WARNING, text % names)
-    due = formats.date_format(timezone.localtime(row.lease_until), "DATETIME_FORMAT")
+    due = durations.exact(row.lease_until)
     text = _("It is still working: %(state)s. %(why)s Recovery is due %(due)s.")
     return Result(transaction_id, messages.WARNING, text % {**names, "due": due})
 
@@ -213,7 +213,7 @@ def _why_no_retry(row: FlowTransaction, now: datetime) -> str:
         return _("It waits for its browser: nothing is in flight that could be retried.")
     if row.stuck_since is not None or row.lease_until is None or row.lease_until <= now:
         return ""
-    due = formats.date_format(timezone.localtime(row.lease_until), "DATETIME_FORMAT")
+    due = durations.exact(row.lease_until)
     if row.code:
         return _("The provider asked to wait: recovery is due %(due)s.") % {"due": due}
     return _("A worker has it until %(due)s.") % {"due": due}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.utils.text import capfirst
 
 from stateful_oauth.integrations.django.operators.newest_first import BEFORE, NewestFirst
 from stateful_oauth.integrations.django.operators.search import matching
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     Base = admin.ModelAdmin[Any]
 else:
@@ -26,11 +27,13 @@ class ReadOnlyAdmin(Base):
 
     Attributes:
         search_users: Paths from a row to a user's primary key, for the search.
+        search_digests: Columns with an identity's digest, for the search.
         search_key: A UUIDv7 column that is searched by its beginning, or None.
         never_read: Columns that no page needs: what is not read cannot be shown.
     """
 
     search_users: ClassVar[Sequence[str]] = ()
+    search_digests: ClassVar[Sequence[str]] = ()
     search_key: ClassVar[str | None] = None
     never_read: ClassVar[Sequence[str]] = ()
 
@@ -38,8 +41,12 @@ class ReadOnlyAdmin(Base):
     sortable_by: Sequence[str] = ()
     ordering = ("-pk",)
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would count all rows
     search_fields = ("pk",)  # only so that there is a search box: see get_search_results
     list_per_page = 100
+
+    class Media:
+        css: ClassVar = {"all": ("stateful_oauth/operators.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Rows come from the engine."""
@@ -64,6 +71,13 @@ class ReadOnlyAdmin(Base):
         """Return the rows, without the columns that no page needs."""
         return super().get_queryset(request).defer(*self.never_read)
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, under its own name."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """List newest first, without counting."""
         del request, kwargs
@@ -74,7 +88,13 @@ class ReadOnlyAdmin(Base):
     ) -> tuple[QuerySet[Any], bool]:
         """Search by user, subject, or key, through an index."""
         del request
-        found = matching(queryset, search_term, users=self.search_users, key=self.search_key)
+        found = matching(
+            queryset,
+            search_term,
+            users=self.search_users,
+            digests=self.search_digests,
+            key=self.search_key,
+        )
         return found, False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

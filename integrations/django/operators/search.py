@@ -25,12 +25,18 @@ _PREFIX: Final = re.compile(r"[0-9a-f]{8,32}")  # 32 bits of time or more: a min
 
 
 def matching(
-    rows: QuerySet[Any], term: str, *, users: Sequence[str], key: str | None = None
+    rows: QuerySet[Any],
+    term: str,
+    *,
+    users: Sequence[str],
+    digests: Sequence[str] = (),
+    key: str | None = None,
 ) -> QuerySet[Any]:
     """Return the rows of whoever or whatever the term names.
 
     Args:
         users: Paths from a row to a user's primary key; each is indexed.
+        digests: Columns that hold the digest of an identity that need not have a row here.
         key: A UUIDv7 column that may be searched by its beginning, or None.
     """
     term = term.strip()
@@ -39,9 +45,15 @@ def matching(
     wanted = Q(pk__in=())
     if key is not None and (span := _ids_beginning_with(term)) is not None:
         wanted |= Q(**{f"{key}__range": span})
-    if found := _users(term):
+    subjects = _digests(term)
+    if found := _users(term, subjects):
         for path in users:
             wanted |= Q(**{f"{path}__in": found})
+        if digests:
+            own = Identity.objects.filter(user_id__in=found)
+            subjects += map(bytes, own.values_list("digest", flat=True))
+    for path in digests:
+        wanted |= Q(**{f"{path}__in": subjects})
     # No index has the keys as texts: so the database cannot follow the order of all rows until it has met
     # enough that match, which for rows of long ago means to read everything.
     return rows.filter(wanted).order_by(Cast("pk", TextField()).desc())
@@ -54,7 +66,13 @@ def _ids_beginning_with(term: str) -> tuple[uuid.UUID, uuid.UUID] | None:
     return uuid.UUID(hex=digits.ljust(32, "0")), uuid.UUID(hex=digits.ljust(32, "f"))
 
 
-def _users(term: str) -> list[Any]:
+def _digests(term: str) -> list[bytes]:
+    """Return the digests that the term has as a subject of the tenants."""
+    issuers = {conf.tenant(alias).issuer for alias in conf.tenant_aliases}
+    return [identity_digest(issuer, term) for issuer in sorted(issuers)]
+
+
+def _users(term: str, subjects: Sequence[bytes]) -> list[Any]:
     """Return the primary keys of the users that the term names: user name, e-mail, key, or subject.
 
     User names, keys and subjects are found by the indexes that they have anyway. Whether e-mails have one is
@@ -67,9 +85,7 @@ def _users(term: str) -> list[Any]:
     with suppress(ValidationError, ValueError):
         named |= Q(pk=model._meta.pk.to_python(term))  # noqa: SLF001 - Django's documented interface
     found = list(model._base_manager.filter(named).values_list("pk", flat=True)[:_USERS])  # noqa: SLF001
-    issuers = {conf.tenant(alias).issuer for alias in conf.tenant_aliases}
-    digests = [identity_digest(issuer, term) for issuer in sorted(issuers)]
-    return found + list(Identity.objects.filter(digest__in=digests).values_list("user_id", flat=True))
+    return found + list(Identity.objects.filter(digest__in=subjects).values_list("user_id", flat=True))
 
 
 def _has_field(model: Any, name: str) -> bool:

@@ -27,10 +27,23 @@ _WORKING = Q(state_kind=StateKind.WORKING.value)
 class Situation(TextChoices):
     """Why a transaction is listed."""
 
-    STUCK = "stuck", gettext_lazy("stuck: recovery has used up its attempts")
-    OVERDUE = "overdue", gettext_lazy("overdue: its worker did not come back")
+    STUCK = "stuck", gettext_lazy("stuck")
+    OVERDUE = "overdue", gettext_lazy("overdue")
     POSTPONED = "postponed", gettext_lazy("waiting for the provider")
-    QUARANTINED = "quarantined", gettext_lazy("quarantined: unknown to this release")
+    QUARANTINED = "quarantined", gettext_lazy("quarantined")
+
+    @property
+    def means(self) -> str:
+        """A sentence about it."""
+        match self:
+            case Situation.STUCK:
+                return _("Recovery has used up its attempts, and leaves the row to you.")
+            case Situation.OVERDUE:
+                return _("The worker did not come back, and recovery is due.")
+            case Situation.POSTPONED:
+                return _("The last attempt came to nothing; recovery has another one when it is due.")
+            case Situation.QUARANTINED:
+                return _("This release cannot read the row, and leaves it as it is.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
@@ -14,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils import formats, timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -38,6 +37,7 @@ from stateful_oauth.integrations.django.operators.filters import (
     StateFilter,
     TenantFilter,
 )
+from stateful_oauth.integrations.django.operators.newest_first import Few
 from stateful_oauth.integrations.django.operators.operations import (
     OPERATIONS,
     Operation,
@@ -54,9 +54,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
+    from django.utils.safestring import SafeString
 
 _LISTS = "_changelist_filters"  # Django's own parameter: what the list was filtered by
 
@@ -64,8 +66,8 @@ _LISTS = "_changelist_filters"  # Django's own parameter: what the list was filt
 class TransactionAdmin(ReadOnlyAdmin):
     """All transactions."""
 
-    list_display = ("id", "kind", "state", "in_state_since", "code", "tenant", "user")
-    list_display_links = ("id",)
+    list_display = ("key", "started", "kind", "state", "in_state_since", "code", "tenant", "user")
+    list_display_links = ("key",)
     list_filter = (StartedFilter,)
     list_select_related = ("user",)
     never_read = NEVER_SHOWN
@@ -238,10 +240,20 @@ class TransactionAdmin(ReadOnlyAdmin):
 
     # Columns.
 
-    @admin.display(description=gettext_lazy("in this state"))
-    def in_state_since(self, row: FlowTransaction) -> str:
+    @admin.display(description=gettext_lazy("transaction"))
+    def key(self, row: FlowTransaction) -> SafeString:
+        """Return the key, in one line."""
+        return format_html('<code class="so-nowrap">{}</code>', row.pk)
+
+    @admin.display(description=gettext_lazy("started"))
+    def started(self, row: FlowTransaction) -> SafeString:
+        """Return when it was started."""
+        return durations.moment(row.created_at, wiring.clock.now())
+
+    @admin.display(description=gettext_lazy("in this state since"))
+    def in_state_since(self, row: FlowTransaction) -> SafeString:
         """Return how long it has been in its state."""
-        return durations.shown(wiring.clock.now() - row.changed_at)
+        return durations.moment(row.changed_at, wiring.clock.now())
 
 
 class StuckTransactionAdmin(TransactionAdmin):
@@ -258,9 +270,9 @@ class StuckTransactionAdmin(TransactionAdmin):
         "kind",
         "tenant",
         "user",
-        "id",
+        "key",
     )
-    list_display_links = ("state", "id")
+    list_display_links = ("state",)
     list_filter = (SituationFilter, FlowFilter, StateFilter, CodeFilter, TenantFilter)
     sortable_by = ("state", "attempts", "code", "kind", "tenant", "due")
     actions = ("retry_selected", "cancel_selected", "abandon_selected")
@@ -274,9 +286,9 @@ class StuckTransactionAdmin(TransactionAdmin):
         return rows.annotate(in_flight=Subquery(last.values("effect")[:1]))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Count and page as usual: these are few."""
+        """Count and page as usual."""
         del request, kwargs
-        return ChangeList
+        return Few
 
     def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
         """Put first what has been due for longest."""
@@ -334,11 +346,16 @@ class StuckTransactionAdmin(TransactionAdmin):
         return found
 
     @admin.display(description=gettext_lazy("situation"))
-    def situation(self, row: FlowTransaction) -> str:
+    def situation(self, row: FlowTransaction) -> SafeString | str:
         """Return why it is listed; for a quarantined row, what is unknown about it."""
         release = Release.current()
         found = situation_of(row, release, wiring.clock.now())
-        return release.unknown_about(row) or (str(found.label) if found is not None else "")
+        if found is None:
+            return ""
+        mark = format_html(
+            '<span class="so-mark so-{}" title="{}">{}</span>', found, found.means, found.label
+        )
+        return format_html("{} {}", mark, release.unknown_about(row))
 
     @admin.display(description=gettext_lazy("effect in flight"))
     def effect(self, row: Any) -> str:
@@ -349,7 +366,7 @@ class StuckTransactionAdmin(TransactionAdmin):
         description=gettext_lazy("due, or stuck since"),
         ordering=Coalesce("stuck_since", "lease_until", "deadline"),
     )
-    def due(self, row: FlowTransaction) -> str:
+    def due(self, row: FlowTransaction) -> SafeString | str:
         """Return when recovery was or will be due, or since when it has given up."""
-        moment = row.stuck_since or row.lease_until or row.deadline
-        return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else ""
+        when = row.stuck_since or row.lease_until or row.deadline
+        return durations.moment(when, wiring.clock.now()) if when else ""

@@ -1,0 +1,40 @@
+"""Somebody on call, at the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.test import Client
+
+STUCK, ALL = "/admin/stateful_oauth/stucktransaction/", "/admin/stateful_oauth/flowtransaction/"
+
+
+class OnCall:
+    """Somebody at the admin, with the browser that they sit at."""
+
+    def __init__(self, user: Any, **client: Any) -> None:
+        self.user = user
+        self.client = Client(**client)
+        self.client.force_login(user)
+
+    def get(self, path: str, data: dict[str, Any] | None = None) -> Any:
+        return self.client.get(path, data or {}, secure=True, HTTP_HOST="app.example")
+
+    def post(self, path: str, data: dict[str, Any], **extra: Any) -> Any:
+        return self.client.post(path, data, secure=True, HTTP_HOST="app.example", **extra)
+
+    def page(self, path: str, data: dict[str, Any] | None = None) -> str:
+        """Open a page that has to be there."""
+        response = self.get(path, data)
+        assert response.status_code == 200, (
+            f"{path}: {response.status_code} {response.content.decode()[:500]}"
+        )
+        text: str = response.content.decode()
+        return text
+
+    def operate(self, name: str, *rows: Any, reason: str = "the customer called", at: str = STUCK) -> str:
+        """Confirm an operation on the rows as they were read; return the page that follows, with messages."""
+        chosen = [f"{row.pk}:{row.version}" for row in rows]
+        response = self.post(f"{at}operate/{name}/", {"transaction": chosen, "reason": reason})
+        assert response.status_code == 302, response.content.decode()
+        return self.page(response["Location"])

@@ -1,0 +1,8 @@
+"""The toy flow as a project's own, for the setting FLOWS: one counter that all its transactions share."""
+
+from __future__ import annotations
+
+from toy import Counter, make_toy
+
+COUNTER = Counter()
+Toy = make_toy(COUNTER, patient=True)
