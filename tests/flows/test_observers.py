@@ -18,6 +18,8 @@ from stateful_oauth.flows.effects import Event
 from stateful_oauth.flows.engine import Engine
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.storage.accounts import DjangoAccountDirectory
+from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import TransitionRecord
 
 # Whether something is committed shows only where the test does not sit in a transaction of its own.
@@ -77,7 +79,13 @@ def watcher(tenant, transactional_db):
 def engine(watcher: Watcher) -> Engine:
     own = wiring.engine()
     return Engine(
-        flows=wiring.flows(), store=own._store, providers=wiring.provider, clock=own._clock, observer=watcher
+        flows=wiring.flows(),
+        store=own._store,
+        grants=DjangoGrantStore(),
+        accounts=DjangoAccountDirectory(),
+        providers=wiring.provider,
+        clock=own._clock,
+        observer=watcher,
     )
 
 
