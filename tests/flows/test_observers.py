@@ -17,7 +17,6 @@ from toy import KIND, Bug, Counter, Toyland, make_toy, refuse
 
 from stateful_oauth.flows.effects import Event
 from stateful_oauth.flows.engine import Engine
-from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import SystemCaller
 from stateful_oauth.storage.models import TransitionRecord
 
