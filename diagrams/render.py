@@ -9,7 +9,7 @@ from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.diagrams.markdown import GENERATED, render_markdown
 from stateful_oauth.diagrams.names import identifier
 from stateful_oauth.diagrams.svg import render_svg
-from stateful_oauth.flows.login import LoginFlow
+from stateful_oauth.flows.built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.machine import FlowMachine
 
-FLOWS: Final[tuple[type[FlowMachine], ...]] = (LoginFlow,)
+FLOWS: Final[tuple[type[FlowMachine], ...]] = BUILT_IN
 _DIFF_LINES: Final = 60
 
 
