@@ -102,6 +102,7 @@ class FlowGraph:
         states: In the order in which the machine declares them.
         edges: By source in that order, then as declared.
         effects: In the order in which the edges meet them.
+        main_path: Ids of the edges that lead to the goal.
     """
 
     kind: str
@@ -112,6 +113,7 @@ class FlowGraph:
     states: tuple[DiagramState, ...]
     edges: tuple[DiagramEdge, ...]
     effects: tuple[Effect, ...]
+    main_path: frozenset[str]
 
     def state(self, value: str) -> DiagramState:
         """Return the state with that value."""
@@ -149,6 +151,7 @@ def read_graph(flow: Drawable) -> FlowGraph:
     effects = {edge.effect.name: edge.effect for edge in declared if edge.effect is not None}
     # Not inspect.getdoc, which would describe the base class where a machine says nothing.
     summary = (machine.__dict__.get("__doc__") or "").strip().partition("\n")[0]
+    edges = tuple(_edge(definition, i, edge) for i, edge in zip(ids, declared, strict=True))
     return FlowGraph(
         kind=definition.kind,
         machine=f"{machine.__module__}.{machine.__qualname__}",
@@ -159,9 +162,25 @@ def read_graph(flow: Drawable) -> FlowGraph:
             _state(definition, element_id, value, is_goal=value == goal)
             for element_id, value in zip(state_ids, values, strict=True)
         ),
-        edges=tuple(_edge(definition, i, edge) for i, edge in zip(ids, declared, strict=True)),
+        edges=edges,
         effects=tuple(effects.values()),
+        main_path=_main_path(edges, order, goal),
     )
+
+
+def _main_path(edges: tuple[DiagramEdge, ...], order: Mapping[str, int], goal: str | None) -> frozenset[str]:
+    """Go back from the goal, each time to the state that is declared last among those before it.
+
+    So the path takes the detours that are on its way, and none that leads back.
+    """
+    found: set[str] = set()
+    here = goal
+    while here is not None:
+        arriving = [edge for edge in edges if edge.target == here and order[edge.source] < order[here]]
+        before = max((edge.source for edge in arriving), key=order.__getitem__, default=None)
+        found |= {edge.id for edge in arriving if edge.source == before}
+        here = before
+    return frozenset(found)
 
 
 def _extracted_states(definition: FlowDefinition) -> list[str]:

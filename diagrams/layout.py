@@ -45,7 +45,7 @@ _OR: Final = 18.0  # height of the word between two edges on one arrow
 _EVENT_HEIGHT: Final = 17.0
 _GUARD_HEIGHT: Final = 15.0
 _LABEL_GAP: Final = 14.0  # between a state and the label beside it
-_LANE: Final = 16.0
+_LANE: Final = 20.0
 _FINAL_GAP: Final = 18.0
 _FOOT: Final = 40.0
 

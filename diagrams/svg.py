@@ -69,8 +69,9 @@ def render_svg(
     labelled = f'aria-labelledby="{prefix}-title {prefix}-desc"'
     size = f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}"'
     nonce = f" nonce={quoteattr(style_nonce)}" if style_nonce else ""
+    main = graph.main_path
     # What was travelled is drawn last: it has to lie on top where edges share a line.
-    edges = sorted(layout.edges, key=lambda placed: placed.edge.id in marked)
+    edges = sorted(layout.edges, key=lambda placed: (placed.edge.id in marked, placed.edge.id in main))
     lines = [
         f'<svg xmlns="{_SVG}" class="{classes}" id="{prefix}" role="img" {labelled} {size}>',
         f'<title id="{prefix}-title">{_text(graph.kind)} flow</title>',
@@ -80,7 +81,7 @@ def render_svg(
         *_header(graph, width),
         f'<g transform="translate({_n(shift)} {_n(_HEADER)})">',
         *_start(layout),
-        *(line for placed in edges for line in _edge(placed, marked)),
+        *(line for placed in edges for line in _edge(placed, marked, main)),
         *(line for placed in layout.states for line in _state(placed, passed, current)),
         "</g>",
         f'<path class="rule" d="M{_n(_MARGIN)} {_n(body_bottom)}H{_n(width - _MARGIN)}"/>',
@@ -134,11 +135,11 @@ def _start(layout: Layout) -> list[str]:
     ]
 
 
-def _edge(placed: PlacedEdge, marked: Mapping[str, int]) -> list[str]:
+def _edge(placed: PlacedEdge, marked: Mapping[str, int], main: frozenset[str]) -> list[str]:
     edge = placed.edge
     classes = ["edge", *edge.origins]
     classes += ["dashed"] if edge.by_operator_only else []
-    classes += ["main"] if not placed.aside else []
+    classes += ["main"] if edge.id in main else []
     classes += ["travelled"] if edge.id in marked else []
     path = "".join(_path(line) for line in placed.lines)
     return [

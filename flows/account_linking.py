@@ -20,7 +20,13 @@ from stateful_oauth.flows.account_linking_effects import (
 )
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.errors import FlowError, InvalidInput
-from stateful_oauth.flows.facts import AccountsLinked, LinkChecked
+from stateful_oauth.flows.facts import (
+    AccountIdentified,
+    AccountsLinked,
+    AccountsUnlinked,
+    GrantIssued,
+    LinkChecked,
+)
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import (
     Abandoned,
@@ -55,6 +61,8 @@ class AccountLinkingFlow(FlowMachine):
     version = 1
     browser_events = ("confirm", "callback", "cancel")
     judged_events = ("decline", "mismatch", "fail")
+    records = (AccountsLinked, GrantIssued, LinkChecked)
+    relies_on = (AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a link passes them.
     created = WaitingState(initial=True)

@@ -14,7 +14,7 @@ from stateful_oauth.flows.connect_account_effects import (
 )
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.facts import AccountConnected, AccountIdentified
+from stateful_oauth.flows.facts import AccountConnected, AccountIdentified, GrantIssued
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import (
     Abandoned,
@@ -53,6 +53,8 @@ class ConnectAccountFlow(FlowMachine):
     needs_user = True
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
+    records = (AccountConnected, AccountIdentified)
+    relies_on = (GrantIssued, AccountIdentified)
 
     # States, in the order in which a connection passes them.
     created = WaitingState(initial=True)

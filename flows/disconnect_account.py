@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stateful_oauth.flows.connect_account_effects import my_account_token
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.facts import AccountDisconnected
+from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, GrantIssued
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import Abandoned, Disconnected, Failed
 
@@ -37,6 +37,8 @@ class DisconnectAccountFlow(FlowMachine):
     needs_user = True
     browser_events = ()
     operator_events = ("abandon",)
+    records = (AccountDisconnected,)
+    relies_on = (GrantIssued, AccountConnected)
 
     created = WaitingState(initial=True)
     disconnecting = WorkingState()

@@ -6,12 +6,11 @@ A new kind of fact is a value here and a writer in `storage/facts.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Mapping
-    from typing import Any
 
     from stateful_oauth.flows.accounts import ProfileIdentity, ProviderUser, RemoteAccount
     from stateful_oauth.flows.openid import VerifiedIdentity
@@ -19,9 +18,15 @@ if TYPE_CHECKING:
 
 
 class Fact:
-    """Base class of facts."""
+    """Base class of facts.
+
+    Attributes:
+        about: What is kept of it, in the plural; the overview of all flows draws one line for each.
+    """
 
     __slots__ = ()
+
+    about: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,8 @@ class GrantIssued(Fact):
         scope: What was granted, separated by spaces.
         audience: The API that the access tokens are for, or an empty string.
     """
+
+    about: ClassVar[str] = "grants"
 
     id: uuid.UUID
     identity: VerifiedIdentity
@@ -46,6 +53,8 @@ class GrantIssued(Fact):
 class LinkChecked(Fact):
     """Accounts that an identity might be linked to were looked for: later sign-ins need not."""
 
+    about: ClassVar[str] = "account links"
+
     issuer: str
     subject: str
 
@@ -57,6 +66,8 @@ class AccountConnected(Fact):
     Attributes:
         subject: The owner's `sub`.
     """
+
+    about: ClassVar[str] = "connected accounts"
 
     issuer: str
     subject: str
@@ -70,6 +81,8 @@ class AccountIdentified(Fact):
     An account that was connected before takes the new id; another one at the same connection stays.
     """
 
+    about: ClassVar[str] = "connected accounts"
+
     issuer: str
     subject: str
     connection: str
@@ -80,6 +93,8 @@ class AccountIdentified(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDisconnected(Fact):
     """A connected account is gone at the provider."""
+
+    about: ClassVar[str] = "connected accounts"
 
     issuer: str
     subject: str
@@ -99,6 +114,8 @@ class AccountsLinked(Fact):
         evidence: What the decision stood on; JSON, nothing secret.
     """
 
+    about: ClassVar[str] = "account links"
+
     issuer: str
     primary: str
     secondary: str
@@ -111,6 +128,8 @@ class AccountsLinked(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsUnlinked(Fact):
     """A linked identity is a user of its own again."""
+
+    about: ClassVar[str] = "account links"
 
     issuer: str
     secondary: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stateful_oauth.flows import identifiers
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.facts import LinkChecked
+from stateful_oauth.flows.facts import AccountIdentified, AccountsUnlinked, GrantIssued, LinkChecked
 from stateful_oauth.flows.link_proposal import opened_linking
 from stateful_oauth.flows.login_effects import (
     LinkProposed,
@@ -50,6 +50,9 @@ class LoginFlow(FlowMachine):
     version = 1
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
+    opens = ("account_linking",)
+    records = (GrantIssued, LinkChecked)
+    relies_on = (LinkChecked, AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a sign-in passes them.
     created = WaitingState(initial=True)

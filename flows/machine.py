@@ -140,6 +140,9 @@ class FlowMachine(StateMachine):
         kept_inputs: Which inputs a finished row keeps. What only the provider was told, a login hint say, is
             of no use any more: what is not there takes no space and cannot leak.
         upcasts: For each older version, the function that moves its rows to the next version.
+        opens: The kinds of the flows that go on with a transaction of this one.
+        records: The facts that its steps have the store write.
+        relies_on: The facts of earlier transactions, mostly of other flows, that it decides by.
     """
 
     # Explicit, because the errors of the other settings are silent: an exception in an action would advance
@@ -157,6 +160,9 @@ class FlowMachine(StateMachine):
     needs_user: ClassVar[bool] = False
     kept_inputs: ClassVar[tuple[str, ...]] = ("next",)
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
+    opens: ClassVar[tuple[str, ...]] = ()
+    records: ClassVar[tuple[type[Fact], ...]] = ()
+    relies_on: ClassVar[tuple[type[Fact], ...]] = ()
 
     model: Seat
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.facts import AccountsUnlinked
+from stateful_oauth.flows.facts import AccountsLinked, AccountsUnlinked
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import Abandoned, Failed, Unlinked
 
@@ -38,6 +38,8 @@ class UnlinkAccountFlow(FlowMachine):
     needs_user = True
     browser_events = ()
     operator_events = ("abandon",)
+    records = (AccountsUnlinked,)
+    relies_on = (AccountsLinked,)
 
     created = WaitingState(initial=True)
     unlinking = WorkingState()

@@ -1,0 +1,105 @@
+"""What a machine says about its neighbours is what its code does: the overview is drawn from it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType
+
+import pytest
+
+from stateful_oauth.flows import facts
+from stateful_oauth.flows.built_in import BUILT_IN
+from stateful_oauth.flows.definition import FlowDefinition
+from stateful_oauth.flows.facts import Fact
+from stateful_oauth.flows.link_proposal import opened_linking
+from stateful_oauth.flows.machine import FlowMachine
+
+ROOM = "stateful_oauth.flows"
+FACTS: dict[str, type[Fact]] = {
+    name: each
+    for name, each in vars(facts).items()
+    if isinstance(each, type) and issubclass(each, Fact) and each is not Fact
+}
+# What an effect asks a port for, and which fact made the answer.
+QUESTIONS = {
+    "owners_of": facts.AccountIdentified,
+    "connected_as": facts.AccountIdentified,
+    "was_unlinked": facts.AccountsUnlinked,
+    "link_check_due": facts.LinkChecked,
+    "access_token": facts.GrantIssued,
+    "provider_token": facts.GrantIssued,
+}
+# Of these rows the pages make the inputs, after looking whether they are the user's own.
+BY_INPUTS = {"disconnect_account": {facts.AccountConnected}, "unlink_account": {facts.AccountsLinked}}
+
+machines = pytest.mark.parametrize("machine", BUILT_IN, ids=lambda machine: machine.kind)
+
+
+def reached(function: FunctionType, seen: set[str] | None = None) -> Iterator[ast.Module]:
+    """The source of a function, and of the functions of this room that it calls."""
+    seen = set() if seen is None else seen
+    if function.__qualname__ in seen or not function.__module__.startswith(ROOM):
+        return
+    seen.add(function.__qualname__)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    yield tree
+    for node in ast.walk(tree):
+        called = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(called, FunctionType):
+            yield from reached(called, seen)
+
+
+def actions(machine: type[FlowMachine]) -> Iterator[FunctionType]:
+    own = (each for each in vars(machine).values() if isinstance(each, FunctionType))
+    return (each for each in own if not hasattr(each, "effect"))
+
+
+def effects(machine: type[FlowMachine]) -> Iterator[FunctionType]:
+    for edge in FlowDefinition(machine).edges:
+        if edge.effect is not None:
+            yield from (
+                each for each in (edge.effect.run, edge.effect.reread) if isinstance(each, FunctionType)
+            )
+
+
+def calls(trees: Iterator[ast.Module], method: str) -> bool:
+    found = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(isinstance(node.func, ast.Attribute) and node.func.attr == method for node in found)
+
+
+@machines
+def test_a_machine_names_the_facts_that_it_records(machine: type[FlowMachine]) -> None:
+    made: set[type[Fact]] = set()
+    for action in actions(machine):
+        for tree in reached(action):
+            names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            made |= {FACTS[name] for name in names & FACTS.keys()}
+    assert set(machine.records) == made
+    assert len(machine.records) == len(made)
+
+
+@machines
+def test_a_machine_names_the_facts_that_it_decides_by(machine: type[FlowMachine]) -> None:
+    asked = {
+        fact
+        for method, fact in QUESTIONS.items()
+        if any(calls(reached(effect), method) for effect in effects(machine))
+    }
+    assert set(machine.relies_on) == asked | BY_INPUTS.get(machine.kind, set())
+
+
+@machines
+def test_a_machine_names_the_flows_that_it_opens(machine: type[FlowMachine]) -> None:
+    opens = any(calls(reached(action), "open") for action in actions(machine))
+    assert bool(machine.opens) is opens
+    assert set(machine.opens) <= {each.kind for each in BUILT_IN}
+    for kind in machine.opens:
+        assert f'kind="{kind}"' in inspect.getsource(opened_linking), "what opens it makes another one"
+
+
+def test_every_fact_is_some_flows_and_says_what_it_is_about() -> None:
+    assert {fact for machine in BUILT_IN for fact in machine.records} == set(FACTS.values())
+    assert all(fact.about for fact in FACTS.values())
