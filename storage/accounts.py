@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from django.db import router
+from django.db import models, router
 
 from stateful_oauth.flows.accounts import AccountOwner
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from stateful_oauth.flows.accounts import RemoteAccount
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class DjangoAccountDirectory:
@@ -87,5 +89,5 @@ def _identity(issuer: str, subject: str) -> QuerySet[Identity]:
     return _here(Identity).filter(digest=identity_digest(issuer, subject))
 
 
-def _here(model: Any) -> Any:
-    return model.objects.using(router.db_for_write(model))
+def _here(model: type[Row]) -> QuerySet[Row]:
+    return model._default_manager.using(router.db_for_write(model))  # noqa: SLF001 - public in Django

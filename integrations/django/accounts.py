@@ -6,7 +6,7 @@ text says what the user can do (`docs/error-codes.md`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.errors import ProviderRefused
 from stateful_oauth.integrations.django import wiring
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.accounts import ConnectionInfo, ProviderToken
     from stateful_oauth.flows.grants import AccessToken
+    from stateful_oauth.integrations.auth0.provider import Auth0Provider
     from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 _READ: Final = "read:me:connected_accounts"
@@ -124,5 +125,5 @@ def _issuer(request: HttpRequest) -> str:
     return issuer
 
 
-def _provider(request: HttpRequest) -> Any:
+def _provider(request: HttpRequest) -> Auth0Provider:
     return wiring.provider(session_details(request).get("tenant", DEFAULT_TENANT))
