@@ -27,12 +27,6 @@ def find_identity(identity: VerifiedIdentity) -> Identity | None:
     return found
 
 
-def link_check_due(identity: VerifiedIdentity) -> bool:
-    """Whether nobody has looked yet for accounts that this identity might be linked to."""
-    row = find_identity(identity)
-    return row is None or not row.link_checked
-
-
 def add_identity(
     identity: VerifiedIdentity, make_user: Callable[[], AbstractBaseUser], *, now: datetime
 ) -> Identity:

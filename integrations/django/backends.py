@@ -72,6 +72,20 @@ class Auth0Backend(ModelBackend):
         found: AbstractBaseUser = user
         return found
 
+    def link_check_due(self, identity: VerifiedIdentity) -> bool:
+        """Whether nobody has looked yet for accounts that this identity might be linked to.
+
+        Asked before anybody looks: who may not sign in must not get in by being linked to somebody who may.
+
+        Raises:
+            AccountRefused: Whatever `may_sign_in` refuses with.
+        """
+        row = find_identity(identity)
+        if row is not None and row.link_checked:
+            return False
+        self.may_sign_in(identity, None if row is None else row.user)
+        return row is None or self.user_can_authenticate(row.user)
+
     async def aauthenticate(  # type: ignore[override]  # as above
         self, request: HttpRequest | None, *, identity: VerifiedIdentity
     ) -> AbstractBaseUser | None:

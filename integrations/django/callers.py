@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate, get_user_model, load_backend
@@ -13,9 +14,10 @@ from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
 from stateful_oauth.integrations.django.sessions import forget_session, sign_in
-from stateful_oauth.storage.identities import link_check_due
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.http import HttpRequest
 
     from stateful_oauth.flows.openid import VerifiedIdentity
@@ -50,8 +52,8 @@ class BrowserCaller:
         return str(user.pk) if user.is_authenticated else None
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
-        """Look at the identity's row."""
-        return link_check_due(identity)
+        """Ask the project's backend."""
+        return _link_check_due(self._request, identity)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Ask the project's backend."""
@@ -88,8 +90,8 @@ class SystemCaller:
     user_id = None
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
-        """Look at the identity's row."""
-        return link_check_due(identity)
+        """Ask the project's backend, without a request."""
+        return _link_check_due(None, identity)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Ask the project's backend, without a request."""
@@ -115,13 +117,25 @@ class OperatorCaller(SystemCaller):
         self.actor = Actor("operator", str(user_id), reason)
 
 
-def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:
+@contextmanager
+def _refusals_are_told(request: HttpRequest | None) -> Iterator[None]:
+    """Tell of a refusal as Django does of a wrong password, for those who count or block failures."""
     try:
-        user = authenticate(request, identity=identity)
+        yield
     except AccountRefused:
-        # As Django does for a refused password, for those who count or block failures.
         user_login_failed.send(sender=__name__, credentials={}, request=request)
         raise
+
+
+def _link_check_due(request: HttpRequest | None, identity: VerifiedIdentity) -> bool:
+    backend: Any = load_backend(backend_path())
+    with _refusals_are_told(request):
+        return bool(backend.link_check_due(identity))
+
+
+def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:
+    with _refusals_are_told(request):
+        user = authenticate(request, identity=identity)
     if user is None:
         raise AccountRefused("account_refused", "No authentication backend took the identity.")
     return user
