@@ -102,3 +102,24 @@ def toy(counter: Counter, clock: ManualClock, db: None) -> Callable[..., Any]:
         return the_row(made)
 
     return make
+
+
+@pytest.fixture
+def stuck_toy(toy: Callable[..., Any], counter: Counter, clock: ManualClock) -> Callable[[], Any]:
+    """Make a toy stuck, as recovery does in the end. From then on all is well with the counter."""
+    from callers import SystemCaller
+    from rows import the_row
+
+    from stateful_oauth.integrations.django import wiring
+
+    def make() -> Any:
+        row = toy(*["request lost"] * 3)
+        clock.advance(3600)
+        wiring.engine().recover(row.pk, SystemCaller())
+        row = the_row(row.pk)
+        assert row.stuck_since is not None, f"{row.state}: {row.code}"
+        assert counter.troubles == []
+        clock.advance(3600)
+        return row
+
+    return make

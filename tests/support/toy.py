@@ -100,6 +100,7 @@ def make_toy(
     lost_answer: LostAnswer = LostAnswer.REPEAT,
     max_attempts: int = 3,
     patient: bool = False,
+    insists: bool = False,
     version: int = 1,
     upcasts: dict[int, Callable[[Transaction], Transaction]] | None = None,
     without: Sequence[str] = (),
@@ -151,6 +152,7 @@ def make_toy(
             reread=run_look if lost_answer is LostAnswer.REREAD else None,
             max_attempts=max_attempts,
             patient=patient,
+            insists=insists,
         )
         keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.NOT_POSSIBLE)
 
