@@ -107,7 +107,9 @@ def test_every_edge_of_every_machine_stands_in_a_table():
         for state, row in states.items()
         for event, target in row.items()
     } | {(each.kind, each.state, each.event, each.target) for each in CHOSEN}
-    assert {(flow.kind, e.source, e.event, e.target) for flow in wiring.flows() for e in flow.edges} == written
+    assert {
+        (flow.kind, e.source, e.event, e.target) for flow in wiring.flows() for e in flow.edges
+    } == written
 
 
 def check_step(flow: FlowDefinition, before: Transaction, event: str, payload: Any, target: str) -> None:
