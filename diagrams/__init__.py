@@ -6,7 +6,16 @@
 from stateful_oauth.diagrams.graph import edge_id, state_id
 from stateful_oauth.diagrams.markdown import render_markdown
 from stateful_oauth.diagrams.mermaid import render_mermaid
+from stateful_oauth.diagrams.overview import render_overview
 from stateful_oauth.diagrams.style import page_stylesheet
 from stateful_oauth.diagrams.svg import render_svg
 
-__all__ = ["edge_id", "page_stylesheet", "render_markdown", "render_mermaid", "render_svg", "state_id"]
+__all__ = [
+    "edge_id",
+    "page_stylesheet",
+    "render_markdown",
+    "render_mermaid",
+    "render_overview",
+    "render_svg",
+    "state_id",
+]

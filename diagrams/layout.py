@@ -213,12 +213,13 @@ def _place_final_states(
 ) -> None:
     """Put the other final states in a row at the foot, each under its rail, and draw the edges to them."""
     last = column.spine[-1]
-    alone = not any(rows.get((last.value, side)) for side in (LEFT, RIGHT))
-    beside_goal = last.kind is StateKind.FINAL and alone
+    beside_goal = last.kind is StateKind.FINAL
     for side in (LEFT, RIGHT):
         lanes = len(set(_lanes(column, tracks, side).values()))
         nearest = _label_room(column, rows, side) + lanes * _LANE
         edge_of_last = column.width / 2 + _FINAL_GAP if beside_goal else 0.0
+        if beside_goal and rows.get((last.value, side)):
+            edge_of_last = nearest  # a track arrives there, and must not run through its neighbour
         for target in _rails(rows, side):
             state = column.graph.state(target)
             width, height = state_width(state), _state_height(state)

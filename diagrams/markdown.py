@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import EXPIRE, RETRY, Origin, read_graph
+from stateful_oauth.diagrams.markdown_text import address, code, is_code, plain, table
 from stateful_oauth.diagrams.mermaid import render_mermaid
 from stateful_oauth.diagrams.names import duration
 from stateful_oauth.diagrams.sentences import ACTORS
@@ -13,7 +14,7 @@ from stateful_oauth.flows.effects import LostAnswer
 from stateful_oauth.flows.transaction import StateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Drawable, FlowGraph
     from stateful_oauth.flows.effects import Effect
@@ -41,22 +42,22 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
         svg: The address of the SVG, from where the page stands; `<kind>.svg` beside it by default.
     """
     graph = read_graph(flow)
-    address = svg if svg is not None else f"{graph.kind}.svg"
+    picture = svg if svg is not None else f"{graph.kind}.svg"
     parts = [
         GENERATED,
-        f"# Flow `{graph.kind}`" if _is_code(graph.kind) else f"# Flow {_plain(graph.kind)}",
-        _plain(graph.summary),
+        f"# Flow `{graph.kind}`" if is_code(graph.kind) else f"# Flow {plain(graph.kind)}",
+        plain(graph.summary),
         _facts(graph),
-        f"![State diagram of the flow {_plain(graph.kind)}](<{_address(address)}>)",
+        f"![State diagram of the flow {plain(graph.kind)}](<{address(picture)}>)",
         "## How to read it",
         _LEGEND.rstrip(),
         "## Transitions",
-        _table(
+        table(
             ("From", "Event", "Guard", "To", "Effect", "Sent by", "Note"),
             (_transition(graph, edge) for edge in graph.edges),
         ),
         "## States",
-        _table(
+        table(
             ("State", "Kind", "Time", "In flight", "Leaves by"),
             (_state(graph, state) for state in graph.states),
         ),
@@ -70,18 +71,18 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
 
 def _facts(graph: FlowGraph) -> str:
     return (
-        f"{_code(graph.machine)}, version {graph.version}, structure {_code(graph.structure)}: "
+        f"{code(graph.machine)}, version {graph.version}, structure {code(graph.structure)}: "
         f"{len(graph.states)} states, {len(graph.edges)} edges, {len(graph.effects)} effects."
     )
 
 
 def _transition(graph: FlowGraph, edge: DiagramEdge) -> list[str]:
     return [
-        _code(edge.source),
-        _code(edge.event),
-        " and ".join(f"not {_code(g[1:])}" if g.startswith("!") else _code(g) for g in edge.guards),
-        _code(edge.target),
-        _code(edge.effect.name) if edge.effect is not None else "",
+        code(edge.source),
+        code(edge.event),
+        " and ".join(f"not {code(g[1:])}" if g.startswith("!") else code(g) for g in edge.guards),
+        code(edge.target),
+        code(edge.effect.name) if edge.effect is not None else "",
         ", ".join(ACTORS[origin] for origin in edge.origins),
         "; ".join(_notes(graph, edge)),
     ]
@@ -92,28 +93,28 @@ def _notes(graph: FlowGraph, edge: DiagramEdge) -> Iterable[str]:
     if edge.judged:
         yield "what the browser brought back can mean this"
     if Origin.EFFECT in edge.origins and source.effect is not None:
-        yield f"answer of {_code(source.effect.name)}"
+        yield f"answer of {code(source.effect.name)}"
     if edge.event == EXPIRE and source.deadline is not None:
         yield f"due {duration(source.deadline)} after the state was entered"
     if edge.event == RETRY:
         yield "recovery, when the lease is over or the provider asked to wait"
     if edge.actions:
-        yield f"runs {', '.join(_code(name) for name in edge.actions)}"
+        yield f"runs {', '.join(code(name) for name in edge.actions)}"
     if edge.event == "fail" and source.effect is not None and source.effect.lost_answer is LostAnswer.GIVE_UP:
-        yield f"also when the answer is lost: {_code(source.effect.lost_code)}"
+        yield f"also when the answer is lost: {code(source.effect.lost_code)}"
 
 
 def _state(graph: FlowGraph, state: DiagramState) -> list[str]:
     leaves = dict.fromkeys(edge.event for edge in graph.edges if edge.source == state.value)
     kind = f"**{state.kind}**" + (", initial" if state.is_initial else "")
     if state.outcome:
-        kind += f", {_code(state.outcome)}"
+        kind += f", {code(state.outcome)}"
     return [
-        _code(state.value),
+        code(state.value),
         kind,
         _time_of(state),
-        _code(state.effect.name) if state.effect is not None else "",
-        ", ".join(_code(event) for event in leaves),
+        code(state.effect.name) if state.effect is not None else "",
+        ", ".join(code(event) for event in leaves),
     ]
 
 
@@ -130,7 +131,7 @@ def _time_of(state: DiagramState) -> str:
 def _effects(graph: FlowGraph) -> str:
     if not graph.effects:
         return "This flow has none."
-    return _table(
+    return table(
         ("Effect", "What it does", "Time limit", "Lease", "When the answer is lost", "Comes back with"),
         (_effect(effect) for effect in graph.effects),
     )
@@ -139,12 +140,12 @@ def _effects(graph: FlowGraph) -> str:
 def _effect(effect: Effect) -> list[str]:
     summary = (inspect.getdoc(effect.run) or "").strip().partition("\n")[0]
     return [
-        _code(effect.name),
-        _plain(summary),
+        code(effect.name),
+        plain(summary),
         "local" if effect.is_local else duration(effect.time_limit),
         "" if effect.is_local else duration(effect.lease),
         _when_lost(effect),
-        ", ".join(_code(event) for event in effect.produces),
+        ", ".join(code(event) for event in effect.produces),
     ]
 
 
@@ -152,32 +153,8 @@ def _when_lost(effect: Effect) -> str:
     if effect.lost_answer is LostAnswer.REPEAT:
         return f"**repeat**: done again, up to {effect.max_attempts} attempts"
     if effect.lost_answer is LostAnswer.REREAD:
-        name = f" by {_code(effect.reread.__name__)}" if effect.reread is not None else ""
+        name = f" by {code(effect.reread.__name__)}" if effect.reread is not None else ""
         return f"**re-read**: what happened is read{name}, up to {effect.max_attempts} attempts"
     if effect.lost_answer is LostAnswer.GIVE_UP:
-        return f"**give up**: {_code(effect.lost_code)}, and a fresh start is offered"
+        return f"**give up**: {code(effect.lost_code)}, and a fresh start is offered"
     return "cannot be: it commits or rolls back with the row"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def _is_code(text: str) -> bool:
-    return bool(text.strip()) and "\n" not in text and "\r" not in text and not set(text) & set("`|<>&\\")
-
-
-def _code(text: str) -> str:
-    """Return text as code, however hostile: a code span has no escapes, the element does."""
-    return f"`{text}`" if _is_code(text) else f"<code>{_plain(text)}</code>"
-
-
-def _plain(text: str) -> str:
-    """Return text without a meaning in Markdown, HTML or a table."""
-    special = set("\\`*_{}[]()<>#+!|&~$:\"'") - set("():'\"")
-    return "".join(f"&#{ord(c)};" if c in special else c for c in " ".join(text.split()))
-
-
-def _address(text: str) -> str:
-    return "".join(c for c in text if c.isprintable() and c not in "<>\\")

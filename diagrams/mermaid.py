@@ -55,7 +55,7 @@ def render_mermaid(flow: Drawable) -> str:
 
 
 def _described(state: DiagramState) -> str:
-    return "<br/>".join(_escaped(text) for text in (state.value, *state_lines(state)))
+    return "<br/>".join(escaped(text) for text in (state.value, *state_lines(state)))
 
 
 def _class_of(state: DiagramState) -> str:
@@ -63,13 +63,13 @@ def _class_of(state: DiagramState) -> str:
 
 
 def _label(edge: DiagramEdge, deadline: float | None) -> str:
-    text = _escaped(edge.event)
+    text = escaped(edge.event)
     if edge.event == EXPIRE and deadline is not None:
         text += f" after {duration(deadline)}"
     if edge.guards:
-        text += f" [{_escaped(edge.guard_text)}]"
+        text += f" [{escaped(edge.guard_text)}]"
     if edge.effect is not None:
-        text += f" / {_escaped(edge.effect.name)}"
+        text += f" / {escaped(edge.effect.name)}"
     if Origin.OPERATOR in edge.origins:
         # Mermaid cannot style one edge of a state diagram, so a word has to tell them apart.
         text += " (operator)" if edge.by_operator_only else " (or operator)"
@@ -90,7 +90,7 @@ def _names(states: tuple[DiagramState, ...]) -> dict[str, str]:
     return names
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return text in which everything that mermaid could take for syntax is a character code."""
     return "".join(
         c if (c.isascii() and c.isalnum()) or c in _PLAIN else f"#{ord(c)};" for c in " ".join(text.split())

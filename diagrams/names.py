@@ -34,6 +34,18 @@ def fit(text: str, size: float, room: float, *, bold: bool = False) -> str:
     return f"{text.rstrip()}…"
 
 
+def wrapped(text: str, size: float, room: float) -> list[str]:
+    """Return `text` in lines that fit into `room`; a word that is too long is cut."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(fit(word, size, room))
+    return lines
+
+
 def duration(seconds: float) -> str:
     """Return seconds in the largest unit that divides them: `10 min`, `90 s`."""
     for size, unit in _UNITS:

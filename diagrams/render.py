@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.diagrams.connections import STEM
 from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.diagrams.markdown import GENERATED, render_markdown
 from stateful_oauth.diagrams.names import identifier
+from stateful_oauth.diagrams.overview import render_overview
+from stateful_oauth.diagrams.overview_page import render_overview_page
 from stateful_oauth.diagrams.svg import render_svg
 from stateful_oauth.flows.built_in import BUILT_IN
 
@@ -26,9 +29,17 @@ def file_stem(kind: str) -> str:
     return ".".join(identifier(part) for part in kind.split("."))
 
 
+def _page_of(kind: str) -> str:
+    return f"{file_stem(kind)}.md"
+
+
 def rendered(machines: Iterable[type[FlowMachine]]) -> dict[str, str]:
-    """Return the files of these flows: their text by their name."""
+    """Return the files of these flows: their text by their name. Several have an overview as well."""
+    machines = tuple(machines)
     files: dict[str, str] = {}
+    if len(machines) > 1:
+        files[f"{STEM}.md"] = render_overview_page(machines, svg=f"{STEM}.svg", page_of=_page_of)
+        files[f"{STEM}.svg"] = render_overview(machines)
     for machine in machines:
         stem = file_stem(read_graph(machine).kind)
         files[f"{stem}.md"] = render_markdown(machine, svg=f"{stem}.svg")

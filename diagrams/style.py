@@ -50,6 +50,8 @@ _SHAPES: Final = Template(
 .$scope .travelled .shape{stroke-width:2.5}
 .$scope .current .shape{stroke-width:3.5}
 .$scope .badge text{font-size:10.5px;font-weight:700}
+.$scope .strong{font-weight:650}
+.$scope .lifeline>.line{stroke-width:1.5}
 """
 )
 
@@ -87,6 +89,12 @@ _COLOURS: Final = Template(
 .$scope .state.current .shape{stroke:$here}
 .$scope .badge rect{fill:$here}
 .$scope .badge text{fill:$paper}
+.$scope .card>.shape{fill:$paper;stroke:$line}
+.$scope .kept .shape{fill:$final;stroke:$border}
+.$scope .records .line{stroke:$goal_ink}
+.$scope .records .arrow{fill:$goal_ink}
+.$scope .needs .line{stroke:$waiting_ink}
+.$scope .needs .arrow{fill:$waiting_ink}
 """
 )
 

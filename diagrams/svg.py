@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
+from stateful_oauth.diagrams.drawing import arrow, n, open_svg, xml
 from stateful_oauth.diagrams.geometry import EVENT_SIZE, ICON, Box, Heading
 from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.diagrams.icons import EFFECT_ICON, KIND_ICONS, ORIGIN_ICONS
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from stateful_oauth.diagrams.geometry import Layout, PlacedEdge, PlacedLabel, PlacedState, Point
     from stateful_oauth.diagrams.graph import Drawable, FlowGraph
 
-_UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_SVG: Final = "http://www.w3.org/2000/svg"
 _HEADER: Final = 84.0
 _LEAST_WIDTH: Final = 660.0
 _MARGIN: Final = 30.0
@@ -66,26 +64,28 @@ def render_svg(
     height = body_bottom + legend_height + 22
     prefix = identifier(graph.kind)
     classes = f"{SCOPE} marked" if marked or current is not None else SCOPE
-    labelled = f'aria-labelledby="{prefix}-title {prefix}-desc"'
-    size = f'width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}"'
     nonce = f" nonce={quoteattr(style_nonce)}" if style_nonce else ""
     main = graph.main_path
     # What was travelled is drawn last: it has to lie on top where edges share a line.
     edges = sorted(layout.edges, key=lambda placed: (placed.edge.id in marked, placed.edge.id in main))
     lines = [
-        f'<svg xmlns="{_SVG}" class="{classes}" id="{prefix}" role="img" {labelled} {size}>',
-        f'<title id="{prefix}-title">{_text(graph.kind)} flow</title>',
-        f'<desc id="{prefix}-desc">{_text(_description(graph, marked, current))}</desc>',
+        *open_svg(
+            prefix,
+            classes,
+            title=f"{graph.kind} flow",
+            desc=_description(graph, marked, current),
+            size=(width, height),
+        ),
         *([f"<style{nonce}>\n{stylesheet()}</style>"] if embed_style else []),
-        f'<rect class="paper" x=".5" y=".5" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="12"/>',
+        f'<rect class="paper" x=".5" y=".5" width="{n(width - 1)}" height="{n(height - 1)}" rx="12"/>',
         *_header(graph, width),
-        f'<g transform="translate({_n(shift)} {_n(_HEADER)})">',
+        f'<g transform="translate({n(shift)} {n(_HEADER)})">',
         *_start(layout),
         *(line for placed in edges for line in _edge(placed, marked, main)),
         *(line for placed in layout.states for line in _state(placed, passed, current)),
         "</g>",
-        f'<path class="rule" d="M{_n(_MARGIN)} {_n(body_bottom)}H{_n(width - _MARGIN)}"/>',
-        f'<g class="legend" transform="translate({_n(_MARGIN)} {_n(body_bottom + 8)})">',
+        f'<path class="rule" d="M{n(_MARGIN)} {n(body_bottom)}H{n(width - _MARGIN)}"/>',
+        f'<g class="legend" transform="translate({n(_MARGIN)} {n(body_bottom + 8)})">',
         *legend_lines,
         "</g>",
         "</svg>",
@@ -119,18 +119,18 @@ def _header(graph: FlowGraph, width: float) -> list[str]:
     heading = fit(graph.kind, 19, room, bold=True)
     line = " · ".join(filter(None, [summary, meta]))
     return [
-        f'<text class="heading" x="{_n(_MARGIN)}" y="44">{_text(heading)}</text>',
-        f'<text class="meta" x="{_n(_MARGIN)}" y="64">{_text(line)}</text>',
+        f'<text class="heading" x="{n(_MARGIN)}" y="44">{xml(heading)}</text>',
+        f'<text class="meta" x="{n(_MARGIN)}" y="64">{xml(line)}</text>',
     ]
 
 
 def _start(layout: Layout) -> list[str]:
     x, y = layout.start
     return [
-        f'<circle class="start" cx="{_n(x)}" cy="{_n(y - 24)}" r="6"/>',
+        f'<circle class="start" cx="{n(x)}" cy="{n(y - 24)}" r="6"/>',
         '<g class="main">',
-        f'<path class="line" d="M{_n(x)} {_n(y - 18)}V{_n(y - 8)}"/>',
-        f'<path class="arrow" d="{_arrow((x, y), Heading.DOWN)}"/>',
+        f'<path class="line" d="M{n(x)} {n(y - 18)}V{n(y - 8)}"/>',
+        f'<path class="arrow" d="{arrow((x, y), Heading.DOWN)}"/>',
         "</g>",
     ]
 
@@ -144,8 +144,8 @@ def _edge(placed: PlacedEdge, marked: Mapping[str, int], main: frozenset[str]) -
     path = "".join(_path(line) for line in placed.lines)
     return [
         f'<g id="{edge.id}" class="{" ".join(classes)}">',
-        f"<title>{_text(edge_sentence(edge, marked.get(edge.id, 0)))}</title>",
-        f'<path class="line" d="{path}"/><path class="arrow" d="{_arrow(placed.tip, placed.heading)}"/>',
+        f"<title>{xml(edge_sentence(edge, marked.get(edge.id, 0)))}</title>",
+        f'<path class="line" d="{path}"/><path class="arrow" d="{arrow(placed.tip, placed.heading)}"/>',
         *_label(placed.label),
         "</g>",
     ]
@@ -157,21 +157,21 @@ def _label(label: PlacedLabel) -> list[str]:
     lines = []
     if label.either is not None:
         either = label.either
-        lines.append(f'<text class="guard mid" x="{_n(either.middle)}" y="{_n(either.y + 10)}">or</text>')
+        lines.append(f'<text class="guard mid" x="{n(either.middle)}" y="{n(either.y + 10)}">or</text>')
     for origin in text.icons:
         lines.append(_icon(ORIGIN_ICONS[origin], x, baseline - 10.5, origin))
         x += ICON
-    lines.append(f'<text class="event" x="{_n(x)}" y="{_n(baseline)}">{_text(text.event)}</text>')
+    lines.append(f'<text class="event" x="{n(x)}" y="{n(baseline)}">{xml(text.event)}</text>')
     if label.guard is not None:
         x, y = label.guard.x, label.guard.y + 11
-        lines.append(f'<text class="guard" x="{_n(x)}" y="{_n(y)}">{_text(text.guard)}</text>')
+        lines.append(f'<text class="guard" x="{n(x)}" y="{n(y)}">{xml(text.guard)}</text>')
     if label.pill is not None:
         pill = label.pill
         lines.append(
-            f'<g class="pill"><rect x="{_n(pill.x)}" y="{_n(pill.y)}" width="{_n(pill.width)}" '
-            f'height="{_n(pill.height)}" rx="{_n(pill.height / 2)}"/>'
+            f'<g class="pill"><rect x="{n(pill.x)}" y="{n(pill.y)}" width="{n(pill.width)}" '
+            f'height="{n(pill.height)}" rx="{n(pill.height / 2)}"/>'
             f"{_icon(EFFECT_ICON, pill.x + 8, pill.y + 5, '')}"
-            f'<text class="mid" x="{_n(pill.middle + 6)}" y="{_n(pill.y + 15)}">{_text(text.pill)}</text></g>'
+            f'<text class="mid" x="{n(pill.middle + 6)}" y="{n(pill.y + 15)}">{xml(text.pill)}</text></g>'
         )
     return lines
 
@@ -190,22 +190,22 @@ def _state(placed: PlacedState, passed: set[str], current: str | None) -> list[s
     left = box.middle - (text_width(first, LINE_SIZE) + STATE_ICON) / 2
     lines = [
         f'<g id="{state.id}" class="{" ".join(classes)}">',
-        f"<title>{_text(state_sentence(state))}</title>",
+        f"<title>{xml(state_sentence(state))}</title>",
         *_shape(state.kind, box),
-        f'<text class="name mid" x="{_n(box.middle)}" y="{_n(y)}">{_text(state_name(state))}</text>',
+        f'<text class="name mid" x="{n(box.middle)}" y="{n(y)}">{xml(state_name(state))}</text>',
         _icon(KIND_ICONS[state.kind], left, y + 6.5, "kind"),
-        f'<text class="small" x="{_n(left + STATE_ICON)}" y="{_n(y + 17)}">{_text(first)}</text>',
+        f'<text class="small" x="{n(left + STATE_ICON)}" y="{n(y + 17)}">{xml(first)}</text>',
     ]
     for number, line in enumerate(rest, start=2):
         lines.append(
-            f'<text class="small mid" x="{_n(box.middle)}" y="{_n(y + 17 * number)}">{_text(line)}</text>'
+            f'<text class="small mid" x="{n(box.middle)}" y="{n(y + 17 * number)}">{xml(line)}</text>'
         )
     if state.value == current:
         # At the lower edge, off the axis: arrowheads come from above and the next edge leaves in the middle.
         x = box.middle - 30 if state.kind is StateKind.FINAL else box.x + 10
         lines.append(
-            f'<g class="badge"><rect x="{_n(x)}" y="{_n(box.bottom - 9)}" width="60" height="17" rx="8.5"/>'
-            f'<text class="mid" x="{_n(x + 30)}" y="{_n(box.bottom + 3.5)}">current</text></g>'
+            f'<g class="badge"><rect x="{n(x)}" y="{n(box.bottom - 9)}" width="60" height="17" rx="8.5"/>'
+            f'<text class="mid" x="{n(x + 30)}" y="{n(box.bottom + 3.5)}">current</text></g>'
         )
     return [*lines, "</g>"]
 
@@ -217,7 +217,7 @@ def _shape(kind: StateKind, box: Box) -> list[str]:
     ]
     outline = _rectangle("shape", box, radius)
     if kind is StateKind.WORKING:
-        sides = "".join(f"M{_n(x)} {_n(box.y)}V{_n(box.bottom)}" for x in (box.x + 7, box.right - 7))
+        sides = "".join(f"M{n(x)} {n(box.y)}V{n(box.bottom)}" for x in (box.x + 7, box.right - 7))
         return [outline, f'<path class="inner" d="{sides}"/>']
     if kind is StateKind.FINAL:
         inner = Box(box.x + 4, box.y + 4, box.width - 8, box.height - 8)
@@ -227,24 +227,24 @@ def _shape(kind: StateKind, box: Box) -> list[str]:
 
 def _rectangle(name: str, box: Box, radius: float) -> str:
     return (
-        f'<rect class="{name}" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" '
-        f'height="{_n(box.height)}" rx="{_n(radius)}"/>'
+        f'<rect class="{name}" x="{n(box.x)}" y="{n(box.y)}" width="{n(box.width)}" '
+        f'height="{n(box.height)}" rx="{n(radius)}"/>'
     )
 
 
 def _icon(path: str, x: float, y: float, name: str) -> str:
-    return f'<path class="{f"icon {name}".strip()}" transform="translate({_n(x)} {_n(y)})" d="{path}"/>'
+    return f'<path class="{f"icon {name}".strip()}" transform="translate({n(x)} {n(y)})" d="{path}"/>'
 
 
 def _path(points: tuple[Point, ...]) -> str:
     """Return a polyline of right angles with rounded corners."""
-    parts = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
+    parts = [f"M{n(points[0][0])} {n(points[0][1])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         entry, leave = _towards(corner, before), _towards(corner, after)
         parts.append(
-            f"L{_n(entry[0])} {_n(entry[1])}Q{_n(corner[0])} {_n(corner[1])} {_n(leave[0])} {_n(leave[1])}"
+            f"L{n(entry[0])} {n(entry[1])}Q{n(corner[0])} {n(corner[1])} {n(leave[0])} {n(leave[1])}"
         )
-    parts.append(f"L{_n(points[-1][0])} {_n(points[-1][1])}")
+    parts.append(f"L{n(points[-1][0])} {n(points[-1][1])}")
     return "".join(parts)
 
 
@@ -253,23 +253,3 @@ def _towards(corner: Point, other: Point) -> Point:
     length = abs(dx) + abs(dy)  # one of the two is zero
     step = min(_CORNER, length / 2) / length if length else 0.0
     return corner[0] + dx * step, corner[1] + dy * step
-
-
-def _arrow(tip: Point, heading: Heading) -> str:
-    x, y = tip
-    if heading is Heading.DOWN:
-        return f"M{_n(x)} {_n(y)}l-5 -9h10z"
-    back = 9 if heading is Heading.LEFT else -9
-    return f"M{_n(x)} {_n(y)}l{back} -5v10z"
-
-
-def _n(value: float) -> str:
-    """Return a number with one decimal at most: floats must not bring their noise into a committed file."""
-    text = f"{value:.1f}".removesuffix(".0")
-    return "0" if text == "-0" else text
-
-
-def _text(text: str) -> str:
-    # XML 1.0 has no way to write control characters and surrogates, not even escaped. str.isprintable is not
-    # asked: its answers change with Python.
-    return escape(_UNWRITABLE.sub(" ", text))

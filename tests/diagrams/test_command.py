@@ -31,7 +31,8 @@ def _python(*arguments: str, seed: str = "0") -> subprocess.CompletedProcess[str
 
 def test_what_is_committed_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", "--output", str(FOLDER)]) == 0, capsys.readouterr().out
-    assert {path.name for path in FOLDER.glob("*.svg")} == {f"{flow.kind}.svg" for flow in FLOWS}
+    drawn = {f"{flow.kind}.svg" for flow in FLOWS} | {"overview.svg"}
+    assert {path.name for path in FOLDER.glob("*.svg")} == drawn
 
 
 def test_writing_and_checking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,11 +44,11 @@ def test_writing_and_checking(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "", "fresh files are left alone"
 
 
-@pytest.mark.parametrize("name", ["login.md", "login.svg"])
+@pytest.mark.parametrize("name", ["login.md", "login.svg", "overview.md", "overview.svg"])
 def test_a_changed_file_is_stale(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--output", str(tmp_path)])
     path = tmp_path / name
-    path.write_text(path.read_text().replace("awaiting_callback", "somewhere_else", 1))
+    path.write_text(path.read_text().replace("login", "somewhere_else", 1))
     assert main(["--check", "--output", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert f"+++ {path} (rendered)" in said.out

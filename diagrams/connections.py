@@ -1,0 +1,148 @@
+"""How flows hang together: which one opens which, and what one keeps for another. Read from the machines."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.diagrams.graph import read_graph
+from stateful_oauth.flows.outcomes import HandedOver, Outcome, SignedIn
+from stateful_oauth.flows.transaction import StateKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from stateful_oauth.flows.facts import Fact
+    from stateful_oauth.flows.machine import FlowMachine
+
+STEM: Final = "overview"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A final state.
+
+    Attributes:
+        signs_in: The browser has a session afterwards.
+        goes_on: Another flow goes on with it.
+        is_goal: It is what the flow is for.
+    """
+
+    state: str
+    signs_in: bool
+    goes_on: bool
+    is_goal: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing went wrong."""
+        return self.signs_in or self.goes_on or self.is_goal
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A flow among others.
+
+    Attributes:
+        opened_by: The kinds of the flows that open it.
+        records, relies_on: Facts, in the machine's own order.
+    """
+
+    kind: str
+    summary: str
+    opens: tuple[str, ...]
+    opened_by: tuple[str, ...]
+    ends: tuple[End, ...]
+    records: tuple[type[Fact], ...]
+    relies_on: tuple[type[Fact], ...]
+
+    def recorded(self, about: str) -> tuple[str, ...]:
+        """Return the names of the facts that it records about something."""
+        return tuple(fact.__name__ for fact in self.records if fact.about == about)
+
+    def needed(self, about: str) -> tuple[str, ...]:
+        """Return the names of the facts about something that it relies on."""
+        return tuple(fact.__name__ for fact in self.relies_on if fact.about == about)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """All flows.
+
+    Attributes:
+        flows: Each before those that it opens.
+        kept: What facts are about, in the order in which they are met.
+    """
+
+    flows: tuple[Flow, ...]
+    kept: tuple[str, ...]
+
+    def facts(self) -> list[type[Fact]]:
+        """Return every fact once, those about the same thing together."""
+        found = dict.fromkeys(fact for flow in self.flows for fact in (*flow.records, *flow.relies_on))
+        return sorted(found, key=lambda fact: self.kept.index(fact.about))
+
+
+def read_connections(machines: Iterable[type[FlowMachine]]) -> Connections:
+    """Read what ties the machines together.
+
+    Raises:
+        TypeError: A machine opens a flow that is not among them.
+    """
+    known = {machine.kind: machine for machine in machines}
+    for machine in known.values():
+        if strangers := sorted(set(machine.opens) - known.keys()):
+            raise TypeError(f"{machine.__name__} opens {', '.join(strangers)}, which is no flow here.")
+    flows = tuple(_flow(known[kind], known.values()) for kind in _in_order(known))
+    kept = dict.fromkeys(fact.about for flow in flows for fact in (*flow.records, *flow.relies_on))
+    return Connections(flows, tuple(kept))
+
+
+def _in_order(known: dict[str, type[FlowMachine]]) -> list[str]:
+    """Return the kinds as declared, each followed by what it opens."""
+    order: list[str] = []
+
+    def take(kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            if kind not in order:
+                order.append(kind)
+                take(known[kind].opens)
+
+    opened = {kind for machine in known.values() for kind in machine.opens}
+    take(kind for kind in known if kind not in opened)
+    take(known)
+    return order
+
+
+def _flow(machine: type[FlowMachine], others: Iterable[type[FlowMachine]]) -> Flow:
+    graph = read_graph(machine)
+    return Flow(
+        kind=machine.kind,
+        summary=graph.summary,
+        opens=machine.opens,
+        opened_by=tuple(other.kind for other in others if machine.kind in other.opens),
+        ends=tuple(
+            _end(machine, state.value, is_goal=state.is_goal)
+            for state in graph.states
+            if state.kind is StateKind.FINAL
+        ),
+        records=machine.records,
+        relies_on=machine.relies_on,
+    )
+
+
+def _end(machine: type[FlowMachine], value: str, *, is_goal: bool) -> End:
+    declared = getattr(machine.states_map[value], "outcome", None)
+    outcome = declared if isinstance(declared, type) else Outcome
+    return End(value, issubclass(outcome, SignedIn), issubclass(outcome, HandedOver), is_goal)
+
+
+def first_line(of: object) -> str:
+    """Return the first line of a docstring."""
+    return (inspect.getdoc(of) or "").partition("\n")[0]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence."""
+    return ", ".join(names)
