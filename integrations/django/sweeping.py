@@ -121,11 +121,7 @@ def recover_due(
     with _database_answers():
         sweep = _Sweep(StateKind.WORKING, RECOVERY, kind, tenant, progress)
         report = sweep.look(limit) if dry_run else sweep.run(limit)
-        stuck = stuck_rows(kind=kind, tenant=tenant)
-        report.counts["stuck"] = stuck.count()
-        room = max(0, PROBLEMS_KEPT - len(report.problems))
-        for id_, *names, code in stuck.values_list("pk", "kind", "tenant", "state", "code")[:room]:
-            report.problems.append(Problem(str(id_), *names, "stuck", code))
+        _add_stuck_rows(report, kind, tenant)
     return report
 
 
@@ -146,6 +142,14 @@ def expire_due(
     with _database_answers():
         sweep = _Sweep(StateKind.WAITING, EXPIRY, kind, tenant, progress)
         return sweep.look(limit) if dry_run else sweep.run(limit)
+
+
+def _add_stuck_rows(report: SweepReport, kind: str | None, tenant: str | None) -> None:
+    rows = stuck_rows(kind=kind, tenant=tenant)
+    first = [*rows.values_list("pk", "kind", "tenant", "state", "code")[:PROBLEMS_KEPT]]
+    report.counts["stuck"] = len(first) if len(first) < PROBLEMS_KEPT else rows.count()
+    for id_, flow, alias, state, code in first[: PROBLEMS_KEPT - len(report.problems)]:
+        report.problems.append(Problem(str(id_), flow, alias, state, "stuck", code))
 
 
 @contextmanager

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from counting import counted
 from django.db import connection
 from finished import seed_finished
+from plans import plan, reads_a_whole_table
 
 from stateful_oauth.integrations.emulator import Tenant
 from stateful_oauth.integrations.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
-_TABLES = ("stateful_oauth_flowtransaction", "stateful_oauth_transitionrecord", "stateful_oauth_identity")
 # Of 20 000 rows and 80 000 records, so that reading a whole table would never be the cheaper plan.
 _ROWS = 20_000
-
-
-def plan(sql: str, parameters: Any) -> str:
-    explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
-    with connection.cursor() as cursor:
-        cursor.execute(explain + sql, parameters)
-        return "\n".join(" ".join(map(str, row)) for row in cursor.fetchall())
-
-
-def reads_a_whole_table(sql: str, parameters: Any) -> bool:
-    text = plan(sql, parameters)
-    marks = ("Seq Scan on ", "SCAN ")
-    return any(mark + table in text for mark in marks for table in _TABLES)
 
 
 def test_every_statement_of_a_sign_in_finds_its_rows_by_an_index(tenant: Tenant, db: None):

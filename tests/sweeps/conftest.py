@@ -6,7 +6,8 @@ What needs Django's settings is imported late: this file may be read before they
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +74,12 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
         return code, captured.out + captured.err
 
     return call
+
+
+@pytest.fixture
+def site(tmp_path: Path, db: None) -> Iterator[Any]:
+    """A site in processes of its own."""
+    from processes import new_site
+
+    with new_site(tmp_path) as site:
+        yield site

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
+from processes import make_rows
 
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = pytest.mark.database
-
-SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture
@@ -80,87 +73,6 @@ def test_an_argument_that_makes_no_sense_fails_the_task(db, tasks, arguments):
 
 # Workers in processes of their own.
 
-
-class Site:
-    """A database of its own, and processes that share it."""
-
-    def __init__(self, name: str) -> None:
-        self.environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "testsite.tasks",
-            "PYTHONPATH": str(SUPPORT),
-            "STATEFUL_OAUTH_TEST_DATABASE": name,
-        }
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def wait(self, process: subprocess.Popen[str]) -> str:
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output
-        return output
-
-    def manage(self, *arguments: str) -> str:
-        return self.wait(self.start("-m", "django", *arguments))
-
-    def run(self, code: str) -> Any:
-        """Run code in a process that has Django set up; return what its last line says in JSON."""
-        code = f"import django\ndjango.setup()\nimport json\n{code}"
-        return json.loads(self.wait(self.start("-c", code)).splitlines()[-1])
-
-
-@pytest.fixture
-def site(tmp_path, db, request) -> Iterator[Site]:
-    from django.db import connection
-
-    if connection.vendor == "sqlite":
-        name = str(tmp_path / "tasks.sqlite3")
-        site = Site(name)
-        site.manage("migrate", "--verbosity=0")
-        yield site
-        return
-    name = f"tasks_{os.getpid()}"
-    with administering(connection) as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        cursor.execute(f"CREATE DATABASE {name}")
-    try:
-        site = Site(name)
-        site.manage("migrate", "--verbosity=0")
-        yield site
-    finally:
-        with administering(connection) as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def administering(connection):
-    """A cursor outside of any transaction, in which databases can be made."""
-    return connection._nodb_cursor()
-
-
-MAKE_ROWS = """
-from datetime import timedelta
-from django.db.models import F
-import support
-from attempts import Attempt
-from callers import Person
-from crashes import crash_at
-from stateful_oauth.storage.models import FlowTransaction
-for number in range({waiting}):
-    Attempt(support.current[0], Person(str(number), is_new_browser=True))
-for number in range({working}):
-    attempt = Attempt(support.current[0], Person("w" + str(number), is_new_browser=True)).authorize()
-    with crash_at("effect.before", "exchange_code"):
-        attempt.deliver()
-ago = timedelta(hours=1)
-FlowTransaction.objects.update(deadline=F("deadline") - ago, lease_until=F("lease_until") - ago)
-print(json.dumps(FlowTransaction.objects.count()))
-"""
 ENQUEUE = """
 from stateful_oauth.integrations.django import tasks
 results = [
@@ -188,7 +100,7 @@ print(json.dumps({{
 @pytest.mark.slow
 def test_workers_in_other_processes_do_what_was_enqueued(site):
     """Three processes: one enqueues, two work at once, and only the database connects them."""
-    assert site.run(MAKE_ROWS.format(waiting=25, working=5)) == 30
+    assert site.run(make_rows(waiting=25, working=5)) == 30
     ids = site.run(ENQUEUE)
     worker = ["-m", "django", "db_worker", "--batch", "--queue-name=*", "--no-startup-delay", "--interval=0"]
     workers = [site.start(*worker, f"--worker-id={name}") for name in ("one", "two")]
