@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
@@ -120,15 +121,20 @@ class TransactionAdmin(ReadOnlyAdmin):
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as Django's own pages do
         return TemplateResponse(request, "admin/stateful_oauth/transaction.html", context)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return any row, listed or not: what an operator has just ended is not stuck any more."""
+        del request, from_field
+        try:
+            key = self.opts.pk.to_python(object_id)
+        except ValidationError:
+            return None
+        rows = self.model._default_manager.select_related("user").defer(*NEVER_SHOWN)  # noqa: SLF001 - public
+        return rows.filter(pk=key).first()
+
     def _row(self, request: HttpRequest, object_id: str) -> FlowTransaction:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        try:
-            key = FlowTransaction._meta.pk.to_python(object_id)  # noqa: SLF001 - Django's documented interface
-        except ValidationError:
-            raise Http404(_("No transaction has this id.")) from None
-        rows = FlowTransaction.objects.select_related("user").defer(*NEVER_SHOWN)
-        row = rows.filter(pk=key).first()
+        row: FlowTransaction | None = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404(_("No transaction has this id."))
         return row
@@ -201,6 +207,8 @@ class TransactionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, operation: Operation, selection: Selection, reason: str
     ) -> HttpResponse:
         rows = {row.pk: row for row in selection.rows()}
+        if not selection.versions:
+            self.message_user(request, _("Choose a transaction first."), messages.ERROR)
         for pk in selection.versions:
             if pk not in rows:
                 self.message_user(
@@ -214,8 +222,9 @@ class TransactionAdmin(ReadOnlyAdmin):
         for result in operate(operation, steady, request.user, reason):
             row = rows[result.id]
             if result.tried:
-                note = f"{operation.name}: {reason} – {result.text}"  # noqa: RUF001 - a dash
-                self.log_change(request, row, note)
+                note = f"{operation.name} ({reason}): {result.text}"
+                # As a row of the page where it was done, which is what the operator may open.
+                self.log_change(request, self.model(pk=row.pk, kind=row.kind), note)
             self.message_user(request, f"{row}: {result.text}", result.level)
         only = next(iter(rows.values()), None)
         if len(selection.versions) == 1 and only is not None:

@@ -1,0 +1,443 @@
+"""Retry, cancel and abandon: who may, what has to be written down, and what is said about each row."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import OperationalError
+from on_call import ALL, STUCK, OnCall
+from rows import rejections, steps, the_row
+
+from stateful_oauth.flows.effects import Event
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.integrations.django.operators.operations import PATIENCE
+from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.storage.store import DjangoTransactionStore
+
+# The engine opens its own, outermost transactions: under TestCase's it would see that of the test.
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+REASON = "the customer called"
+
+
+def told(page: str) -> list[tuple[str, str]]:
+    """Return the messages of a page: level and text."""
+    found = re.findall(r'<li class="(success|warning|error)">(.*?)</li>', page, re.DOTALL)
+    return [(level, html.unescape(text)) for level, text in found]
+
+
+def only(page: str) -> tuple[str, str]:
+    messages = told(page)
+    assert len(messages) == 1, messages
+    return messages[0]
+
+
+def last_line(row: Any) -> TransitionRecord:
+    line = TransitionRecord.objects.filter(transaction_id=row.pk, rejected=False).order_by("sequence").last()
+    assert line is not None
+    return line
+
+
+# What comes of it.
+
+
+def test_a_stuck_row_is_retried_with_fresh_attempts_and_ends_well(operator, stuck_toy, counter):
+    row = stuck_toy()
+    level, text = only(operator.operate("retry", row))
+    assert (level, text) == ("success", f"Tests.toy {row.pk}: It is over: done.")
+    assert counter.value == 1
+    retry = TransitionRecord.objects.get(transaction=row, reason=REASON, event="retry")
+    assert retry.actor == f"operator:{operator.user.pk}"
+    assert the_row(row.pk).state == "done"
+
+
+def test_a_retry_of_what_cannot_be_repeated_ends_it_with_its_code(operator, crashed):
+    row = crashed()
+    level, text = only(operator.operate("retry", row))
+    assert level == "warning"
+    assert "It is over: failed. code_exchange_lost: " in text
+    assert ERROR_CODES["code_exchange_lost"].operator in text
+    assert the_row(row.pk).code == "code_exchange_lost"
+
+
+def test_while_the_provider_is_still_down_a_retry_says_when_the_next_is_due(operator, stuck_toy, counter):
+    row = stuck_toy()
+    counter.troubles[:] = ["request lost"] * 9
+    level, text = only(operator.operate("retry", row))
+    assert level == "warning"
+    assert re.search(
+        r"It is still working: counting\. provider_answer_lost: .* Recovery is due 20\d\d-", text
+    ), text
+    now = the_row(row.pk)
+    assert (now.state, now.stuck_since) == ("counting", None)
+
+
+def test_when_the_provider_refuses_for_a_while_a_retry_keeps_the_row(operator, stuck_toy, counter):
+    row = stuck_toy()
+    counter.troubles[:] = ["busy"]
+    assert "rate_limited" in only(operator.operate("retry", row))[1]
+    assert the_row(row.pk).state_kind == "working"
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "code"),
+    [("cancel", "cancelled", "cancelled_by_operator"), ("abandon", "abandoned", "abandoned")],
+)
+def test_a_waiting_row_is_ended(operator, attempt, name, state, code):
+    row = the_row(attempt().id)
+    level, text = only(operator.operate(name, row, at=ALL))
+    assert level == "success"
+    assert f"It is over: {state}. {code}: " in text
+    line = last_line(row)
+    assert (line.event, line.target, line.code) == (name, state, code)
+    assert (line.actor, line.reason) == (f"operator:{operator.user.pk}", REASON)
+    assert the_row(row.pk).secrets is None
+
+
+def test_what_was_done_stands_in_djangos_own_log(operator, crashed):
+    row = crashed()
+    operator.operate("abandon", row)
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id) == (operator.user, str(row.pk))
+    assert entry.get_change_message().startswith(f"abandon ({REASON}): It is over: abandoned.")
+    assert entry.get_admin_url() in operator.page("/admin/"), "It is under the recent actions."
+    assert REASON in operator.page(f"{STUCK}{row.pk}/history/")
+
+
+def test_many_rows_at_once_each_with_its_own_result(operator, crashed, stuck_toy, toy, attempt):
+    gives_up, works, postponed, waits = crashed(), stuck_toy(), toy("busy"), the_row(attempt().id)
+    messages = told(operator.operate("retry", gives_up, works, postponed, waits))
+    assert [level for level, _ in messages] == ["warning", "success", "error", "error"]
+    assert [
+        str(row.pk) in text
+        for row, (_, text) in zip([gives_up, works, postponed, waits], messages, strict=True)
+    ]
+    assert "Nothing was done. The provider asked to wait" in messages[2][1]
+    assert "Nothing was done. It waits for its browser" in messages[3][1]
+    assert LogEntry.objects.count() == 2, "what was not tried is not said to have been done"
+
+
+def test_after_one_row_one_is_back_at_it_and_after_many_at_the_list(operator, crashed):
+    first, *others = [crashed() for _ in range(3)]
+    data = {"transaction": [str(first.pk)], "reason": REASON}
+    response = operator.post(f"{STUCK}operate/abandon/", data)
+    assert response["Location"] == f"{STUCK}{first.pk}/change/"
+    data = {"transaction": [str(row.pk) for row in others], "reason": REASON}
+    response = operator.post(f"{STUCK}operate/abandon/?_changelist_filters=flow%3Dlogin", data)
+    assert response["Location"] == f"{STUCK}?flow=login"
+
+
+# Confirmation.
+
+
+def test_the_list_asks_for_confirmation_and_does_nothing_before(operator, crashed):
+    rows = [crashed(), crashed()]
+    data = {"action": "retry_selected", "_selected_action": [str(row.pk) for row in rows], "index": "0"}
+    response = operator.post(STUCK + "?flow=login", data)
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "2 transactions chosen" in page
+    assert page.count("exchange_code cannot be repeated") == 2
+    assert f'action="{STUCK}operate/retry/?_changelist_filters=flow%3Dlogin"' in page
+    assert 'name="csrfmiddlewaretoken"' in page
+    assert {the_row(row.pk).state for row in rows} == {"exchanging_code"}
+    # The form does it, as it stands.
+    chosen = re.findall(r'name="transaction" value="([^"]+)"', page)
+    response = operator.post(f"{STUCK}operate/retry/", {"transaction": chosen, "reason": REASON})
+    assert {the_row(row.pk).state for row in rows} == {"failed"}
+
+
+def test_the_detail_pages_button_asks_for_confirmation(operator, crashed):
+    row = crashed()
+    page = operator.page(f"{STUCK}{row.pk}/change/")
+    address = re.search(rf'href="({STUCK}operate/abandon/\?transaction={row.pk})"', page)
+    assert address is not None
+    confirm = operator.page(address[1])
+    assert "1 transaction chosen" in confirm
+    assert f'value="{row.pk}:{row.version}"' in confirm
+    assert f'href="{STUCK}{row.pk}/change/"' in confirm, "the way back"
+    assert the_row(row.pk).state == "exchanging_code"
+
+
+def test_what_is_not_possible_is_shown_on_the_way(operator, crashed, attempt):
+    waits, works = the_row(attempt().id), crashed()
+    page = operator.page(f"{STUCK}operate/cancel/", {"transaction": [str(waits.pk), str(works.pk)]})
+    assert "There is no way to cancel in exchanging_code." in page
+    assert 'value="Cancel 1 transaction"' in page
+    page = operator.page(f"{STUCK}operate/cancel/", {"transaction": [str(works.pk)]})
+    assert re.search(r'value="Cancel 0 transactions" disabled', page)
+
+
+@pytest.mark.parametrize(
+    ("reason", "complaint"),
+    [
+        ("", "This field is required."),
+        ("   ", "This field is required."),
+        ("x" * 301, "at most 300 characters"),
+        ("line\nbreak", "one line of printable text"),
+        ("bell\x07", "one line of printable text"),
+        ("\u202eevil", "one line of printable text"),
+        ("nul\0", "Null characters are not allowed."),
+    ],
+)
+def test_a_reason_is_demanded(operator, crashed, reason, complaint):
+    row = crashed()
+    response = operator.post(f"{STUCK}operate/abandon/", {"transaction": [str(row.pk)], "reason": reason})
+    assert response.status_code == 200
+    assert complaint in response.content.decode()
+    assert the_row(row.pk).state == "exchanging_code"
+    assert LogEntry.objects.count() == 0
+
+
+def test_a_reason_in_any_script_is_kept_to_the_letter(operator, crashed):
+    row, reason = crashed(), "Kundin rief an: „geht nicht“, 顧客から電話 🙂"
+    operator.operate("abandon", row, reason=f"  {reason} ")
+    assert last_line(row).reason == reason
+
+
+@pytest.mark.parametrize("chosen", [[], ["nonsense"], ["00000000-0000-7000-8000-000000000000"], ["1:2:3"]])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nothing_chosen_leads_back_to_the_list_in_words(operator, chosen, method):
+    data = {"transaction": chosen, "reason": REASON}
+    response = getattr(operator, method)(f"{STUCK}operate/retry/", data)
+    assert response.status_code == 302
+    assert [str(message) for message in get_messages(response.wsgi_request)] or "error" in operator.page(
+        STUCK
+    )
+    assert LogEntry.objects.count() == 0
+
+
+@pytest.mark.parametrize("selected", ["nonsense", "1", "' OR 1=1"])
+def test_a_selection_that_is_no_transaction_is_refused_in_words(operator, crashed, selected):
+    crashed()
+    data = {"action": "retry_selected", "_selected_action": [selected], "index": "0"}
+    response = operator.post(STUCK, data)
+    assert response.status_code == 302
+    assert "What was selected is no transaction." in operator.page(response["Location"])
+
+
+def test_more_than_a_page_at_once_is_refused(operator, crashed):
+    first = crashed()
+    values = FlowTransaction.objects.values().get(pk=first.pk)
+    from stateful_oauth.flows.identifiers import new_transaction_id
+
+    FlowTransaction.objects.bulk_create(
+        FlowTransaction(**{**values, "id": new_transaction_id(wiring.clock.now())}) for _ in range(100)
+    )
+    data = {
+        "action": "abandon_selected",
+        "_selected_action": [str(first.pk)],
+        "index": "0",
+        "select_across": "1",
+    }
+    response = operator.post(STUCK, data)
+    assert "Choose at most 100 transactions at once." in operator.page(response["Location"])
+
+
+# Who may.
+
+
+def test_each_operation_has_a_permission_of_its_own(staff, crashed):
+    row = crashed()
+    for name in ("retry", "cancel", "abandon"):
+        allowed = staff("view_stucktransaction", f"{name}_flow", name=f"may-{name}")
+        others = {"retry", "cancel", "abandon"} - {name}
+        assert allowed.get(f"{STUCK}operate/{name}/", {"transaction": [str(row.pk)]}).status_code == 200
+        for other in others:
+            for method in (allowed.get, allowed.post):
+                data = {"transaction": [str(row.pk)], "reason": REASON}
+                assert method(f"{STUCK}operate/{other}/", data).status_code == 403
+        page = allowed.page(STUCK)
+        offered = set(re.findall(r'<option value="(\w+)_selected">', page))
+        assert offered == {name}
+    assert the_row(row.pk).state == "exchanging_code"
+
+
+def test_an_operation_needs_the_permission_to_see_the_row_as_well(staff, crashed):
+    row, blind = crashed(), staff("abandon_flow")
+    data = {"transaction": [str(row.pk)], "reason": REASON}
+    for at in (STUCK, ALL):
+        assert blind.post(f"{at}operate/abandon/", data).status_code == 403
+    viewer = staff("view_flowtransaction", "abandon_flow", name="vera")
+    assert viewer.post(f"{STUCK}operate/abandon/", data).status_code == 403
+    assert viewer.post(f"{ALL}operate/abandon/", data).status_code == 302
+
+
+def test_a_forged_action_of_somebody_without_permission_does_nothing(staff, crashed):
+    row, viewer = crashed(), staff("view_stucktransaction")
+    data = {"action": "abandon_selected", "_selected_action": [str(row.pk)], "index": "0"}
+    viewer.post(STUCK, data)
+    assert steps(row.pk) == [s for s in steps(row.pk) if s[1] != "abandon"]
+
+
+def test_strangers_and_users_who_are_not_staff_are_sent_to_sign_in(crashed, client, django_user_model):
+    row = crashed()
+    data = {"transaction": [str(row.pk)], "reason": REASON}
+    plain = OnCall(django_user_model.objects.create_user("una"))
+    for ask in (plain.post, lambda *args: client.post(*args, secure=True, HTTP_HOST="app.example")):
+        response = ask(f"{STUCK}operate/abandon/", data)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/admin/login/")
+    assert the_row(row.pk).state == "exchanging_code"
+
+
+def test_a_form_of_another_site_does_nothing(operator, crashed):
+    row = crashed()
+    strict = OnCall(operator.user, enforce_csrf_checks=True)
+    data = {"transaction": [str(row.pk)], "reason": REASON}
+    assert strict.post(f"{STUCK}operate/abandon/", data).status_code == 403
+    assert the_row(row.pk).state == "exchanging_code"
+
+
+def test_looking_does_nothing_and_other_methods_are_refused(operator, crashed):
+    row = crashed()
+    address = f"{STUCK}operate/abandon/"
+    operator.page(address, {"transaction": [str(row.pk)], "reason": REASON, "post": "yes"})
+    assert the_row(row.pk).state == "exchanging_code"
+    for method in ("put", "delete", "patch"):
+        assert (
+            getattr(operator.client, method)(address, secure=True, HTTP_HOST="app.example").status_code == 405
+        )
+    assert operator.get(f"{STUCK}operate/start/").status_code == 404
+
+
+# What goes wrong.
+
+
+def test_a_row_that_has_moved_meanwhile_is_left_alone(operator, stuck_toy):
+    row = stuck_toy()
+    wiring.engine().dispatch(row.pk, Event("abandon"), _another_operator(), kind=row.kind)
+    level, text = only(operator.operate("retry", row))
+    assert level == "error"
+    assert "It has moved meanwhile, to abandoned" in text
+    assert LogEntry.objects.count() == 0
+
+
+def test_a_row_that_moves_in_the_last_moment_is_refused_by_the_engine(operator, stuck_toy, monkeypatch):
+    """Between the page's own look and the engine's, somebody else ends it."""
+    row = stuck_toy()
+    engine = wiring.engine()
+    original = DjangoTransactionStore.load
+    raced = []
+
+    def load(self, transaction_id):
+        if not raced:
+            raced.append(transaction_id)
+            engine.dispatch(row.pk, Event("abandon"), _another_operator(), kind=row.kind)
+        return original(self, transaction_id)
+
+    monkeypatch.setattr(DjangoTransactionStore, "load", load)
+    level, text = only(operator.operate("abandon", row))
+    assert raced
+    assert level == "error"
+    assert f"Refused. event_not_allowed: {ERROR_CODES['event_not_allowed'].meaning}" in text
+    assert rejections(row.pk) == [("abandon", "event_not_allowed")]
+
+
+def test_a_row_that_was_purged_meanwhile_is_said_to_be_gone(operator, crashed):
+    kept, gone = crashed(), crashed()
+    FlowTransaction.objects.filter(pk=gone.pk).delete()
+    messages = told(operator.operate("abandon", kept, gone))
+    assert ("error", f"{gone.pk}: it is not there any more.") in messages
+    assert the_row(kept.pk).state == "abandoned"
+
+
+def test_a_quarantined_row_is_left_as_it_is(operator, crashed):
+    row = crashed()
+    FlowTransaction.objects.filter(pk=row.pk).update(definition_version=7)
+    before = FlowTransaction.objects.values().get(pk=row.pk)
+    for name in ("retry", "cancel", "abandon"):
+        level, text = only(operator.operate(name, row))
+        assert level == "error"
+        assert "Nothing was done. Version 7 of login: this release has 1." in text
+    assert FlowTransaction.objects.values().get(pk=row.pk) == before
+
+
+def test_a_row_whose_secrets_no_key_opens_is_left_as_it_is(operator, crashed, settings):
+    row = crashed()
+    settings.SECRET_KEY = "another secret key, of another deployment"
+    settings.SECRET_KEY_FALLBACKS = []
+    again = OnCall(operator.user)  # the session is signed with the key as well
+    level, text = only(again.operate("abandon", row))
+    assert level == "error"
+    assert "Refused. quarantined: " in text
+    assert the_row(row.pk).state == "exchanging_code"
+
+
+def test_a_database_that_does_not_take_the_change_is_a_message(operator, crashed, monkeypatch):
+    rows = [crashed(), crashed()]
+
+    def save(self, *args, **kwargs):
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(DjangoTransactionStore, "save", save)
+    messages = told(operator.operate("abandon", *rows))
+    assert [level for level, _ in messages] == ["error", "error"]
+    assert all("store_unavailable: " in text for _, text in messages)
+    assert "disk full" not in str(messages)
+
+
+def test_a_bug_over_one_row_is_a_message_and_the_others_have_their_turn(
+    operator, stuck_toy, crashed, counter, caplog
+):
+    broken, fine = stuck_toy(), crashed()
+    counter.troubles[:] = ["bug"]
+    messages = told(operator.operate("retry", broken, fine))
+    assert [level for level, _ in messages] == ["error", "warning"]
+    assert "internal_error: " in messages[0][1]
+    assert any(
+        "an operator's retry failed" in record.message and record.exc_info for record in caplog.records
+    )
+
+
+def test_when_it_takes_long_the_rest_is_not_tried_and_said_so(operator, stuck_toy, counter, clock):
+    rows = [stuck_toy() for _ in range(3)]
+
+    def slow(context):
+        clock.advance(PATIENCE / timedelta(seconds=1) + 1)
+
+    counter.keeps = slow
+    try:
+        messages = told(operator.operate("retry", *rows))
+    finally:
+        del counter.keeps
+    assert [level for level, _ in messages] == ["success", "warning", "warning"]
+    assert "Not tried: the others took too long. Choose it again." in messages[1][1]
+    assert the_row(rows[2].pk).stuck_since is not None
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_works_where_every_request_is_a_transaction(operator, crashed, settings):
+    from django.db import connection
+
+    row = crashed()
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        for path in (STUCK, ALL, f"{STUCK}{row.pk}/change/"):
+            operator.page(path)
+        assert only(operator.operate("abandon", row))[0] == "success"
+    finally:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
+
+
+def test_the_sweep_and_the_operator_share_the_row_without_doing_it_twice(operator, stuck_toy, counter):
+    row = stuck_toy()
+    wiring.engine().recover(row.pk, SystemCaller())
+    assert counter.value == 0, "the sweep leaves a stuck row to the operator"
+    operator.operate("retry", row)
+    operator.operate("retry", row)
+    assert counter.value == 1
+
+
+def _another_operator() -> Any:
+    from callers import Operator
+
+    return Operator("somebody else was faster")
