@@ -53,6 +53,7 @@ class ConnectAccountFlow(FlowMachine):
     needs_user = True
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
+    kept_inputs = ("next", "connection")  # so that its page can offer to connect the same again
     records = (AccountConnected, AccountIdentified)
     relies_on = (GrantIssued, AccountIdentified)
 

@@ -192,7 +192,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "account_conflict": ErrorCode(
         "A Django user with this e-mail or username exists and belongs to another identity.", 409,
         _("An account with this address exists already. Sign in the way you did before."),
-        "Decide with the user which account is right; accounts are never joined by e-mail alone."),
+        "Decide with the user which account is right; accounts are never linked by e-mail alone."),
     "sign_in_needed": ErrorCode(
         "A page was opened that only somebody who is signed in with Auth0 can use.", 403,
         _("Please sign in first."), _NOTHING),
@@ -221,7 +221,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         _("This account was changed while you signed in. Please sign in again."), _NOTHING),
     "link_not_allowed": ErrorCode(
         "What spoke for the link does not hold any more; the sign-in went on without it.", 409,
-        _("The accounts were not joined."), "Look at the note in the log; a rule changed, or an e-mail did."),
+        _("The accounts were not linked."), "Look at the note in the log; a rule changed, or an e-mail did."),
     "kept_apart": ErrorCode(
         "The user chose to keep the accounts apart.", 200,
         _("The accounts stay apart."), _NOTHING),

@@ -36,14 +36,23 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
     Args:
         outcome: `ConfirmationNeeded`, or `RedirectTo` for somebody who came back by the back button.
     """
-    context: dict[str, Any] = {"transaction_id": outcome.transaction_id, "outcome": outcome}
+    context: dict[str, Any] = {
+        "transaction_id": outcome.transaction_id,
+        "outcome": outcome,
+        "heading": gettext("You are on your way"),
+    }
     if isinstance(outcome, ConfirmationNeeded):
         tenant = outcome.tenant or DEFAULT_TENANT
         known = ERROR_CODES.get(outcome.code)
         context |= {
-            "newcomer": _shown(outcome.newcomer, tenant),
+            "heading": gettext("That was another account")
+            if outcome.wrong_account
+            else gettext("Is this you, too?"),
+            # The visitor has just signed in with this address: it is no news to them.
+            "newcomer": {**_shown(outcome.newcomer, tenant), "email": outcome.newcomer.email},
             "candidates": [_shown(each, tenant) for each in outcome.candidates],
             "wrong_account": outcome.wrong_account,
+            "tries_left": outcome.tries_left,
             "message": gettext(known.user) if known and not outcome.wrong_account else "",
         }
     response = TemplateResponse(request, "stateful_oauth/link.html", context).render()

@@ -22,7 +22,8 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.next_url import requested_next
+from stateful_oauth.integrations.django.failures import failure
+from stateful_oauth.integrations.django.next_url import destination, may_go_to, requested_next
 from stateful_oauth.integrations.django.sessions import forget_session, session_details
 
 if TYPE_CHECKING:
@@ -101,21 +102,29 @@ def error_page(
     request: HttpRequest,
     code: str,
     *,
-    next_url: str = "",
+    kind: str = "",
+    inputs: Mapping[str, Any] | None = None,
     reference: uuid.UUID | None = None,
     tenant: str = "",
 ) -> HttpResponse:
     """Render the page of an error code, with its HTTP status and a way to start over.
 
     Args:
+        kind: The flow that failed; an empty string is a sign-in.
+        inputs: What its transaction keeps: where the visitor wanted to go, and what was to be connected.
         reference: The transaction, for the user to tell support and for support to find.
         tenant: Where to start over; the site's first tenant when it is not one of them.
     """
-    known = ERROR_CODES.get(code, ERROR_CODES["internal_error"])
+    known, inputs = ERROR_CODES.get(code, ERROR_CODES["internal_error"]), inputs or {}
+    tenant = _known_tenant(tenant)
+    next_url = str(inputs.get("next", ""))
+    found = failure(code, kind, inputs, tenant)
     context = {
         "code": code,
-        "message": gettext(known.user),
-        "next_url": next_url,
+        "failure": found,
+        "message": found.message,
+        "next_url": next_url if may_go_to(next_url) else "",
+        "back_url": destination(next_url),
         "reference": reference,
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
@@ -151,10 +160,14 @@ def sign_in_page(
     request: HttpRequest, template: str, context: Mapping[str, Any], *, tenant: str = "", status: int = 200
 ) -> HttpResponse:
     """Render a page with the form that starts a sign-in."""
-    aliases = conf.tenant_aliases
-    context = {**context, "tenant": tenant if tenant in aliases else aliases[0]}
+    context = {**context, "tenant": _known_tenant(tenant)}
     response = TemplateResponse(request, template, context, status=status).render()
     # Under `no-referrer` browsers send a form with `Origin: null` (Fetch Standard, "append a request Origin
     # header"), which Django's CSRF check refuses. The address of such a page holds no code.
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def _known_tenant(alias: str) -> str:
+    aliases = conf.tenant_aliases
+    return alias if alias in aliases else aliases[0]

@@ -22,7 +22,7 @@ _HEADINGS: Final[dict[str, Promise]] = {
     "connect_account": _("Connecting your account…"),
     "account_linking": _("Linking your accounts…"),
     "disconnect_account": _("Disconnecting your account…"),
-    "unlink_account": _("Separating your accounts…"),
+    "unlink_account": _("Unlinking your accounts…"),
 }
 _HEADING: Final = _("Working on it…")  # a project's own flow
 

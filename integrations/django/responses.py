@@ -23,6 +23,7 @@ from stateful_oauth.flows.outcomes import (
     Unlinked,
 )
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
+from stateful_oauth.integrations.django.failures import SIGN_IN
 from stateful_oauth.integrations.django.next_url import destination
 from stateful_oauth.integrations.django.pages import SeeOther
 from stateful_oauth.integrations.django.sessions import sign_in_again
@@ -76,6 +77,8 @@ def to_error_page(outcome: Outcome, code: str) -> HttpResponse:
     known = {
         "transaction": "" if outcome.transaction_id is None else str(outcome.transaction_id),
         "tenant": "" if outcome.tenant == DEFAULT_TENANT else outcome.tenant,
+        # For a transaction that this browser did not start, or none at all.
+        "kind": "" if outcome.kind == SIGN_IN else outcome.kind,
     }
     query = urlencode({name: value for name, value in known.items() if value})
     return SeeOther(reverse("stateful_oauth:error", args=[code]) + ("?" + query if query else ""))

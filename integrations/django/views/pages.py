@@ -14,7 +14,7 @@ from stateful_oauth.flows.errors import FenceLost
 from stateful_oauth.flows.outcomes import InProgress
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.next_url import may_go_to, requested_next
+from stateful_oauth.integrations.django.next_url import requested_next
 from stateful_oauth.integrations.django.pages import error_page, flow_page, sign_in_page
 from stateful_oauth.integrations.django.progress import progress_of
 from stateful_oauth.integrations.django.responses import respond, to_error_page
@@ -31,11 +31,11 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
     if code not in ERROR_CODES:
         raise Http404
     row = _own_transaction(request)
-    next_url = str(row.inputs.get("next", "")) if row else ""
     page = error_page(
         request,
         code,
-        next_url=next_url if may_go_to(next_url) else "",
+        kind=row.kind if row else request.GET.get("kind", ""),
+        inputs=row.inputs if row else {"next": requested_next(request)},
         reference=row.pk if row else None,
         tenant=row.tenant if row else request.GET.get("tenant", ""),
     )

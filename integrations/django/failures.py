@@ -1,0 +1,136 @@
+"""What the page of a failed attempt says, and which way on it offers: by flow and by error code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.integrations.django.link_page import connection_title
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SIGN_IN: Final = "login"
+CONNECT: Final = "connect_account"
+# What somebody does who is signed in already.
+_SIGNED_IN: Final = frozenset({CONNECT, "disconnect_account", "unlink_account"})
+
+_HEADINGS: Final[dict[str, Any]] = {
+    SIGN_IN: _("Sign-in did not work"),
+    CONNECT: _("The account was not connected"),
+    "account_linking": _("The accounts were not linked"),
+    "disconnect_account": _("The account was not disconnected"),
+    "unlink_account": _("The accounts were not unlinked"),
+}
+_HEADINGS_OF_CODES: Final[dict[str, Any]] = {
+    "sign_in_needed": _("Please sign in"),
+    "connect_unconfirmed": _("The account may be connected"),
+}
+
+# Only a fresh sign-in helps: what a step needs, nobody has any more.
+_NEEDS_SIGN_IN: Final = frozenset(
+    {"connect_unconfirmed", "grant_dead", "grant_missing", "my_account_token_rejected", "refresh_lost",
+     "sign_in_needed", "step_up_required", "user_changed"}
+)  # fmt: skip
+# Once more would bring the same: somebody has to change the configuration first.
+_NEEDS_OPERATOR: Final = frozenset(
+    {"audience_not_granted", "client_rejected", "connection_unknown", "discovery_invalid",
+     "management_not_configured", "management_refused", "management_scope_missing", "request_rejected",
+     "scope_not_granted", "token_vault_refused"}
+)  # fmt: skip
+
+_OUR_SIDE: Final = _("This does not work right now because of a problem on our side. Please try again later.")
+_BUSY: Final = _("The sign-in service is busy. Please try again in a moment.")
+_STEP_OVER: Final = _("This step is no longer possible. Please start again.")
+_CANCELLED: Final = _("This was cancelled. Please start again.")
+_DAMAGED: Final = _("This address is damaged. Please start again.")
+# The table of error codes speaks of signing in, which is what most of them happen at. Where somebody who is
+# signed in does something else, it has to say so.
+_MESSAGES: Final[dict[str, Any]] = {
+    "abandoned": _CANCELLED,
+    "access_denied": _CANCELLED,
+    "already_completed": _("This was done already, or has ended. Please start again if you still want it."),
+    "browser_unknown": _(
+        "Your browser did not send the cookie that belongs to this. Allow cookies for this site, then start "
+        "again."
+    ),
+    "cancelled_by_operator": _CANCELLED,
+    "code_rejected": _("This took too long, or was done already. Please start again."),
+    "event_not_allowed": _STEP_OVER,
+    "fence_lost": _("This is being finished elsewhere. Please reload the page."),
+    "in_progress": _("Working on it…"),
+    "other_browser": _("This was started in another browser. Finish it there, or start again here."),
+    "parameter_invalid": _DAMAGED,
+    "parameter_repeated": _DAMAGED,
+    "quarantined": _("This cannot be finished right now. Please start again."),
+    "rate_limited": _BUSY,
+    "response_incomplete": _("The sign-in service sent an incomplete answer. Please start again."),
+    "state_missing": _("This address is of no use by itself. Please start again."),
+    "superseded": _("This was replaced by a newer attempt. Please start again."),
+    "transaction_expired": _("This took too long. Please start again."),
+    "transaction_unknown": _("We do not know this attempt; it may be too old. Please start again."),
+    "wrong_flow": _DAMAGED,
+}
+
+
+class Way(StrEnum):
+    """What the main button of the page does."""
+
+    SIGN_IN = "sign_in"
+    CONNECT = "connect"
+    BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the page says.
+
+    Attributes:
+        label: Of the main button.
+        goes_back: Whether there is a second button, to where the visitor came from.
+        connection: What to connect, for `Way.CONNECT`.
+    """
+
+    heading: Any
+    message: str
+    way: Way
+    label: str
+    goes_back: bool = False
+    connection: str = ""
+
+
+def failure(code: str, kind: str, inputs: Mapping[str, Any], tenant: str) -> Failure:
+    """Return what to say about an attempt that ended with a code.
+
+    Args:
+        kind: The flow, or an empty string when it is not known.
+        inputs: What the transaction keeps, empty when it is not known.
+        tenant: The tenant's alias.
+    """
+    kind = kind if kind in _HEADINGS else SIGN_IN
+    heading = _HEADINGS_OF_CODES.get(code, _HEADINGS[kind])
+    message, connection = _message(code, kind), str(inputs.get("connection", ""))
+    signed_in = kind in _SIGNED_IN
+    if not signed_in or code in _NEEDS_SIGN_IN:
+        label = gettext("Sign in") if code == "sign_in_needed" else gettext("Sign in again")
+        return Failure(heading, message, Way.SIGN_IN, label, goes_back=signed_in)
+    if kind == CONNECT and connection and code not in _NEEDS_OPERATOR:
+        title = connection_title(connection, tenant)
+        label = gettext("Connect %(connection)s again") % {"connection": title}
+        return Failure(heading, message, Way.CONNECT, label, goes_back=True, connection=connection)
+    return Failure(heading, message, Way.BACK, gettext("Go back"))
+
+
+def _message(code: str, kind: str) -> str:
+    known = ERROR_CODES.get(code, ERROR_CODES["internal_error"])
+    if kind in _SIGNED_IN:
+        if code in _MESSAGES:
+            return str(_MESSAGES[code])
+        if known.user == ERROR_CODES["internal_error"].user:
+            return str(_OUR_SIDE)
+    return gettext(known.user)
