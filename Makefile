@@ -18,6 +18,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
+MUTANTS_ARGS ?=
 NOX_ARGS ?=
 JOBS ?= auto
 
@@ -53,6 +54,10 @@ test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random, recover, compare with the ledger
 	$(PY) tests/chaos/run.py $(CHAOS_ARGS)
+
+.PHONY: mutants
+mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways, and see the tests fail; prints table and score
+	$(PY) tests/mutants/run.py $(MUTANTS_ARGS)
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has
