@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -21,15 +21,19 @@ from stateful_oauth.integrations.demo.people import (
     OTHER_ORGANIZATION,
     PEOPLE,
     SPECIAL,
+    TWICE,
     Person,
 )
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.views.login import callback_url
+from stateful_oauth.integrations.django.views.callbacks import callback_url
 from stateful_oauth.storage.identities import add_identity, find_identity
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 if TYPE_CHECKING:
     from stateful_oauth.integrations.emulator import Tenant
+
+_CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 
 
 def furnish(tenant: Tenant) -> None:
@@ -39,22 +43,22 @@ def furnish(tenant: Tenant) -> None:
         client_id=wanted["CLIENT_ID"],
         client_secret=wanted["CLIENT_SECRET"],
         name="Demo site",
-        callbacks=[callback_url("default")],
+        callbacks=[
+            callback_url("default", name) for name in ("callback", "connect_callback", "link_callback")
+        ],
         logout_urls=[conf.base_url + "/"],
-        rotation=True,
     )
-    for person in (*PEOPLE, *SPECIAL):
-        given, _, family = person.name.partition(" ")
-        tenant.add_user(
-            email=person.email,
-            name=person.name,
-            connection=person.connection,
-            password=person.password or None,
-            user_id=person.sub,
-            blocked=person is BEA,
-            given_name=given,
-            family_name=family,
-        )
+    tenant.allow_connected_accounts(wanted["CLIENT_ID"])
+    tenant.add_client(
+        client_id=wanted["MANAGEMENT_CLIENT_ID"],
+        client_secret=wanted["MANAGEMENT_CLIENT_SECRET"],
+        name="Demo site, linking",
+    )
+    tenant.allow_management(wanted["MANAGEMENT_CLIENT_ID"], ["read:users", "update:users"])
+    tenant.add_connection("github", scopes=["read:user"])
+    tenant.add_connection("linkedin", display_name="LinkedIn", scopes=["profile"])
+    for person in (*PEOPLE, *SPECIAL, *TWICE):
+        add_person(tenant, person, blocked=person is BEA)
     tenant.add_organization(
         "engines", org_id=ORGANIZATION, display_name="Analytical Engines", members=[ADA.sub, GRACE.sub]
     )
@@ -63,8 +67,28 @@ def furnish(tenant: Tenant) -> None:
     )
 
 
+def add_person(tenant: Tenant, person: Person, *, blocked: bool = False) -> None:
+    """Let the tenant know somebody."""
+    given, _, family = person.name.partition(" ")
+    tenant.add_user(
+        email=person.email,
+        name=person.name,
+        connection=person.connection,
+        password=person.password or None,
+        email_verified=person.verified,
+        user_id=person.sub,
+        signed_up=person.known,
+        blocked=blocked,
+        given_name=given,
+        family_name=family,
+    )
+
+
 def furnish_site(issuer: str) -> None:
-    """Make the users that have to be there before anybody signs in."""
+    """Make the users that have to be there before anybody signs in, and forget what the tenant forgot."""
+    # The tenant lives in memory, and knows nothing of what an earlier demo connected or linked.
+    ConnectedAccount.objects.all().delete()
+    AccountLink.objects.all().delete()
     backend, users = DemoBackend(), get_user_model().objects
     ivy = _identity(issuer, IVY)
     if find_identity(ivy) is None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 VISITOR_COOKIE: Final = "demo_visitor"
 NONCE: Final = "DEMO_NONCE"
+_CALLBACKS: Final = (
+    "stateful_oauth:callback",
+    "stateful_oauth:connect_callback",
+    "stateful_oauth:link_callback",
+)
 # The admin has its scripts and styles in files, and so have the pages that this package adds.
 _ADMIN_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -55,7 +60,7 @@ class DemoMiddleware:
 
     def _repair(self, request: HttpRequest, state: str) -> None:
         world = world_or_none()
-        if world is not None and request.path == reverse("stateful_oauth:callback"):
+        if world is not None and state and request.path in {reverse(name) for name in _CALLBACKS}:
             world.repair(state)
 
 

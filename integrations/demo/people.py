@@ -18,6 +18,8 @@ class Person:
     Attributes:
         password: Empty where the provider does not ask for one: then a click will do.
         note: What is special, for the table.
+        verified: Whether the provider has verified the e-mail.
+        known: Whether the tenant knows the account already. Otherwise it becomes one with its first sign-in.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Person:
     connection: str
     password: str = ""
     note: str = ""
+    verified: bool = True
+    known: bool = True
 
 
 ADA: Final = Person(
@@ -68,10 +72,78 @@ BEA: Final = Person(
     note="blocked at the tenant",
 )
 
+XENIA: Final = Person(
+    name="Xenia Pto",
+    email="xpto@acme.com",
+    sub="auth0|xenia",
+    connection=PASSWORDS,
+    password="forty-two-widgets",  # noqa: S106 - printed on the first page
+    note="at work",
+)
+XENIA_AT_HOME: Final = Person(
+    name="Xenia at home",
+    email="qwerty@gmail.com",
+    sub="google-oauth2|10000000000000021",
+    connection=GOOGLE,
+    known=False,
+    note="the same person with another address",
+)
+PAT: Final = Person(
+    name="Pat Password",
+    email="pat@example.com",
+    sub="auth0|pat",
+    connection=PASSWORDS,
+    password="came-with-a-password",  # noqa: S106 - printed on the first page
+    note="signed up with a password",
+)
+PAT_BY_GOOGLE: Final = Person(
+    name="Pat by Google",
+    email="pat@example.com",
+    sub="google-oauth2|10000000000000022",
+    connection=GOOGLE,
+    known=False,
+    note="the same address, verified",
+)
+SAM: Final = Person(
+    name="Sam Social",
+    email="sam@example.com",
+    sub="github|10000023",
+    connection=GITHUB,
+    note="signed up with GitHub",
+)
+SAM_BY_PASSWORD: Final = Person(
+    name="Sam by password",
+    email="sam@example.com",
+    sub="auth0|sam",
+    connection=PASSWORDS,
+    password="came-later-with-this",  # noqa: S106 - printed on the first page
+    known=False,
+    note="the same address, later",
+)
+UMA: Final = Person(
+    name="Uma Real",
+    email="uma@example.com",
+    sub="google-oauth2|10000000000000024",
+    connection=GOOGLE,
+    known=False,
+    note="owns the address",
+)
+MALLORY: Final = Person(
+    name="Mallory Early",
+    email="uma@example.com",
+    sub="auth0|mallory",
+    connection=PASSWORDS,
+    password="not-my-address",  # noqa: S106 - printed on the first page
+    verified=False,
+    note="registered Uma's address, and never verified it",
+)
+
 PEOPLE: Final = (ADA, GRACE, ALAN)
 """The first three can just sign in."""
 SPECIAL: Final = (IVY, REX, CONNIE, BEA)
 """With these something happens."""
+TWICE: Final = (XENIA, XENIA_AT_HOME, PAT, PAT_BY_GOOGLE, SAM, SAM_BY_PASSWORD, UMA, MALLORY)
+"""These are there twice, or somebody wants it to look so."""
 
 ORGANIZATION: Final = "org_engines"
 OTHER_ORGANIZATION: Final = "org_looms"

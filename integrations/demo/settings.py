@@ -42,9 +42,23 @@ STATEFUL_OAUTH = {
     "ISSUER": _ISSUER,  # with Auth0 instead: "DOMAIN": "example.eu.auth0.com"
     "CLIENT_ID": "demo",
     "CLIENT_SECRET": "everybody-knows-the-secret-of-the-demo",  # from your environment
-    "SCOPE": "openid profile email offline_access",
+    "SCOPE": "openid profile email offline_access",  # a refresh token, which connecting needs
+    "REFRESH_TOKEN_ROTATION": False,  # Token Vault needs it off, here and at the application
+    "CONNECTIONS": {
+        "google-oauth2": {"scopes": ["openid", "profile", "email"]},
+        "github": {"scopes": ["read:user"]},
+        "linkedin": {"scopes": ["profile"]},
+    },
+    "LINKING": "automatic",
+    "LINKING_TRUSTED_CONNECTIONS": ["Username-Password-Authentication", "google-oauth2", "github"],
+    "MANAGEMENT_CLIENT_ID": "demo-linking",  # a machine-to-machine application
+    "MANAGEMENT_CLIENT_SECRET": "everybody-knows-this-one-as-well",  # from your environment
     # Only because both servers of the demo are on this machine and speak plain http:
     "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True,
+    # Only because Google and GitHub are pages of the emulator. The real ones are known, LinkedIn is not.
+    "PROVIDER_USERINFO": {
+        name: {"url": f"{_ISSUER}_provider/{name}/userinfo"} for name in ("google-oauth2", "github")
+    },
 }
 
 # urls.py: path("auth/", include("stateful_oauth.integrations.django.urls"))

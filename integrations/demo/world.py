@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from stateful_oauth.integrations.demo.furnishing import add_person
+from stateful_oauth.integrations.demo.people import PASSWORDS, Person
 
 if TYPE_CHECKING:
     import uuid
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
 
     from stateful_oauth.integrations.demo.clock import OffsetClock
     from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
+
+_FIRST_NUMBER: Final = 90_000_000
+_PASSERS_BY_KEPT: Final = 8  # at the provider, or its page would get long
 
 Claims: TypeAlias = dict[str, Any]
 Tampering: TypeAlias = "Callable[[Claims, dict[str, Any]], str | None]"
@@ -42,6 +48,8 @@ class World:
         self._browsers: defaultdict[str, set[bytes]] = defaultdict(set)
         self._tampering: dict[str, Tampering] = {}
         self._repairs: dict[str, Callable[[], None]] = {}
+        self._passers_by: deque[Person] = deque()
+        self._people_made = 0
         self._lock = RLock()
         tenant.clock.follow(clock.timestamp)
         tenant.id_token_hook = self._tampered
@@ -58,6 +66,43 @@ class World:
         """Return the digests of the binding cookies that `visitor` has had."""
         with self._lock:
             return set(self._browsers.get(visitor, ()))
+
+    # People for one press of a button.
+
+    def passer_by(
+        self, connection: str, *, email: str = "", verified: bool = True, known: bool = True
+    ) -> Person:
+        """Let the tenant know somebody new, because what is linked once cannot be linked again.
+
+        Args:
+            email: Of another account of the same person; otherwise a new one.
+            verified: Whether the provider has verified the e-mail.
+            known: Whether the tenant has an account already, or makes it at the first sign-in.
+        """
+        with self._lock:
+            self._people_made += 1
+            number = self._people_made
+            strategy = "auth0" if connection == PASSWORDS else connection
+            person = Person(
+                name=f"Robin {number}",
+                email=email or f"robin{number}@example.com",
+                sub=f"{strategy}|{_FIRST_NUMBER + number}",
+                connection=connection,
+                password="robin" if connection == PASSWORDS else "",
+                verified=verified,
+                known=known,
+            )
+            add_person(self.tenant, person)
+            self._passers_by.append(person)
+            while len(self._passers_by) > _PASSERS_BY_KEPT:
+                self._forget(self._passers_by.popleft())
+        return person
+
+    def _forget(self, person: Person) -> None:
+        self.tenant.delete_user(person.sub)
+        with self.tenant.lock:
+            people = self.tenant.people
+            people.accounts = [each for each in people.accounts if each.user_id != person.sub]
 
     # What is broken, and for how long.
 

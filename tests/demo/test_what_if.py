@@ -36,6 +36,70 @@ def test_an_entry_shows_the_page_of_its_code(visitor: HttpVisitor, slug, fields,
     page.shows(f"<code>{code}</code>")
 
 
+LANDS = [
+    scenario.slug
+    for scenario in SCENARIOS.values()
+    if scenario.slug.startswith(("connect-", "link-"))
+    and not scenario.codes
+    and "you " not in scenario.ends
+    and scenario.slug not in {"link-busy", "link-stuck"}
+]
+
+
+@pytest.mark.parametrize("slug", LANDS)
+def test_an_entry_that_ends_well_shows_what_its_log_has(visitor: HttpVisitor, slug):
+    page = visitor.what_if(slug).at(f"/what-if/{slug}/")
+    scenario = SCENARIOS[slug]
+    page.shows(scenario.afterwards)
+    for code in scenario.log_codes:
+        page.shows(f"<code>{code}</code>")
+    if scenario.ends in {"connected", "linked"}:
+        page.shows(f'<span class="chip good">{scenario.ends}</span>')
+
+
+@pytest.mark.parametrize(
+    ("slug", "words"),
+    [
+        ("link-asked", "Is this you, too?"),
+        ("link-two", "Is this you, too?"),
+        ("link-wrong", "That was another account"),
+        ("link-declined", "Is this you, too?"),
+    ],
+)
+def test_an_entry_that_asks_shows_the_question(visitor: HttpVisitor, slug, words):
+    page = visitor.what_if(slug).shows(words)
+    assert page.path.startswith("/auth/link/")
+    assert page.text.count("/confirm/") == (2 if slug == "link-two" else 1)
+    apart = visitor.submit(page.form_to(f"{page.path}cancel/"))
+    apart.at(f"/what-if/{slug}/").shows("kept apart")
+
+
+def test_a_busy_management_api_is_waited_for(visitor: HttpVisitor):
+    page = visitor.what_if("link-busy")
+    assert page.status == 202
+    page.shows("Linking your accounts…").shows("This takes longer than usual.")
+    followed(visitor, page).at("/what-if/link-busy/").shows(">linked</span>").shows("rate_limited")
+
+
+def test_what_nobody_can_find_out_waits_for_an_operator(visitor: HttpVisitor):
+    page = visitor.what_if("link-stuck")
+    page.shows("Not finished yet")
+    entry = visitor.open("/what-if/link-stuck/").shows("recovery_exhausted")
+    done = visitor.submit(entry.form(step="retry"))
+    followed(visitor, done).at("/what-if/link-stuck/").shows(">linked</span>")
+
+
+def followed(visitor: HttpVisitor, page: Page) -> Page:
+    """What a page that waits becomes."""
+    progress = page.path
+    for _ in range(60):
+        if page.status != 202:
+            break
+        time.sleep(0.2)
+        page = visitor.open(progress)
+    return page
+
+
 def test_afterwards_everything_works_again(visitor: HttpVisitor):
     visitor.what_if("down")
     visitor.what_if("secret-changed")
@@ -46,7 +110,7 @@ def test_afterwards_everything_works_again(visitor: HttpVisitor):
 
 
 def test_the_menu_shows_every_code_that_a_visitor_can_reach():
-    shown = {code for scenario in SCENARIOS.values() for code in scenario.codes}
+    shown = {code for each in SCENARIOS.values() for code in (*each.codes, *each.log_codes)}
     assert shown | NOT_IN_MENU.keys() == ERROR_CODES.keys()
     assert not shown & NOT_IN_MENU.keys()
 
@@ -93,13 +157,8 @@ def test_what_another_browser_opens_can_still_be_finished(visitor: HttpVisitor):
 def test_a_double_click_waits_for_the_first_one(visitor: HttpVisitor):
     page = visitor.what_if("double-click")
     assert page.status == 202
-    progress = page.path
-    assert progress.startswith("/auth/progress/")
-    for _ in range(60):
-        page = visitor.open(progress)
-        if page.status != 202:
-            break
-        time.sleep(0.2)
+    assert page.path.startswith("/auth/progress/")
+    page = followed(visitor, page)
     page.shows("ada@example.com")
     assert page.text.count("code_exchanged") == 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from stateful_oauth.integrations.demo.scenarios.answers import ANSWERS
+from stateful_oauth.integrations.demo.scenarios.connecting import CONNECTING
+from stateful_oauth.integrations.demo.scenarios.linking import LINKING
 from stateful_oauth.integrations.demo.scenarios.provider import PROVIDER
 from stateful_oauth.integrations.demo.scenarios.scenario import Group, Scenario
 from stateful_oauth.integrations.demo.scenarios.site import ACCOUNTS, ADDRESSES, OPERATIONS
@@ -18,6 +20,8 @@ GROUPS: Final[tuple[Group, ...]] = (
     ANSWERS,
     ACCOUNTS,
     ADDRESSES,
+    CONNECTING,
+    LINKING,
     OPERATIONS,
 )
 SCENARIOS: Final[dict[str, Scenario]] = {
@@ -25,15 +29,36 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 }
 
 NOT_IN_MENU: Final[dict[str, str]] = {
-    "wrong_flow": "The demo has one tenant and one flow, so there is no wrong callback to come back to.",
-    "event_not_allowed": "Browsers send one event, and every state answers it.",
+    "wrong_flow": "It takes a callback of one flow at the address of another, which no provider sends.",
+    "event_not_allowed": "The page that asks sends such a click back to the question.",
     "in_progress": 'It is the page that waits: "double-click" shows it, under its own address.',
     "fence_lost": "It takes a worker that outlives its lease; tests reach it with crash points.",
-    "provider_answer_lost": "Only a pushed request ends so, and the demo pushes nothing.",
     "internal_error": "It takes a bug.",
     "parameter_reserved": "It takes a wrong call in a project's code, which no visitor makes.",
     "scope_invalid": "It takes a wrong setting, which the system check refuses.",
     "input_invalid": "It takes a wrong call in a project's code, which no visitor makes.",
+    "sign_in_needed": "The accounts page asks for a sign-in first.",
+    "kept_apart": 'It is in the log of "link-asked", when you decide so.',
+    "candidate_unknown": "It takes a form that somebody wrote by hand.",
+    "audience_not_granted": "The emulator narrows the scope first: connect-narrowed.",
+    "connect_unconfirmed": "It takes a lost answer and a grant that dies with it; tests have both.",
+    "connect_code_rejected": "It takes a spoilt code; what is left of it is connect-session-over.",
+    "link_not_allowed": "It takes a rule that changes within a second.",
+    "newcomer_gone": "It takes an account that is deleted while it signs in.",
+    "link_exists": "The link is read again then, and counts.",
+    "link_refused": "It takes a tenant that refuses what it allowed a moment ago.",
+    "unlink_refused": "It takes the main identity, which is no link here.",
+    "user_unknown": "It takes an account that is deleted between two calls.",
+    "grant_in_use": "It takes two workers with one refresh token at once.",
+    "refresh_lost": "It takes a rotating refresh token, and the demo's do not rotate.",
+    "my_account_token_rejected": "It takes a token that ends between two calls.",
+    "account_not_connected": "It is shown on the accounts page, when a token is asked for.",
+    "connected_account_unknown": "It is shown on the accounts page, when a token is asked for.",
+    "token_vault_refused": "It takes an application without the Token Vault grant.",
+    "provider_user_unknown": "It takes a provider that does not take its own token.",
+    "management_not_configured": "It takes a wrong setting, which the system check refuses.",
+    "management_refused": "It takes a wrong secret; link-unavailable shows what becomes of the sign-in.",
+    "management_scope_missing": "It takes a missing scope; link-unavailable shows what becomes of it.",
 }
 """Error codes that no entry shows, with the reason. A test holds both against the table."""
 

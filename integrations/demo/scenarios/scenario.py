@@ -40,7 +40,8 @@ class Scenario:
 
     Attributes:
         what: One sentence: what will happen.
-        codes: The error codes whose pages it shows, in this order; none when it ends signed in.
+        codes: The error codes whose pages it shows, in this order; none when it ends well.
+        log_codes: The error codes that only its log has.
         begin: What the button does. With `choices` the visitor picks one of them instead.
         afterwards: What its own page says when it went well, or between two steps.
         ends: How it ends, in two words, where no error page tells.
@@ -50,6 +51,7 @@ class Scenario:
     title: str
     what: str
     codes: tuple[str, ...] = ()
+    log_codes: tuple[str, ...] = ()
     begin: Action | None = None
     steps: tuple[Step, ...] = ()
     choices: tuple[Choice, ...] = ()

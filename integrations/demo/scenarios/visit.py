@@ -1,6 +1,6 @@
-"""A visitor's sign-ins for the "what if" menu: real ones, of which a robot does the provider's part.
+"""A visitor's attempts for the "what if" menu: real ones, of which a robot does the provider's part.
 
-The site's part is what `views/login.py` of the package does: the same engine, the same row, the same cookie.
+The site's part is what the package's views do: the same engine, the same row, the same cookie.
 The provider's part is the emulator's, through its own routes. The answer is opened by the visitor's browser.
 """
 
@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 from django.http import HttpRequest
 from django.urls import reverse
 
-from stateful_oauth.flows.outcomes import Outcome, RedirectTo
+from stateful_oauth.flows.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.effects import Event
+from stateful_oauth.flows.outcomes import ConfirmationNeeded, Outcome, RedirectTo, SignedIn
 from stateful_oauth.integrations.demo.middleware import VISITOR_COOKIE
 from stateful_oauth.integrations.demo.world import Note
 from stateful_oauth.integrations.django import wiring
@@ -22,6 +24,7 @@ from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.conf import conf
 from stateful_oauth.integrations.django.pages import SeeOther
 from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.views.connect_account import connect_inputs
 from stateful_oauth.integrations.django.views.login import login_inputs
 
 if TYPE_CHECKING:
@@ -44,9 +47,10 @@ class NotStarted(Exception):
 
 @dataclass(slots=True)
 class Attempt:
-    """A sign-in that was started, and then the provider's answer to it.
+    """A transaction that was started, and then the provider's answer to it.
 
     Attributes:
+        kind: The flow.
         url: Where the site sends the browser.
         callback: Where the provider sends it back to; empty until somebody has been at the provider.
     """
@@ -55,6 +59,7 @@ class Attempt:
     url: str
     tenant: Tenant
     robot: Visitor
+    kind: str = "login"
     callback: str = ""
     asked: dict[str, str] = field(init=False)
 
@@ -62,13 +67,23 @@ class Attempt:
         self.asked = {name: values[0] for name, values in parse_qs(urlsplit(self.url).query).items()}
 
     @property
+    def answered(self) -> dict[str, str]:
+        """The parameters of the answer."""
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.callback).query).items()}
+
+    @property
     def code(self) -> str:
         """The authorization code of the answer."""
-        return parse_qs(urlsplit(self.callback).query)["code"][0]
+        return self.answered["code"]
 
     def signed_in_as(self, person: Person) -> Attempt:
         """Have the robot sign in at the provider."""
         self.callback = str(self.robot.authorize(self.url, as_user=person.sub))
+        return self
+
+    def connected_as(self, person: Person) -> Attempt:
+        """Have the robot choose the account to connect."""
+        self.callback = str(self.robot.connect(self.url, as_account=person.sub))
         return self
 
     def silently(self) -> Attempt:
@@ -113,6 +128,7 @@ class Visit:
         *,
         parameters: dict[str, str] | None = None,
         subject: str = "",
+        scope: str = "",
         in_another_browser: bool = False,
     ) -> Attempt:
         """Start a sign-in, as the package's login page does.
@@ -120,6 +136,7 @@ class Visit:
         Args:
             parameters: More authorization parameters.
             subject: Who has to come back.
+            scope: Instead of the settings' own.
 
         Raises:
             NotStarted: The provider's metadata could not be used.
@@ -128,12 +145,80 @@ class Visit:
         if caller.browser is not None:
             self.world.remember_browser(self.visitor, caller.browser)
         inputs: dict[str, Any] = login_inputs(self.request, conf.tenant("default"))
-        inputs |= {"next": self.landing_url, "subject": subject}
+        inputs |= {"next": self.landing_url, "subject": subject, "scope": scope or inputs["scope"]}
         inputs["parameters"] = {**inputs["parameters"], **(parameters or {})}
         outcome = wiring.engine().start("login", inputs, caller)
         if not isinstance(outcome, RedirectTo) or outcome.transaction_id is None:
             raise NotStarted(outcome)
         return Attempt(outcome.transaction_id, outcome.url, self.tenant, self.robot)
+
+    # What happens before the visitor sees anything.
+
+    def sign_in(self, person: Person, *, scope: str = "") -> Attempt:
+        """Sign the visitor in, without sending their browser anywhere.
+
+        Raises:
+            NotStarted: It did not work, or something is asked first.
+        """
+        self.robot.close_browser()  # or the provider would remember somebody else
+        attempt = self.start(scope=scope).signed_in_as(person)
+        outcome = self._deliver(attempt)
+        if not isinstance(outcome, SignedIn):
+            raise NotStarted(outcome)
+        return attempt
+
+    def connect(self, connection: str) -> Attempt:
+        """Start to connect an account, as the package's page does.
+
+        Raises:
+            NotStarted: It failed before the browser could be sent anywhere.
+        """
+        inputs = connect_inputs(self.request, conf.tenant("default"), connection)
+        inputs["next"] = self.landing_url
+        outcome = wiring.engine().start("connect_account", inputs, BrowserCaller(self.request))
+        if not isinstance(outcome, RedirectTo) or outcome.transaction_id is None:
+            raise NotStarted(outcome)
+        return Attempt(outcome.transaction_id, outcome.url, self.tenant, self.robot, "connect_account")
+
+    def asked(self, person: Person) -> tuple[Attempt, uuid.UUID]:
+        """Sign the visitor in as somebody who may be somebody else, too; return what asks them.
+
+        Raises:
+            NotStarted: Nothing is asked.
+        """
+        self.robot.close_browser()
+        attempt = self.start().signed_in_as(person)
+        outcome = self._deliver(attempt)
+        if not isinstance(outcome, ConfirmationNeeded) or outcome.transaction_id is None:
+            raise NotStarted(outcome)
+        return attempt, outcome.transaction_id
+
+    def confirm(self, linking: uuid.UUID) -> Attempt:
+        """Press the button of the page that asks; the robot has not signed in yet.
+
+        Raises:
+            NotStarted: That is not possible any more.
+        """
+        event, caller = Event("confirm", ""), BrowserCaller(self.request)
+        outcome = wiring.engine().dispatch(linking, event, caller, kind="account_linking")
+        if not isinstance(outcome, RedirectTo):
+            raise NotStarted(outcome)
+        return Attempt(linking, outcome.url, self.tenant, self.robot, "account_linking")
+
+    def deliver(self, attempt: Attempt) -> None:
+        """Take the provider's answer, without sending the visitor's browser anywhere."""
+        self._deliver(attempt)
+
+    def _deliver(self, attempt: Attempt) -> Outcome:
+        parameters = {name: [value] for name, value in attempt.answered.items()}
+        response = AuthorizationResponse.parse(parameters.items())
+        return wiring.engine().dispatch(
+            attempt.id,
+            Event("callback", response),
+            BrowserCaller(self.request),
+            kind=attempt.kind,
+            state=response.state,
+        )
 
     # Where the browser goes next.
 
@@ -142,9 +227,14 @@ class Visit:
         """The entry's own page."""
         return reverse("demo:what-if-entry", args=[self._slug])
 
-    def take(self, *attempts: Attempt, remark: str = "") -> None:
-        """Note the attempts for the entry's page, in place of those of an earlier press."""
-        note = Note([attempt.id for attempt in attempts], [attempt.callback for attempt in attempts], remark)
+    def take(self, *attempts: Attempt, linking: uuid.UUID | None = None, remark: str = "") -> None:
+        """Note the attempts for the entry's page, in place of those of an earlier press.
+
+        Args:
+            linking: The account linking that one of them has opened.
+        """
+        ids = [attempt.id for attempt in attempts] + ([linking] if linking is not None else [])
+        note = Note(ids, [attempt.callback for attempt in attempts], remark)
         self.world.notes[self.visitor, self._slug] = note
 
     def go(self, location: str) -> HttpResponse:
@@ -153,9 +243,9 @@ class Visit:
         send_binding(response, self.binding)
         return response
 
-    def come_back(self, attempt: Attempt) -> HttpResponse:
-        """Open the provider's answer in the visitor's browser."""
-        self.take(attempt)
+    def come_back(self, attempt: Attempt, *before: Attempt) -> HttpResponse:
+        """Open the provider's answer in the visitor's browser, after what was done before it."""
+        self.take(*before, attempt)
         return self.go(attempt.callback)
 
     def land(self) -> HttpResponse:

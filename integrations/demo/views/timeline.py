@@ -30,6 +30,16 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 SHOWN: Final = 50
+_GOOD: Final = frozenset(
+    {"signed_in", "link_pending", "linked", "kept_apart", "connected", "disconnected", "unlinked"}
+)
+_TITLES: Final = {
+    "login": "Sign-in",
+    "connect_account": "Connecting an account",
+    "account_linking": "Linking accounts",
+    "disconnect_account": "Disconnecting an account",
+    "unlink_account": "Unlinking an account",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,17 @@ class Attempt:
         """How it ended, or that it has not: a class name."""
         if self.row.state_kind != "final":
             return str(self.row.state_kind)
-        return "good" if self.row.state == "signed_in" else "bad"
+        return "good" if self.row.state in _GOOD else "bad"
+
+    @property
+    def title(self) -> str:
+        """What was tried."""
+        return _TITLES.get(self.row.kind, self.row.kind)
+
+    @property
+    def opened(self) -> str:
+        """The transaction that went on with this one."""
+        return str(self.row.result.get("linking", "")) if self.row.kind == "login" else ""
 
     @property
     def state(self) -> str:

@@ -55,10 +55,18 @@ def _act(visit: Visit, scenario: Scenario) -> HttpResponse:
 
 
 def _show(visit: Visit, scenario: Scenario) -> HttpResponse:
-    rows = own_transactions(visit.request).filter(pk__in=visit.note.attempts).order_by("created_at")
+    own = own_transactions(visit.request).prefetch_related("log")
+    attempts = [shown(row) for row in own.filter(pk__in=visit.note.attempts)]
+    # A sign-in may have opened an account linking, after the visitor had pressed the button.
+    known = {str(each.row.pk) for each in attempts}
+    opened = [each.opened for each in attempts if each.opened and each.opened not in known]
+    attempts += [shown(row) for row in own.filter(pk__in=opened)]
+    attempts.sort(key=lambda each: each.row.pk)
+    kinds = [each.row.kind for each in attempts]
     context = {
         "scenario": scenario,
         "note": visit.note,
-        "attempts": [shown(row) for row in rows.prefetch_related("log")],
+        "attempts": attempts,
+        "are_tabs": len(kinds) > 1 and len(set(kinds)) == 1,
     }
     return render(visit.request, "demo/what_if_entry.html", context)
