@@ -41,9 +41,19 @@ def reached(point: str, step: str) -> None:
 
 @contextmanager
 def observed(observer: Callable[[str, str], None]) -> Iterator[None]:
-    """Install `observer(point, step)` for the duration; it may raise to simulate the end of the process."""
+    """Install `observer(point, step)` for the duration; it may raise to simulate the end of the process.
+
+    One inside another is asked first.
+    """
     global _observer  # noqa: PLW0603 - one switch for the whole process is the point
-    previous, _observer = _observer, observer
+    previous = _observer
+
+    def both(point: str, step: str) -> None:
+        observer(point, step)
+        if previous is not None:
+            previous(point, step)
+
+    _observer = both
     try:
         yield
     finally:
