@@ -168,8 +168,7 @@ class AccountLinkingFlow(FlowMachine):
         | verifying_primary.to(mismatched, unless="may_try_again")
     )
     fail = (
-        created.to(failed)
-        | pushing_request.to(awaiting_confirmation)
+        pushing_request.to(awaiting_confirmation)
         | awaiting_callback.to(awaiting_confirmation)
         | verifying_primary.to(awaiting_confirmation)
         # Where the newcomer is nobody's account any more, there is nobody to sign in.

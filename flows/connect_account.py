@@ -108,8 +108,7 @@ class ConnectAccountFlow(FlowMachine):
     cancel = awaiting_callback.to(cancelled)
     mismatch = awaiting_callback.to(mismatched)
     fail = (
-        created.to(failed)
-        | requesting_connection.to(failed)
+        requesting_connection.to(failed)
         | awaiting_callback.to(failed)
         | completing_connection.to(failed)
         | identifying_account.to(connected)  # it is connected, whoever it may be

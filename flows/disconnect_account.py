@@ -59,7 +59,7 @@ class DisconnectAccountFlow(FlowMachine):
 
     start = created.to(disconnecting, on="disconnect")
     account_disconnected = disconnecting.to(disconnected, on="note_disconnection")
-    fail = created.to(failed) | disconnecting.to(failed)
+    fail = disconnecting.to(failed)
     retry = disconnecting.to(disconnecting, on="disconnect")
     abandon = disconnecting.to(abandoned)
 

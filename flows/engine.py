@@ -260,6 +260,8 @@ class Engine(AsyncEngine):
             # Known before the row is written, because an unreachable provider makes it a failed one.
             return walk, self._execution.outcome(run, walk.transaction)
         except FlowError as error:
+            if not run.flow.allows(created.state, error.event):
+                raise
             walk = self._execution.walk(run, created)
             walk.take(Event(error.event, error, error.code))
             return walk, self._execution.outcome(run, walk.transaction)

@@ -60,7 +60,7 @@ class UnlinkAccountFlow(FlowMachine):
 
     start = created.to(unlinking, on="unlink")
     account_unlinked = unlinking.to(unlinked, on="note_unlinking")
-    fail = created.to(failed) | unlinking.to(failed)
+    fail = unlinking.to(failed)
     retry = unlinking.to(unlinking, on="unlink")
     abandon = unlinking.to(abandoned)
 

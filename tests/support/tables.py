@@ -83,7 +83,7 @@ ALLOWED: dict[str, dict[str, dict[str, str]]] = {
         "abandoned": {},
     },
     "connect_account": {
-        "created": {"start": "requesting_connection", "fail": "failed"},
+        "created": {"start": "requesting_connection"},
         "requesting_connection": {
             "connection_requested": "awaiting_callback",
             "retry": "requesting_connection",
@@ -117,7 +117,7 @@ ALLOWED: dict[str, dict[str, dict[str, str]]] = {
         "abandoned": {},
     },
     "account_linking": {
-        "created": {"start": "reading_profiles", "pending_link": "awaiting_confirmation", "fail": "failed"},
+        "created": {"start": "reading_profiles", "pending_link": "awaiting_confirmation"},
         "awaiting_confirmation": {
             "confirm": "awaiting_callback",
             "cancel": "keeping_apart",
@@ -180,7 +180,7 @@ ALLOWED: dict[str, dict[str, dict[str, str]]] = {
         "abandoned": {},
     },
     "disconnect_account": {
-        "created": {"start": "disconnecting", "fail": "failed"},
+        "created": {"start": "disconnecting"},
         "disconnecting": {
             "account_disconnected": "disconnected",
             "retry": "disconnecting",
@@ -192,7 +192,7 @@ ALLOWED: dict[str, dict[str, dict[str, str]]] = {
         "abandoned": {},
     },
     "unlink_account": {
-        "created": {"start": "unlinking", "fail": "failed"},
+        "created": {"start": "unlinking"},
         "unlinking": {
             "account_unlinked": "unlinked",
             "retry": "unlinking",
