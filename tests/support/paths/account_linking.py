@@ -1,0 +1,230 @@
+"""What makes each edge of an account linking happen, in the real engine, store and tenant."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from accounts_site import VICTIM, site
+from django.contrib.auth import get_user_model
+from paths import Path
+from paths.walker import (
+    Results,
+    Stimuli,
+    Walker,
+    blocked,
+    loses,
+    meanwhile,
+    nothing,
+    operator_abandons,
+    refuses,
+    worker_dies,
+)
+
+from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity
+
+GOOGLE = "google-oauth2"
+BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}
+FAIL = frozenset({"fail"})
+
+
+class AccountLinkingPath(Walker):
+    """Somebody has an account, and signs in with another one of the same address for the first time.
+
+    Where the first one has a password they are linked without asking; where it is a social one, after a proof.
+    """
+
+    kind = "account_linking"
+
+    def site(self) -> AbstractContextManager[Any]:
+        self.tenant.settings.par = self.pushes
+        confirmations = sum(edge.event == "confirm" for edge in self.path)
+        gives_up = any(edge.event == "mismatch" and edge.target == "mismatched" for edge in self.path)
+        return site(
+            PUSHED_AUTHORIZATION_REQUESTS=self.pushes,
+            LINKING_APP_METADATA_KEYS=("plan",),
+            LINKING_TRIES=confirmations if gives_up else 3,
+        )
+
+    @classmethod
+    def possible(cls, path: Path) -> bool:
+        """Where somebody else has linked the accounts, nothing is left to merge, and so nothing is refused."""
+        taken = {(edge.source, edge.event) for edge in path}
+        return not {("reading_profiles", "accounts_linked"), ("merging_metadata", "fail")} <= taken
+
+    def before(self) -> None:
+        asks = self.path[0].event == "pending_link"
+        add = self.tenant.add_user
+        metadata = {"user_metadata": {"colour": "red"}, "app_metadata": {"plan": "gold", "roles": ["admin"]}}
+        social = add(email=VICTIM, connection=GOOGLE, **({} if asks else metadata))
+        password = add(email=VICTIM, password="a good one", **(metadata if asks else {}))
+        self.first, self.newcomer = (social, password) if asks else (password, social)
+        self.other = add(email="other@example.com", connection=GOOGLE)
+        self.who = self.first
+        self.has_an_account(self.first)
+        if self.takes("fail", "keeping_apart"):
+            self.has_an_account(self.newcomer, active=False)
+
+    def check(self) -> None:
+        end, row = self.end, self.row()
+        whole = end == "linked" and not self.takes("fail", "merging_metadata")
+        assert (row.code == "") == whole, f"{row.state} with the code {row.code!r}"
+        assert FlowTransaction.objects.get(kind="login").state == "link_pending"
+        self.check_session()
+        self.check_rows()
+        self.check_tenant()
+
+    def check_session(self) -> None:
+        signed_in = {"linked": self.first, "kept_apart": self.newcomer}.get(self.end)
+        assert (self.browser.user_id is None) == (signed_in is None)
+        proved = self.takes("primary_verified")
+        has_grant = self.end == "kept_apart" or (self.end == "linked" and proved)
+        grants = Grant.objects.filter(ended_at=None).values_list("identity__subject", flat=True)
+        # A refresh token of an account that is gone is of no use, and nobody has one of the first account.
+        assert list(grants) == ([signed_in.user_id] if signed_in and has_grant else [])
+        if signed_in:
+            details = self.browser.client.session["stateful_oauth"]
+            assert details["sub"] == signed_in.user_id
+            assert ("grant" in details) == has_grant
+            owner = Identity.objects.get(subject=signed_in.user_id).user
+            assert self.browser.user_id == str(owner.pk) == str(self.row().user_id)
+
+    def check_rows(self) -> None:
+        noted = self.takes("accounts_linked")
+        kept = AccountLink.objects.values_list("primary_subject", "secondary_subject", "rule", "unlinked_at")
+        rule = "verified_email" if self.path[0].event == "start" else "confirmation"
+        pair = (self.first.user_id, self.newcomer.user_id)
+        assert list(kept) == ([(*pair, rule, None)] if noted else [])
+        there = {self.first.user_id}
+        if self.end == "kept_apart" or self.takes("fail", "keeping_apart"):
+            there.add(self.newcomer.user_id)
+        assert set(Identity.objects.values_list("subject", flat=True)) == there
+
+    def check_tenant(self) -> None:
+        ledger, linked = self.tenant.ledger, self.takes("accounts_linked")
+        # An operator who abandons it while it is being linked is told that it may have happened.
+        happened = linked or self.takes("abandon", "linking")
+        assert ledger.count("identity_linked", user_id=self.first.user_id) == int(happened)
+        assert ledger.count("identity_unlinked") == ledger.count("code_reused") == 0
+        first = self.tenant.people.users.get(self.first.user_id)
+        if first is None:
+            return  # it was deleted
+        assert len(first.identities) == (2 if happened else 1)
+        merges = self.takes("accounts_linked", "linking") and not self.takes("fail", "merging_metadata")
+        assert (first.user_metadata or {}) == ({"colour": "red"} if merges else {})
+        assert (first.app_metadata or {}) == ({"plan": "gold"} if merges else {}), (
+            "Only what the project named."
+        )
+
+    # Stimuli.
+
+    def sign_in(self) -> None:
+        self.browser.sign_in(self.newcomer.user_id, next_url="/profile/")
+
+    def page(self) -> str:
+        return f"/auth/link/{self.row().pk}/"
+
+    def confirm(self) -> None:
+        assert self.browser.get(self.page()).status_code == 200, "The page asks."
+        self.location = self.browser.post(f"{self.page()}confirm/")["Location"]
+
+    def keep_apart(self) -> None:
+        self.browser.post(f"{self.page()}cancel/")
+
+    def authorize(self) -> str:
+        return self.browser.authorize(self.address(), self.who.user_id)
+
+    def come_back(self) -> None:
+        self.browser.get(self.authorize())
+        self.who = self.first
+
+    def come_back_declined(self) -> None:
+        self.browser.get(self.browser.visitor.decline(self.address()))
+
+    def come_back_from_another_issuer(self) -> None:
+        self.browser.get(self.authorize() + "&iss=https%3A%2F%2Fevil.example%2F")
+
+    def come_back_blocked(self) -> None:
+        with blocked(self.tenant, self.first):
+            self.browser.get(self.authorize())
+
+    def come_late(self) -> None:
+        self.clock.advance(601)
+        self.follow()
+
+    # What effects find.
+
+    def somebody_else_signs_in(self) -> None:
+        self.who = self.other
+
+    def link_elsewhere(self) -> None:
+        self._link(self.first)
+
+    def link_to_another(self) -> None:
+        self._link(self.other)
+
+    def _link(self, primary: Any) -> None:
+        identity = self.newcomer.identities[0]
+        self.tenant.users.link(primary.user_id, identity.provider, identity.user_id)
+
+    def delete_the_first(self) -> None:
+        self.tenant.delete_user(self.first.user_id)
+
+    def delete_the_newcomer(self) -> None:
+        self.tenant.delete_user(self.newcomer.user_id)
+
+    def deactivate_the_first(self) -> None:
+        get_user_model().objects.filter(username=self.first.user_id).update(is_active=False)
+
+    stimuli: Stimuli = {
+        ("created", "start"): sign_in,
+        ("created", "pending_link"): sign_in,
+        ("awaiting_confirmation", "confirm"): confirm,
+        ("awaiting_confirmation", "cancel"): keep_apart,
+        ("awaiting_confirmation", "expire"): come_late,
+        ("awaiting_confirmation", "abandon"): Walker.abandon,
+        ("pushing_request", "retry"): Walker.sweep,
+        ("awaiting_callback", "callback"): come_back,
+        ("awaiting_callback", "decline"): come_back_declined,
+        ("awaiting_callback", "cancel"): keep_apart,
+        ("awaiting_callback", "mismatch"): come_back_from_another_issuer,
+        ("awaiting_callback", "fail"): come_back_blocked,
+        ("awaiting_callback", "expire"): come_late,
+        ("awaiting_callback", "abandon"): Walker.abandon,
+        ("wrong_account", "confirm"): confirm,
+        ("wrong_account", "cancel"): keep_apart,
+        ("wrong_account", "expire"): come_late,
+        ("wrong_account", "abandon"): Walker.abandon,
+        ("reading_profiles", "retry"): Walker.sweep,
+        ("linking", "retry"): Walker.sweep,
+        ("merging_metadata", "retry"): Walker.sweep,
+    }
+    results: Results = {
+        ("pushing_request", "request_pushed"): nothing,
+        ("pushing_request", "fail"): refuses("POST", "/oauth/par", json={"error": "invalid_request"}),
+        ("pushing_request", "retry"): worker_dies("push_request"),
+        ("pushing_request", "abandon"): operator_abandons("push_request"),
+        ("verifying_primary", "primary_verified"): nothing,
+        ("verifying_primary", "mismatch"): somebody_else_signs_in,
+        ("verifying_primary", "fail"): loses("/oauth/token"),
+        ("verifying_primary", "abandon"): operator_abandons("verify_primary"),
+        ("reading_profiles", "profiles_read"): nothing,
+        ("reading_profiles", "accounts_linked"): meanwhile("read_profiles", link_elsewhere),
+        ("reading_profiles", "retry"): worker_dies("read_profiles"),
+        ("reading_profiles", "fail", "keeping_apart"): meanwhile("read_profiles", delete_the_first),
+        ("reading_profiles", "fail", "failed"): meanwhile("read_profiles", delete_the_newcomer),
+        ("reading_profiles", "abandon"): operator_abandons("read_profiles"),
+        ("linking", "accounts_linked"): nothing,
+        ("linking", "retry"): worker_dies("link_accounts", unless_next=FAIL),
+        ("linking", "fail", "keeping_apart"): refuses("POST", "/api/v2/users/{id}/identities", json=BAD),
+        ("linking", "fail", "failed"): meanwhile("link_accounts", link_to_another),
+        ("linking", "abandon"): operator_abandons("link_accounts"),
+        ("merging_metadata", "metadata_merged"): nothing,
+        ("merging_metadata", "retry"): worker_dies("merge_metadata", unless_next=FAIL),
+        ("merging_metadata", "fail"): refuses("PATCH", "/api/v2/users/{id}", json=BAD),
+        ("merging_metadata", "abandon"): operator_abandons("merge_metadata"),
+        ("resolving_primary", "account_resolved"): nothing,
+        ("resolving_primary", "fail"): meanwhile("merge_metadata", deactivate_the_first),
+        ("keeping_apart", "account_resolved"): nothing,
+        ("keeping_apart", "fail"): nothing,  # the newcomer's Django user was not active before
+    }

@@ -1,0 +1,57 @@
+"""What makes each edge of disconnecting an account happen, in the real engine, store and tenant."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from accounts_site import QWERTY, XPTO, site
+from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
+
+from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
+
+GOOGLE = "google-oauth2"
+
+
+class DisconnectAccountPath(Walker):
+    """Xpto disconnects the Google account of qwerty, and keeps another one."""
+
+    kind = "disconnect_account"
+
+    def site(self) -> AbstractContextManager[Any]:
+        return site()
+
+    def before(self) -> None:
+        self.xpto = self.tenant.add_user(email=XPTO, password="a good one")
+        for email in (QWERTY, "other@gmail.com"):
+            self.tenant.add_user(email=email, connection=GOOGLE, signed_up=False)
+        self.browser.sign_in(XPTO)
+        for email in ("other@gmail.com", QWERTY):
+            self.browser.connect(GOOGLE, email)
+        self.first, self.second = ConnectedAccount.objects.order_by("pk").values_list("remote_id", flat=True)
+
+    def check(self) -> None:
+        row = self.row()
+        assert (row.code == "") == (self.end == "disconnected"), f"{row.state} with the code {row.code!r}"
+        kept = list(ConnectedAccount.objects.order_by("pk").values_list("remote_id", flat=True))
+        assert kept == ([self.first] if self.end == "disconnected" else [self.first, self.second])
+        # Who gives it up while it is in flight is told that it may have happened. The next list tells.
+        happened = self.end == "disconnected" or self.takes("abandon")
+        there = [each.id for each in self.tenant.connected_accounts(self.xpto)]
+        assert there == ([self.first] if happened else [self.first, self.second])
+        assert self.tenant.ledger.count("account_disconnected") == int(happened)
+        assert self.browser.user_id is not None
+        assert FlowTransaction.objects.filter(kind="connect_account", state="connected").count() == 2
+
+    def start(self) -> None:
+        self.browser.post("/auth/disconnect/", {"account": self.second, "next": "/profile/"})
+
+    stimuli: Stimuli = {("created", "start"): start, ("disconnecting", "retry"): Walker.sweep}
+    results: Results = {
+        ("disconnecting", "account_disconnected"): nothing,
+        ("disconnecting", "fail"): refuses(
+            "DELETE", "/me/v1/connected-accounts/accounts/{id}", 403, {"title": "No", "status": 403}
+        ),
+        ("disconnecting", "retry"): worker_dies("disconnect", unless_next=frozenset({"fail"})),
+        ("disconnecting", "abandon"): operator_abandons("disconnect"),
+    }

@@ -1,0 +1,62 @@
+"""What makes each edge of unlinking an account happen, in the real engine, store and tenant."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from accounts_site import XPTO, site
+from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
+
+from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.storage.models import AccountLink, Identity
+
+GOOGLE = "google-oauth2"
+BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}
+
+
+class UnlinkAccountPath(Walker):
+    """Xpto takes the Google account apart that was linked without asking."""
+
+    kind = "unlink_account"
+
+    def site(self) -> AbstractContextManager[Any]:
+        return site()
+
+    def before(self) -> None:
+        self.xpto = self.tenant.add_user(email=XPTO, password="a good one")
+        self.social = self.tenant.add_user(email=XPTO, connection=GOOGLE)
+        self.has_an_account(self.social)
+        Browser(self.tenant).sign_in(self.social.user_id)
+        self.link = AccountLink.objects.get()
+        self.browser.sign_in(self.xpto.user_id)
+
+    def check(self) -> None:
+        row, unlinked = self.row(), self.end == "unlinked"
+        assert (row.code == "") == unlinked, f"{row.state} with the code {row.code!r}"
+        self.link.refresh_from_db()
+        assert (self.link.unlinked_at is not None) == unlinked
+        # Who gives it up while it is in flight is told that it may have happened.
+        happened = unlinked or self.takes("abandon")
+        assert len(self.tenant.users.get(self.xpto.user_id).identities) == (1 if happened else 2)
+        assert self.tenant.ledger.count("identity_unlinked") == int(happened)
+        # The account that stands alone again is its former user's.
+        there = {self.xpto.user_id} | ({self.social.user_id} if unlinked else set())
+        assert set(Identity.objects.values_list("subject", flat=True)) == there
+        if unlinked:
+            owner = Identity.objects.select_related("user").get(subject=self.social.user_id).user
+            assert owner.get_username() == self.social.user_id
+        assert self.browser.user_id is not None
+
+    def start(self) -> None:
+        self.browser.post("/auth/unlink/", {"link": str(self.link.pk), "next": "/profile/"})
+
+    stimuli: Stimuli = {("created", "start"): start, ("unlinking", "retry"): Walker.sweep}
+    results: Results = {
+        ("unlinking", "account_unlinked"): nothing,
+        ("unlinking", "fail"): refuses(
+            "DELETE", "/api/v2/users/{id}/identities/{provider}/{user_id}", json=BAD
+        ),
+        ("unlinking", "retry"): worker_dies("unlink", unless_next=frozenset({"fail"})),
+        ("unlinking", "abandon"): operator_abandons("unlink"),
+    }
