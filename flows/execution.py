@@ -338,6 +338,9 @@ class Execution:
             with self._store.transaction():
                 walk = self.walk(run, claimed)
                 walk.take(Event("fail", code="internal_error"))
+                while walk.effect is not None:
+                    # Where a failure leads on to a local effect, that one may be what broke.
+                    walk.take(Event("fail", code="internal_error"))
                 self._save(walk)
             self._observer.moved(walk.before, walk.transaction, walk.log)
 

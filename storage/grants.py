@@ -97,7 +97,7 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
 
 
 def end_grants_of(identity_id: int, *, code: str, now: datetime, using: str) -> None:
-    """Wipe every grant of an identity that does not exist at the provider any more."""
+    """Wipe every grant of an identity: whoever signed in to it until now may be somebody else."""
     Grant.objects.using(using).filter(identity_id=identity_id, ended_at__isnull=True).update(
         refresh_token=None,
         access_tokens="",

@@ -52,12 +52,19 @@ def add_identity(
         return found
 
 
-def refresh_identity(row: Identity, identity: VerifiedIdentity) -> None:
-    """Keep the address that people see true. Writes nothing when it has not changed."""
+def refresh_identity(row: Identity, identity: VerifiedIdentity) -> bool:
+    """Keep the address that people see true. Writes nothing when it has not changed.
+
+    Returns:
+        Whether somebody has proved to own the address who had not before: whoever used the account until
+        then may be somebody else.
+    """
     contact = _contact(identity)
-    if (row.email, row.email_verified) != (contact["email"], contact["email_verified"]):
-        row.email, row.email_verified = contact["email"], contact["email_verified"]
-        row.save(update_fields=["email", "email_verified"])
+    if (row.email, row.email_verified) == (contact["email"], contact["email_verified"]):
+        return False
+    row.email, row.email_verified = contact["email"], contact["email_verified"]
+    row.save(update_fields=["email", "email_verified"])
+    return row.email_verified
 
 
 @cache

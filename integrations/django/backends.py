@@ -19,8 +19,9 @@ from django.utils.module_loading import import_string
 
 from stateful_oauth.flows.errors import AccountRefused
 from stateful_oauth.integrations.django import wiring
+from stateful_oauth.storage.grants import end_grants_of
 from stateful_oauth.storage.identities import add_identity, find_identity, refresh_identity
-from stateful_oauth.storage.models import identity_digest
+from stateful_oauth.storage.models import Grant, identity_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ class Auth0Backend(ModelBackend):
 
     def authenticate(  # type: ignore[override]  # other credentials: Django calls the backend that takes them
         self,
-        request: HttpRequest | None,  # noqa: ARG002 - for overriding projects
+        request: HttpRequest | None,
         *,
         identity: VerifiedIdentity,
     ) -> AbstractBaseUser | None:
@@ -68,7 +69,9 @@ class Auth0Backend(ModelBackend):
         user: Any = row.user
         if not self.user_can_authenticate(user):
             raise AccountRefused("account_inactive")
-        refresh_identity(row, identity)
+        if refresh_identity(row, identity):
+            self.address_proved(request, user)
+            end_grants_of(row.pk, code="grant_dead", now=wiring.clock.now(), using=router.db_for_write(Grant))
         found: AbstractBaseUser = user
         return found
 
@@ -117,10 +120,24 @@ class Auth0Backend(ModelBackend):
             primary: The user who stays.
             secondary: The user whose account is gone. Unlinking gives the account back to it.
         """
-        if not secondary.has_usable_password():
-            # Django ends the sessions of a user whose password changes, an unusable one included.
-            secondary.set_unusable_password()
-            secondary.save(update_fields=["password"])
+        _end_sessions(secondary)
+
+    def address_proved(
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 - for overriding projects
+        user: AbstractBaseUser,
+    ) -> None:
+        """Decide about the sessions of a user whose e-mail address is verified from this sign-in on.
+
+        Called inside the settle transaction when the address was not verified before, or was another one.
+        Whoever had registered the account with somebody else's address must not stay signed in once that
+        somebody has it (pre-hijacking, "unexpired session"). Default: all earlier sessions are ended, unless
+        the user has a password of its own here. The grants of those sessions are ended in any case.
+
+        Args:
+            request: The browser's request, or None when recovery finished the sign-in.
+        """
+        _end_sessions(user)
 
     def make_user(self, identity: VerifiedIdentity) -> AbstractBaseUser:
         """Make the user of a new identity.
@@ -182,6 +199,13 @@ class Auth0Backend(ModelBackend):
             for name, lookup in wanted.items()
             if name in fields
         )
+
+
+def _end_sessions(user: AbstractBaseUser) -> None:
+    """Django ends the sessions of a user whose password changes, an unusable one included."""
+    if not user.has_usable_password():
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
 
 
 def _unique_by(model: Any, name: str) -> str | None:

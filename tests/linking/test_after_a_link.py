@@ -1,0 +1,384 @@
+"""After a link everything speaks of the primary, and nothing is left of the secondary."""
+
+from __future__ import annotations
+
+import pytest
+from accounts_site import XPTO
+from django.contrib.auth import get_user_model
+from link_pages import asked
+from rows import check_rows, dump, nothing_working
+
+from stateful_oauth.integrations.django.backends import Auth0Backend
+from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Grant, Identity
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+CALLS = []
+
+
+class Moving(Auth0Backend):
+    """What a project may do with the user whose account is gone."""
+
+    def accounts_linked(self, request, *, primary, secondary):
+        CALLS.append((request is not None, str(primary.pk), str(secondary.pk)))
+        primary.first_name = f"also {secondary.first_name}"
+        primary.save()
+        secondary.delete()
+
+
+class Failing(Auth0Backend):
+    """A project's own mistake."""
+
+    def accounts_linked(self, request, *, primary, secondary):
+        primary.first_name = "half done"
+        primary.save()
+        raise RuntimeError("the project's own mistake")
+
+
+@pytest.fixture(autouse=True)
+def no_calls():
+    CALLS.clear()
+    yield
+    check_rows()
+    nothing_working()
+
+
+@pytest.fixture
+def two_users(tenant, browser, settings):
+    """Two accounts of one person with a user each here, of before accounts were linked.
+
+    The browser is signed in as the primary; `browser.other` as the secondary, with a connected account.
+    """
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "LINKING": "off"}
+    password = tenant.add_user(email=XPTO, password="a good one", given_name="Xena")
+    google = tenant.add_user(email=XPTO, connection="google-oauth2", given_name="Greta")
+    tenant.add_user(email="hub@example.com", connection="github", signed_up=False)
+    browser.sign_in(password.user_id)
+    browser.other = Browser(tenant)
+    browser.other.sign_in(google.user_id)
+    browser.other.connect("github", "hub@example.com")
+    assert ConnectedAccount.objects.get().owner.subject == google.user_id
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "LINKING": "automatic"}
+    browser.password, browser.google = password, google
+    return browser
+
+
+def link(tenant, browser):
+    """Sign in with the secondary in a third browser: the accounts are linked."""
+    third = Browser(tenant)
+    third.sign_in(browser.google.user_id)
+    return third
+
+
+def signed_in(browser):
+    return browser.get("/profile/").status_code == 200
+
+
+def test_everything_speaks_of_the_primary(tenant, two_users):
+    primary, secondary = two_users.user_id, two_users.other.user_id
+    third = link(tenant, two_users)
+    assert third.user_id == primary
+    assert third.client.session["stateful_oauth"]["sub"] == two_users.password.user_id
+    assert [i.subject for i in Identity.objects.all()] == [two_users.password.user_id]
+    assert {str(grant.user_id) for grant in Grant.objects.all()} == {primary}
+    assert not ConnectedAccount.objects.exists(), "The secondary's are gone at the tenant, too."
+    assert get_user_model().objects.filter(pk=secondary).exists(), "Its data are the project's business."
+    linking = FlowTransaction.objects.get(kind="account_linking")
+    assert (linking.state, str(linking.user_id)) == ("linked", primary)
+
+
+def test_the_secondarys_grants_are_dead_here_and_at_the_tenant(tenant, two_users):
+    held = Grant.objects.get(identity__subject=two_users.google.user_id)
+    families = tenant.issued.families(two_users.google.user_id, "web")
+    assert len(families) == 1
+    link(tenant, two_users)
+    assert not Grant.objects.filter(pk=held.pk).exists()
+    assert tenant.issued.families(two_users.google.user_id, "web") == []
+    assert two_users.google.user_id not in tenant.people.users
+
+
+def test_the_secondarys_other_sessions_end_and_the_primarys_stay(tenant, two_users):
+    assert signed_in(two_users.other)
+    third = link(tenant, two_users)
+    assert signed_in(third)
+    assert signed_in(two_users), "The primary's own sessions go on."
+    assert not signed_in(two_users.other)
+
+
+def test_a_secondary_with_a_password_of_its_own_here_keeps_its_sessions(tenant, two_users):
+    user = get_user_model().objects.get(pk=two_users.other.user_id)
+    user.set_password("for the admin")
+    user.save()
+    link(tenant, two_users)
+    user.refresh_from_db()
+    assert user.check_password("for the admin")
+
+
+def test_a_project_decides_what_becomes_of_the_secondarys_user(tenant, two_users, settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
+    primary, secondary = two_users.user_id, two_users.other.user_id
+    third = link(tenant, two_users)
+    assert CALLS == [(True, primary, secondary)]
+    assert get_user_model().objects.get().first_name == "also Greta"
+    assert third.user_id == primary
+    assert AccountLink.objects.get().secondary_user_id is None
+
+
+def test_a_newcomer_without_a_user_here_is_no_business_of_the_project(tenant, browser, settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
+    tenant.add_user(email=XPTO, password="a good one")
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    browser.sign_in(google.user_id)
+    assert CALLS == []
+    assert AccountLink.objects.get().secondary_user_id is None
+
+
+def test_a_project_whose_decision_fails_leaves_nothing_half_done(tenant, two_users, settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Failing"]
+    third = Browser(tenant, raise_request_exception=False)
+    callback = third.authorize(third.start(), two_users.google.user_id)
+    assert third.get(callback).status_code == 500
+    assert third.user_id is None
+    primary = get_user_model().objects.get(pk=two_users.user_id)
+    assert primary.first_name == "Xena", "What the project had written is rolled back."
+    linking = FlowTransaction.objects.get(kind="account_linking")
+    assert (linking.state, linking.code) == ("failed", "internal_error")
+    assert AccountLink.objects.get().secondary_subject == two_users.google.user_id, (
+        "The link is, and is kept."
+    )
+
+    settings.AUTHENTICATION_BACKENDS = ["stateful_oauth.integrations.django.backends.Auth0Backend"]
+    again = Browser(tenant)
+    assert again.sign_in(two_users.google.user_id)["Location"] == "/profile/"
+    assert again.user_id == two_users.user_id
+
+
+def test_the_evidence_is_kept(tenant, browser):
+    password = tenant.add_user(email=XPTO, password="a good one")
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    browser.sign_in(google.user_id)
+    link = AccountLink.objects.get()
+    assert (link.primary_subject, link.secondary_subject) == (password.user_id, google.user_id)
+    assert (link.connection, link.provider) == ("google-oauth2", "google-oauth2")
+    assert link.provider_user_id == google.identities[0].user_id
+    assert (link.email, link.tenant, link.unlinked_at) == (XPTO, "default", None)
+    assert link.transaction_id == FlowTransaction.objects.get(kind="account_linking").pk
+    assert link.evidence == {
+        "reason": "",
+        "candidates": 1,
+        "evidence": "e-mail",
+        "primary_connection": "Username-Password-Authentication",
+        "primary_email_verified": True,
+        "secondary_connection": "google-oauth2",
+        "secondary_email_verified": True,
+        "same_email": True,
+    }
+
+
+def test_a_finished_link_keeps_nothing_of_what_was_read(tenant, browser):
+    tenant.add_user(email=XPTO, password="x", user_metadata={"diary": "dear diary"})
+    google = tenant.add_user(email=XPTO, connection="google-oauth2", user_metadata={"plan": "secret plan"})
+    browser.sign_in(google.user_id)
+    assert FlowTransaction.objects.get(kind="account_linking").secrets is None
+    assert not [place for place, text in dump().items() if "secret plan" in text or "dear diary" in text]
+
+
+# Metadata.
+
+OURS = {"colour": "red", "nested": {"a": 1}, "falsy": 0}
+THEIRS = {
+    "colour": "blue",
+    "nested": {"a": 2, "b": 3},
+    "falsy": 1,
+    "new": [1, 2],
+    "null": None,
+    "deep": {"x": {}},
+}
+
+
+@pytest.fixture
+def pair(tenant):
+    def make(ours, theirs, kind="user_metadata"):
+        password = tenant.add_user(email=XPTO, password="x", **{kind: ours})
+        google = tenant.add_user(email=XPTO, connection="google-oauth2", **{kind: theirs})
+        return password, google
+
+    return make
+
+
+def patches(tenant):
+    return [(e.fields["kind"], e.fields["keys"]) for e in tenant.ledger.entries("metadata_patched")]
+
+
+def test_the_primary_gets_what_only_the_secondary_had(tenant, browser, pair):
+    password, google = pair(OURS, THEIRS)
+    browser.sign_in(google.user_id)
+    assert tenant.users.get(password.user_id).user_metadata == {**OURS, "new": [1, 2], "deep": {"x": {}}}
+    assert patches(tenant) == [("user_metadata", "deep,new")]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(None, None), (OURS, None), (OURS, {}), (OURS, {"colour": "blue"}), (OURS, {"null": None}), ({}, {})],
+)
+def test_nothing_to_merge_sends_nothing(tenant, browser, pair, ours, theirs):
+    """`PATCH {}` would delete all of it."""
+    password, google = pair(ours, theirs)
+    browser.sign_in(google.user_id)
+    assert AccountLink.objects.exists()
+    assert tenant.users.get(password.user_id).user_metadata == ours
+    assert patches(tenant) == []
+
+
+def test_a_primary_without_metadata_gets_all(tenant, browser, pair):
+    password, google = pair(None, {"new": "\N{SNOWMAN}"})
+    browser.sign_in(google.user_id)
+    assert tenant.users.get(password.user_id).user_metadata == {"new": "\N{SNOWMAN}"}
+
+
+ROLES = {"roles": ["admin"], "plan": "gold", "limits": {"seats": 5}}
+
+
+@pytest.mark.parametrize("keys", [(), ("plan",), ("plan", "limits", "roles"), ("nothing",)])
+def test_app_metadata_goes_over_for_named_keys_only(tenant, browser, pair, settings, keys):
+    """L9: the secondary's admin role never reaches the primary, which has roles of its own, if any."""
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "LINKING_APP_METADATA_KEYS": keys}
+    password, google = pair({"roles": ["user"]}, ROLES, "app_metadata")
+    browser.sign_in(google.user_id)
+    expected = {"roles": ["user"]} | {key: ROLES[key] for key in keys if key in ("plan", "limits")}
+    assert tenant.users.get(password.user_id).app_metadata == expected
+    wanted = sorted(set(keys) & {"plan", "limits"})
+    assert patches(tenant) == ([("app_metadata", ",".join(wanted))] if wanted else [])
+
+
+def test_an_admin_role_reaches_nobody_who_has_none(tenant, browser, pair):
+    password, google = pair(None, ROLES, "app_metadata")
+    browser.sign_in(google.user_id)
+    assert AccountLink.objects.exists()
+    assert tenant.users.get(password.user_id).app_metadata is None
+
+
+@pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html", "server_error"])
+def test_a_merge_whose_answer_is_lost_is_repeated_and_changes_nothing_more(tenant, browser, pair, kind):
+    password, google = pair(OURS, THEIRS)
+    tenant.faults.add("/api/v2/users/{id}", kind, method="PATCH")
+    assert browser.sign_in(google.user_id)["Location"] == "/profile/"
+    assert tenant.users.get(password.user_id).user_metadata == {**OURS, "new": [1, 2], "deep": {"x": {}}}
+    assert tenant.ledger.count("identity_linked") == 1
+
+
+def test_what_the_user_changed_meanwhile_is_not_undone(tenant, browser, pair):
+    """The merge comes from snapshots: a key that the primary got after them stays what it became."""
+    password, google = pair({}, {"new": "theirs"})
+    browser.sign_in(google.user_id)
+    tenant.users.patch(password.user_id, {"user_metadata": {"new": "changed since"}})
+    Browser(tenant).sign_in(google.user_id)
+    assert tenant.users.get(password.user_id).user_metadata == {"new": "changed since"}
+
+
+def test_a_link_that_fails_leaves_the_primarys_metadata_alone(tenant, browser, pair):
+    """B44."""
+    password, google = pair(OURS, THEIRS)
+    tenant.faults.add(
+        "/api/v2/users/{id}/identities",
+        "answer",
+        None,
+        status=400,
+        json={
+            "statusCode": 400,
+            "error": "Bad Request",
+            "message": "Unable to link with the secondary account.",
+        },
+    )
+    assert browser.sign_in(google.user_id)["Location"] == "/profile/"
+    assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
+    assert tenant.users.get(password.user_id).user_metadata == OURS
+    assert tenant.users.get(google.user_id).user_metadata == THEIRS
+    assert not AccountLink.objects.exists()
+
+
+# Unlinking.
+
+
+def unlink(browser, **headers):
+    key = AccountLink.objects.get(unlinked_at=None).pk
+    return browser.post("/auth/unlink/", {"link": str(key), "next": "/accounts/"}, **headers)
+
+
+@pytest.fixture
+def linked(tenant, browser):
+    browser.password = tenant.add_user(email=XPTO, password="a good one")
+    browser.google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    browser.sign_in(browser.google.user_id)
+    assert AccountLink.objects.exists()
+    return browser
+
+
+def test_unlinking_gives_the_account_back_and_signs_nobody_out(tenant, linked):
+    assert unlink(linked)["Location"] == "/accounts/"
+    assert [i.provider for i in tenant.users.get(linked.password.user_id).identities] == ["auth0"]
+    assert tenant.users.get(linked.google.user_id).user_metadata is None
+    assert AccountLink.objects.get().unlinked_at is not None
+    assert signed_in(linked)
+
+
+def test_who_signs_in_with_an_unlinked_account_is_asked_and_not_linked_silently(tenant, linked):
+    unlink(linked)
+    again = Browser(tenant)
+    question = asked(again, again.sign_in(linked.google.user_id))
+    assert again.user_id is None
+    assert len(tenant.users.get(linked.password.user_id).identities) == 1
+    assert question.confirm(linked.password.user_id)["Location"] == "/profile/"
+    assert again.user_id == linked.user_id
+    assert AccountLink.objects.filter(unlinked_at=None).count() == 1
+    assert AccountLink.objects.count() == 2, "The history is kept."
+
+
+def test_an_unlinked_account_gets_its_own_user_back(tenant, two_users):
+    secondary = two_users.other.user_id
+    third = link(tenant, two_users)
+    unlink(third)
+    again = Browser(tenant)
+    again.sign_in(two_users.google.user_id)
+    assert again.user_id == secondary
+    assert len(tenant.users.get(two_users.password.user_id).identities) == 1
+
+
+def test_unlinking_what_is_not_linked_any_more_is_done(tenant, linked):
+    tenant.users.unlink(linked.password.user_id, "google-oauth2", linked.google.identities[0].user_id)
+    assert unlink(linked)["Location"] == "/accounts/"
+    assert AccountLink.objects.get().unlinked_at is not None
+
+
+def test_only_the_owner_unlinks(tenant, linked):
+    key = AccountLink.objects.get().pk
+    tenant.add_user(email="eve@example.com", password="x")
+    eve = Browser(tenant)
+    eve.sign_in("eve@example.com")
+    for value in (str(key), "", "0", "-1", "x", "1" * 30, "١"):
+        assert eve.post("/auth/unlink/", {"link": value}).status_code == 404
+    assert (
+        Browser(tenant)
+        .post("/auth/unlink/", {"link": str(key)})["Location"]
+        .startswith("/auth/error/sign_in_needed/")
+    )
+    assert linked.get("/auth/unlink/").status_code == 405
+    strict = Browser(tenant, enforce_csrf_checks=True)
+    strict.sign_in(linked.google.user_id)
+    assert strict.post("/auth/unlink/", {"link": str(key)}).status_code == 403
+    assert AccountLink.objects.get().unlinked_at is None
+
+
+@pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html"])
+def test_unlinking_survives_a_lost_answer(tenant, linked, kind):
+    tenant.faults.add("/api/v2/users/{id}/identities/*", kind)
+    assert unlink(linked)["Location"] == "/accounts/"
+    assert tenant.ledger.count("identity_unlinked") == 1
+    assert AccountLink.objects.get().unlinked_at is not None
+
+
+def test_unlinking_twice_shows_that_it_is_done(tenant, linked):
+    key = AccountLink.objects.get().pk
+    unlink(linked)
+    assert linked.post("/auth/unlink/", {"link": str(key), "next": "/accounts/"}).status_code == 404
