@@ -61,18 +61,31 @@ def rotate(token: str) -> str:
     return rotated.decode("ascii")
 
 
+def is_current(token: str) -> bool:
+    """Whether the first key of the ring sealed the value, so that older keys are not needed for it."""
+    try:
+        _keys()[0].decrypt(token)
+    except (InvalidToken, ValueError):
+        return False
+    return True
+
+
 def _ring() -> MultiFernet:
+    return MultiFernet(_keys())
+
+
+def _keys() -> Sequence[Fernet]:
     configured: Any = getattr(settings, "STATEFUL_OAUTH", {})
     keys = configured.get("ENCRYPTION_KEYS") if isinstance(configured, dict) else None
     if keys:
-        return _configured_ring(tuple(keys))
-    return _derived_ring((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+        return _configured_keys(tuple(keys))
+    return _derived_keys((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
 
 
 @lru_cache(maxsize=8)
-def _configured_ring(keys: Sequence[str]) -> MultiFernet:
+def _configured_keys(keys: Sequence[str]) -> Sequence[Fernet]:
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return tuple(Fernet(key) for key in keys)
     except (ValueError, TypeError):
         raise ImproperlyConfigured(
             "STATEFUL_OAUTH['ENCRYPTION_KEYS'] must be a list of Fernet keys. Make one with: python -c "
@@ -81,10 +94,10 @@ def _configured_ring(keys: Sequence[str]) -> MultiFernet:
 
 
 @lru_cache(maxsize=8)
-def _derived_ring(secret_keys: Sequence[str]) -> MultiFernet:
+def _derived_keys(secret_keys: Sequence[str]) -> Sequence[Fernet]:
     def derived(secret_key: str | bytes) -> Fernet:
         material = secret_key.encode() if isinstance(secret_key, str) else secret_key
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(material)
         return Fernet(base64.urlsafe_b64encode(key))
 
-    return MultiFernet([derived(secret_key) for secret_key in secret_keys])
+    return tuple(derived(secret_key) for secret_key in secret_keys)

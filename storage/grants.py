@@ -76,6 +76,17 @@ class DjangoGrantStore:
         _change(grant, claimed_until=None, refresh_token=None, access_tokens="", ended_at=now, code=code)
 
 
+def newest_grant(tenant: str) -> GrantValue | None:
+    """Return the newest grant of a tenant that lasts, or None.
+
+    Raises:
+        UndecryptableError: No key of the ring opens it.
+    """
+    rows = Grant.objects.using(router.db_for_write(Grant)).filter(tenant=tenant, ended_at__isnull=True)
+    row = rows.select_related("identity").order_by("-pk").first()
+    return None if row is None else _value(row)
+
+
 def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
     """Wipe a grant and return its refresh token to be revoked, or None when somebody did so before.
 

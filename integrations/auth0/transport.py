@@ -144,10 +144,15 @@ class Transport:
         )
 
     def get(
-        self, url: str, *, time_limit: float, headers: Mapping[str, str | Secret] | None = None
+        self,
+        url: str,
+        *,
+        time_limit: float,
+        headers: Mapping[str, str | Secret] | None = None,
+        takes_redirect: bool = False,
     ) -> Answer:
         """GET; see `send`."""
-        return self.send("GET", url, time_limit=time_limit, headers=headers)
+        return self.send("GET", url, time_limit=time_limit, headers=headers, takes_redirect=takes_redirect)
 
     def post_form(
         self,
@@ -189,6 +194,7 @@ class Transport:
         body: Secret | None = None,
         content_type: str = "application/json",
         headers: Mapping[str, str | Secret] | None = None,
+        takes_redirect: bool = False,
     ) -> Answer:
         """Send a request and read the answer, whatever its status, except redirects and 429.
 
@@ -197,6 +203,7 @@ class Transport:
             body: Text in the form of `content_type`.
             time_limit: Seconds for the whole call; `read_timeout` holds as well.
             headers: Added to the transport's own.
+            takes_redirect: Return a redirect as an answer. It is never followed.
 
         Raises:
             ProviderUnreachable: It was certainly not sent.
@@ -214,7 +221,7 @@ class Transport:
             raise outcome
         if outcome.status == 429:
             raise RateLimited(retry_at(outcome.headers, self._now()))
-        if 300 <= outcome.status < 400:
+        if 300 <= outcome.status < 400 and not takes_redirect:
             raise AnswerLost(f"The provider redirected ({outcome.status}).", code=_INVALID)
         return outcome
 

@@ -28,6 +28,12 @@ def unverified_audience(token: Secret) -> tuple[str, ...] | None:
     return tuple(values)
 
 
+def unverified_issuer(token: Secret) -> str | None:
+    """Return `iss`, or None where it cannot be read."""
+    issuer = _payload(token).get("iss")
+    return issuer if isinstance(issuer, str) else None
+
+
 def unverified_scope(token: Secret) -> str | None:
     """Return `scope` (RFC 9068 §2.2.3), or None where it cannot be read."""
     scope = _payload(token).get("scope")

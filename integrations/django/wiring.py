@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.registry import FlowRegistry
     from stateful_oauth.integrations.auth0.config import Auth0Config
     from stateful_oauth.integrations.auth0.provider import Auth0Provider
+    from stateful_oauth.integrations.auth0.transport import Transport
 
 
 class SystemClock:
@@ -158,14 +159,19 @@ def provider(tenant: str) -> Auth0Provider:
         KeyError: There is no such tenant.
     """
     from stateful_oauth.integrations.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.integrations.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
 
     config = provider_config(tenant)
+    return Auth0Provider(config, new_transport(config), _current)
+
+
+def new_transport(config: Auth0Config) -> Transport:
+    """Return a transport of one's own, on the adapter that the settings name."""
+    from stateful_oauth.integrations.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
+
     adapter: Any = conf.transport_adapter
     if isinstance(adapter, str):
         adapter = import_string(adapter)
-    transport = Transport.of(config, adapter=adapter() if callable(adapter) else adapter, now=_current.now)
-    return Auth0Provider(config, transport, _current)
+    return Transport.of(config, adapter=adapter() if callable(adapter) else adapter, now=_current.now)
 
 
 @_once

@@ -85,7 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status, reason(answer.status))
-        self.send_header("Date", self.date_time_string())
+        if answer.header("Date") is None:
+            self.send_header("Date", self.date_time_string())
         for name, value in answer.headers:
             self.send_header(name, value)
         declared = answer.header("Content-Length")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http
 import logging
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -65,14 +66,20 @@ class Application:
         with self.tenant.lock:
             self.tenant.requests[endpoint] += 1
         if fault is None:
-            return self._reply(route, routes, call)
+            return self._dated(self._reply(route, routes, call))
         true = self._reply(route, routes, call) if fault.happens else None
         if fault.kind == "lost_answer":
             raise AnswerLost(f"{endpoint}: the answer was lost")
         if fault.kind == "slow":
             self._wait(fault.delay, patience, real_time=real_time)
         family = routes[0].family if routes else OAUTH
-        return fault.spoil(true, family, self.tenant.clock.now())
+        return self._dated(fault.spoil(true, family, self.tenant.clock.now()))
+
+    def _dated(self, answer: Answer) -> Answer:
+        """Say what time it is at the tenant, to the second (RFC 9110 §6.6.1)."""
+        if answer.header("Date") is not None:
+            return answer
+        return answer.with_headers(("Date", formatdate(self.tenant.clock.now(), usegmt=True)))
 
     def _reply(self, route: Route | None, routes: list[Route], call: Call) -> Answer:
         if route is not None:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from stateful_oauth.storage import encryption
-from stateful_oauth.storage.models import FlowTransaction, Grant
+from stateful_oauth.storage.sealed_values import COLUMNS
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
-    from django.db import models
-
-_KEPT: Final[tuple[tuple[type[models.Model], str], ...]] = (
-    (Grant, "refresh_token"),
-    (Grant, "access_tokens"),
-    (FlowTransaction, "secrets"),
-)
 
 
 class Command(BaseCommand):
@@ -32,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, dry_run: bool = False, **options: Any) -> None:  # noqa: ARG002 - Django's own
         """Rotate, and fail when a value could not be opened: its key is still needed."""
         rotated = lost = 0
-        for model, column in _KEPT:
+        for model, column in COLUMNS:
             kept = model._default_manager.filter(**{f"{column}__gt": ""})  # noqa: SLF001 - public in Django
             for key, sealed in kept.values_list("pk", column).iterator():
                 try:

@@ -1,0 +1,257 @@
+"""The stages that look at what connecting and linking accounts need of a tenant.
+
+The Management API is called as the application. What only a user's token can tell is asked with a grant that
+somebody pointed to, and otherwise not at all.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.errors import FlowError, ProviderRefused
+from stateful_oauth.flows.identifiers import new_nonce
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.django.doctor.patient import TIME_LIMIT
+from stateful_oauth.integrations.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.storage.accounts import accounts_of
+from stateful_oauth.storage.grants import DjangoGrantStore, newest_grant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stateful_oauth.flows.grants import Grant
+    from stateful_oauth.flows.openid import TokenResponse
+    from stateful_oauth.integrations.auth0.probes import MachineClaims
+    from stateful_oauth.integrations.django.doctor.patient import Patient
+
+NEWEST: Final = "newest"
+
+_LINKING_SCOPES: Final = frozenset({"read:users", "update:users"})
+_METADATA_SCOPE: Final = "update:users_app_metadata"
+_MY_ACCOUNT_SCOPES: Final = tuple(f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete"))
+_POLICY: Final = (
+    "In Auth0 activate the My Account API, grant its Connected Accounts scopes to the application, and add "
+    "it to the application's multi-resource refresh token policy."
+)
+_ASK: Final = (
+    "Only a user's token tells: run `manage.py flows_doctor --grant newest`, see docs/operations.md."
+)
+
+
+def _management(patient: Patient) -> Iterator[Finding]:
+    if not patient.config.management_client_id:
+        if patient.settings.linking == "off":
+            yield not_probed("LINKING is off, and MANAGEMENT_CLIENT_ID is not set.")
+        else:
+            yield failed(
+                f"LINKING is {patient.settings.linking}, and MANAGEMENT_CLIENT_ID is not set.",
+                "Set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET to a machine-to-machine application.",
+            )
+        return
+    if find_spec("auth0") is None:
+        yield failed("auth0-python is not installed.", "Install django-stateful-oauth[linking].")
+    claims = patient.probes.machine_token(time_limit=TIME_LIMIT)
+    yield from _claims(patient, claims)
+    yield from _scopes(patient, claims)
+    patient.probes.read_users(claims.token, time_limit=TIME_LIMIT)
+    yield fine("The Management API finds users by e-mail.")
+
+
+def _claims(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
+    config = patient.config
+    if claims.issuer is None:
+        yield not_probed("The Management API's token does not say who issued it.")
+    elif claims.issuer != config.management_base_url:
+        yield failed(
+            f"The Management API's token is not of {config.management_base_url}.",
+            "Set MANAGEMENT_DOMAIN to the tenant's own domain, not to a custom domain.",
+        )
+    if claims.audience is not None and config.management_audience not in claims.audience:
+        yield failed(
+            f"The Management API's token is not for {config.management_audience}.",
+            "Set MANAGEMENT_DOMAIN to the tenant's own domain, not to a custom domain.",
+        )
+
+
+def _scopes(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
+    needed = set(_LINKING_SCOPES)
+    if patient.settings.linking_app_metadata_keys:
+        needed.add(_METADATA_SCOPE)
+    if claims.scopes is None:
+        yield not_probed("The Management API's token does not say which scopes it has.")
+        return
+    if missing := sorted(needed - claims.scopes):
+        yield failed(
+            f"MANAGEMENT_CLIENT_ID lacks {', '.join(missing)}.",
+            f"Add {', '.join(missing)} to its client grant for the Management API.",
+        )
+    else:
+        yield fine(f"{patient.config.management_client_id} has {', '.join(sorted(needed))}.")
+    if excess := sorted(claims.scopes - needed):
+        shown = ", ".join(excess[:5]) + (", …" if len(excess) > 5 else "")
+        yield warning(
+            f"MANAGEMENT_CLIENT_ID has more than anything here needs ({len(excess)}): {ascii(shown)[1:-1]}.",
+            "Take them out of its client grant: whoever gets hold of the secret has them, too.",
+        )
+
+
+def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
+    """Refresh with a token that nobody was given: harmless, as with the code of the stage `client`."""
+    if "offline_access" not in patient.settings.scope.split():
+        if patient.settings.connections:
+            yield failed(
+                "CONNECTIONS is set, and SCOPE lacks `offline_access`: no account can be connected.",
+                "Add `offline_access` to SCOPE.",
+            )
+        else:
+            yield not_probed("SCOPE lacks `offline_access`: there are no refresh tokens.")
+        return
+    try:
+        patient.provider.refresh(_invented(), time_limit=TIME_LIMIT)
+    except ProviderRefused as error:
+        if error.code != "grant_dead":
+            raise
+        yield fine("The application may use refresh tokens.")
+    else:
+        yield failed("The provider took a refresh token that it never issued.", "Do not use this provider.")
+
+
+def _my_account(patient: Patient) -> Iterator[Finding]:
+    if not patient.grant:
+        yield not_probed(_ASK)
+        return
+    if patient.provider.rotates_refresh_tokens():
+        yield not_probed("The application rotates refresh tokens: looking would spend the user's.")
+        return
+    grant = _grant(patient)
+    if grant is None:
+        yield not_probed("There is no such grant that lasts: sign in once, with `offline_access` in SCOPE.")
+        return
+    api, scope = patient.provider.my_account, " ".join(_MY_ACCOUNT_SCOPES)
+    answer = patient.provider.refresh(
+        grant.refresh_token, audience=api.audience, scope=scope, time_limit=TIME_LIMIT
+    )
+    yield from _rotation(grant, answer)
+    if answer.audience is not None and api.audience not in answer.audience:
+        yield failed(f"A refresh brings no token for {api.audience}.", _POLICY)
+        return
+    granted = set((answer.scope or scope).split())
+    if missing := [name for name in _MY_ACCOUNT_SCOPES if name not in granted]:
+        yield failed(f"A refresh for {api.audience} brings no {', '.join(missing)}.", _POLICY)
+    else:
+        yield fine(f"A refresh brings a token for {api.audience} with every scope.")
+    if _MY_ACCOUNT_SCOPES[1] in granted:
+        yield from _connections(patient, answer.access_token)
+
+
+def _connections(patient: Patient, token: Secret) -> Iterator[Finding]:
+    there = {each.name for each in patient.provider.my_account.connections(token, time_limit=TIME_LIMIT)}
+    if missing := sorted(set(patient.settings.connections) - there):
+        yield failed(
+            f"No account can be connected at {', '.join(missing)}, which CONNECTIONS names.",
+            "In Auth0 turn on Connected Accounts for the connection, and enable it for the application.",
+        )
+    else:
+        yield fine(f"Accounts can be connected at {len(there)} connections.")
+
+
+def _rotation(grant: Grant, answer: TokenResponse) -> Iterator[Finding]:
+    """Say so when the provider rotates against the settings, and lose nobody's refresh token over it."""
+    new = answer.refresh_token
+    if new is None or new == grant.refresh_token:
+        return
+    store = DjangoGrantStore()
+    kept = store.settle(grant, refresh_token=new, tokens=grant.access_tokens)
+    yield failed(
+        "The application rotates refresh tokens, and REFRESH_TOKEN_ROTATION is False"
+        + ("." if kept else "; the user of this grant has to sign in again."),
+        "Turn rotation off in the application, or set REFRESH_TOKEN_ROTATION = True.",
+    )
+
+
+def _token_vault(patient: Patient) -> Iterator[Finding]:
+    if patient.provider.rotates_refresh_tokens():
+        yield not_probed(
+            "REFRESH_TOKEN_ROTATION is True, and Token Vault needs an application without rotation."
+        )
+        return
+    try:
+        # The names of connections are not secret, and the token is invented: nothing can be handed out.
+        patient.provider.provider_token(_invented(), connection="google-oauth2", time_limit=TIME_LIMIT)
+    except ProviderRefused as error:
+        if error.code != "grant_dead":
+            raise
+        yield fine("The application may use Token Vault.")
+    else:
+        yield failed("Token Vault took a token that nobody issued.", "Do not use this provider.")
+        return
+    yield from _exchange(patient)
+
+
+def _exchange(patient: Patient) -> Iterator[Finding]:
+    """Get the token of an account that a user connected, and throw it away: safe to repeat."""
+    if not patient.grant:
+        yield not_probed(_ASK)
+        return
+    grant = _grant(patient)
+    account = None if grant is None else accounts_of(grant.issuer, grant.subject).first()
+    if grant is None or account is None:
+        yield not_probed("The user of this grant has connected no account.")
+        return
+    try:
+        patient.provider.provider_token(
+            grant.refresh_token,
+            connection=account.connection,
+            login_hint=account.provider_user_id or None,
+            time_limit=TIME_LIMIT,
+        )
+    except FlowError as error:
+        yield failed(
+            f"Token Vault has no token for an account at {account.connection} ({error.code}).",
+            "Let the user connect the account again; if many have to, look at the connection's settings.",
+        )
+    else:
+        yield fine(f"Token Vault gives a token for an account at {account.connection}.")
+
+
+def _grant(patient: Patient) -> Grant | None:
+    if patient.grant == NEWEST:
+        return newest_grant(patient.alias)
+    grant = DjangoGrantStore().load(patient.grant)
+    return grant if grant is not None and grant.tenant == patient.alias else None
+
+
+def _invented() -> Secret:
+    return Secret(f"flows-doctor-{new_nonce()}")
+
+
+ACCOUNTS: Final[tuple[Probe, ...]] = (
+    Probe(
+        name="management",
+        looks_at="Management API: credentials, issuer and audience of the token, scopes by name, a look-up",
+        run=_management,
+        outbound=True,
+    ),
+    Probe(
+        name="refresh_tokens",
+        looks_at="the application may refresh, with a token that nobody was given",
+        run=_refresh_tokens,
+        needs=("client",),
+        outbound=True,
+    ),
+    Probe(
+        name="my_account",
+        looks_at="My Account API: audience, scopes and connections that a refresh reaches (with --grant)",
+        run=_my_account,
+        needs=("refresh_tokens",),
+        outbound=True,
+    ),
+    Probe(
+        name="token_vault",
+        looks_at="Token Vault: the application may use it; with --grant, a connected account's token",
+        run=_token_vault,
+        needs=("refresh_tokens",),
+        outbound=True,
+    ),
+)

@@ -1,0 +1,163 @@
+"""Runs the stages, in their order, and times them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseProblem
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.errors import FlowError
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.doctor.site import SITE
+from stateful_oauth.integrations.django.doctor.stages import (
+    Finding,
+    Probe,
+    Report,
+    Stage,
+    Verdict,
+    failed,
+    not_probed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+logger = logging.getLogger("stateful_oauth.doctor")
+
+_NO_GROUND: Final = (Verdict.FAILED, Verdict.NOT_PROBED)  # for a stage that needs this one
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A stage of an examination that has not begun."""
+
+    probe: Probe
+    tenant: str
+
+
+def plan(
+    tenants: Sequence[str] | None = None, *, outbound: bool = True, cheap: bool = False
+) -> list[Planned]:
+    """Return the stages of an examination, without running any.
+
+    Args:
+        tenants: Aliases; None for all tenants.
+        outbound: Also those that call the provider.
+        cheap: Of the site's own stages, only those that a health check can afford.
+
+    Raises:
+        KeyError: There is no such tenant.
+    """
+    planned = [Planned(probe, "") for probe in SITE if probe.cheap or not cheap]
+    if outbound:
+        from stateful_oauth.integrations.django.doctor.accounts import ACCOUNTS  # noqa: PLC0415 - loads requests
+        from stateful_oauth.integrations.django.doctor.provider import PROVIDER  # noqa: PLC0415 - loads requests
+
+        for alias in _aliases(tenants):
+            planned += [Planned(probe, alias) for probe in (*PROVIDER, *ACCOUNTS)]
+    return planned
+
+
+def examine(planned: Sequence[Planned], *, grant: str = "") -> Report:
+    """Examine, stage by stage. Never raises for what it finds.
+
+    Args:
+        grant: A grant's id, or `newest`: permission to use its refresh token for what only a user's token can
+            tell. Empty: no user's token is touched.
+    """
+    return Report(tuple(_examined(planned, grant)))
+
+
+def readiness(*, outbound: bool = False, tenants: Sequence[str] | None = None) -> Report:
+    """Say whether this process can serve: for health checks.
+
+    Args:
+        outbound: Also call the provider. Not for a check that runs every few seconds: it costs requests, and
+            your site is not less ready when the provider has a bad minute.
+        tenants: Aliases; None for all tenants.
+
+    Raises:
+        KeyError: There is no such tenant.
+    """
+    return examine(plan(tenants, outbound=outbound, cheap=True))
+
+
+def _aliases(tenants: Sequence[str] | None) -> Sequence[str]:
+    try:
+        known = conf.tenant_aliases
+    except (ImproperlyConfigured, TypeError):  # which the stage `settings` says
+        return ()
+    for alias in tenants or ():
+        if alias not in known:
+            raise KeyError(alias)
+    return known if tenants is None else tenants
+
+
+def _examined(planned: Sequence[Planned], grant: str) -> Iterator[Stage]:
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    patients: dict[str, Any] = {}
+    try:
+        for each in planned:
+            name, alias = each.probe.name, each.tenant
+            missing = [need for need in each.probe.needs if verdicts.get((need, alias)) in _NO_GROUND]
+            started = perf_counter()
+            if missing:
+                findings = [not_probed(f"Needs {' and '.join(missing)}.")]
+            else:
+                findings = _findings(each.probe, _patient(patients, alias, grant))
+            stage = Stage(
+                name=name,
+                tenant=alias,
+                latency=(perf_counter() - started) * 1000,
+                findings=tuple(findings),
+            )
+            verdicts[name, alias] = stage.verdict
+            yield stage
+    finally:
+        for patient in patients.values():
+            patient.close()
+
+
+def _patient(patients: dict[str, Any], alias: str, grant: str) -> Any:
+    if not alias:
+        return None
+    if alias not in patients:
+        from stateful_oauth.integrations.django.doctor.patient import Patient  # noqa: PLC0415 - loads requests
+
+        patients[alias] = Patient(alias, grant)
+    return patients[alias]
+
+
+def _findings(probe: Probe, patient: Any) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(probe.run(patient))
+    except FlowError as error:
+        found.append(trouble(error))
+    except ImproperlyConfigured as error:
+        found.append(failed(f"The settings cannot be used: {error}", "Run `manage.py check`."))
+    except DatabaseProblem as error:
+        found.append(
+            failed(
+                f"The database refused ({type(error).__name__}).",
+                "Look at the database's log, and run `manage.py migrate`.",
+            )
+        )
+    except Exception as error:  # the other stages are worth seeing; its message may quote anything
+        logger.exception("the stage %s broke", probe.name)
+        found.append(
+            failed(f"The stage itself broke ({type(error).__name__}).", "Find the traceback in the log.")
+        )
+    return found
+
+
+def trouble(error: FlowError) -> Finding:
+    """Return the finding that an error stands for, with what the table of codes has operators do."""
+    known = ERROR_CODES.get(error.code)
+    return failed(str(error), known.operator if known else "Look at the site's log.")

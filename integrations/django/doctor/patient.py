@@ -1,0 +1,121 @@
+"""One tenant under examination: its settings, and a connection to it that nobody else uses."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from django.core.exceptions import ImproperlyConfigured
+
+from stateful_oauth.flows import identifiers
+from stateful_oauth.flows.openid import AuthorizationRequest
+from stateful_oauth.flows.parameters import checked_parameters
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.auth0.discovery import Discovery
+from stateful_oauth.integrations.auth0.jwks import Keys
+from stateful_oauth.integrations.auth0.probes import Probes
+from stateful_oauth.integrations.auth0.provider import Auth0Provider
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.conf import TenantSettings, conf
+from stateful_oauth.integrations.django.views.callbacks import callback_url
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.integrations.auth0.discovery import Metadata
+    from stateful_oauth.integrations.auth0.transport import Transport
+
+TIME_LIMIT: Final = 10.0  # seconds, for each call
+
+
+class Patient:
+    """What the stages of one tenant share.
+
+    Everything in it is made for this examination and thrown away after it: what the process keeps, metadata,
+    keys and tokens, is neither read nor replaced.
+
+    Args:
+        grant: See `examination.examine`.
+    """
+
+    def __init__(self, alias: str, grant: str) -> None:
+        self.alias, self.grant = alias, grant
+
+    @cached_property
+    def settings(self) -> TenantSettings:
+        """The tenant's settings."""
+        return conf.tenant(self.alias)
+
+    @cached_property
+    def config(self) -> Auth0Config:
+        """What the tenant's provider is made from.
+
+        Raises:
+            ImproperlyConfigured: The settings do not go together.
+        """
+        try:
+            return wiring.provider_config(self.alias)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{self.alias}: {error}") from error
+
+    @cached_property
+    def transport(self) -> Transport:
+        """Connections of its own."""
+        return wiring.new_transport(self.config)
+
+    @cached_property
+    def provider(self) -> Auth0Provider:
+        """A provider of its own.
+
+        Raises:
+            ImproperlyConfigured: The private key is not usable.
+        """
+        try:
+            return Auth0Provider(self.config, self.transport, wiring.clock)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{self.alias}: {error}") from error
+
+    @cached_property
+    def probes(self) -> Probes:
+        """What can be asked without a user."""
+        return Probes(self.config, self.transport, wiring.clock.now)
+
+    @cached_property
+    def _discovery(self) -> Discovery:
+        return Discovery(self.config, self.transport, wiring.clock.now)
+
+    def metadata(self) -> Metadata:
+        """Return the tenant's metadata, read by this examination.
+
+        Raises:
+            FlowError: They cannot be used.
+        """
+        return self._discovery.metadata(TIME_LIMIT)
+
+    def load_keys(self) -> None:
+        """Read the tenant's keys.
+
+        Raises:
+            FlowError: They cannot be used.
+        """
+        Keys(self.config, self._discovery, self.transport, wiring.clock.now).load(TIME_LIMIT)
+
+    def callback(self, name: str = "callback") -> str:
+        """Return a callback's address."""
+        return callback_url(self.alias, name)
+
+    def request(self, redirect_uri: str) -> AuthorizationRequest:
+        """Return the authorization request of a sign-in that must not show anything (`prompt=none`)."""
+        verifier = identifiers.new_code_verifier()
+        return AuthorizationRequest(
+            redirect_uri=redirect_uri,
+            scope=self.settings.scope,
+            state=Secret(identifiers.new_nonce()),
+            nonce=Secret(identifiers.new_nonce()),
+            code_challenge=identifiers.code_challenge(verifier),
+            parameters=checked_parameters({**self.settings.authorization_parameters, "prompt": "none"}),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "transport" in self.__dict__:
+            self.transport.close()

@@ -1,0 +1,231 @@
+"""The stages that look at what signing in needs of a tenant. They need no user, and leave nothing behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from stateful_oauth.flows import identifiers
+from stateful_oauth.flows.errors import ProviderRefused
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.doctor.patient import TIME_LIMIT
+from stateful_oauth.integrations.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stateful_oauth.integrations.auth0.probes import Landing
+    from stateful_oauth.integrations.django.doctor.patient import Patient
+
+# What a provider answers to `prompt=none` when nobody is signed in (OpenID Connect Core §3.1.2.6): the
+# request itself was in order.
+_IN_ORDER: Final = frozenset(
+    {"login_required", "consent_required", "interaction_required", "account_selection_required"}
+)
+# Other errors that are repeated; any other text is from outside.
+_KNOWN_ERRORS: Final = frozenset(
+    {"access_denied", "invalid_request", "invalid_scope", "server_error", "temporarily_unavailable"}
+    | {"unauthorized", "unauthorized_client", "unsupported_response_type", "request_not_supported"}
+)
+_ASSERTION_SKEW: Final = 10.0  # seconds by which Auth0 lets the clock of an assertion be off
+_CLOCK_STEP: Final = 1.0  # seconds: the Date header counts no finer
+_LONGEST_SHOWN: Final = 200
+
+
+def _discovery(patient: Patient) -> Iterator[Finding]:
+    issuer = patient.provider.issuer
+    announced = patient.probes.announced_issuer(time_limit=TIME_LIMIT)
+    if announced is not None and announced != issuer:
+        yield failed(
+            f"The provider calls itself {announced[:_LONGEST_SHOWN]!a}, and the settings say {issuer!r}.",
+            "Set ISSUER to what the provider calls itself, to the letter, or correct DOMAIN.",
+        )
+        return
+    metadata = patient.metadata()
+    yield fine(f"{issuer} announces what signing in needs, S256 too.")
+    if metadata.revocation_endpoint is None and "offline_access" in patient.settings.scope.split():
+        yield warning(
+            "There is no revocation_endpoint: signing out leaves refresh tokens valid at the provider.",
+            "Use a provider that revokes (RFC 7009), or leave `offline_access` out of SCOPE.",
+        )
+    if metadata.end_session_endpoint is None:
+        yield warning(
+            "There is no end_session_endpoint: signing out goes to Auth0's older /v2/logout.",
+            "In Auth0 turn on Settings > Advanced > RP-Initiated Logout End Session Endpoint Discovery.",
+        )
+
+
+def _signing_keys(patient: Patient) -> Iterator[Finding]:
+    algorithm = patient.config.id_token_signing_alg
+    if algorithm == "HS256":
+        yield fine("ID tokens are signed with CLIENT_SECRET (HS256): there is no key to read.")
+        return
+    patient.load_keys()
+    yield fine(f"The key set has a key for {algorithm}.")
+
+
+def _clock(patient: Patient) -> Iterator[Finding]:
+    skew = patient.probes.clock_skew(time_limit=TIME_LIMIT)
+    if skew is None:
+        yield not_probed("The provider sends no Date header.")
+        return
+    limit = float(patient.config.leeway)
+    if patient.config.client_auth == "private_key_jwt":
+        limit = min(limit, _ASSERTION_SKEW)
+    where = f"Our clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's"
+    if abs(skew) > max(limit, _CLOCK_STEP):
+        yield failed(f"{where}: more than the {limit:.0f} s that tokens allow.", _SET_CLOCK)
+    elif abs(skew) > max(limit / 2, _CLOCK_STEP):
+        yield warning(f"{where}; {limit:.0f} s are allowed.", _SET_CLOCK)
+    else:
+        yield fine("Our clock and the provider's agree.")
+
+
+_SET_CLOCK: Final = "Let the machine keep its time with NTP (chrony, systemd-timesyncd)."
+
+
+def _client(patient: Patient) -> Iterator[Finding]:
+    """Exchange a code that nobody was given.
+
+    Harmless: a provider proves the client first, and then finds no such code (RFC 6749 §5.2: `invalid_client`
+    and `invalid_grant` are told apart). No user, session or token is touched; Auth0 writes one line
+    "Failed Exchange" into the tenant's log.
+    """
+    try:
+        patient.provider.exchange_code(
+            code=Secret(f"flows-doctor-{identifiers.new_nonce()}"),
+            redirect_uri=patient.callback(),
+            code_verifier=Secret(identifiers.new_code_verifier()),
+            time_limit=TIME_LIMIT,
+        )
+    except ProviderRefused as error:
+        if error.code != "code_rejected":
+            raise
+        yield fine(f"The provider takes {patient.config.client_auth} of {patient.config.client_id}.")
+    else:
+        yield failed("The provider exchanged a code that it never issued.", "Do not use this provider.")
+
+
+def _callbacks(patient: Patient) -> Iterator[Finding]:
+    """Open the authorization address with `prompt=none`, as a browser in which nobody is signed in.
+
+    Harmless: no page is shown, no session is begun; Auth0 writes one line "Failed Silent Auth".
+    """
+    pushes = patient.config.pushed_authorization_requests
+    for name in _callback_names(patient):
+        redirect_uri = patient.callback(name)
+        request = patient.request(redirect_uri)
+        if pushes:
+            try:
+                pushed = patient.provider.push_authorization_request(request, time_limit=TIME_LIMIT)
+            except ProviderRefused as error:
+                if error.code != "request_rejected":
+                    raise
+                yield failed(f"The pushed request was refused: {error}", _allow(redirect_uri))
+                continue
+            url = patient.provider.pushed_authorization_url(pushed.request_uri)
+        else:
+            url = patient.provider.authorization_url(request)
+        yield _landed(patient, redirect_uri, patient.probes.open(url, time_limit=TIME_LIMIT))
+
+
+def _callback_names(patient: Patient) -> list[str]:
+    names = ["callback"]
+    if patient.settings.linking != "off":
+        names.append("link_callback")
+    if "offline_access" in patient.settings.scope.split():
+        names.append("connect_callback")
+    return names
+
+
+def _landed(patient: Patient, redirect_uri: str, landing: Landing) -> Finding:
+    if landing.status >= 500:
+        return failed(f"The provider answered {landing.status}.", "Look at the provider's status page.")
+    if landing.status >= 400:
+        return failed(
+            f"The provider refuses to send browsers to {redirect_uri} (a page with status {landing.status}).",
+            _allow(redirect_uri),
+        )
+    if not landing.location:
+        return warning(
+            f"The provider showed a page ({landing.status}) and sent nobody to {redirect_uri}.",
+            "Sign in once by hand: the provider does not heed prompt=none, so nothing can be told from here.",
+        )
+    if landing.address != redirect_uri:
+        return warning(
+            f"The provider sent the browser to {_host(landing)} instead of {redirect_uri}.",
+            "Sign in once by hand: the provider does not heed prompt=none, so nothing can be told from here.",
+        )
+    if not landing.error or landing.error in _IN_ORDER:
+        return fine(f"{redirect_uri} is allowed.")
+    said = landing.error if landing.error in _KNOWN_ERRORS else "an error of its own"
+    return failed(
+        f"{redirect_uri} is allowed, and the request is refused ({said}).",
+        f"Compare SCOPE and AUTHORIZATION_PARAMETERS with the application {patient.config.client_id}; "
+        "the tenant's log says more.",
+    )
+
+
+def _allow(redirect_uri: str) -> str:
+    return f"Add {redirect_uri} to the application's Allowed Callback URLs, and check CLIENT_ID."
+
+
+def _logout(patient: Patient) -> Iterator[Finding]:
+    """Open the sign-out address as a browser in which nobody is signed in: there is no session to end."""
+    home = conf.base_url + conf.logout_return_path
+    url = patient.provider.logout_url(return_to=home)
+    landing = patient.probes.open(url, time_limit=TIME_LIMIT)
+    if landing.status >= 500:
+        yield failed(f"The provider answered {landing.status}.", "Look at the provider's status page.")
+    elif landing.status >= 400:
+        yield failed(
+            f"The provider refuses to send browsers to {home} after signing out "
+            f"(a page with status {landing.status}).",
+            f"Add {home} to the application's Allowed Logout URLs.",
+        )
+    else:
+        yield fine(f"{home} is allowed after signing out.")
+
+
+def _host(landing: Landing) -> str:
+    return ascii((urlsplit(landing.address).hostname or "a page of its own")[:_LONGEST_SHOWN])
+
+
+PROVIDER: Final[tuple[Probe, ...]] = (
+    Probe(
+        name="discovery",
+        looks_at="the discovery document: issuer to the letter, S256, the endpoints that the settings need",
+        run=_discovery,
+        outbound=True,
+    ),
+    Probe(
+        name="signing_keys",
+        looks_at="the key set has a key of ID_TOKEN_SIGNING_ALG",
+        run=_signing_keys,
+        needs=("discovery",),
+        outbound=True,
+    ),
+    Probe(name="clock", looks_at="our clock and the provider's agree", run=_clock, outbound=True),
+    Probe(
+        name="client",
+        looks_at="client credentials, with a code that nobody was given",
+        run=_client,
+        needs=("discovery", "signing_keys"),
+        outbound=True,
+    ),
+    Probe(
+        name="callbacks",
+        looks_at="the callback addresses are allowed (and the request is taken, also when it is pushed)",
+        run=_callbacks,
+        needs=("discovery",),
+        outbound=True,
+    ),
+    Probe(
+        name="logout",
+        looks_at="the address after signing out is allowed",
+        run=_logout,
+        needs=("discovery",),
+        outbound=True,
+    ),
+)

@@ -1,0 +1,49 @@
+"""Fixtures: a healthy site and tenant, and looking at one stage of an examination."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from stateful_oauth.integrations.emulator import Tenant
+
+
+@pytest.fixture
+def configure(settings: Any) -> Callable[..., None]:
+    """Change keys of `STATEFUL_OAUTH` for the rest of the test."""
+
+    def change(**keys: Any) -> None:
+        settings.STATEFUL_OAUTH = {**django_settings.STATEFUL_OAUTH, **keys}
+
+    return change
+
+
+@pytest.fixture
+def healthy(tenant: Tenant, db: None, settings: Any) -> Tenant:
+    """A site and a tenant about which there is nothing to say."""
+    from cryptography.fernet import Fernet
+
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.STATEFUL_OAUTH = {
+        **settings.STATEFUL_OAUTH,
+        "ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
+        "SCOPE": "openid profile email offline_access",
+        "REFRESH_TOKEN_ROTATION": False,
+    }
+    tenant.clients["web"].rotation = False
+    tenant.allow_management("linker", ["read:users", "update:users"])
+    return tenant
+
+
+@pytest.fixture
+def stages(healthy: Tenant) -> Callable[..., dict[str, Any]]:
+    """Examine, and return the stages by name."""
+    # This file is read before Django is set up, and models cannot be imported then.
+    from stateful_oauth.integrations.django.doctor import examine, plan
+
+    return lambda grant="", **plans: {
+        stage.name: stage for stage in examine(plan(**plans), grant=grant).stages
+    }
