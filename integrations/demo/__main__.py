@@ -74,12 +74,13 @@ def _welcome(demo: Running) -> str:
         OPERATOR_PASSWORD,
         PEOPLE,
         SPECIAL,
+        TWICE,
     )
 
     rows = [("Name", "E-mail", "Password", "Connection", "")]
     rows += [
         (person.name, person.email, person.password or "(just click)", person.connection, person.note)
-        for person in (*PEOPLE, *SPECIAL)
+        for person in (*PEOPLE, *SPECIAL, *TWICE)
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from stateful_oauth.integrations.demo.people import ADA
+from stateful_oauth.integrations.demo.people import ADA, XENIA, XENIA_AT_HOME, Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,10 +123,24 @@ class HttpVisitor:
         """Send a form."""
         return Page(self._http.post(form.action, {**form, **fields}, timeout=_PATIENCE))
 
-    def sign_in(self) -> Page:
-        """Sign in as Ada, with her password on the provider's page; return the page that follows."""
+    def sign_in(self, person: Person = ADA) -> Page:
+        """Sign in with a password on the provider's page; return the page that follows."""
         sign_in = self.submit(self.open("/").form_to("/auth/login/"))
-        return self.submit(sign_in.form(action="password"), username=ADA.email, password=ADA.password)
+        return self.submit(sign_in.form(action="password"), username=person.email, password=person.password)
+
+    def sign_in_by_clicking(self, person: Person) -> Page:
+        """Sign in by a click on a name on the provider's page; return the page that follows."""
+        sign_in = self.submit(self.open("/").form_to("/auth/login/"))
+        return self.submit(sign_in.form(account=person.sub))
+
+    def sign_out(self) -> Page:
+        """Sign out; return the page that follows."""
+        return self.submit(self.open("/").form_to("/auth/logout/"))
+
+    def connect(self, account: Person) -> Page:
+        """Connect an account on the accounts page; return the page that follows."""
+        form = self.open("/accounts/").form(connection=account.connection)
+        return self.submit(self.submit(form).form(account=account.sub))
 
     def what_if(self, slug: str, **fields: str) -> Page:
         """Press a button of the "what if" menu, or of an entry's page; return the page that follows."""
@@ -147,7 +161,19 @@ def visit_everything(site: str, out: TextIO) -> int:
             ("the profile", lambda: visitor.open("/profile/").at("/profile/").shows(ADA.sub)),
             ("the timeline", lambda: visitor.open("/timeline/").shows("signed in")),
             ("one attempt and its diagram", lambda: visitor.open(_first_attempt(visitor)).shows("<svg")),
-            ("sign out", lambda: visitor.submit(visitor.open("/").form_to("/auth/logout/")).shows("Sign in")),
+            ("sign out", lambda: visitor.sign_out().shows("Sign in")),
+            ("sign in as somebody else", lambda: visitor.sign_in(XENIA).shows(XENIA.sub)),
+            ("connect a Google account", lambda: visitor.connect(XENIA_AT_HOME).shows(XENIA_AT_HOME.email)),
+            ("sign out again", lambda: visitor.sign_out().shows("Sign in")),
+            (
+                "sign in with that account: linked",
+                lambda: visitor.sign_in_by_clicking(XENIA_AT_HOME).at("/profile/").shows(XENIA.sub),
+            ),
+            ("the accounts", lambda: visitor.open("/accounts/").shows("you had connected it")),
+            ("unlink", lambda: _press(visitor, "/auth/unlink/").at("/accounts/").shows("None. Sign out")),
+            ("sign in again for a refresh token", lambda: _anew(visitor, XENIA).shows(XENIA.sub)),
+            ("disconnect", lambda: _press(visitor, "/auth/disconnect/").shows("None yet")),
+            ("sign out once more", lambda: visitor.sign_out().shows("Sign in")),
             ("the “what if” menu", lambda: visitor.open("/what-if/").shows("Come back twice")),
             ("what if: come back twice", lambda: visitor.what_if("twice").shows("signed in")),
             ("… and again", lambda: visitor.what_if("twice", step="again").shows("refused")),
@@ -162,6 +188,15 @@ def visit_everything(site: str, out: TextIO) -> int:
             out.write(f"ok      {name} ({page.status} {page.path})\n")
             out.flush()
     return 0
+
+
+def _press(visitor: HttpVisitor, action: str) -> Page:
+    return visitor.submit(visitor.open("/accounts/").form_to(action))
+
+
+def _anew(visitor: HttpVisitor, person: Person) -> Page:
+    visitor.sign_out()
+    return visitor.sign_in(person)
 
 
 def _first_attempt(visitor: HttpVisitor) -> str:

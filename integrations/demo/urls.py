@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from stateful_oauth.integrations.demo.views import accounts
 from stateful_oauth.integrations.demo.views.home import home
 from stateful_oauth.integrations.demo.views.profile import profile
 from stateful_oauth.integrations.demo.views.timeline import attempt, timeline
@@ -14,6 +15,10 @@ from stateful_oauth.integrations.demo.views.what_if import entry, menu
 _demo = [
     path("", home, name="home"),
     path("profile/", profile, name="profile"),
+    path("accounts/", accounts.page, name="accounts"),
+    path("accounts/compare/", accounts.compare, name="compare-accounts"),
+    path("accounts/connect-more/", accounts.connect_more, name="connect-more"),
+    path("accounts/token/", accounts.token, name="provider-token"),
     path("timeline/", timeline, name="timeline"),
     path("timeline/<uuid:transaction_id>/", attempt, name="attempt"),
     path("what-if/", menu, name="what-if"),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from stateful_oauth.integrations.demo.people import PEOPLE, SPECIAL
+from stateful_oauth.integrations.demo.people import PEOPLE, SPECIAL, TWICE
 from stateful_oauth.integrations.demo.smoke import HttpVisitor
 
 DEMO = ("-m", "stateful_oauth.integrations.demo")
@@ -21,7 +21,7 @@ def test_smoke_visits_every_page_and_says_so(run):
     done = run(*DEMO, "--smoke")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     lines = done.stdout.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 19
     assert all(line.startswith("ok ") for line in lines)
 
 
@@ -40,9 +40,9 @@ def test_smoke_fails_with_a_readable_line(run):
 def test_the_welcome_names_the_addresses_and_who_can_sign_in(demo):
     assert demo.site.startswith("http://127.0.0.1:")
     assert demo.emulator.startswith("http://127.0.0.1:")
-    for person in (*PEOPLE, *SPECIAL):
-        line = next(line for line in demo.welcome.splitlines() if person.email in line)
-        assert person.name in line
+    for person in (*PEOPLE, *SPECIAL, *TWICE):
+        line = next(line for line in demo.welcome.splitlines() if person.name in line)
+        assert person.email in line
         assert person.connection in line
         assert (person.password or "(just click)") in line
 
@@ -113,7 +113,7 @@ def test_localhost_is_sent_to_the_address_that_cookies_come_back_to(demo):
 def test_every_page_has_a_strict_policy(demo):
     with HttpVisitor(demo.site) as visitor:
         visitor.sign_in()
-        for path in ("/", "/profile/", "/timeline/", "/what-if/", "/nowhere/"):
+        for path in ("/", "/profile/", "/accounts/", "/timeline/", "/what-if/", "/nowhere/"):
             headers = visitor.open(path).headers
             policy = headers["Content-Security-Policy"]
             assert policy.startswith("default-src 'none'; style-src 'nonce-")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PAGES: Final = (
     ("demo:home", "/", "Home"),
     ("demo:profile", "/profile/", "Profile"),
+    ("demo:accounts", "/accounts/", "Accounts"),
     ("demo:timeline", "/timeline/", "Timeline"),
     ("demo:what-if", "/what-if/", "What if"),
     ("admin:index", "/admin/", "Admin"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from stateful_oauth.integrations.demo.guide import GUIDE
 from stateful_oauth.integrations.demo.people import PEOPLE
 from stateful_oauth.integrations.demo.scenarios import GROUPS
 from stateful_oauth.integrations.django.conf import conf
@@ -20,6 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Say what there is to try."""
     context = {
         "people": PEOPLE,
+        "guide": GUIDE,
         "issuer": conf.tenant("default").issuer,
         "first": GROUPS[0].scenarios,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import render
@@ -14,6 +14,8 @@ from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+_SIGNED_IN: Final = ("signed_in", "linked", "kept_apart")
 
 
 @never_cache
@@ -33,7 +35,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 def _transaction(user_id: int, details: dict[str, Any]) -> FlowTransaction | None:
-    """Return the transaction that this session came from: the one with the same result."""
+    """Return the transaction that this session came from: the one whose result it is."""
     session = {name: value for name, value in details.items() if name != "tenant"}
-    signed_in = FlowTransaction.objects.filter(user_id=user_id, state="signed_in").order_by("-pk")
-    return next((row for row in signed_in[:20] if row.result == session), None)
+    signed_in = FlowTransaction.objects.filter(user_id=user_id, state__in=_SIGNED_IN).order_by("-pk")
+    return next((row for row in signed_in[:20] if session.items() <= row.result.items()), None)

@@ -105,7 +105,13 @@ def attempt(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     row = own_transactions(request).filter(pk=transaction_id).first()
     if row is None:
         raise Http404
-    context = {"attempt": shown(row), "diagram": _diagram(row, request.META.get(NONCE, ""))}
+    found = shown(row)
+    context = {
+        "attempt": found,
+        "child": _one(request, pk=found.opened) if found.opened else None,
+        "parent": _one(request, result__linking=str(row.pk)) if row.kind == "account_linking" else None,
+        "diagram": _diagram(row, request.META.get(NONCE, "")),
+    }
     return render(request, "demo/attempt.html", context)
 
 
@@ -119,6 +125,11 @@ def own_transactions(request: HttpRequest) -> QuerySet[FlowTransaction]:
     if request.user.is_authenticated:
         own |= Q(user_id=request.user.pk)
     return FlowTransaction.objects.filter(own)
+
+
+def _one(request: HttpRequest, **which: str) -> Attempt | None:
+    row = own_transactions(request).filter(**which).first()
+    return shown(row) if row is not None else None
 
 
 def shown(row: FlowTransaction) -> Attempt:

@@ -1,0 +1,155 @@
+"""Connected and linked accounts: the page of a project that lets people look after their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.errors import FlowError
+from stateful_oauth.integrations.django import accounts, wiring
+from stateful_oauth.integrations.django.browser import send_binding
+from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.failures import failure
+from stateful_oauth.integrations.django.link_page import connection_title
+from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.integrations.django.views.connect_account import connect_inputs
+from stateful_oauth.storage.models import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.http import HttpRequest, HttpResponse
+
+    from stateful_oauth.integrations.django.failures import Failure
+    from stateful_oauth.storage.models import ConnectedAccount
+
+# Consent comes step by step: a sign-in asks for next to nothing, connecting for what `CONNECTIONS` says, and
+# a feature for what it needs when somebody uses it.
+MORE: Final = {
+    "google-oauth2": ("https://www.googleapis.com/auth/calendar.readonly", "Read the calendar, too"),
+    "github": ("repo", "Read repositories, too"),
+}
+RULES: Final = {
+    "connected_account": "you had connected it",
+    "verified_email": "the same verified address",
+    "confirmation": "you showed that it is yours",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A connected account, as it is shown."""
+
+    row: ConnectedAccount
+    title: str
+    more: str
+    has_more: bool
+
+
+@never_cache
+@login_required
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the user's accounts, and what else can be connected."""
+    connections, trouble = _available(request)
+    details = session_details(request)
+    context = {
+        "connected": [_shown(row) for row in accounts.connected_accounts(request)],
+        "linked": [
+            {"row": row, "title": connection_title(row.connection), "rule": RULES.get(row.rule, row.rule)}
+            for row in accounts.linked_accounts(request)
+        ],
+        "connections": connections,
+        "trouble": trouble,
+        "grant": Grant.objects.filter(pk=details.get("grant")).first() if "grant" in details else None,
+        "details": details,
+        "here": reverse("demo:accounts"),
+    }
+    return render(request, "demo/accounts.html", context)
+
+
+@never_cache
+@login_required
+@require_POST
+def compare(request: HttpRequest) -> HttpResponse:
+    """Compare with the provider's list: somebody may have disconnected an account elsewhere."""
+    try:
+        found = accounts.refreshed_connected_accounts(request)
+    except FlowError as error:
+        _say(request, error)
+    else:
+        messages.success(request, f"Compared: {len(found)} connected.")
+    return redirect("demo:accounts")
+
+
+@never_cache
+@login_required
+@require_POST
+def connect_more(request: HttpRequest) -> HttpResponse:
+    """Connect an account again with a scope more. Settings cannot say when: so this is a view of its own."""
+    connection = request.POST.get("connection", "")
+    if connection not in MORE:
+        raise Http404
+    scope, _ = MORE[connection]
+    inputs = connect_inputs(request, conf.tenant("default"), connection, scopes=[scope])
+    caller = BrowserCaller(request, bind=True)
+    response = respond(wiring.engine().start("connect_account", inputs, caller), request)
+    if caller.binding is not None:
+        send_binding(response, caller.binding)
+    return response
+
+
+@never_cache
+@login_required
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """Ask for an access token of the identity provider, and say what it is good for; never what it is."""
+    account = accounts.own_connected_account(request, request.POST.get("account", ""))
+    if account is None:
+        raise Http404
+    try:
+        found = accounts.provider_token(
+            request, account.connection, login_hint=account.provider_user_id or None
+        )
+    except FlowError as error:
+        _say(request, error)
+    else:
+        title = connection_title(account.connection)
+        span = f" for {found.expires_in // 60} minutes" if found.expires_in else ""
+        messages.success(request, f"Token Vault gave a token of {title}, good{span}. It is not shown.")
+    return redirect("demo:accounts")
+
+
+def _available(request: HttpRequest) -> tuple[Sequence[dict[str, Any]], Failure | None]:
+    try:
+        found = accounts.available_connections(request)
+    except FlowError as error:
+        return (), failure(error.code, "connect_account", {}, "default")
+    return [
+        {
+            "name": each.name,
+            "title": connection_title(each.name),
+            "scopes": conf.tenant("default").connections.get(each.name, {}).get("scopes", each.scopes),
+        }
+        for each in found
+    ], None
+
+
+def _shown(row: ConnectedAccount) -> Shown:
+    scope, label = MORE.get(row.connection, ("", ""))
+    return Shown(row, connection_title(row.connection), label, has_more=scope in row.scopes)
+
+
+def _say(request: HttpRequest, error: FlowError) -> None:
+    messages.error(request, f"{ERROR_CODES[error.code].user} ({error.code})")
