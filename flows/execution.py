@@ -222,27 +222,30 @@ class Execution:
         Returns:
             What was committed, or None when the fence was lost.
         """
-        try:
-            return self._settle_once(run, claimed, event)
-        except FenceLost:
-            return None
-        except StoreUnavailable:
-            raise
-        except _LocalRefusal as refusal:
-            # What the local effect had written is rolled back with it; the refusal is settled instead.
-            with suppress(FenceLost):
-                return self._settle_once(run, claimed, event, refusal)
-            return None
-        except FlowError as error:
-            with suppress(FenceLost):
-                return self._settle_once(run, claimed, _failure(run, claimed, error))
-            return None
-        except Exception:
-            self._give_up(run, claimed)
-            raise
+        refusals: dict[Effect, FlowError] = {}
+        refused = False
+        while True:
+            try:
+                return self._settle_once(run, claimed, event, refusals)
+            except FenceLost:
+                return None
+            except StoreUnavailable:
+                raise
+            except _LocalRefusal as refusal:
+                # What the local effect had written is rolled back with it; the refusal is settled instead,
+                # and where that leads on to another local effect, that one may refuse as well.
+                refusals[refusal.effect] = refusal.error
+            except FlowError as error:
+                if refused:
+                    self._give_up(run, claimed)
+                    raise
+                event, refused = _failure(run, claimed, error), True
+            except Exception:
+                self._give_up(run, claimed)
+                raise
 
     def _settle_once(
-        self, run: Run, claimed: Transaction, event: Event, refusal: _LocalRefusal | None = None
+        self, run: Run, claimed: Transaction, event: Event, refusals: Mapping[Effect, FlowError]
     ) -> Settled:
         """Write the new state and everything that it means in one database transaction.
 
@@ -254,8 +257,8 @@ class Execution:
             walk = self.walk(run, claimed)
             walk.take(event)
             while walk.effect is not None and walk.effect.is_local:
-                if refusal is not None and refusal.effect is walk.effect:
-                    event = _failure(run, walk.transaction, refusal.error)
+                if walk.effect in refusals:
+                    event = _failure(run, walk.transaction, refusals[walk.effect])
                 else:
                     event = self._run_local(run, walk, walk.effect, event.payload)
                 walk.take(event)

@@ -119,7 +119,7 @@ def test_a_project_decides_what_becomes_of_the_secondarys_user(tenant, two_users
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
     primary, secondary = two_users.user_id, two_users.other.user_id
     third = link(tenant, two_users)
-    assert CALLS == [(True, primary, secondary)]
+    assert [(True, primary, secondary)] == CALLS
     assert get_user_model().objects.get().first_name == "also Greta"
     assert third.user_id == primary
     assert AccountLink.objects.get().secondary_user_id is None
