@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.accounts import ProfileIdentity
 from stateful_oauth.flows.candidates import candidate_of, evidence_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.accounts import UserProfile
     from stateful_oauth.flows.secret import Secret
     from stateful_oauth.flows.transaction import Json, Transaction
+
+# Refusals that say something of the two accounts, and not of the application or the request.
+_ABOUT_THE_ACCOUNTS: Final = frozenset({"link_exists", "link_refused", "user_unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,45 +176,52 @@ def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -
 
 
 def link_accounts(context: EffectContext) -> Event:
-    """POST the secondary's identity to the primary (Management API)."""
-    inputs = context.transaction.inputs
-    identity = inputs["identity"]
+    """POST the secondary's identity to the primary (Management API). Repeating it changes nothing.
+
+    What a refusal means, both accounts tell: an earlier attempt, or somebody else, may have linked them.
+    """
+    inputs, management = context.transaction.inputs, context.provider.management
+    identity = _identity(inputs)
     try:
-        context.provider.management.link(
+        management.link(
             inputs["primary"],
-            provider=identity["provider"],
-            user_id=identity["user_id"],
+            provider=identity.provider,
+            user_id=identity.user_id,
             time_limit=context.time_limit,
         )
     except ProviderRefused as error:
-        if error.code != "link_exists":
+        if error.code not in _ABOUT_THE_ACCOUNTS:
             raise
-        return reread_link(context)  # by whom, that tells
-    return _linked(context)
+        refused = error
+    else:
+        return _linked(context)
+    primary = _read_back(context, inputs["primary"])
+    if primary is None:
+        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+    if primary.has(identity):
+        return _linked(context)
+    if _read_back(context, inputs["newcomer"]["user_id"]) is None:
+        raise ProviderRefused("newcomer_gone", "The account that signed in is none of its own any more.")
+    raise refused
 
 
 def reread_link(context: EffectContext) -> Event:
-    """GET the primary's identities, which tell whether the link happened; link where it did not."""
-    inputs, management = context.transaction.inputs, context.provider.management
+    """GET the primary's identities, which tell whether the link happened; link where it did not.
+
+    Two calls, which the smallest rate limit has room for.
+    """
+    primary = _read_back(context, context.transaction.inputs["primary"])
+    if primary is not None and primary.has(_identity(context.transaction.inputs)):
+        return _linked(context)
+    return link_accounts(context)
+
+
+def _read_back(context: EffectContext, user_id: str) -> UserProfile | None:
     try:
-        primary = management.user(inputs["primary"], time_limit=context.time_limit)
-        if primary is not None and primary.has(_identity(inputs)):
-            return _linked(context)
-        newcomer = management.user(inputs["newcomer"]["user_id"], time_limit=context.time_limit)
+        return context.provider.management.user(user_id, time_limit=context.time_limit)
     except ProviderRefused as error:
         # That it cannot be read does not say that it did not happen.
         raise AnswerLost("What became of the link could not be read.", code=error.code) from error
-    if primary is None:
-        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
-    if newcomer is None or newcomer.main is None:
-        raise ProviderRefused("newcomer_gone", "The account that signed in belongs to another one now.")
-    management.link(
-        inputs["primary"],
-        provider=newcomer.main.provider,
-        user_id=newcomer.main.user_id,
-        time_limit=context.time_limit,
-    )
-    return _linked(context)
 
 
 def _identity(inputs: Any) -> ProfileIdentity:

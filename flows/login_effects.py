@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.candidates import candidates_of
 from stateful_oauth.flows.effects import EffectContext, Event
-from stateful_oauth.flows.errors import IdTokenRejected
+from stateful_oauth.flows.errors import IdTokenRejected, ProviderRefused
 from stateful_oauth.flows.identifiers import code_challenge
 from stateful_oauth.flows.linking_policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.openid import AuthorizationRequest, IdTokenExpectation
@@ -77,6 +77,8 @@ def resolve_account(context: EffectContext) -> Event:
         and context.caller.link_check_due(sign_in.identity)
     ):
         return Event("account_unknown", sign_in)
+    if context.payload == _GONE:
+        raise ProviderRefused("newcomer_gone", "The account that signed in does not exist any more.")
     user_id = context.caller.resolve_account(sign_in.identity)
     checked = isinstance(context.payload, NoCandidates)
     resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
@@ -88,6 +90,9 @@ class NoCandidates:
     """There is nothing to link; `reason` says why."""
 
     reason: str
+
+
+_GONE: Final = NoCandidates("newcomer_gone")  # deleted, or linked to another one, since it signed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def find_candidates(context: EffectContext) -> Event:
     newcomer = next((each for each in profiles if each.user_id == identity.subject), None)
     newcomer = newcomer or management.user(identity.subject, time_limit=context.time_limit)
     if newcomer is None:
-        return Event("no_candidates", NoCandidates("newcomer_gone"))
+        return Event("no_candidates", _GONE)
     found = candidates_of(context, identity.issuer, newcomer, profiles)
     decision = decide(newcomer, found, LinkingRules.of(context.transaction.inputs["linking"]))
     if decision.rule is Rule.NONE:

@@ -121,9 +121,7 @@ def test_unexpired_email_change(tenant, browser):
     assert not AccountLink.objects.exists()
     again = Browser(tenant)
     again.sign_in(account.user_id)
-    assert again.user_id == browser.user_id, (
-        "The attacker still has the attacker's account, and nothing else."
-    )
+    assert again.user_id == browser.user_id, "The attacker has the attacker's account still."
 
 
 def test_an_address_that_changed_hands_between_the_question_and_the_answer(tenant, browser):

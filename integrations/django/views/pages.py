@@ -53,8 +53,10 @@ def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     # A lost fence means that the row moved between two looks at it.
     if not isinstance(outcome, InProgress) and outcome.code != FenceLost.CODE:
         return respond(outcome, request)
-    # Not by the address: a parent is followed to the transaction that goes on with it.
-    row = started_by(caller.browser or b"", outcome.transaction_id or transaction_id)
+    if outcome.transaction_id not in (None, transaction_id):
+        # Another transaction goes on with it, and is brought on by a page of its own.
+        return respond(outcome, request)
+    row = started_by(caller.browser or b"", transaction_id)
     if row is None:
         return to_error_page(outcome, "transaction_unknown")
     shown = progress_of(row)

@@ -1,0 +1,236 @@
+"""What a project chooses: when to link, whom to trust, with a pushed request, at which tenant."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+import support
+from accounts_site import QWERTY, XPTO, prepare, site
+from django.test import override_settings
+from link_pages import asked
+from testsite import settings as testsite
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.emulator import DATABASE, Tenant
+from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+def two_accounts(tenant, connection="google-oauth2"):
+    password = tenant.add_user(email=XPTO, password="a good one")
+    return password, tenant.add_user(email=XPTO, connection=connection)
+
+
+def test_off_looks_at_nobody(tenant, browser):
+    _, google = two_accounts(tenant)
+    with site(LINKING="off"):
+        assert browser.sign_in(google.user_id)["Location"] == "/profile/"
+    assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
+    assert not any(path.startswith("/api/v2") for path in tenant.requests)
+    assert list(FlowTransaction.objects.values_list("kind", flat=True)) == ["login"]
+
+
+def test_turning_it_on_later_links_who_signs_in_then(tenant, browser):
+    password, google = two_accounts(tenant)
+    with site(LINKING="off"):
+        browser.sign_in(google.user_id)
+    again = Browser(tenant)
+    again.sign_in(google.user_id)
+    assert again.client.session["stateful_oauth"]["sub"] == password.user_id
+
+
+@pytest.mark.parametrize("evidence", ["e-mail", "connected"])
+def test_confirm_asks_always(tenant, browser, evidence):
+    password, google = two_accounts(tenant)
+    if evidence == "connected":
+        tenant.users.patch(password.user_id, {"email": QWERTY})
+        browser.sign_in(password.user_id)
+        browser.connect("google-oauth2", google.user_id)
+    with site(LINKING="confirm"):
+        later = Browser(tenant)
+        question = asked(later, later.sign_in(google.user_id))
+        assert "e-mail and password" in question.text
+        assert not AccountLink.objects.exists()
+        assert question.confirm(password.user_id)["Location"] == "/profile/"
+    assert later.client.session["stateful_oauth"]["sub"] == password.user_id
+    assert AccountLink.objects.get().rule == "confirmation"
+
+
+@pytest.mark.parametrize("trusted", [(), (DATABASE,), ("google-oauth2",)])
+def test_whom_a_project_does_not_trust_is_asked(tenant, browser, trusted):
+    password, google = two_accounts(tenant)
+    with site(LINKING_TRUSTED_CONNECTIONS=trusted):
+        question = asked(browser, browser.sign_in(google.user_id))
+        assert (
+            FlowTransaction.objects.get(kind="account_linking").inputs["reason"] == "connection_not_trusted"
+        )
+        assert question.confirm(password.user_id)["Location"] == "/profile/"
+
+
+def test_a_change_of_mind_while_somebody_is_asked_does_not_change_the_question(tenant, browser):
+    """What the project chose when the sign-in started holds to its end."""
+    password, google = two_accounts(tenant)
+    with site(LINKING="confirm"):
+        question = asked(browser, browser.sign_in(google.user_id))
+    with site(LINKING="off"):
+        assert question.confirm(password.user_id)["Location"] == "/profile/"
+    assert AccountLink.objects.exists()
+
+
+def test_the_number_of_tries_is_a_setting(tenant, browser):
+    _, google = two_accounts(tenant, "github")
+    stranger = tenant.add_user(email="stranger@example.com", password="x")
+    with site(LINKING_TRIES=1):
+        question = asked(browser, browser.sign_in(google.user_id))
+        refused = question.confirm(stranger.user_id)
+    assert refused["Location"].startswith("/auth/error/wrong_account/")
+
+
+def test_somebody_with_two_candidates_chooses(tenant, browser):
+    password, google = two_accounts(tenant)
+    github = tenant.add_user(email=XPTO, connection="github")
+    question = asked(browser, browser.sign_in(github.user_id))
+    assert set(question.offered) == {password.user_id, google.user_id}
+    assert {"Google", "e-mail and password"} <= {
+        name for name in ("Google", "e-mail and password") if name in question.text
+    }
+    for unknown in ("", "auth0|nobody", github.user_id):
+        response = browser.post(f"{question.address}confirm/", {"account": unknown})
+        assert response["Location"] == question.address, "An older copy of the page leads to the page."
+    assert question.confirm(google.user_id, account=google.user_id)["Location"] == "/profile/"
+    assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
+    assert len(tenant.users.get(password.user_id).identities) == 1
+
+
+def test_who_proves_the_other_candidate_is_linked_to_that_one(tenant, browser):
+    """Whom the user signs in as counts, and not which button was pressed."""
+    password, google = two_accounts(tenant)
+    github = tenant.add_user(email=XPTO, connection="github")
+    question = asked(browser, browser.sign_in(github.user_id))
+    to_provider = browser.post(f"{question.address}confirm/", {"account": google.user_id})["Location"]
+    anywhere = to_provider.replace("connection=google-oauth2", "")
+    browser.get(browser.authorize(anywhere, password.user_id))
+    assert browser.client.session["stateful_oauth"]["sub"] == password.user_id
+    assert AccountLink.objects.get().primary_subject == password.user_id
+
+
+def test_with_a_pushed_request(tenant, browser):
+    tenant.settings.par = True
+    password, google = two_accounts(tenant, "github")
+    with site(PUSHED_AUTHORIZATION_REQUESTS=True):
+        question = asked(browser, browser.sign_in(google.user_id))
+        to_provider = browser.post(f"{question.address}confirm/")["Location"]
+        assert "request_uri=" in to_provider
+        assert "login_hint" not in to_provider, "A pushed request tells the browser nothing."
+        assert browser.get(browser.authorize(to_provider, password.user_id))["Location"] == "/profile/"
+    assert browser.client.session["stateful_oauth"]["sub"] == password.user_id
+    assert tenant.ledger.count("par_pushed") == 2
+
+
+@pytest.mark.parametrize("kind", ["lost_request", "html", "unreachable"])
+def test_a_push_that_fails_asks_again_and_loses_nothing(tenant, browser, kind):
+    tenant.settings.par = True
+    password, google = two_accounts(tenant, "github")
+    with site(PUSHED_AUTHORIZATION_REQUESTS=True):
+        question = asked(browser, browser.sign_in(google.user_id))
+        tenant.faults.add("/oauth/par", kind, None)
+        again = asked(browser, browser.post(f"{question.address}confirm/"))
+        assert again.text != question.text, "It says that something went wrong."
+        tenant.faults.clear()
+        assert again.confirm(password.user_id)["Location"] == "/profile/"
+
+
+# Several tenants.
+
+
+@contextmanager
+def two_tenants(second):
+    """The test's tenant as `staff`, and another one beside it."""
+    support.current.append(second)
+    both = {name: testsite.STATEFUL_OAUTH[name] for name in ("BASE_URL",)}
+    common = {
+        **{
+            name: value
+            for name, value in testsite.STATEFUL_OAUTH.items()
+            if name not in ("BASE_URL", "ISSUER", "TRANSPORT_ADAPTER", "PROVIDER_USERINFO")
+        },
+        "SCOPE": "openid profile email offline_access",
+        "LINKING": "automatic",
+        "LINKING_TRUSTED_CONNECTIONS": (DATABASE, "google-oauth2"),
+    }
+    chosen = {
+        **both,
+        "TRANSPORT_ADAPTER": f"{__name__}.AnyTenant",
+        "TENANTS": {
+            "staff": {**common, "ISSUER": "https://tenant.example/"},
+            "shop": {**common, "ISSUER": second.issuer},
+        },
+    }
+    for made in (wiring.flows, wiring.provider, wiring.engine):
+        made.cache_clear()
+    with override_settings(STATEFUL_OAUTH=chosen):
+        yield
+    support.current.remove(second)
+
+
+class AnyTenant:
+    """Carries a request to the tenant that it is for."""
+
+    def __init__(self):
+        self._adapters = {tenant.base_url: tenant.adapter() for tenant in support.current}
+
+    def send(self, request, **options):
+        base = next(base for base in self._adapters if request.url.startswith(base))
+        return self._adapters[base].send(request, **options)
+
+    def close(self):
+        """Nothing is held."""
+
+
+def callbacks(alias):
+    return [
+        f"https://app.example/auth/{alias}/{path}"
+        for path in ("callback/", "connect/callback/", "link/callback/")
+    ]
+
+
+def test_accounts_of_two_tenants_never_meet(tenant, clock):
+    second = Tenant(issuer="https://shop.example/")
+    second.clock.follow(clock.timestamp)
+    second.add_client(
+        client_id="web",
+        client_secret="a-client-secret-of-the-tests-0123456789",
+        callbacks=callbacks("shop"),
+    )
+    second.add_client(client_id="linker", client_secret="a-machine-secret-of-the-tests-0123456789")
+    second.allow_management("linker", ["read:users", "update:users", "update:users_app_metadata"])
+    second.allow_connected_accounts("web")
+    prepare(second)
+    tenant.clients["web"].callbacks = callbacks("staff")
+    tenant.add_user(email=XPTO, password="x", user_id="auth0|1")
+    shop_password = second.add_user(email=XPTO, password="x", user_id="auth0|1")
+    shop_github = second.add_user(email=XPTO, connection="github")
+    with two_tenants(second):
+        staff = Browser(tenant)
+        location = staff.get("/auth/staff/login/")["Location"]
+        staff.get(staff.authorize(location, "auth0|1"))
+
+        shop = Browser(second)
+        location = shop.get("/auth/shop/login/")["Location"]
+        question = asked(shop, shop.get(shop.authorize(location, shop_github.user_id)))
+        to_provider = shop.post(f"{question.address}confirm/")["Location"]
+        assert to_provider.startswith("https://shop.example/")
+        assert "%2Fauth%2Fshop%2Flink%2Fcallback%2F" in to_provider
+        proof = shop.authorize(to_provider, shop_password.user_id)
+        elsewhere = str(proof).replace("/shop/", "/staff/")
+        assert shop.get(elsewhere)["Location"].startswith("/auth/error/wrong_flow/")
+        assert shop.get(proof)["Location"] == "/profile/"
+        link = AccountLink.objects.get()
+        assert (link.tenant, link.primary_subject) == ("shop", "auth0|1")
+        assert shop.client.session["stateful_oauth"]["tenant"] == "shop"
+        assert shop.user_id != staff.user_id
+        assert Identity.objects.filter(subject="auth0|1").count() == 2
+    assert len(tenant.users.get("auth0|1").identities) == 1
