@@ -1,7 +1,7 @@
 """Every path of every machine, driven through the real engine, store and tenant.
 
-The log of each path is compared with the path, so an edge that is on one of them was really taken. A walk also
-holds what the database says against the tenant's ledger; see `tests/support/paths/`.
+The log of each path is compared with the path, so an edge that is on one of them was really taken. A walk
+also holds what the database says against the tenant's ledger; see `tests/support/paths/`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import rows
 from accounts_site import prepare
-from paths import covering, every_path, readable
+from paths import covering, every_path, pairs, readable
 from paths.account_linking import AccountLinkingPath
 from paths.connect_account import ConnectAccountPath
 from paths.disconnect_account import DisconnectAccountPath
@@ -73,8 +73,9 @@ def test_every_final_state_is_the_end_of_a_path(kind):
 def test_what_covers_a_machine_takes_every_edge_and_every_two_that_follow_each_other(kind):
     chosen = [path for path in PATHS[kind] if readable(path) in COVERING[kind]]
     assert {edge for path in chosen for edge in path} == set(wiring.flows()[kind].edges)
-    followers = {pair for path in PATHS[kind] for pair in zip(path, path[1:], strict=False)}
-    assert {pair for path in chosen for pair in zip(path, path[1:], strict=False)} == followers
+    assert {pair for path in chosen for pair in pairs(path)} == {
+        pair for path in PATHS[kind] for pair in pairs(path)
+    }
 
 
 def test_there_are_not_too_many_paths():

@@ -1,4 +1,4 @@
-"""All ways through a machine, read from the machine itself; and, one file per flow, how each edge is taken."""
+"""All ways through a machine, read from the machine; and, one file per flow, how each edge is taken."""
 
 from __future__ import annotations
 

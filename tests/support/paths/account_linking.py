@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from accounts_site import VICTIM, site
+from crashes import at
 from django.contrib.auth import get_user_model
+
 from paths import Path
 from paths.walker import (
     Results,
@@ -20,7 +22,6 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-
 from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity
 
 GOOGLE = "google-oauth2"
@@ -31,7 +32,7 @@ FAIL = frozenset({"fail"})
 class AccountLinkingPath(Walker):
     """Somebody has an account, and signs in with another one of the same address for the first time.
 
-    Where the first one has a password they are linked without asking; where it is a social one, after a proof.
+    Where the first one has a password they are linked without asking; otherwise after a proof.
     """
 
     kind = "account_linking"
@@ -48,7 +49,7 @@ class AccountLinkingPath(Walker):
 
     @classmethod
     def possible(cls, path: Path) -> bool:
-        """Where somebody else has linked the accounts, nothing is left to merge, and so nothing is refused."""
+        """Where somebody else has linked them, nothing is left to merge, and so nothing is refused."""
         taken = {(edge.source, edge.event) for edge in path}
         return not {("reading_profiles", "accounts_linked"), ("merging_metadata", "fail")} <= taken
 
@@ -62,8 +63,6 @@ class AccountLinkingPath(Walker):
         self.other = add(email="other@example.com", connection=GOOGLE)
         self.who = self.first
         self.has_an_account(self.first)
-        if self.takes("fail", "keeping_apart"):
-            self.has_an_account(self.newcomer, active=False)
 
     def check(self) -> None:
         end, row = self.end, self.row()
@@ -176,7 +175,17 @@ class AccountLinkingPath(Walker):
     def deactivate_the_first(self) -> None:
         get_user_model().objects.filter(username=self.first.user_id).update(is_active=False)
 
-    stimuli: Stimuli = {
+    def deactivate_the_newcomer(self) -> AbstractContextManager[Any] | None:
+        """After the sign-in, which would have been refused."""
+
+        def act() -> None:
+            self.has_an_account(self.newcomer, active=False)
+
+        if FlowTransaction.objects.exists():
+            return act()
+        return at("settle.after_commit", "pending_link", act)
+
+    stimuli: ClassVar[Stimuli] = {
         ("created", "start"): sign_in,
         ("created", "pending_link"): sign_in,
         ("awaiting_confirmation", "confirm"): confirm,
@@ -199,7 +208,7 @@ class AccountLinkingPath(Walker):
         ("linking", "retry"): Walker.sweep,
         ("merging_metadata", "retry"): Walker.sweep,
     }
-    results: Results = {
+    results: ClassVar[Results] = {
         ("pushing_request", "request_pushed"): nothing,
         ("pushing_request", "fail"): refuses("POST", "/oauth/par", json={"error": "invalid_request"}),
         ("pushing_request", "retry"): worker_dies("push_request"),
@@ -226,5 +235,5 @@ class AccountLinkingPath(Walker):
         ("resolving_primary", "account_resolved"): nothing,
         ("resolving_primary", "fail"): meanwhile("merge_metadata", deactivate_the_first),
         ("keeping_apart", "account_resolved"): nothing,
-        ("keeping_apart", "fail"): nothing,  # the newcomer's Django user was not active before
+        ("keeping_apart", "fail"): deactivate_the_newcomer,
     }

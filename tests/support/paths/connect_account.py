@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from accounts_site import QWERTY, XPTO, site
+
 from paths.walker import (
     Results,
     Stimuli,
@@ -15,8 +16,6 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import ConnectedAccount, Grant, Identity
 
 GOOGLE = "google-oauth2"
@@ -100,7 +99,7 @@ class ConnectAccountPath(Walker):
         self.clock.advance(601)
         self.browser.get(callback)
 
-    stimuli: Stimuli = {
+    stimuli: ClassVar[Stimuli] = {
         ("created", "start"): start,
         ("requesting_connection", "retry"): Walker.sweep,
         ("awaiting_callback", "callback"): come_back,
@@ -112,7 +111,7 @@ class ConnectAccountPath(Walker):
         ("completing_connection", "retry"): Walker.sweep,
         ("identifying_account", "retry"): Walker.sweep,
     }
-    results: Results = {
+    results: ClassVar[Results] = {
         ("requesting_connection", "connection_requested"): nothing,
         ("requesting_connection", "fail"): refuses("POST", "/me/v1/connected-accounts/connect", json=NO_CODE),
         ("requesting_connection", "retry"): worker_dies("request_connection"),
@@ -127,9 +126,3 @@ class ConnectAccountPath(Walker):
         ("identifying_account", "fail"): refuses("GET", "/_provider/{connection}/userinfo", 403, {}),
         ("identifying_account", "retry"): worker_dies("identify_account"),
     }
-
-
-def connected(browser: Browser) -> ConnectedAccount:
-    """Connect an account from the first page to the last."""
-    browser.connect(GOOGLE, QWERTY)
-    return ConnectedAccount.objects.get()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from accounts_site import QWERTY, XPTO, site
-from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
 
+from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 
 GOOGLE = "google-oauth2"
@@ -46,8 +46,8 @@ class DisconnectAccountPath(Walker):
     def start(self) -> None:
         self.browser.post("/auth/disconnect/", {"account": self.second, "next": "/profile/"})
 
-    stimuli: Stimuli = {("created", "start"): start, ("disconnecting", "retry"): Walker.sweep}
-    results: Results = {
+    stimuli: ClassVar[Stimuli] = {("created", "start"): start, ("disconnecting", "retry"): Walker.sweep}
+    results: ClassVar[Results] = {
         ("disconnecting", "account_disconnected"): nothing,
         ("disconnecting", "fail"): refuses(
             "DELETE", "/me/v1/connected-accounts/accounts/{id}", 403, {"title": "No", "status": 403}

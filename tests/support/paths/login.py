@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from accounts_site import site
+from crashes import at
+
 from paths.walker import (
     Results,
     Stimuli,
@@ -16,7 +18,6 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-
 from stateful_oauth.integrations.emulator import DATABASE, User
 from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
 
@@ -99,13 +100,16 @@ class LoginPath(Walker):
     def nonce_is_wrong(self) -> None:
         self.tenant.id_token_hook = lambda claims, header: claims.update(nonce="of another sign-in")
 
-    def user_is_inactive(self) -> None:
-        self.has_an_account(self.ada(), active=False)
+    def user_is_inactive(self) -> AbstractContextManager[Any] | None:
+        """From before; or where accounts are looked for, since then: nobody looks for who may not sign in."""
+        if not self.takes("account_unknown"):
+            return self.has_an_account(self.ada(), active=False)
+        return at("effect.before", "find_candidates", lambda: self.has_an_account(self.ada(), active=False))
 
     def somebody_has_her_address(self) -> None:
         self.tenant.add_user(email=ADA, connection="google-oauth2")
 
-    stimuli: Stimuli = {
+    stimuli: ClassVar[Stimuli] = {
         ("created", "start"): start,
         ("created", "fail"): fail_to_start,
         ("pushing_request", "retry"): Walker.sweep,
@@ -117,7 +121,7 @@ class LoginPath(Walker):
         ("awaiting_callback", "abandon"): Walker.abandon,
         ("finding_candidates", "retry"): Walker.sweep,
     }
-    results: Results = {
+    results: ClassVar[Results] = {
         ("pushing_request", "request_pushed"): nothing,
         ("pushing_request", "fail"): refuses("POST", "/oauth/par", json={"error": "invalid_request"}),
         ("pushing_request", "retry"): worker_dies("push_request"),

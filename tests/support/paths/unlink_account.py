@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from accounts_site import XPTO, site
-from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
 
+from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, Identity
 
@@ -51,8 +51,8 @@ class UnlinkAccountPath(Walker):
     def start(self) -> None:
         self.browser.post("/auth/unlink/", {"link": str(self.link.pk), "next": "/profile/"})
 
-    stimuli: Stimuli = {("created", "start"): start, ("unlinking", "retry"): Walker.sweep}
-    results: Results = {
+    stimuli: ClassVar[Stimuli] = {("created", "start"): start, ("unlinking", "retry"): Walker.sweep}
+    results: ClassVar[Results] = {
         ("unlinking", "account_unlinked"): nothing,
         ("unlinking", "fail"): refuses(
             "DELETE", "/api/v2/users/{id}/identities/{provider}/{user_id}", json=BAD

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, TypeAlias
 from callers import Operator
 from crashes import at, crash_at
 from django.contrib.auth import get_user_model
-from paths import Path
 from rows import show, steps
 
+from paths import Path
 from stateful_oauth.flows.definition import Edge
 from stateful_oauth.flows.effects import Event
 from stateful_oauth.flows.openid import VerifiedIdentity
@@ -39,7 +39,7 @@ class Walker:
     Attributes:
         kind: The flow.
         stimuli: What makes an edge happen, from outside.
-        results: What lets an effect find what the edge stands for: it may return a context to be in meanwhile.
+        results: What lets an effect find what the edge stands for; it may return a context for meanwhile.
         path: The whole path.
         rest: What comes after the edge that is being taken or arranged.
     """
