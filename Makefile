@@ -20,6 +20,7 @@ BENCH_ARGS ?=
 CHAOS_ARGS ?=
 MUTANTS_ARGS ?=
 NOX_ARGS ?=
+UNRELEASED ?=
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
@@ -112,6 +113,10 @@ docs: $(VENV)/.dev ## Write the generated documents
 .PHONY: diagrams
 diagrams: $(VENV)/.dev ## Draw the diagrams
 	$(PY) -m stateful_oauth.diagrams
+
+.PHONY: upgrades
+upgrades: $(VENV)/.dev ## Lock today's definitions, and write rows of those that are new; UNRELEASED=1: of all of today's
+	PYTHONPATH=tests/support $(PY) tests/upgrades/generate.py $(if $(UNRELEASED),--unreleased)
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code, and fix what the linter can fix
