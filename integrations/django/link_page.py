@@ -43,7 +43,6 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
     }
     if isinstance(outcome, ConfirmationNeeded):
         tenant = outcome.tenant or DEFAULT_TENANT
-        known = ERROR_CODES.get(outcome.code)
         context |= {
             "heading": gettext("That was another account")
             if outcome.wrong_account
@@ -53,7 +52,7 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
             "candidates": [_shown(each, tenant) for each in outcome.candidates],
             "wrong_account": outcome.wrong_account,
             "tries_left": outcome.tries_left,
-            "message": gettext(known.user) if known and not outcome.wrong_account else "",
+            "message": _message(outcome),
         }
     response = TemplateResponse(request, "stateful_oauth/link.html", context).render()
     # As on every page with a form: see `pages.sign_in_page`.
@@ -74,6 +73,15 @@ def masked(email: str) -> str:
         return ""
     name, dot, top = domain.rpartition(".")
     return f"{local[0]}•••@{(name or top)[0]}•••{dot}{top if name else ''}"
+
+
+def _message(outcome: ConfirmationNeeded) -> str:
+    """Return why the question is asked again."""
+    if outcome.wrong_account or outcome.code not in ERROR_CODES:
+        return ""
+    if outcome.code == "access_denied":
+        return gettext("You did not sign in with the other account. Nothing was changed.")
+    return gettext(ERROR_CODES[outcome.code].user)
 
 
 def _shown(account: AccountName, tenant: str) -> dict[str, str]:
