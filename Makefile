@@ -68,6 +68,10 @@ matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that 
 bench: $(VENV)/.dev ## Run the benchmarks
 	$(PY) tests/benchmarks/run.py $(BENCH_ARGS)
 
+.PHONY: bench-admin
+bench-admin: $(VENV)/.dev ## Open the operators' pages beside 1 000, 100 000 and 1 000 000 finished rows
+	$(PY) tests/benchmarks/admin.py $(BENCH_ARGS)
+
 ##@ Checks
 .PHONY: check
 check: lint types imports migrations check-diagrams check-docs check-django ## Run every check below

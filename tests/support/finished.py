@@ -32,19 +32,24 @@ _STEPS = [
 ]
 
 
-def seed_finished(count: int, first: int = 1) -> None:
-    """Add `count` signed-in transactions with their four records each, and tell the planner."""
+def seed_finished(count: int, first: int = 1, *, users: tuple[int, int] | None = None) -> None:
+    """Add `count` signed-in transactions with their four records each, and tell the planner.
+
+    Args:
+        users: The primary key of a first user and how many follow it: the rows are theirs in turn.
+    """
     sql = _DIALECTS[connection.vendor]
     when = "'2024-01-01 00:00:00+00:00'" if connection.vendor == "postgresql" else "'2024-01-01 00:00:00'"
     span = [first, first + count - 1]
+    owner = "NULL" if users is None else f"{users[0]} + n %% {users[1]}"
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO stateful_oauth_flowtransaction (id, kind, tenant, definition_version,"
             " definition_structure, state, state_kind, version, browser, state_digest, inputs, attempts,"
-            " code, result, created_at, changed_at)"
+            " code, result, created_at, changed_at, user_id)"
             f" SELECT {sql['id']}, 'login', 'default', 1, 'abcdefabcdef', 'signed_in', 'final', 4,"
-            f" {sql['digest']}, {sql['digest']}, {sql['json']}, 0, '', {sql['json']}, {when}, {when}"
-            f" FROM {sql['numbers']}",
+            f" {sql['digest']}, {sql['digest']}, {sql['json']}, 0, '', {sql['json']}, {when}, {when},"
+            f" {owner} FROM {sql['numbers']}",
             span,
         )
         for sequence, event, source, target, effect in _STEPS:
