@@ -74,6 +74,11 @@ def prepare(database: str, stack: ExitStack) -> None:
     assert support.current
     if not is_worker:
         call_command("migrate", verbosity=0, interactive=False)
+        if database == "sqlite":
+            from django.db import connection
+
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA journal_mode = WAL")  # the file remembers it
 
 
 def measure(arguments: argparse.Namespace) -> None:

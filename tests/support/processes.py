@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 
 _SUPPORT = Path(__file__).parent
-_PATIENCE = 120  # seconds after which a process that hangs fails its test
+_PATIENCE = 300  # seconds after which a process that hangs fails its test
 
 
 class Site:

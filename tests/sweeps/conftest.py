@@ -58,11 +58,17 @@ def in_ten_minutes(clock: ManualClock) -> Callable[[], None]:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str]]:
     """Run a command as the shell does; return its exit code and what it printed."""
+    from django.core.management import ManagementUtility
+    from django.db import connections
+
+    # At the end of a process; here the test goes on with the connection.
+    monkeypatch.setattr(connections, "close_all", lambda: None)
 
     def call(*arguments: str) -> tuple[int, str]:
-        from django.core.management import ManagementUtility
 
         try:
             ManagementUtility(["manage.py", *arguments]).execute()
