@@ -82,9 +82,10 @@ class SituationFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows in the chosen situation."""
         del request
-        if self.value() not in Situation.values:
+        value = self.value()
+        if value not in Situation.values:
             return queryset
-        chosen = condition(Situation(self.value()), Release.current(), wiring.clock.now())
+        chosen = condition(Situation(str(value)), Release.current(), wiring.clock.now())
         return queryset.filter(chosen)
 
 
@@ -119,7 +120,7 @@ class StartedFilter(SimpleListFilter):
         begin, end = (earliest_id_at(moment) for moment in span)
         return queryset.filter(pk__gte=begin, pk__lt=end)
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """Offer all, the way up, and the parts."""
         yield {
             "selected": self.value() is None,
@@ -145,7 +146,8 @@ def _groups(request: HttpRequest) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] | None = getattr(request, _GROUPS, None)
     if found is None:
         rows = FlowTransaction.objects.filter(needs_operator(Release.current(), wiring.clock.now()))
-        found = list(rows.order_by().values("kind", "tenant", "state", "code").distinct())
+        groups = rows.order_by().values("kind", "tenant", "state", "code").distinct()
+        found = [dict(group) for group in groups]
         setattr(request, _GROUPS, found)
     return found
 

@@ -195,7 +195,7 @@ def _told(outcome: Outcome, transaction_id: uuid.UUID, row: FlowTransaction | No
     if row.stuck_since is not None:
         text = _("It is stuck again in %(state)s. %(why)s")
         return Result(transaction_id, messages.WARNING, text % names)
-    due = durations.exact(row.lease_until)
+    due = durations.exact(row.lease_until) if row.lease_until is not None else "-"
     text = _("It is still working: %(state)s. %(why)s Recovery is due %(due)s.")
     return Result(transaction_id, messages.WARNING, text % {**names, "due": due})
 

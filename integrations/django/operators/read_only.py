@@ -37,8 +37,8 @@ class ReadOnlyAdmin(Base):
     search_key: ClassVar[str | None] = None
     never_read: ClassVar[Sequence[str]] = ()
 
-    actions = None
-    sortable_by: Sequence[str] = ()
+    actions: Any = None
+    sortable_by: ClassVar[list[str] | tuple[str, ...] | None] = ()
     ordering = ("-pk",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would count all rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -52,7 +52,6 @@ from stateful_oauth.integrations.django.operators.timeline import diagram_of, ti
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from django.contrib.admin.views.main import ChangeList
@@ -67,9 +66,18 @@ _LISTS = "_changelist_filters"  # Django's own parameter: what the list was filt
 class TransactionAdmin(ReadOnlyAdmin):
     """All transactions."""
 
-    list_display = ("key", "started", "kind", "state", "in_state_since", "code", "tenant", "user")
+    list_display: Any = (
+        "key",
+        "started",
+        "kind",
+        "state",
+        "in_state_since",
+        "code",
+        "tenant",
+        "user",
+    )
     list_display_links = ("key",)
-    list_filter = (StartedFilter,)
+    list_filter: ClassVar[Any] = (StartedFilter,)
     list_select_related = ("user",)
     never_read = NEVER_SHOWN
     search_users, search_key = ("user_id",), "pk"
@@ -81,7 +89,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         """Add the page that asks for confirmation."""
         info = f"{self.opts.app_label}_{self.opts.model_name}"
         # The engine opens its own transactions, outermost, so that ATOMIC_REQUESTS must not open one.
-        view = transaction.non_atomic_requests(self.admin_site.admin_view(self.operate_view))
+        view: Any = transaction.non_atomic_requests(self.admin_site.admin_view(self.operate_view))
         view.model_admin = self  # as Django does for its own pages
         return [path("operate/<str:name>/", view, name=f"{info}_operate"), *super().get_urls()]
 
@@ -118,7 +126,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             "diagram": diagram_of(flow, timeline, row.state) if flow is not None else "",
             **(extra_context or {}),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as Django's own pages do
+        request.current_app = self.admin_site.name  # as Django's own pages do
         return TemplateResponse(request, "admin/stateful_oauth/transaction.html", context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -200,7 +208,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             "back": self._detail_url(rows[0]) if len(selection.versions) == 1 else self._list_url(request),
             **context_of(operation, rows, form),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # as Django's own pages do
+        request.current_app = self.admin_site.name  # as Django's own pages do
         return TemplateResponse(request, "admin/stateful_oauth/confirmation.html", context)
 
     def _operate(
@@ -268,7 +276,7 @@ class TransactionAdmin(ReadOnlyAdmin):
 class StuckTransactionAdmin(TransactionAdmin):
     """What an operator should look at."""
 
-    list_display = (
+    list_display: Any = (
         "state",
         "situation",
         "in_state_since",
@@ -291,15 +299,18 @@ class StuckTransactionAdmin(TransactionAdmin):
         last = TransitionRecord.objects.filter(
             transaction_id=OuterRef("pk"), sequence=OuterRef("version") * SEQUENCE_STEP
         )
-        rows = super().get_queryset(request).filter(needs_operator(Release.current(), wiring.clock.now()))
-        return rows.annotate(in_flight=Subquery(last.values("effect")[:1]))
+        rows: QuerySet[Any] = (
+            super().get_queryset(request).filter(needs_operator(Release.current(), wiring.clock.now()))
+        )
+        listed: QuerySet[Any] = rows.annotate(in_flight=Subquery(last.values("effect")[:1]))
+        return listed
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Count and page as usual."""
         del request, kwargs
         return Few
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Put first what has been due for longest."""
         del request
         # No index has this order, so that the database cannot walk through all rows in search of these few.
@@ -345,13 +356,15 @@ class StuckTransactionAdmin(TransactionAdmin):
             return None
         return self._confirm(request, operation, Selection.parsed(chosen), ReasonForm())
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Take only ids: Django would fail over anything else."""
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Take only ids: Django would fail over anything else. From 6.1 on it says where it was chosen."""
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(Selection.parsed(selected).versions) != len(set(selected)):
             self.message_user(request, _("What was selected is no transaction."), messages.ERROR)
             return None
-        found: HttpResponse | None = super().response_action(request, queryset)
+        found: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
         return found
 
     @admin.display(description=gettext_lazy("situation"))
