@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
 
+from stateful_oauth.integrations.django.complaints import complaint
 from stateful_oauth.integrations.django.conf import (
     DEFAULT_TENANT,
     SITE_DEFAULTS,
@@ -25,7 +26,7 @@ from stateful_oauth.integrations.django.conf import (
     SiteSettings,
     conf,
 )
-from stateful_oauth.integrations.django.tenant_checks import LOOPBACK, check_tenants, complaint
+from stateful_oauth.integrations.django.tenant_checks import LOOPBACK, check_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -261,12 +262,10 @@ def _project() -> Iterator[CheckMessage]:
         yield complaint(
             "E025", "USE_TZ is False.", "Set USE_TZ = True: deadlines are moments, not wall times."
         )
-    try:
-        reverse("stateful_oauth:callback")
-    except NoReverseMatch:
+    if missing := [name for name in _callbacks(conf) if not _is_there(name)]:
         yield complaint(
             "E022",
-            "The package's addresses are not included.",
+            f"The package's addresses are not included: {', '.join(missing)}.",
             "Include 'stateful_oauth.integrations.django.urls'.",
         )
     for name in _MIDDLEWARE:
@@ -292,6 +291,23 @@ def _project() -> Iterator[CheckMessage]:
             hint="Use the db, cache or cached_db engine.",
             id="stateful_oauth.W003",
         )
+
+
+def _callbacks(site: SiteSettings) -> Iterator[str]:
+    """Name the callbacks of the flows that are in use."""
+    yield "callback"
+    if any(site.tenant(alias).connections for alias in site.tenant_aliases):
+        yield "connect_callback"
+    if site.links_accounts:
+        yield "link_callback"
+
+
+def _is_there(name: str) -> bool:
+    try:
+        reverse(f"stateful_oauth:{name}")
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def _database() -> Iterator[CheckMessage]:

@@ -7,8 +7,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name
+from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+
+from stateful_oauth.integrations.django.account_checks import check_accounts
+from stateful_oauth.integrations.django.complaints import complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +24,6 @@ _LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
 # It stands in addresses, beside `error/<code>/` and the callbacks of the other flows.
 _ALIAS: Final = re.compile(r"(?!(?:error|connect|link)$)[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
-
-
-def complaint(number: str, message: str, hint: str) -> Error:
-    """Return an error with the package's id."""
-    return Error(message, hint=hint, id=f"stateful_oauth.{number}")
 
 
 def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
@@ -89,6 +87,7 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
         yield complaint("E014", f"{name}: SCOPE lacks `openid`.", "Without it there is no ID token.")
     yield from _parameters(tenant, name)
     yield from _management(tenant, name)
+    yield from check_accounts(tenant, name)
 
 
 def _management(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:

@@ -10,13 +10,18 @@ from cryptography.fernet import Fernet
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import run_checks
 from django.db import connections
+from django.urls import include, path
+from django.utils.translation import gettext_lazy
 from requests.adapters import BaseAdapter
 
-from stateful_oauth.integrations.django import checks, tenant_checks
+from stateful_oauth.integrations.django import account_checks, checks, tenant_checks, urls
 from stateful_oauth.integrations.django.checks import check_deployment, check_settings
 
 KEY = Fernet.generate_key().decode()
 TENANT = {"ISSUER": "https://tenant.example/", "CLIENT_ID": "web", "CLIENT_SECRET": "s"}
+
+LINKING = {"MANAGEMENT_CLIENT_ID": "linker", "MANAGEMENT_CLIENT_SECRET": "s"}
+CONNECTING = {"SCOPE": "openid offline_access", "REFRESH_TOKEN_ROTATION": False}
 
 
 class OurSessions(SessionMiddleware):
@@ -76,6 +81,17 @@ def test_the_right_configuration_is_silent():
         {"TRANSPORT_ADAPTER": BaseAdapter},
         {"MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": ""},
         {"MANAGEMENT_DOMAIN": "tenant.eu.auth0.com", "REFRESH_TOKEN_ROTATION": True},
+        {**LINKING, "LINKING": "confirm"},
+        {**LINKING, "LINKING": "automatic", "LINKING_TRUSTED_CONNECTIONS": ["google-oauth2"]},
+        {"LINKING": "off", "LINKING_TRIES": 1, "LINKING_APP_METADATA_KEYS": ["plan"]},
+        {**CONNECTING, "CONNECTIONS": {"google-oauth2": {}}},
+        {
+            **CONNECTING,
+            "CONNECTIONS": {
+                "github": {"title": "GitHub", "scopes": ("repo",), "parameters": {"prompt": "consent"}},
+                "slack": {"title": gettext_lazy("Slack"), "scopes": [], "parameters": {"max_age": 0}},
+            },
+        },
         {
             "PROVIDER_USERINFO": {
                 "slack": {"url": "https://slack.example/", "subject": "id", "prefix": "slack|"}
@@ -258,6 +274,66 @@ def test_settings_that_are_missing_or_no_dict_are_said(settings, value):
     assert list(found()) == ["E001"]
 
 
+@pytest.mark.parametrize(
+    ("number", "keys"),
+    [
+        ("E043", {**LINKING, "LINKING": "Automatic"}),
+        ("E043", {**LINKING, "LINKING": ""}),
+        ("E044", {"LINKING": "confirm", "MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": ""}),
+        ("E045", {"LINKING_TRIES": 0}),
+        ("E045", {"LINKING_TRIES": 11}),
+        ("E045", {"LINKING_TRIES": 1.5}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"": {}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"x" * 129: {}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {1: {}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": ["repo"]}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"scope": "repo"}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"title": 1}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"scopes": "repo"}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"scopes": ["two words"]}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"parameters": ["prompt"]}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"parameters": {"redirect_uri": "x"}}}}),
+        ("E046", {**CONNECTING, "CONNECTIONS": {"github": {"parameters": {"prompt": ["x"]}}}}),
+        ("E047", {**LINKING, "LINKING": "confirm", "LINKING_APP_METADATA_KEYS": [""]}),
+        ("E047", {**LINKING, "LINKING": "confirm", "LINKING_TRUSTED_CONNECTIONS": ["", "github"]}),
+        ("W011", {**LINKING, "LINKING": "automatic"}),
+        ("W012", {**CONNECTING, "CONNECTIONS": {"github": {}}, "SCOPE": "openid"}),
+        ("W013", {**CONNECTING, "CONNECTIONS": {"github": {}}, "REFRESH_TOKEN_ROTATION": True}),
+    ],
+)
+def test_what_connecting_and_linking_lack_is_said_with_a_hint(configure, number, keys):
+    configure(**keys)
+    messages = found()
+    assert list(messages) == [number]
+    assert messages[number].hint
+
+
+def test_linking_without_its_extra_is_said(configure, monkeypatch):
+    monkeypatch.setattr(tenant_checks, "find_spec", lambda name: None)
+    configure(**LINKING, LINKING="confirm")
+    assert list(found()) == ["E042"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "keys"),
+    [
+        ("connect_callback", {**CONNECTING, "CONNECTIONS": {"github": {}}}),
+        ("link_callback", {**LINKING, "LINKING": "confirm"}),
+    ],
+)
+def test_addresses_that_were_left_out_are_said(configure, settings, left_out, keys):
+    """A project that writes its own list of addresses may forget the callbacks of the other flows."""
+    settings.ROOT_URLCONF = type("Addresses", (), {"urlpatterns": addresses_without(left_out)})
+    configure(**keys)
+    assert list(found()) == ["E022"]
+    assert left_out in found()["E022"].msg
+
+
+def addresses_without(name):
+    own = [pattern for pattern in urls.urlpatterns if pattern.name != name]
+    return [path("auth/", include((own, "stateful_oauth")))]
+
+
 PROJECT = [
     ("E020", "AUTHENTICATION_BACKENDS", ["django.contrib.auth.backends.ModelBackend"]),
     ("E020", "AUTHENTICATION_BACKENDS", ["nowhere.Backend"]),
@@ -297,7 +373,7 @@ def test_one_database_that_is_not_the_default_will_do(settings, monkeypatch):
 
 
 def test_every_id_stands_in_the_documentation(pytestconfig):
-    source = "".join(Path(module.__file__).read_text() for module in (checks, tenant_checks))
+    source = "".join(Path(module.__file__).read_text() for module in (account_checks, checks, tenant_checks))
     ids = set(re.findall(r'"(?:stateful_oauth\.)?([EW]\d{3})"', source))
     table = (pytestconfig.rootpath / "docs" / "settings.md").read_text().partition("## System checks")[2]
     assert ids == set(re.findall(r"\b[EW]\d{3}\b", table))

@@ -1,0 +1,114 @@
+"""System checks of what connecting and linking accounts need of a tenant's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name
+from django.utils.functional import Promise
+
+from stateful_oauth.integrations.django.complaints import complaint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stateful_oauth.integrations.django.conf import TenantSettings
+
+_MODES: Final = ("off", "confirm", "automatic")
+_MOST_TRIES: Final = 10
+_LONGEST_CONNECTION: Final = 128  # characters; My Account API
+_MEMBERS: Final[dict[str, tuple[type, ...]]] = {
+    "title": (str, Promise),  # a promise is a text that is translated later
+    "scopes": (list, tuple, set, frozenset),
+    "parameters": (dict, Mapping),
+}
+
+
+def check_accounts(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    """Check `LINKING`, `LINKING_…` and `CONNECTIONS`.
+
+    Args:
+        name: What messages call the tenant.
+    """
+    yield from _linking(tenant, name)
+    yield from _connections(tenant, name)
+
+
+def _linking(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    mode, tries = tenant.linking, tenant.linking_tries
+    if mode not in _MODES:
+        yield complaint("E043", f"{name}: LINKING is not one of {', '.join(_MODES)}.", "See docs/linking.md.")
+    elif mode != "off" and not tenant.management_client_id:
+        yield complaint(
+            "E044",
+            f"{name}: LINKING is {mode}, and MANAGEMENT_CLIENT_ID is empty.",
+            "Accounts are linked with the Management API: make a machine-to-machine application for it.",
+        )
+    if not isinstance(tries, int) or not 1 <= tries <= _MOST_TRIES:
+        yield complaint("E045", f"{name}: LINKING_TRIES is not a whole number from 1 to 10.", "3 is usual.")
+    lists = ("LINKING_TRUSTED_CONNECTIONS", "LINKING_APP_METADATA_KEYS")
+    for key in lists:
+        if "" in getattr(tenant, key.lower()):
+            yield complaint("E047", f"{name}: {key} has an empty name.", "Take it out.")
+    if mode == "automatic" and not tenant.linking_trusted_connections:
+        yield Warning(
+            f"{name}: LINKING is automatic, and LINKING_TRUSTED_CONNECTIONS is empty.",
+            hint="Name the connections whose verified e-mail may link without a question; or say `confirm`.",
+            id="stateful_oauth.W011",
+        )
+
+
+def _connections(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    if not tenant.connections:
+        return
+    for connection, chosen in tenant.connections.items():
+        if flaw := _flaw(connection, chosen):
+            yield complaint(
+                "E046",
+                f"{name}: CONNECTIONS[{str(connection)[:40]!r}] {flaw}",
+                'Write it like {"github": {"title": "GitHub", "scopes": ["repo"], "parameters": {}}}.',
+            )
+    if "offline_access" not in str(tenant.scope).split():
+        yield Warning(
+            f"{name}: CONNECTIONS is set, and SCOPE lacks `offline_access`.",
+            hint="Add it: without a refresh token nobody can connect an account.",
+            id="stateful_oauth.W012",
+        )
+    if tenant.refresh_token_rotation:
+        yield Warning(
+            f"{name}: CONNECTIONS is set, and REFRESH_TOKEN_ROTATION is on.",
+            hint="Token Vault, which tells whose account was connected, needs rotation off: in Auth0 and here.",
+            id="stateful_oauth.W013",
+        )
+
+
+def _flaw(connection: object, chosen: Any) -> str:
+    """Return what is wrong with an entry of `CONNECTIONS`, as the end of a sentence, or an empty string."""
+    if not isinstance(connection, str) or not 0 < len(connection) <= _LONGEST_CONNECTION:
+        return "is not the name of a connection: it has 1 to 128 characters."
+    if not isinstance(chosen, Mapping):
+        return "is not a dict."
+    if unknown := sorted(str(key) for key in chosen if key not in _MEMBERS):
+        return f"has unknown keys: {', '.join(unknown)}."
+    wrong = [key for key, types in _MEMBERS.items() if not isinstance(chosen.get(key, types[0]()), types)]
+    return f"has {' and '.join(wrong)} of the wrong type." if wrong else _unusable(chosen)
+
+
+def _unusable(chosen: Mapping[str, Any]) -> str:
+    """Return what of an entry's scopes and parameters the My Account API does not take."""
+    from stateful_oauth.flows.connect_account import (  # noqa: PLC0415 - not needed to serve
+        AUTHORIZATION_PARAMS,
+    )
+    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.flows.parameters import (  # noqa: PLC0415 - not needed to serve
+        checked_parameters,
+        checked_scopes,
+    )
+
+    try:
+        checked_scopes(chosen.get("scopes", ()))
+        others = checked_parameters(chosen.get("parameters", {})).keys() - AUTHORIZATION_PARAMS
+    except InvalidInput as error:
+        return f"cannot be sent. {error}"
+    return f"has parameters that connecting does not take: {', '.join(sorted(others))}." if others else ""
