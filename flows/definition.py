@@ -223,10 +223,9 @@ class Walk:
         """The transaction that the actions open, or None."""
         return self._step.child
 
-    def postpone(self, until: datetime) -> None:
+    def postpone(self, until: datetime, *, attempts: int) -> None:
         """Let the lease of the working state that was just entered end at `until`: nothing was started."""
-        transaction = self._step.transaction
-        self._step.transaction = transaction.moved(lease_until=until, attempts=transaction.attempts - 1)
+        self._step.transaction = self._step.transaction.moved(lease_until=until, attempts=attempts)
 
     def leave_to_an_operator(self) -> None:
         """Let no sweep find the working state that was just entered: nothing was started."""

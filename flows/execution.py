@@ -145,8 +145,11 @@ class Execution:
             except AnswerLost as error:
                 return self._no_answer(run, claimed, pending, error)
             except RateLimited as error:
-                if pending.patient and error.retry_at is not None:
-                    return self._postpone(run, claimed, error, error.retry_at)
+                if error.retry_at is not None and (pending.patient or pending.insists):
+                    # Whoever insists is not worn down by a provider that is busy.
+                    return self._postpone(run, claimed, error, error.retry_at, counts=not pending.insists)
+                if pending.insists:
+                    return self._no_answer(run, claimed, pending, error)
                 event = _failure(run, claimed, error)
             except ProviderUnreachable as error:
                 if pending.insists:
@@ -311,12 +314,18 @@ class Execution:
         if walk.transaction.is_final:
             run.caller.settled(self.outcome(run, walk.transaction))
 
-    def _postpone(self, run: Run, claimed: Transaction, error: FlowError, until: datetime) -> Outcome:
-        """Keep the transaction working, and due again at `until`."""
+    def _postpone(
+        self, run: Run, claimed: Transaction, error: FlowError, until: datetime, *, counts: bool = True
+    ) -> Outcome:
+        """Keep the transaction working, and due again at `until`.
+
+        Args:
+            counts: Whether the attempt that was just made is one of the effect's `max_attempts`.
+        """
         walk = self.walk(run, claimed)
         event = Event("retry", code=error.code)
         walk.take(event)
-        walk.postpone(until)
+        walk.postpone(until, attempts=claimed.attempts if counts else claimed.attempts - 1)
         with suppress(FenceLost):
             self.claim(run, walk, event)
         return self.outcome(run, walk.transaction)
