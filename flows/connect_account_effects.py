@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
 from stateful_oauth.flows.effects import EffectContext, Event
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused
+from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, RateLimited
 from stateful_oauth.flows.identifiers import code_challenge
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def reread_accounts(context: EffectContext) -> Event:
         listed = context.provider.my_account.accounts(
             my_account_token(context), connection=inputs["connection"], time_limit=context.time_limit
         )
+    except RateLimited:
+        raise
     except ProviderRefused as error:
         if error.code in _SOMETHING_IS_GONE:
             # Nobody can look any more. Once the user has signed in again, the list of accounts tells.
