@@ -15,6 +15,7 @@ from stateful_oauth.flows.errors import (
     IdTokenRejected,
     Mismatch,
     ProviderRefused,
+    RateLimited,
 )
 from stateful_oauth.flows.identifiers import code_challenge
 from stateful_oauth.flows.linking_policy import Evidence, LinkingRules, Rule, decide
@@ -219,6 +220,8 @@ def reread_link(context: EffectContext) -> Event:
 def _read_back(context: EffectContext, user_id: str) -> UserProfile | None:
     try:
         return context.provider.management.user(user_id, time_limit=context.time_limit)
+    except RateLimited:
+        raise
     except ProviderRefused as error:
         # That it cannot be read does not say that it did not happen.
         raise AnswerLost("What became of the link could not be read.", code=error.code) from error

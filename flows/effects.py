@@ -85,8 +85,8 @@ class Effect:
         insists: What happened at the provider must not be forgotten: when recovery ends, the row stays as it
             is, *stuck*, for an operator to retry. Otherwise the flow fails.
         patient: On a rate limit, keep the transaction working until the provider takes requests again and
-            leave it to recovery; otherwise a rate limit is a failure like any other. An effect that insists is
-            patient, too, and an attempt that met a rate limit is not one of its `max_attempts`.
+            leave it to recovery; otherwise a rate limit is a failure like any other. An effect that insists
+            is patient, too, and an attempt that met a rate limit is not one of its `max_attempts`.
     """
 
     name: str

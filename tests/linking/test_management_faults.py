@@ -406,3 +406,16 @@ def test_who_has_no_address_signs_in(tenant, browser, email):
     sms = tenant.add_user(email=email, connection="sms")
     assert browser.sign_in(sms.user_id)["Location"] == "/profile/"
     assert browser.client.session["stateful_oauth"]["sub"] == sms.user_id
+
+
+def test_too_many_requests_when_a_lost_link_is_read_back(tenant, browser, clock, pair):
+    """It may have happened, and the provider says when it can be asked: not before, and not after pauses."""
+    password, google = pair
+    fault(tenant, "the link", "lost_answer")
+    tenant.faults.add("/api/v2/users/{id}", "rate_limit", method="GET", skip=2, reset=90)
+    response = browser.sign_in(google.user_id, next_url="/profile/?tab=2")
+    row = FlowTransaction.objects.get(state_kind="working")
+    assert (row.state, row.code) == ("linking", "rate_limited"), show(row.pk)
+    assert (row.lease_until - clock.now()).total_seconds() == pytest.approx(90, abs=1)
+    assert waited(browser, response, clock)["Location"] == "/profile/?tab=2"
+    agree(tenant, password, google)
