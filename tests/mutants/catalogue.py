@@ -54,7 +54,7 @@ MUTANTS = (
            "    expire = awaiting_callback.to(expired)\n",
            "    expire = awaiting_callback.to(expired) | pushing_request.to(expired)\n", MATRIX),
     Mutant("the link is sent again without looking", "flows/account_linking_effects.py",
-           "        if primary is not None and primary.has(_identity(inputs)):\n            return _linked(context)\n",
+           "    if primary is not None and primary.has(_identity(context.transaction.inputs)):\n        return _linked(context)\n",
            "", LINKING + PATHS),
     Mutant("secrets outlive the transaction", "flows/definition.py",
            '            changes["secrets"] = {}\n', "", MATRIX),
@@ -314,4 +314,8 @@ MUTANTS = (
     Mutant("the newcomer's refresh token goes to the primary", "flows/account_linking_effects.py",
            "    return SignIn(identity=identity)\n",
            "    return SignIn(identity=identity, refresh_token=newcomer.refresh_token)\n", LINKING),
+    Mutant("who planted an account stays signed in", "integrations/django/backends.py",
+           "        if refresh_identity(row, identity):", "        if refresh_identity(row, identity) and False:", LINKING),
+    Mutant("an account that is gone signs in", "flows/login_effects.py",
+           "    if context.payload == _GONE:", "    if False:", LINKING),
 )  # fmt: skip
