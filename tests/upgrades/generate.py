@@ -44,6 +44,7 @@ def main() -> int:
     )
     unreleased = parser.parse_args().unreleased
     call_command("migrate", verbosity=0)
+    CORPUS.mkdir(exist_ok=True)
     flows = list(wiring.flows())
     lock = {kind: dict(versions) for kind, versions in _lock().items()}
     for flow in flows:
@@ -76,21 +77,22 @@ def _lines(flow: FlowDefinition, snapshots: list[Snapshot]) -> str:
 
 def _histories(flow: FlowDefinition) -> list[Snapshot]:
     found: dict[str, Snapshot] = {}
-    for path in covering(list(every_path(flow))):
-        for snapshot in _walked(flow, path):
+    walker = _walker_of(flow.kind)
+    for path in covering([path for path in every_path(flow) if walker.possible(path)]):
+        for snapshot in _walked(flow, walker, path):
             found.setdefault(snapshot.name, snapshot)
     return [found[name] for name in sorted(found)]
 
 
-def _walked(flow: FlowDefinition, path: Any) -> list[Snapshot]:
+def _walked(flow: FlowDefinition, made: type[Walker], path: Any) -> list[Snapshot]:
     call_command("flush", verbosity=0, interactive=False)
     clock = wiring.clock = ManualClock()
     tenant = support.make_tenant()
     tenant.clock.follow(clock.timestamp)
     support.current.append(tenant)
-    for made in (wiring.flows, wiring.provider, wiring.engine):
-        made.cache_clear()
-    walker = _walker_of(flow.kind)(prepare(tenant), clock, Browser(tenant))
+    for kept in (wiring.flows, wiring.provider, wiring.engine):
+        kept.cache_clear()
+    walker = made(prepare(tenant), clock, Browser(tenant))
     taken: list[Snapshot] = []
 
     def note(*, transition: Transition, **_: Any) -> None:

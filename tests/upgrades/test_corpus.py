@@ -145,5 +145,7 @@ def test_there_is_a_row_of_every_state_that_one_can_be_in(flow):
     """Otherwise the corpus says nothing about the state that was forgotten."""
     path = CORPUS / f"{flow.kind}-v{flow.machine.version}.json"
     seen = {snapshot.row.state for snapshot in read(path)}
+    # A local effect runs inside the settlement, so a row may pass through its state and never rest there.
     passing = {state for state in flow.state_kinds if (effect := flow.effect_in(state)) and effect.is_local}
-    assert seen == set(flow.state_kinds) - passing - {flow.initial}
+    forgotten = set(flow.state_kinds) - seen - passing - {flow.initial}
+    assert not forgotten, f"{path.name} has no row that is {', '.join(sorted(forgotten))}."
