@@ -93,7 +93,8 @@ def test_more_scopes_are_asked_for_when_they_are_needed(visitor: HttpVisitor):
     account = re.search(r"<code>(\d+)</code> · since", page.text)
     assert account is not None, page.text
     more = visitor.submit(page.form_to("/accounts/connect-more/"))
-    page = visitor.submit(more.form(account=f"{GOOGLE}|{account[1]}")).at("/accounts/").shows("calendar.readonly")
+    same = more.form(account=f"{GOOGLE}|{account[1]}")
+    page = visitor.submit(same).at("/accounts/").shows("calendar.readonly")
     assert page.text.count(f'name="connection" value="{GITHUB}"') == 1
     token = visitor.submit(page.form_to("/accounts/token/"))
     token.at("/accounts/").shows("Token Vault gave a token of Google")
