@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import router
 
@@ -11,6 +11,13 @@ from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_NO_SESSION: Final = {
+    "login": ("link_pending",),
+    "connect_account": ("connected",),
+    "disconnect_account": ("disconnected",),
+    "unlink_account": ("unlinked",),
+}
 
 
 def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetime) -> None:
@@ -31,4 +38,7 @@ def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetim
         changed_at__gte=since,
         result__has_key="sub",  # what came of other flows gives nobody a session
     )
+    # Only what signs in: which transaction went on, and what was connected, is no session.
+    for kind, states in _NO_SESSION.items():
+        rows = rows.exclude(kind=kind, state__in=states)
     rows.update(result={})

@@ -78,7 +78,7 @@ def _connections(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
     if tenant.refresh_token_rotation:
         yield Warning(
             f"{name}: CONNECTIONS is set, and REFRESH_TOKEN_ROTATION is on.",
-            hint="Token Vault, which tells whose account was connected, needs rotation off: in Auth0 and here.",
+            hint="Token Vault, which tells whose account it is, needs rotation off, in Auth0 and here.",
             id="stateful_oauth.W013",
         )
 
@@ -97,14 +97,10 @@ def _flaw(connection: object, chosen: Any) -> str:
 
 def _unusable(chosen: Mapping[str, Any]) -> str:
     """Return what of an entry's scopes and parameters the My Account API does not take."""
-    from stateful_oauth.flows.connect_account import (  # noqa: PLC0415 - not needed to serve
-        AUTHORIZATION_PARAMS,
-    )
-    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
-    from stateful_oauth.flows.parameters import (  # noqa: PLC0415 - not needed to serve
-        checked_parameters,
-        checked_scopes,
-    )
+    # Not needed to serve a page, and python-statemachine takes its time to import.
+    from stateful_oauth.flows.connect_account import AUTHORIZATION_PARAMS  # noqa: PLC0415
+    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415
+    from stateful_oauth.flows.parameters import checked_parameters, checked_scopes  # noqa: PLC0415
 
     try:
         checked_scopes(chosen.get("scopes", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from django.urls import reverse
@@ -13,8 +14,6 @@ from stateful_oauth.integrations.django.callers import OperatorCaller, SystemCal
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
-    import uuid
-
     from django.http import HttpResponse
 
     from stateful_oauth.integrations.demo.people import Person
@@ -42,11 +41,9 @@ def _social_first(visit: Visit) -> tuple[Person, Person]:
     return first, visit.world.passer_by(PASSWORDS, email=first.email, known=False)
 
 
-def _linking_of(attempt: Attempt) -> uuid.UUID | None:
+def _linking_of(attempt: Attempt) -> uuid.UUID:
     """Return the account linking that a sign-in has opened."""
-    opened = FlowTransaction.objects.filter(kind="account_linking").order_by("-created_at")
-    login = FlowTransaction.objects.get(pk=attempt.id)
-    return opened.filter(pk=login.result.get("linking")).values_list("pk", flat=True).first()
+    return uuid.UUID(FlowTransaction.objects.get(pk=attempt.id).result["linking"])
 
 
 def ask(visit: Visit) -> HttpResponse:
@@ -121,7 +118,12 @@ def stays_away(visit: Visit) -> HttpResponse:
         faults.add(_IDENTITIES, "server_error", method="POST", times=None, match=primary),
         faults.add(_USER, "server_error", method="GET", times=None, skip=1, match=primary),
     ]
-    visit.world.broken_until(_AWAY, lambda: [faults.remove(each) for each in away])
+
+    def come_back() -> None:
+        for each in away:
+            faults.remove(each)
+
+    visit.world.broken_until(_AWAY, come_back)
     visit.deliver(attempt)
     linking = _linking_of(attempt)
     for _ in range(_MOST_SWEEPS):

@@ -140,7 +140,7 @@ ACCOUNTS: Final = Group(
             slug="conflict",
             title="The user name is taken",
             what="Connie signs in for the first time, and her user name belongs to somebody else. Accounts "
-            "are never joined because they look alike.",
+            "are never linked because they look alike.",
             codes=("account_conflict",),
             begin=_sign_in_as(CONNIE),
         ),

@@ -72,7 +72,7 @@ def page(request: HttpRequest) -> HttpResponse:
         ],
         "connections": connections,
         "trouble": trouble,
-        "grant": Grant.objects.filter(pk=details.get("grant")).first() if "grant" in details else None,
+        "grant": Grant.objects.filter(pk=details["grant"]).first() if "grant" in details else None,
         "details": details,
         "here": reverse("demo:accounts"),
     }
