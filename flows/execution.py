@@ -155,6 +155,9 @@ class Execution:
                 if pending.insists:
                     return self._no_answer(run, claimed, pending, error)
                 event = _failure(run, claimed, error)
+            except StoreUnavailable:
+                # Our own database says nothing about what happened at the provider: left to recovery.
+                raise
             except FlowError as error:
                 event = _failure(run, claimed, error)
             except Exception:

