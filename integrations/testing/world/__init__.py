@@ -1,0 +1,30 @@
+"""A property-based test of a whole site: many browsers, tabs and people, every flow, and everything that fails.
+
+`World` is a `hypothesis.stateful.RuleBasedStateMachine` over the real engine, the real store and an emulated
+tenant, with the invariants of the package; `prove` runs it. See docs/testing.md.
+"""
+
+from stateful_oauth.integrations.testing.world.cast import CAST, Actor
+from stateful_oauth.integrations.testing.world.configuration import Configuration
+from stateful_oauth.integrations.testing.world.figures import Figures
+from stateful_oauth.integrations.testing.world.machine import World
+from stateful_oauth.integrations.testing.world.stage import rule
+from stateful_oauth.integrations.testing.world.story import Step, step
+from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
+from stateful_oauth.integrations.testing.world.violations import Violation
+
+__all__ = [
+    "CAST",
+    "Actor",
+    "CallFails",
+    "Configuration",
+    "Figures",
+    "Meanwhile",
+    "Step",
+    "Violation",
+    "WorkerDies",
+    "WorkerStalls",
+    "World",
+    "rule",
+    "step",
+]

@@ -1,0 +1,107 @@
+"""One action of the site, with what goes wrong during it, and what it cost."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, router
+
+from stateful_oauth.flows.crash_points import observed
+from stateful_oauth.integrations.testing.world.gateway import Plan
+from stateful_oauth.integrations.testing.world.trouble import Meanwhile, WorkerDies, WorkerStalls
+from stateful_oauth.storage.models import FlowTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stateful_oauth.integrations.testing.world.site import Site
+    from stateful_oauth.integrations.testing.world.trouble import Trouble
+
+
+class Died(BaseException):
+    """The process is gone: no `except Exception` sees it."""
+
+
+class Action:
+    """Something that the site does.
+
+    Args:
+        what: Its name in the table of limits, for example `callback`.
+        does: Does it.
+        troubles: What goes wrong.
+        meanwhile: Does what a `Meanwhile` names.
+
+    Attributes:
+        again: Does it once more.
+        places: The crash points that were passed, in order: point and step.
+        died: Where the process ended, or None.
+        statements: How many SQL statements it took.
+        interrupted: Whether something else happened meanwhile.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        does: Callable[[], Any],
+        troubles: Sequence[Trouble],
+        site: Site,
+        meanwhile: Callable[[Action, str], None],
+    ) -> None:
+        self.what, self.again, self.troubles, self._site = what, does, list(troubles), site
+        self._meanwhile = meanwhile
+        self.places: list[tuple[str, str]] = []
+        self.plan = Plan.of(troubles)
+        self.died: tuple[str, str] | None = None
+        self.statements = 0
+        self.interrupted = False
+
+    def run(self) -> Any:
+        """Do it; return its result, or None when the process died."""
+        before, self._site.gateway.plan = self._site.gateway.plan, self.plan
+        statements = self._site.statements
+        try:
+            with observed(self._reached):
+                return self.again()
+        except Died:
+            return None
+        finally:
+            self.statements += self._site.statements - statements
+            self._site.gateway.plan = before
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do something that is not part of it."""
+        statements, plan = self._site.statements, self._site.gateway.plan
+        try:
+            with observed(_nobody):
+                yield
+        finally:
+            self.statements -= self._site.statements - statements
+            self._site.gateway.plan = plan
+
+    def _reached(self, point: str, step: str) -> None:
+        number = len(self.places)
+        self.places.append((point, step))
+        for trouble in list(self.troubles):
+            match trouble:
+                case WorkerDies(place) if place == number:
+                    self.died = (point, step)
+                    raise Died
+                case WorkerStalls(place, seconds) if place == number:
+                    self._site.clock.advance(seconds)
+                case Meanwhile(place, what) if place <= number and not _in_a_transaction():
+                    self.troubles.remove(trouble)
+                    self.interrupted = True
+                    with self.aside():
+                        self._meanwhile(self, what)
+                case _:
+                    pass
+
+
+def _in_a_transaction() -> bool:
+    return bool(connections[router.db_for_write(FlowTransaction)].in_atomic_block)
+
+
+def _nobody(point: str, step: str) -> None:
+    """Watch nothing."""
