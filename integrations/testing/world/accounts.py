@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import hypothesis.strategies as st
 from django.http import HttpRequest
-from django.urls import Resolver404, resolve, reverse
+from django.urls import reverse
 from hypothesis.stateful import precondition
 
 from stateful_oauth.flows.errors import FlowError
@@ -19,27 +18,13 @@ from stateful_oauth.integrations.testing.world.strategies import actors, numbers
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 if TYPE_CHECKING:
-    import uuid
-
     from stateful_oauth.integrations.testing.world.tabs import Tab
     from stateful_oauth.integrations.testing.world.trouble import Trouble
 
 
 def asked_to_link(world: Stage) -> list[Tab]:
-    """Return the tabs that show, or would show, the page that asks whether accounts are to be linked."""
-    return [tab for tab in world.tabs if linking_of(tab) is not None]
-
-
-def linking_of(tab: Tab) -> uuid.UUID | None:
-    """Return the account linking whose page a tab shows, or None."""
-    if not tab.page:
-        return None
-    try:
-        found = resolve(urlsplit(tab.page).path)
-    except Resolver404:
-        return None
-    shown: uuid.UUID | None = found.kwargs.get("transaction_id")
-    return shown if found.url_name == "link" else None
+    """Return the tabs that were asked whether accounts are to be linked."""
+    return [tab for tab in world.tabs if tab.linking is not None]
 
 
 def signed_in_browsers(world: Stage) -> list[int]:
@@ -129,7 +114,7 @@ class Accounts(SignIn):
 
     def confirms(self, chosen: Tab, candidate: int, trouble: tuple[Trouble, ...] = ()) -> str:
         """Send the form of the page; return whom it names."""
-        page = linking_of(chosen)
+        page = chosen.linking
         row = self.seen.rows.get(page) if page else None
         candidates = [each["user_id"] for each in row.inputs.get("candidates", ())] if row else []
         named: str = "auth0|nobody" if candidate == 5 or not candidates else self.pick(candidate, candidates)
@@ -146,7 +131,7 @@ class Accounts(SignIn):
     def keep_apart(self, tab: int, trouble: tuple[Trouble, ...] = ()) -> None:
         """Say on the page that asks that the accounts stay apart."""
         chosen: Tab = self.pick(tab, asked_to_link(self))
-        page = linking_of(chosen)
+        page = chosen.linking
         self.story.tell(f"{chosen} keeps the accounts apart.")
         self.memory.touch(page)
         address = reverse("stateful_oauth:link_cancel", args=[page])

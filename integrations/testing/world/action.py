@@ -5,12 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections, router
-
 from stateful_oauth.flows.crash_points import observed
 from stateful_oauth.integrations.testing.world.gateway import Plan
-from stateful_oauth.integrations.testing.world.trouble import Meanwhile, WorkerDies, WorkerStalls
-from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,26 +78,22 @@ class Action:
             self._site.gateway.plan = plan
 
     def _reached(self, point: str, step: str) -> None:
-        number = len(self.places)
+        nth = sum(passed == point for passed, _ in self.places)
         self.places.append((point, step))
         for trouble in list(self.troubles):
+            if isinstance(trouble, CallFails) or (trouble.point, trouble.nth) != (point, nth):
+                continue
+            self.troubles.remove(trouble)
             match trouble:
-                case WorkerDies(place) if place == number:
+                case WorkerDies():
                     self.died = (point, step)
                     raise Died
-                case WorkerStalls(place, seconds) if place == number:
+                case WorkerStalls(seconds=seconds):
                     self._site.clock.advance(seconds)
-                case Meanwhile(place, what) if place <= number and not _in_a_transaction():
-                    self.troubles.remove(trouble)
+                case Meanwhile(what=what):
                     self.interrupted = True
                     with self.aside():
                         self._meanwhile(self, what)
-                case _:
-                    pass
-
-
-def _in_a_transaction() -> bool:
-    return bool(connections[router.db_for_write(FlowTransaction)].in_atomic_block)
 
 
 def _nobody(point: str, step: str) -> None:

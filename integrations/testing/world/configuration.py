@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _KEYS: Final = {
     "linking": "LINKING",
+    "trusted": "LINKING_TRUSTED_CONNECTIONS",
     "par": "PUSHED_AUTHORIZATION_REQUESTS",
     "rotation": "REFRESH_TOKEN_ROTATION",
     "scope": "SCOPE",
@@ -24,6 +25,7 @@ class Configuration:
 
     Attributes:
         linking: `LINKING`.
+        trusted: `LINKING_TRUSTED_CONNECTIONS`.
         par: `PUSHED_AUTHORIZATION_REQUESTS`, here and at the tenant.
         rotation: `REFRESH_TOKEN_ROTATION`, here and at the tenant.
         scope: `SCOPE`.
@@ -34,6 +36,7 @@ class Configuration:
     """
 
     linking: str | None = None
+    trusted: tuple[str, ...] | None = None
     par: bool | None = None
     rotation: bool | None = None
     scope: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -49,8 +50,12 @@ class Plan:
 
     def failure(self) -> str | None:
         """Return how the latest call fails, or None."""
-        number = len(self.calls) - 1
-        return next((each.how for each in self.failures if each.call == number), None)
+        latest = self.calls[-1][1]
+        for each in self.failures:
+            matching = sum(each.to in path for _, path in self.calls)
+            if each.to in latest and each.call == matching - 1:
+                return each.how
+        return None
 
 
 class Gateway(RequestsAdapter):
@@ -78,18 +83,28 @@ class Gateway(RequestsAdapter):
         self._learn_request(request)
         how = self.plan.failure() or self.outage
         if how is None:
-            response = super().send(request, *args, **kwargs)
-        else:
-            self.plan.failed.append(how)
-            details = FAILURES[how]
-            fault = self._tenant.faults.add("*", **details)
+            return super().send(request, *args, **kwargs)
+        self.plan.failed.append(how)
+        with self._failing(FAILURES[how]):
+            return super().send(request, *args, **kwargs)
+
+    @contextmanager
+    def _failing(self, details: Mapping[str, Any]) -> Iterator[None]:
+        tenant = self._tenant
+        if "claims" in details:
+            tenant.id_token_hook = lambda claims, _: claims.update(details["claims"])
             try:
-                response = super().send(request, *args, **kwargs)
+                yield
             finally:
-                self._tenant.faults.remove(fault)
-                if how == "slow":
-                    self._wait(_PATIENCE)
-        return response
+                tenant.id_token_hook = None
+            return
+        fault = tenant.faults.add("*", **details)
+        try:
+            yield
+        finally:
+            tenant.faults.remove(fault)
+            if details["kind"] == "slow":
+                self._wait(_PATIENCE)
 
     def learn(self, members: Mapping[str, Any]) -> None:
         """Remember the secrets among the members of a body or an address."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stateful_oauth.integrations.testing.browser import Browser
+    from stateful_oauth.integrations.testing.world.cast import Actor
     from stateful_oauth.integrations.testing.world.gateway import Gateway
     from stateful_oauth.integrations.testing.world.tabs import Tab
 
@@ -56,6 +57,14 @@ class Delivery:
 
 
 @dataclass
+class Searched:
+    """What was searched for secrets already, and for which."""
+
+    columns: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set)
+
+
+@dataclass
 class Memory:
     """What was done by whom.
 
@@ -66,7 +75,9 @@ class Memory:
         touched: The transactions that the last step was about; None when it was about all of them.
         going: Transactions that may be gone after the last step, because it purged.
         deleted: Auth0 user ids that an administrator deleted.
+        at_provider: Who was last at the provider in each browser.
         bindings: Every value that the binding cookie of a browser had.
+        searched: For secrets.
     """
 
     owners: dict[uuid.UUID, Owner] = field(default_factory=dict)
@@ -75,7 +86,9 @@ class Memory:
     touched: set[uuid.UUID] | None = field(default_factory=set)
     going: set[uuid.UUID] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    at_provider: dict[int, Actor] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
+    searched: Searched = field(default_factory=Searched)
 
     def new_rows(self) -> list[uuid.UUID]:
         """Return the transactions that nobody owns yet."""

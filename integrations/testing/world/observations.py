@@ -75,12 +75,8 @@ class Observation:
     rows: Mapping[uuid.UUID, Row] = field(default_factory=dict)
 
     @classmethod
-    def now(cls, before: Observation | None = None) -> Observation:
-        """Read them.
-
-        Args:
-            before: The last one, whose logs are taken over where neither row nor log can have grown.
-        """
+    def now(cls) -> Observation:
+        """Read them."""
         logs: dict[uuid.UUID, list[Line]] = {}
         records = TransitionRecord.objects.order_by("transaction_id", "sequence").values_list(
             "transaction_id", "sequence", "source", "event", "target", "actor", "code", "effect", "rejected", "at"
@@ -94,7 +90,6 @@ class Observation:
             )
             for values in FlowTransaction.objects.values_list(*_COLUMNS)
         }
-        del before
         in_order = sorted(found.values(), key=lambda row: (row.created_at, _FIRST.get(row.kind, 0), row.kind))
         return cls({row.id: row for row in in_order})
 

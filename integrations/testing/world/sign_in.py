@@ -100,8 +100,11 @@ class SignIn(Stage):
     def authorizes(self, tab: Tab, who: Actor, browser: int) -> None:
         """Sign in, or choose an account to connect, at the provider."""
         place = "" if browser == tab.browser else f" in browser {browser + 1}"
-        self.story.tell(f"{who} goes on at the provider in {tab}{place}.")
         visitor = self.browsers[browser].visitor
+        if self.memory.at_provider.get(browser, who) is not who:
+            visitor.close_browser()  # its session there would answer for whoever was here before
+        self.memory.at_provider[browser] = who
+        self.story.tell(f"{who} goes on at the provider in {tab}{place}.")
         self._comes_back(
             tab,
             lambda: visitor.connect(tab.at_provider, who.user_id)

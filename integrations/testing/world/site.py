@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.integrations.testing.world.configuration import Configuration
 
-_STATEMENT: Final = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+_STATEMENT: Final = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|TRUNCATE)\b", re.IGNORECASE)
 # Keys that only this scenario knows. Two, so that they can be rotated.
 ENCRYPTION_KEYS: Final = (
     "bm90IGEgc2VjcmV0OiBrZXkgb25lIG9mIHRlc3RzIDE=",
@@ -39,12 +39,13 @@ class Site:
 
     Attributes:
         statements: SQL statements so far, on the database of the transactions.
+        writes: How many of them were no SELECT.
         log: What was logged since somebody looked.
     """
 
     def __init__(self, configuration: Configuration, *, alias: str, changes: Mapping[str, Any]) -> None:
         self.clock = ManualClock()
-        self.alias, self.statements = alias, 0
+        self.alias, self.statements, self.writes = alias, 0, 0
         self.log: list[str] = []
         self._stack = ExitStack()
         values = {**configuration.changes(), **changes}
@@ -85,8 +86,10 @@ class Site:
         forget_provider()
 
     def _count(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if _STATEMENT.match(sql):
+        found = _STATEMENT.match(sql)
+        if found:
             self.statements += 1
+            self.writes += found[1].upper() != "SELECT"
         return execute(sql, params, many, context)
 
 

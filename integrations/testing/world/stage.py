@@ -75,7 +75,9 @@ class Stage(RuleBasedStateMachine):
         memory: What people and places would remember: the truth that invariants compare with.
         before: What the database showed before the last step.
         seen: What it shows now.
+        wrote: Whether the last step changed anything in the database.
         actions: What the site did in the last step.
+        responses: What it answered.
     """
 
     cast: ClassVar[tuple[Actor, ...]] = CAST
@@ -98,6 +100,7 @@ class Stage(RuleBasedStateMachine):
         self.responses: list[HttpResponse] = []
         self._names: dict[uuid.UUID, str] = {}
         self._users: dict[int, Any] | None = None
+        self.wrote, self._written = False, 0
         self._numbers: Counter[str] = Counter()
 
     # From the first step to the last.
@@ -149,8 +152,10 @@ class Stage(RuleBasedStateMachine):
 
     def look(self) -> None:
         """See what the database shows, and tell which arrows were taken."""
-        self.before, self.seen = self.seen, Observation.now()
-        self._users = None
+        self.before, self._users = self.seen, None
+        self.wrote, self._written = self.site.writes != self._written, self.site.writes
+        if self.wrote:
+            self.seen = Observation.now()
         for id_, old, row in self.seen.changed_since(self.before):
             if row is None:
                 continue

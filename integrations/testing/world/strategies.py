@@ -6,10 +6,13 @@ from typing import Final
 
 import hypothesis.strategies as st
 
+from stateful_oauth.flows.crash_points import CRASH_POINTS
+from stateful_oauth.integrations.emulator import DATABASE
 from stateful_oauth.integrations.testing.world.configuration import Configuration
 from stateful_oauth.integrations.testing.world.trouble import (
     FAILURES,
     MEANWHILE,
+    OUTSIDE,
     CallFails,
     Meanwhile,
     Trouble,
@@ -17,6 +20,11 @@ from stateful_oauth.integrations.testing.world.trouble import (
     WorkerStalls,
 )
 
+# Which calls fail: any, or those of one API.
+_PATHS: Final = ("", "", "/oauth/token", "/api/v2/", "/me/v1/", "/identities")
+# Those of `effect` lie between a claim and its settlement, which is where most can go wrong.
+_POINTS: Final = (*CRASH_POINTS, "effect.before", "effect.after")
+_OUTSIDE: Final = (*OUTSIDE, "effect.before", "effect.after")
 # What somebody may do to a callback before it is opened, accidentally or not.
 CALLBACK_CHANGES: Final = (
     "code twice",
@@ -57,12 +65,13 @@ def actors() -> st.SearchStrategy[int]:
 
 def trouble() -> st.SearchStrategy[Trouble]:
     """Draw one thing that goes wrong."""
-    places = st.integers(0, 16)
+    nth = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 4))
+    points, outside = st.sampled_from(_POINTS), st.sampled_from(_OUTSIDE)
     return st.one_of(
-        st.builds(WorkerDies, places),
-        st.builds(CallFails, st.integers(0, 3), st.sampled_from(sorted(FAILURES))),
-        st.builds(Meanwhile, places, st.sampled_from(MEANWHILE)),
-        st.builds(WorkerStalls, places, st.sampled_from((31, 601))),
+        st.builds(WorkerDies, points, nth),
+        st.builds(CallFails, st.sampled_from((0, 0, 0, 1, 2)), st.sampled_from(sorted(FAILURES)), st.sampled_from(_PATHS)),
+        st.builds(Meanwhile, outside, nth, st.sampled_from(MEANWHILE)),
+        st.builds(WorkerStalls, points, nth, st.sampled_from((31, 601))),
     )
 
 
@@ -87,6 +96,7 @@ def configurations() -> st.SearchStrategy[Configuration]:
         par=st.booleans(),
         rotation=st.booleans(),
         scope=st.sampled_from(("openid profile email offline_access", "openid profile email offline_access", "openid email")),
+        trusted=st.sampled_from((None, (DATABASE, "google-oauth2"), (DATABASE, "google-oauth2"))),
         tries=st.sampled_from((1, 3)),
         open_per_browser=st.sampled_from((2, 10)),
         issuer_on_callback=st.booleans(),

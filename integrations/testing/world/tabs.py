@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from django.urls import Resolver404, resolve
+
 from stateful_oauth.flows.identifiers import transaction_id_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Tab:
         at_provider: The provider's address that the site has sent it to, or an empty string.
         callback: Where the provider has sent it back to, opened or not, or None.
         page: A page of the site that it shows or would be sent to, or an empty string.
+        linking: The account linking that it was asked about, or None.
         rows: The transactions that were started in it.
     """
 
@@ -36,6 +39,7 @@ class Tab:
     at_provider: str = ""
     callback: Callback | None = None
     page: str = ""
+    linking: uuid.UUID | None = None
     rows: list[uuid.UUID] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -54,6 +58,7 @@ class Tab:
             self.at_provider, self.page = location, ""
             return "the way to the provider"
         self.page = location
+        self.linking = linking_page(location) or self.linking
         return urlsplit(location).path
 
 
@@ -66,3 +71,13 @@ def addressed_row(address: str) -> uuid.UUID | None:
     """Return the transaction that a callback's `state` names, or None."""
     state = dict(fields_of(address)).get("state", "")
     return transaction_id_of(state)
+
+
+def linking_page(address: str) -> uuid.UUID | None:
+    """Return the account linking that a page of the site asks about, or None."""
+    try:
+        found = resolve(urlsplit(address).path)
+    except Resolver404:
+        return None
+    shown: uuid.UUID | None = found.kwargs.get("transaction_id")
+    return shown if found.url_name == "link" else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.flows.crash_points import CRASH_POINTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,6 +26,10 @@ FAILURES: Final[Mapping[str, Mapping[str, Any]]] = {
     "truncated answer": {"kind": "truncated"},
     "refused": {"kind": "answer", "status": 400, "json": {"error": "invalid_request"}},
     "forbidden": {"kind": "answer", "status": 403, "json": {"error": "access_denied"}},
+    # What an ID token may say that is not about what was asked for.
+    "another nonce": {"claims": {"nonce": "of-another-sign-in-0123456789abcdef"}},
+    "another audience": {"claims": {"aud": "another-application"}},
+    "another subject": {"claims": {"sub": "auth0|somebody-else"}},
 }
 
 
@@ -32,13 +38,15 @@ class WorkerDies:
     """The process ends at a crash point.
 
     Attributes:
-        place: The number of the crash point, counted from 0 in the order in which the action passes them.
+        point: One of `CRASH_POINTS`.
+        nth: The how manieth time the action comes to it, counted from 0.
     """
 
-    place: int
+    point: str
+    nth: int = 0
 
     def __str__(self) -> str:
-        return f"the worker dies at its crash point no. {self.place}"
+        return f"the worker dies at {_time(self.nth)}{self.point}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +54,17 @@ class WorkerStalls:
     """The process stands still at a crash point, and goes on later: its lease may be over by then.
 
     Attributes:
-        place: As in `WorkerDies`.
+        point: As in `WorkerDies`.
+        nth: As in `WorkerDies`.
         seconds: How long.
     """
 
-    place: int
-    seconds: int
+    point: str
+    nth: int = 0
+    seconds: int = 31
 
     def __str__(self) -> str:
-        return f"the worker stands still for {self.seconds} s at its crash point no. {self.place}"
+        return f"the worker stands still for {self.seconds} s at {_time(self.nth)}{self.point}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +74,41 @@ class CallFails:
     Attributes:
         call: The number of the call, counted from 0 within the action.
         how: One of `FAILURES`.
+        to: Only calls whose path has this in it are counted; all when empty.
     """
 
     call: int
     how: str
+    to: str = ""
 
     def __str__(self) -> str:
-        return f"its call no. {self.call} to the provider: {self.how}"
+        return f"{_time(self.call)}call to {self.to or 'the provider'} fails: {self.how}"
 
 
 @dataclass(frozen=True, slots=True)
 class Meanwhile:
-    """Something else happens while the process is at a crash point outside of any database transaction.
+    """Something else happens while the process is at a crash point.
 
     Attributes:
-        place: As in `WorkerDies`; where that is inside a transaction, the next one outside.
+        point: One of `OUTSIDE`.
+        nth: As in `WorkerDies`.
         what: One of `MEANWHILE`.
     """
 
-    place: int
+    point: str
+    nth: int
     what: str
 
     def __str__(self) -> str:
-        return f"meanwhile, at its crash point no. {self.place}: {self.what}"
+        return f"meanwhile, at {_time(self.nth)}{self.point}: {self.what}"
 
+
+def _time(nth: int) -> str:
+    return "" if nth == 0 else f"the {nth + 1}. "
+
+
+# The crash points that are outside of any database transaction: there others have their turn.
+OUTSIDE: Final = tuple(point for point in CRASH_POINTS if not point.endswith("before_commit"))
 
 # What may happen meanwhile.
 MEANWHILE: Final = (
