@@ -11,7 +11,6 @@ def test_it(capsys):
     import accounts_site
     class World(W):
         configurations = drawn()
-        changes = {"LINKING_TRUSTED_CONNECTIONS": ("Username-Password-Authentication", "google-oauth2")}
     stories=[]
     old=World.come_to_rest
     def rest(self):

@@ -51,7 +51,7 @@ class Action:
         self.plan = Plan.of(troubles)
         self.died: tuple[str, str] | None = None
         self.statements = 0
-        self.interrupted = False
+        self.interrupted = self._is_aside = False
 
     def run(self) -> Any:
         """Do it; return its result, or None when the process died."""
@@ -71,13 +71,16 @@ class Action:
         """Do something that is not part of it."""
         statements, plan = self._site.statements, self._site.gateway.plan
         try:
-            with observed(_nobody):
-                yield
+            self._is_aside = True
+            yield
         finally:
+            self._is_aside = False
             self.statements -= self._site.statements - statements
             self._site.gateway.plan = plan
 
     def _reached(self, point: str, step: str) -> None:
+        if self._is_aside:
+            return
         nth = sum(passed == point for passed, _ in self.places)
         self.places.append((point, step))
         for trouble in list(self.troubles):
@@ -94,7 +97,3 @@ class Action:
                     self.interrupted = True
                     with self.aside():
                         self._meanwhile(self, what)
-
-
-def _nobody(point: str, step: str) -> None:
-    """Watch nothing."""

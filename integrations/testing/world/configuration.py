@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -49,6 +49,15 @@ class Configuration:
         """Return the changed keys of `STATEFUL_OAUTH`."""
         chosen = {key: getattr(self, name) for name, key in _KEYS.items()}
         return {key: value for key, value in chosen.items() if value is not None}
+
+    def varied(self, other: Configuration) -> Configuration:
+        """Return the same with what hardly matters to a scenario as it is in another one."""
+        return replace(
+            self,
+            open_per_browser=other.open_per_browser,
+            issuer_on_callback=other.issuer_on_callback,
+            search_lag=other.search_lag,
+        )
 
     def furnish(self, tenant: Tenant, client_id: str) -> None:
         """Set up the tenant's side."""

@@ -96,7 +96,7 @@ LOGIN: Final[Mapping[str, tuple[Step, ...]]] = {
     "a sign-in whose request is pushed": (_PUSHED, _sign_in(ADA)),
     "the provider cannot be reached": (
         _PLAIN,
-        step("change", what="from now on every call to the provider: unreachable", browser=0),
+        step("change", what="the next 4 calls to the provider fail: unreachable", browser=0),
         _start(),
     ),
     "pushing is refused": (_PUSHED, _start(CallFails(0, "refused", "/oauth/par"))),

@@ -22,6 +22,9 @@ class Figures:
         paths: The ways that transactions went, from their first state on, as far as they came.
         faults: How many calls to the provider failed.
         crashes: How many processes died.
+        began: On `time.monotonic()`.
+        seconds: How long it took; 0 while it goes on.
+        processor: The same in processor time.
     """
 
     scenarios: int = 0
@@ -34,6 +37,13 @@ class Figures:
     edges: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     paths: set[tuple[str, ...]] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    processor: float = field(default_factory=lambda: -time.process_time())
+
+    def stop(self) -> None:
+        """Note how long it took."""
+        self.seconds = time.monotonic() - self.began
+        self.processor += time.process_time()
 
     def took(self, flow: str, edge: tuple[str, str, str]) -> None:
         """Count an arrow."""
@@ -57,12 +67,14 @@ class Figures:
         """Take the figures of another process in."""
         for name in ("scenarios", "steps", "faults", "crashes", "calls", "statements", "violations"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.seconds = max(self.seconds, other.seconds or time.monotonic() - other.began)
+        self.processor = max(self.processor, 0.0) + max(other.processor, 0.0)
         self.edges.update(other.edges)
         self.paths |= other.paths
 
     def lines(self, flows: Iterable[FlowDefinition]) -> list[str]:
         """Return the report: one `name: number` a line."""
-        seconds = time.monotonic() - self.began
+        seconds = self.seconds or time.monotonic() - self.began
         figures: dict[str, object] = {
             "examples": self.scenarios,
             "steps": self.steps,
@@ -75,5 +87,6 @@ class Figures:
             "violations": self.violations,
             "seconds": f"{seconds:.1f}",
             "steps per second": f"{self.steps / max(seconds, 0.001):.1f}",
+            **({"steps per second of processor time": f"{self.steps / self.processor:.1f}"} if self.processor > 0 else {}),
         }
         return [f"{name}: {value}" for name, value in figures.items()]

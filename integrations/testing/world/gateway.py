@@ -63,7 +63,7 @@ class Gateway(RequestsAdapter):
 
     Attributes:
         plan: Of the action that is going on.
-        outage: How every call fails until further notice, or None.
+        outage: How every call fails for some time, or None.
         secrets: Every secret that went over the wire, and the member that it was.
         codes_sent: How often each code was sent to the tenant.
     """
@@ -73,6 +73,7 @@ class Gateway(RequestsAdapter):
         self._wait = wait
         self.plan = Plan()
         self.outage: str | None = None
+        self._left = 0
         self.secrets: dict[str, str] = {}
         self.codes_sent: dict[str, int] = {}
 
@@ -81,7 +82,11 @@ class Gateway(RequestsAdapter):
         path = urlsplit(request.url or "").path
         self.plan.calls.append((request.method or "", path))
         self._learn_request(request)
-        how = self.plan.failure() or self.outage
+        how = self.plan.failure()
+        if how is None and self.outage is not None:
+            how, self._left = self.outage, self._left - 1
+            if self._left <= 0:
+                self.outage = None
         if how is None:
             return super().send(request, *args, **kwargs)
         self.plan.failed.append(how)
@@ -105,6 +110,10 @@ class Gateway(RequestsAdapter):
             tenant.faults.remove(fault)
             if details["kind"] == "slow":
                 self._wait(_PATIENCE)
+
+    def fail(self, how: str, calls: int) -> None:
+        """Have the next calls fail, whatever they are."""
+        self.outage, self._left = how, calls
 
     def learn(self, members: Mapping[str, Any]) -> None:
         """Remember the secrets among the members of a body or an address."""

@@ -8,15 +8,17 @@ from hypothesis.stateful import invariant
 
 from stateful_oauth.integrations.django.callers import SystemCaller
 from stateful_oauth.integrations.testing.world.accounts import Accounts
+from stateful_oauth.integrations.testing.world.corpus import CORPUS
 from stateful_oauth.integrations.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.integrations.testing.world.operating import Operating
 from stateful_oauth.integrations.testing.world.passing_time import PassingTime
 from stateful_oauth.integrations.testing.world.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from stateful_oauth.integrations.testing.world.action import Action
+    from stateful_oauth.integrations.testing.world.story import Step
     from stateful_oauth.integrations.testing.world.tabs import Tab
 
     Invariant = Callable[[Stage], None]
@@ -34,6 +36,7 @@ class World(Accounts, PassingTime, Operating):
         at_rest: What has to hold when faults have ended and recovery has run.
     """
 
+    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = CORPUS
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP
     at_rest: ClassVar[tuple[Invariant, ...]] = AT_REST
 

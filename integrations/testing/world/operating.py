@@ -10,7 +10,7 @@ from hypothesis.stateful import precondition
 
 from stateful_oauth.flows.effects import Event
 from stateful_oauth.integrations.django.callers import OperatorCaller
-from stateful_oauth.integrations.testing.world.stage import Stage, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
 from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Operating(Stage):
         self.act("operator", operate, trouble)
         self.take_in(id_)
 
+    @precondition(not_twice)
     @rule(actor=actors(), what=st.sampled_from(("block", "unblock", "delete", "end refresh tokens", "require MFA")))
     def administer_tenant(self, actor: int, what: str) -> None:
         """Do something to a user at the provider."""
@@ -60,7 +61,7 @@ class Operating(Stage):
             case _:
                 tenant.settings.mfa_always = not tenant.settings.mfa_always
 
-    @precondition(lambda self: self.tabs)
+    @precondition(lambda self: not_twice(self) and self.tabs)
     @rule(user=numbers(), active=st.booleans())
     def administer_site(self, user: int, active: bool) -> None:
         """Deactivate a user of the site, or activate them again."""

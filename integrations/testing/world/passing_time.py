@@ -14,14 +14,15 @@ from stateful_oauth.integrations.django.callers import SystemCaller
 from stateful_oauth.integrations.django.purging import purge
 from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
 from stateful_oauth.integrations.testing.world.site import ENCRYPTION_KEYS
-from stateful_oauth.integrations.testing.world.stage import Stage, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
 from stateful_oauth.integrations.testing.world.strategies import WAITS, browser_numbers, numbers, troubles
 
 if TYPE_CHECKING:
     from stateful_oauth.integrations.testing.world.trouble import Trouble
 
 _ROUNDS: Final = 40  # of recovery, until nothing can be due any more
-_OUTAGE: Final = "from now on every call to the provider: "
+_LENGTH: Final = 4  # calls
+_OUTAGE: Final = f"the next {_LENGTH} calls to the provider fail: "
 AROUND: Final = (
     "the provider works again",
     "the provider rotates its signing key",
@@ -47,6 +48,7 @@ def due_rows(world: Stage) -> list[Any]:
 class PassingTime(Stage):
     """Rules of time, sweeps, keys and outages."""
 
+    @precondition(not_twice)
     @rule(seconds=st.sampled_from(WAITS))
     def wait(self, seconds: int) -> None:
         """Let time pass; 0 is until the next transaction is due, to the very moment."""
@@ -69,7 +71,7 @@ class PassingTime(Stage):
         self.act("recovery", lambda: self.engine().recover(chosen.id, SystemCaller()), trouble)
         self.take_in(chosen.id)
 
-    @precondition(due_rows)
+    @precondition(lambda self: not_twice(self) and due_rows(self))
     @rule()
     def sweep(self) -> None:
         """Run both sweeps."""
@@ -84,7 +86,7 @@ class PassingTime(Stage):
                 raise AssertionError(f"The sweep left rows behind: {report.problems}")
         self.take_in(None)
 
-    @precondition(lambda self: any(not row.is_open for row in self.seen.rows.values()))
+    @precondition(lambda self: not_twice(self) and any(not row.is_open for row in self.seen.rows.values()))
     @rule(seconds=st.sampled_from((0, 3601, 86_401)))
     def purge(self, seconds: int) -> None:
         """Delete what was over long ago."""
@@ -92,6 +94,7 @@ class PassingTime(Stage):
         self.act("purge", lambda: purge(timedelta(seconds=seconds)))
         self.memory.may_go(row.id for row in self.seen.rows.values() if not row.is_open)
 
+    @precondition(not_twice)
     @rule(what=st.sampled_from(AROUND), browser=browser_numbers())
     def change(self, what: str, browser: int = 0) -> None:
         """Change something around the site, that nobody there does."""
@@ -115,7 +118,7 @@ class PassingTime(Stage):
             case "a browser loses its cookies at the provider":
                 self.browsers[browser % len(self.browsers)].visitor.close_browser()
             case _:
-                site.gateway.outage = what.removeprefix(_OUTAGE)
+                site.gateway.fail(what.removeprefix(_OUTAGE), _LENGTH)
 
     def calm(self) -> None:
         """End every fault, and let recovery run until nothing can be due."""

@@ -9,7 +9,7 @@ from django.urls import reverse
 from hypothesis.stateful import precondition
 
 from stateful_oauth.integrations.emulator import PageShown
-from stateful_oauth.integrations.testing.world.stage import Stage, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
 from stateful_oauth.integrations.testing.world.strategies import (
     actors,
     browser_numbers,
@@ -32,7 +32,7 @@ _CALLBACKS = {"login": "callback", "connect_account": "connect_callback", "accou
 
 def at_provider(world: Stage) -> list[Tab]:
     """Return the tabs that are on their way to the provider."""
-    return [tab for tab in world.tabs if tab.at_provider]
+    return [tab for tab in world.tabs if tab.at_provider and not tab.declined]
 
 
 def come_back(world: Stage) -> list[Tab]:
@@ -74,6 +74,7 @@ class SignIn(Stage):
         """Decline at the provider."""
         chosen: Tab = self.pick(tab, at_provider(self))
         self.story.tell(f"Somebody declines at the provider in {chosen}.")
+        chosen.declined = True
         self._comes_back(chosen, lambda: self.browsers[chosen.browser].visitor.decline(chosen.at_provider))
 
     @precondition(come_back)
@@ -141,7 +142,7 @@ class SignIn(Stage):
         if urlsplit(page).path.startswith(reverse("stateful_oauth:restart").removesuffix("restart/")):
             self.ask("page", chosen, lambda: opened.get(page), trouble)
 
-    @precondition(lambda self: self.tabs)
+    @precondition(lambda self: not_twice(self) and self.users)
     @rule(browser=browser_numbers(), trouble=troubles())
     def sign_out(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> None:
         """Sign out."""

@@ -153,3 +153,17 @@ def empty_database() -> None:
         operations = connections[alias].ops
         statements = operations.sql_flush(no_style(), tables, reset_sequences=False, allow_cascade=True)
         operations.execute_sql_flush(statements)
+
+
+def require_empty_database() -> None:
+    """Refuse a database with transactions or users in it.
+
+    Raises:
+        RuntimeError: Says what is there.
+    """
+    for model in (FlowTransaction, get_user_model()):
+        if model._default_manager.exists():  # noqa: SLF001 - public in Django
+            raise RuntimeError(
+                f"The database has rows of {model.__name__}, which the first scenario would delete:"
+                " run it on an empty test database."
+            )

@@ -27,6 +27,7 @@ class Tab:
         browser: Whose tab it is: the number of the browser, from 0.
         flow: What was started in it.
         at_provider: The provider's address that the site has sent it to, or an empty string.
+        declined: Whether somebody declined there.
         callback: Where the provider has sent it back to, opened or not, or None.
         page: A page of the site that it shows or would be sent to, or an empty string.
         linking: The account linking that it was asked about, or None.
@@ -37,6 +38,7 @@ class Tab:
     browser: int
     flow: str
     at_provider: str = ""
+    declined: bool = False
     callback: Callback | None = None
     page: str = ""
     linking: uuid.UUID | None = None
@@ -55,7 +57,7 @@ class Tab:
         if not location:
             return f"a page ({response.status_code})"
         if location.startswith(issuer):
-            self.at_provider, self.page = location, ""
+            self.at_provider, self.page, self.declined = location, "", False
             return "the way to the provider"
         self.page = location
         self.linking = linking_page(location) or self.linking
