@@ -23,4 +23,5 @@ def test_it(capsys):
       with capsys.disabled():
         __import__("pathlib").Path("/tmp/stories.txt").write_text("\n=======\n".join(stories))
         print("\n".join(World.figures.lines(wiring.flows())))
+        print(sorted(World.figures.most.items()))
         print(World.figures.never_taken(wiring.flows()))

@@ -19,4 +19,5 @@ def test_scenario(name):
 
 def test_zz():
     print("\n".join(World.figures.lines(wiring.flows())))
+    print(sorted(World.figures.most.items()))
     print("\n".join(World.figures.never_taken(wiring.flows())))

@@ -20,6 +20,7 @@ class Figures:
     Attributes:
         edges: How often each arrow was taken: by flow, source, event and target.
         paths: The ways that transactions went, from their first state on, as far as they came.
+        most: The most statements and the most calls that an action took, by the action's name.
         faults: How many calls to the provider failed.
         crashes: How many processes died.
         began: On `time.monotonic()`.
@@ -36,6 +37,7 @@ class Figures:
     violations: int = 0
     edges: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     paths: set[tuple[str, ...]] = field(default_factory=set)
+    most: dict[str, tuple[int, int]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     processor: float = field(default_factory=lambda: -time.process_time())
@@ -44,6 +46,11 @@ class Figures:
         """Note how long it took."""
         self.seconds = time.monotonic() - self.began
         self.processor += time.process_time()
+
+    def cost(self, what: str, statements: int, calls: int) -> None:
+        """Note what an action took."""
+        before = self.most.get(what, (0, 0))
+        self.most[what] = (max(before[0], statements), max(before[1], calls))
 
     def took(self, flow: str, edge: tuple[str, str, str]) -> None:
         """Count an arrow."""
@@ -71,6 +78,8 @@ class Figures:
         self.processor = max(self.processor, 0.0) + max(other.processor, 0.0)
         self.edges.update(other.edges)
         self.paths |= other.paths
+        for what, cost in other.most.items():
+            self.cost(what, *cost)
 
     def lines(self, flows: Iterable[FlowDefinition]) -> list[str]:
         """Return the report: one `name: number` a line."""

@@ -62,6 +62,7 @@ class Gateway(RequestsAdapter):
     """An adapter for the site's transport.
 
     Attributes:
+        tenant: Where it leads.
         plan: Of the action that is going on.
         outage: How every call fails for some time, or None.
         secrets: Every secret that went over the wire, and the member that it was.
@@ -70,6 +71,7 @@ class Gateway(RequestsAdapter):
 
     def __init__(self, tenant: Tenant, wait: Callable[[float], None]) -> None:
         super().__init__(tenant)
+        self.tenant = tenant
         self._wait = wait
         self.plan = Plan()
         self.outage: str | None = None
@@ -95,7 +97,7 @@ class Gateway(RequestsAdapter):
 
     @contextmanager
     def _failing(self, details: Mapping[str, Any]) -> Iterator[None]:
-        tenant = self._tenant
+        tenant = self.tenant
         if "claims" in details:
             tenant.id_token_hook = lambda claims, _: claims.update(details["claims"])
             try:

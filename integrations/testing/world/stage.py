@@ -131,13 +131,14 @@ class Stage(RuleBasedStateMachine):
             return
         length = data.draw(st.integers(1, len(known)))
         first, *others = known[:length]
-        self.settle_in(first.arguments["configuration"].varied(drawn))
+        self.settle_in(first.arguments.get("configuration", Configuration()).varied(drawn))
         for each in others:
             self._annotated(self.check)
             getattr(self, each.rule)(**each.arguments)
 
-    def settle_in(self, configuration: Configuration) -> None:
-        """Set everything up."""
+    def settle_in(self, configuration: Configuration | None = None) -> None:
+        """Set everything up; without a configuration, as the project's own settings are."""
+        configuration = configuration or Configuration()
         self.story.begin("settle_in", {"configuration": configuration})
         self.story.tell(f"The site is set up with {configuration!r}.")
         self.site = Site(configuration, alias=self.alias, changes=self.changes)
@@ -249,6 +250,7 @@ class Stage(RuleBasedStateMachine):
         self.figures.faults += len(action.plan.failed)
         self.figures.calls += len(action.plan.calls)
         self.figures.statements += action.statements
+        self.figures.cost(what, action.statements, len(action.plan.calls))
         return result
 
     def ask(
@@ -307,7 +309,13 @@ class Stage(RuleBasedStateMachine):
 
     @staticmethod
     def pick(number: int, among: Sequence[Any]) -> Any:
-        """Return the thing that a number stands for: counted from the end, so that 0 is the newest."""
+        """Return the thing that a number stands for: counted from the end, so that 0 is the newest.
+
+        Raises:
+            LookupError: There is nothing: the scenario was written for other rules or settings.
+        """
+        if not among:
+            raise LookupError("There is nothing that this step could be about: an earlier one did not do its part.")
         return among[-1 - number % len(among)]
 
     def engine(self) -> Any:

@@ -15,11 +15,11 @@ EVERY_STEP: Final = (
     transactions.the_log_folds_to_the_state,
     transactions.finals_never_change,
     transactions.tabs_do_not_disturb_one_another,
+    accounts.a_link_is_here_and_there,
     sign_ins.a_code_is_exchanged_at_most_once,
     sign_ins.nobody_is_signed_in_by_anything_else,
     sign_ins.no_refresh_family_is_killed_by_us,
     accounts.metadata_is_merged_and_nothing_else,
-    accounts.a_link_is_here_and_there,
     secrets.nothing_secret_is_in_clear,
     cost.every_action_stays_within_its_limits,
 )

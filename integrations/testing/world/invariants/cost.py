@@ -21,7 +21,23 @@ class Limit:
     calls: int
 
 
-LIMITS: Final[Mapping[str, Limit]] = {}
+# The worst case of each: everything that one request may come to, from a cold start. A callback, say, that
+# asks for metadata and keys, exchanges a code, looks for candidates, reads two profiles, links and merges. What
+# a step costs when all goes well is asserted exactly in the package's own tests.
+LIMITS: Final[Mapping[str, Limit]] = {
+    "login": Limit(statements=24, calls=3),
+    "callback": Limit(statements=60, calls=14),
+    "page": Limit(statements=60, calls=14),
+    "confirm": Limit(statements=30, calls=3),
+    "cancel": Limit(statements=40, calls=2),
+    "connect": Limit(statements=24, calls=6),
+    "disconnect": Limit(statements=24, calls=5),
+    "unlink": Limit(statements=24, calls=5),
+    "logout": Limit(statements=20, calls=4),
+    "grant": Limit(statements=16, calls=5),
+    "operator": Limit(statements=60, calls=14),
+    "recovery": Limit(statements=60, calls=14),
+}
 
 
 def every_action_stays_within_its_limits(world: Stage) -> None:

@@ -52,7 +52,7 @@ def finals_never_change(world: Stage) -> None:
         if row is None:
             if old.is_open or id_ not in world.memory.going:
                 raise Violation(name, f"this transaction is gone, and nobody purged it:\n{old.show()}")
-        elif not old.is_open and (_without_result(old) != _without_result(row) or old.taken != row.taken):
+        elif not old.is_open and _but_for_the_log(old) != _but_for_the_log(row):
             raise Violation(name, f"it was over, and is another one now:\n{old.show()}\nnow:\n{row.show()}")
         elif not old.is_open and row.result not in (old.result, *_WITHDRAWN):
             raise Violation(name, f"the result changed from {old.result} to {row.result}:\n{row.show()}")
@@ -60,8 +60,14 @@ def finals_never_change(world: Stage) -> None:
             raise Violation(name, f"a line of the log is lost:\n{old.show()}\nnow:\n{row.show()}")
 
 
+def _but_for_the_log(row: Row) -> dict[str, object]:
+    """Return what a final row keeps: rejected events may still be added to its log."""
+    return {**_without_result(row), "log": row.taken}
+
+
 def _without_result(row: Row) -> dict[str, object]:
-    return {name: value for name, value in row.columns.items() if name not in ("result", "user_id")}
+    kept = {name: value for name, value in row.columns.items() if name not in ("result", "user_id")}
+    return {**kept, "log": row.log}
 
 
 def tabs_do_not_disturb_one_another(world: Stage) -> None:
@@ -79,7 +85,7 @@ def tabs_do_not_disturb_one_another(world: Stage) -> None:
     for id_, old, row in world.seen.changed_since(world.before):
         if row is None or id_ in about:
             continue
-        if old is not None and old.log == row.log and row.result in _WITHDRAWN:
+        if old is not None and _without_result(old) == _without_result(row) and row.result in _WITHDRAWN:
             continue
         if row.code == "superseded" and row.state == "expired" and old is not None and old.is_open:
             continue
