@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import django
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from stateful_oauth.integrations.testing.world.figures import Figures
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prove with as many processes as there are cores; print progress and a report; return an exit code."""
     parser = argparse.ArgumentParser(prog="stateful_oauth.integrations.testing", description=__doc__)
     parser.add_argument("--profile", default="quick", choices=("quick", "ci", "deep"))
-    parser.add_argument("--seconds", type=float, help="how long to draw scenarios; the profile's own if left out")
+    parser.add_argument("--seconds", type=float, help="how long to draw scenarios, in processor time of each process")
     parser.add_argument("--seed", type=int, help="of the first batch; 0 for quick and ci, by the clock for deep")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes")
     parser.add_argument(
@@ -48,24 +48,14 @@ def _run(chosen: argparse.Namespace) -> int:
         worker.start()
     latest: dict[int, Figures] = {}
     failures: list[str] = []
-    running, shown = set(range(chosen.jobs)), time.monotonic()
-    while running:
-        try:
-            number, figures, failure, done = queue.get(timeout=_SHOW_EVERY)
-        except Empty:
-            dead = {each for each in running if not workers[each].is_alive()}
-            failures += [f"Process {each} ended without a word." for each in dead]
-            running -= dead
-            continue
-        if figures is not None:
-            latest[number] = figures
-        if failure:
-            failures.append(failure)
-        if done:
-            running.discard(number)
-        if time.monotonic() - shown >= _SHOW_EVERY:
-            shown = time.monotonic()
-            _say(_progress(_sum(latest)))
+    try:
+        for number, figures, failure in _told(workers, queue):
+            latest[number] = figures or latest.get(number, figures)
+            failures += [failure] if failure else []
+    except KeyboardInterrupt:
+        _say("Stopped by hand.")
+        for worker in workers:
+            worker.terminate()
     total = _sum(latest)
     for failure in failures:
         _say(failure)
@@ -73,12 +63,34 @@ def _run(chosen: argparse.Namespace) -> int:
     return 1 if failures or total.violations else 0
 
 
+def _told(workers: Sequence[Any], queue: Any) -> Iterator[tuple[int, Any, str]]:
+    """Yield what the processes tell, and show how far they are, until all of them are done."""
+    latest: dict[int, Figures] = {}
+    running, shown = set(range(len(workers))), time.monotonic()
+    while running:
+        try:
+            number, figures, failure, done = queue.get(timeout=_SHOW_EVERY)
+        except Empty:
+            for number in [each for each in running if not workers[each].is_alive()]:
+                running.discard(number)
+                yield number, None, f"Process {number} ended without a word."
+            continue
+        latest[number] = figures
+        yield number, figures, failure
+        if done:
+            running.discard(number)
+        if time.monotonic() - shown >= _SHOW_EVERY:
+            shown = time.monotonic()
+            _say(_progress(_sum(latest)))
+
+
 def _sum(latest: dict[int, Figures]) -> Figures:
     from stateful_oauth.integrations.testing.world.figures import Figures  # noqa: PLC0415 - after `setup`
 
     total = Figures()
     for figures in latest.values():
-        total.add(figures)
+        if figures is not None:
+            total.add(figures)
     return total
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.testing.clock import ManualClock
 
 _CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
+_WELL_KNOWN: Final = ("github", "google-oauth2", "windowslive")
 _MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_metadata")
 
 
@@ -83,13 +84,24 @@ def at_the_tenant(
     """
     tenant.clock.follow(clock.timestamp)
     before, wiring.clock = wiring.clock, clock
-    values = {**settings.STATEFUL_OAUTH, "TRANSPORT_ADAPTER": adapter or tenant.adapter(), **changes}
+    values = {
+        **settings.STATEFUL_OAUTH,
+        "TRANSPORT_ADAPTER": adapter or tenant.adapter(),
+        "PROVIDER_USERINFO": _userinfo(tenant),
+        **changes,
+    }
     try:
         with override_settings(STATEFUL_OAUTH=values):
             yield
     finally:
         wiring.clock = before
         forget_provider()
+
+
+def _userinfo(tenant: Tenant) -> dict[str, Any]:
+    """Return where connected accounts are asked who they are: the tenant stands in for their providers."""
+    names = {*tenant.people.connections, *_WELL_KNOWN} - {DATABASE}
+    return {name: {"url": f"{tenant.issuer}_provider/{name}/userinfo"} for name in sorted(names)}
 
 
 def forget_provider() -> None:

@@ -1,0 +1,26 @@
+"""The World, for as long as `make test` takes: every transition of every flow, and what chance finds beside."""
+
+from __future__ import annotations
+
+import pytest
+from our_world import OurWorld
+
+from stateful_oauth.integrations.testing.world import assert_every_transition, prove, report
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = prove(OurWorld, "quick", seed_step=2)
+    assert_every_transition(figures)
+    assert figures.crashes > 0
+    assert figures.faults > 0
+    with capsys.disabled():
+        print("", *report(figures), sep="\n  ")
+
+
+def test_other_scenarios() -> None:
+    """The same again with other seeds, so that two cores have something to do."""
+    figures = prove(OurWorld, "quick", first_seed=1, seed_step=2, with_corpus=False)
+    assert figures.violations == 0
+    assert figures.scenarios > 1
