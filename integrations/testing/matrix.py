@@ -97,7 +97,9 @@ def _moved(flow: FlowDefinition, row: Transaction, event: str, actor: str) -> No
     targets = _targets(flow, row.state, event)
     first = TransitionRecord.objects.filter(transaction_id=row.id, event=event, rejected=False).first()
     if first is None or first.target not in targets or first.actor != actor:
-        raise AssertionError(f"{event!r} in {row.state!r} led to {after.state!r}, and not to one of {targets}.")
+        raise AssertionError(
+            f"{event!r} in {row.state!r} led to {after.state!r}, and not to one of {targets}."
+        )
 
 
 def _strangers_are_refused(flow: FlowDefinition, state: str) -> None:
@@ -111,7 +113,9 @@ def _refused(
 ) -> None:
     row = _put(_in_state(flow, state))
     before = _columns(row)
-    outcome: Outcome = wiring.engine().dispatch(row.id, event, caller, kind=kind or flow.kind, tenant=row.tenant)
+    outcome: Outcome = wiring.engine().dispatch(
+        row.id, event, caller, kind=kind or flow.kind, tenant=row.tenant
+    )
     who = f"{event.name!r} of {caller.actor} in {state!r} of {flow.kind}"
     if not isinstance(outcome, Rejected) or outcome.code != code:
         raise AssertionError(f"{who} was answered with {outcome}, and not refused with {code}.")
@@ -131,7 +135,9 @@ def _expires(flow: FlowDefinition, state: str) -> None:
     after = FlowTransaction.objects.get(pk=row.id)
     targets = _targets(flow, state, "expire")
     if after.state not in targets:
-        raise AssertionError(f"{flow.kind} did not expire in {state!r} at its deadline: it is {after.state!r}.")
+        raise AssertionError(
+            f"{flow.kind} did not expire in {state!r} at its deadline: it is {after.state!r}."
+        )
 
 
 def _targets(flow: FlowDefinition, state: str, event: str) -> set[str]:

@@ -55,7 +55,7 @@ def auth0_faults(_auth0_gateway: Gateway) -> FaultPlan:
 
 @pytest.fixture
 def auth0_people(auth0_tenant: Tenant) -> Mapping[str, Actor]:
-    """People who can sign in at the tenant, by name: `Ada`, `Ada at Google`, `Bob`, …"""
+    """People who can sign in at the tenant, by name: `Ada`, `Ada at Google`, `Bob` and others."""
     from stateful_oauth.integrations.testing.world.cast import CAST, introduce  # noqa: PLC0415 - needs Django's settings
 
     introduce(auth0_tenant, CAST)

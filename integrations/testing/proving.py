@@ -27,8 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prove with as many processes as there are cores; print progress and a report; return an exit code."""
     parser = argparse.ArgumentParser(prog="stateful_oauth.integrations.testing", description=__doc__)
     parser.add_argument("--profile", default="quick", choices=("quick", "ci", "deep"))
-    parser.add_argument("--seconds", type=float, help="how long to draw scenarios, in processor time of each process")
-    parser.add_argument("--seed", type=int, help="of the first batch; 0 for quick and ci, by the clock for deep")
+    parser.add_argument(
+        "--seconds", type=float, help="how long to draw scenarios, in processor time of each process"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="of the first batch; 0 for quick and ci, by the clock for deep"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes")
     parser.add_argument(
         "--world", default="stateful_oauth.integrations.testing.world.World", help="dotted path of the class"

@@ -39,8 +39,8 @@ class Walker:
     Attributes:
         kind: The flow.
         stimuli: What makes an edge happen, from outside, by (source, event): names of methods.
-        results: What lets an effect find what the edge stands for, by (source, event): names of methods, which
-            may return a context to be in meanwhile. An empty name: nothing has to be arranged.
+        results: What lets an effect find what the edge stands for, by (source, event): names of methods,
+            which may return a context to be in meanwhile. An empty name: nothing has to be arranged.
         settled: Names of guards that are decided when the row is made.
         path: The whole path.
         clock: The clock of the site.
@@ -72,29 +72,29 @@ class Walker:
         return rows.values_list("pk", flat=True).get()
 
     def expire(self) -> None:
-        """A sweep comes after the deadline."""
+        """Let a sweep come after the deadline."""
         row = FlowTransaction.objects.get(pk=self.id)
         if row.deadline is not None:
             self.clock.advance(max(0.0, (row.deadline - self.clock.now()).total_seconds()))
         wiring.engine().recover(self.id, SystemCaller())
 
     def sweep(self) -> None:
-        """A sweep comes after the lease is over."""
+        """Let a sweep come after the lease is over."""
         self.clock.advance(_LEASE)
         wiring.engine().recover(self.id, SystemCaller())
 
     def abandon(self) -> None:
-        """An operator gives it up."""
+        """Let an operator give it up."""
         caller = OperatorCaller("1", "walking a path")
         row = FlowTransaction.objects.get(pk=self.id)
         wiring.engine().dispatch(self.id, Event("abandon"), caller, kind=self.kind, tenant=row.tenant)
 
     def worker_dies(self) -> AbstractContextManager[None]:
-        """The worker dies before the effect."""
+        """Let the worker die before the effect."""
         return _at("effect.before", _die)
 
     def operator_abandons(self) -> AbstractContextManager[None]:
-        """An operator gives it up while the effect is in flight."""
+        """Let an operator give it up while the effect is in flight."""
         return _at("effect.after", self.abandon)
 
     # Walking.
@@ -141,7 +141,9 @@ class Walker:
         name = _named(self.stimuli, edge)
         if name is None:
             waits = flow.state_kinds[edge.source] == "waiting"
-            name = {"expire": "expire", "abandon": "abandon" if waits else None, "retry": "sweep"}.get(edge.event)
+            name = {"expire": "expire", "abandon": "abandon" if waits else None, "retry": "sweep"}.get(
+                edge.event
+            )
         return None if name is None else getattr(self, name)
 
     def _result(self, edge: Edge) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 def test_recovery_does_not_take_what_another_tab_connected():
-    """The worker dies after a completion; another tab connects another account; recovery finds the first one."""
+    """The worker dies after a completion, another tab connects one too, and the first is found."""
     World.replay(
         step(
             "settle_in",

@@ -1,6 +1,8 @@
-"""The World, for as long as `make test` takes: every transition of every flow, and what chance finds beside."""
+"""The World, as far as `make test` goes: every transition of every flow, and what chance finds besides."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 from our_world import OurWorld
@@ -16,7 +18,7 @@ def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> N
     assert figures.crashes > 0
     assert figures.faults > 0
     with capsys.disabled():
-        print("", *report(figures), sep="\n  ")
+        sys.stdout.write("\n".join(["", *report(figures), ""]))
 
 
 def test_other_scenarios() -> None:

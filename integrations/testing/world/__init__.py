@@ -1,4 +1,4 @@
-"""A property-based test of a whole site: many browsers, tabs and people, every flow, and everything that fails.
+"""A property-based test of a whole site: browsers, tabs and people, every flow, and everything that fails.
 
 `World` is a `hypothesis.stateful.RuleBasedStateMachine` over the real engine, the real store and an emulated
 tenant, with the invariants of the package; `prove` runs it. See docs/testing.md.
@@ -24,12 +24,12 @@ from stateful_oauth.integrations.testing.world.violations import Violation
 __all__ = [
     "CAST",
     "CORPUS",
+    "PROFILES",
     "Actor",
     "CallFails",
     "Configuration",
     "Figures",
     "Meanwhile",
-    "PROFILES",
     "Profile",
     "Step",
     "Violation",

@@ -72,9 +72,16 @@ class Accounts(SignIn):
         if not kept:
             return
         number = self.pick(browser, signed_in_browsers(self))
-        tab, opened, chosen = self.new_tab(number, "disconnect_account"), self.browsers[number], self.pick(account, kept)
+        tab, opened, chosen = (
+            self.new_tab(number, "disconnect_account"),
+            self.browsers[number],
+            self.pick(account, kept),
+        )
         self.story.tell(f"Browser {number + 1} asks to disconnect {chosen}, in {tab}.")
-        address, form = reverse("stateful_oauth:disconnect"), {"account": chosen.remote_id, "next": "/accounts/"}
+        address, form = (
+            reverse("stateful_oauth:disconnect"),
+            {"account": chosen.remote_id, "next": "/accounts/"},
+        )
         self.ask("disconnect", tab, lambda: opened.post(address, form), trouble)
 
     @precondition(signed_in_browsers)
@@ -85,7 +92,11 @@ class Accounts(SignIn):
         if not kept:
             return
         number = self.pick(browser, signed_in_browsers(self))
-        tab, opened, chosen = self.new_tab(number, "unlink_account"), self.browsers[number], self.pick(link, kept)
+        tab, opened, chosen = (
+            self.new_tab(number, "unlink_account"),
+            self.browsers[number],
+            self.pick(link, kept),
+        )
         self.story.tell(f"Browser {number + 1} asks to unlink {chosen}, in {tab}.")
         address, form = reverse("stateful_oauth:unlink"), {"link": str(chosen.pk), "next": "/accounts/"}
         self.ask("unlink", tab, lambda: opened.post(address, form), trouble)
@@ -97,7 +108,12 @@ class Accounts(SignIn):
         self.confirms(self.pick(tab, asked_to_link(self)), candidate, trouble)
 
     @precondition(asked_to_link)
-    @rule(tab=numbers(), candidate=numbers(), actor=st.sampled_from((None, None, None, *range(8))), trouble=troubles())
+    @rule(
+        tab=numbers(),
+        candidate=numbers(),
+        actor=st.sampled_from((None, None, None, *range(8))),
+        trouble=troubles(),
+    )
     def prove(
         self, tab: int, candidate: int = 0, actor: int | None = None, trouble: tuple[Trouble, ...] = ()
     ) -> None:

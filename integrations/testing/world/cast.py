@@ -62,7 +62,11 @@ def introduce(tenant: Tenant, cast: tuple[Actor, ...]) -> None:
             email_verified=actor.email_verified,
             user_id=actor.user_id,
             signed_up=actor.signed_up,
-            **({"user_metadata": user_metadata(actor.user_id), "app_metadata": app_metadata(actor.user_id)} if actor.signed_up else {}),
+            **(
+                {"user_metadata": user_metadata(actor.user_id), "app_metadata": app_metadata(actor.user_id)}
+                if actor.signed_up
+                else {}
+            ),
         )
     tenant.on_login = _give_metadata
 

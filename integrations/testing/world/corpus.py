@@ -107,9 +107,15 @@ LOGIN: Final[Mapping[str, tuple[Step, ...]]] = {
     "the provider reports an error": (_PLAIN, _start(), _AUTHORIZE_ADA, _open("an error")),
     "nobody comes back": (_PLAIN, _start(), _wait(), _recover()),
     "an operator abandons a waiting sign-in": (_PLAIN, _start(), _operate("abandon")),
-    "the answer of the exchange is lost": (_PLAIN, _sign_in(ADA, CallFails(0, "answer lost", "/oauth/token"))),
+    "the answer of the exchange is lost": (
+        _PLAIN,
+        _sign_in(ADA, CallFails(0, "answer lost", "/oauth/token")),
+    ),
     "the nonce is another one's": (_PLAIN, _sign_in(ADA, CallFails(0, "another nonce", "/oauth/token"))),
-    "an operator abandons an exchange": (_PLAIN, _sign_in(ADA, Meanwhile(_BETWEEN, 0, "an operator abandons"))),
+    "an operator abandons an exchange": (
+        _PLAIN,
+        _sign_in(ADA, Meanwhile(_BETWEEN, 0, "an operator abandons")),
+    ),
     "the user is not active": (
         _PLAIN,
         _sign_in(ADA),

@@ -96,6 +96,10 @@ class Figures:
             "violations": self.violations,
             "seconds": f"{seconds:.1f}",
             "steps per second": f"{self.steps / max(seconds, 0.001):.1f}",
-            **({"steps per second of processor time": f"{self.steps / self.processor:.1f}"} if self.processor > 0 else {}),
+            **(
+                {"steps per second of processor time": f"{self.steps / self.processor:.1f}"}
+                if self.processor > 0
+                else {}
+            ),
         }
         return [f"{name}: {value}" for name, value in figures.items()]

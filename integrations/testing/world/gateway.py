@@ -120,7 +120,11 @@ class Gateway(RequestsAdapter):
     def learn(self, members: Mapping[str, Any]) -> None:
         """Remember the secrets among the members of a body or an address."""
         for name, value in members.items():
-            if isinstance(value, str) and len(value) >= _SHORTEST and name in SECRET_MEMBERS | BROWSER_MEMBERS:
+            if (
+                isinstance(value, str)
+                and len(value) >= _SHORTEST
+                and name in SECRET_MEMBERS | BROWSER_MEMBERS
+            ):
                 self.secrets[value] = name
 
     def _learn_request(self, request: requests.PreparedRequest) -> None:

@@ -12,12 +12,12 @@ from stateful_oauth.integrations.testing.world.corpus import CORPUS
 from stateful_oauth.integrations.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.integrations.testing.world.operating import Operating
 from stateful_oauth.integrations.testing.world.passing_time import PassingTime
-from stateful_oauth.integrations.testing.world.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stateful_oauth.integrations.testing.world.action import Action
+    from stateful_oauth.integrations.testing.world.stage import Stage
     from stateful_oauth.integrations.testing.world.story import Step
     from stateful_oauth.integrations.testing.world.tabs import Tab
 
@@ -106,6 +106,3 @@ class World(Accounts, PassingTime, Operating):
         touched = self.memory.touched or set()
         rows = [] if tab is None else list(tab.rows)
         return [*rows, *(row for row in touched if row not in rows)]
-
-
-

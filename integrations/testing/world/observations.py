@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
@@ -79,7 +79,16 @@ class Observation:
         """Read them."""
         logs: dict[uuid.UUID, list[Line]] = {}
         records = TransitionRecord.objects.order_by("transaction_id", "sequence").values_list(
-            "transaction_id", "sequence", "source", "event", "target", "actor", "code", "effect", "rejected", "at"
+            "transaction_id",
+            "sequence",
+            "source",
+            "event",
+            "target",
+            "actor",
+            "code",
+            "effect",
+            "rejected",
+            "at",
         )
         for transaction_id, *line in records:
             logs.setdefault(transaction_id, []).append(Line(*line))
@@ -108,5 +117,5 @@ class Observation:
         return [row for row in self.rows.values() if row.is_open]
 
 
-# A child is born at the same moment as its parent moves on, and under a manual clock often as the parent itself.
+# A child is born when its parent moves on: by a clock that stands still, that may be the same moment.
 _FIRST: Final = {"login": -1}

@@ -30,7 +30,9 @@ class Operating(Stage):
         self.story.tell(f"An operator chooses {what} for {self.name_of(chosen.id)}.")
         self._operate(chosen.id, chosen.kind, chosen.tenant, what, trouble)
 
-    def _operate(self, id_: Any, kind: str, tenant: str, what: str, trouble: tuple[Trouble, ...] = ()) -> None:
+    def _operate(
+        self, id_: Any, kind: str, tenant: str, what: str, trouble: tuple[Trouble, ...] = ()
+    ) -> None:
         self.memory.touch(id_)
         caller = OperatorCaller(OPERATOR, "the customer called")
 
@@ -43,7 +45,10 @@ class Operating(Stage):
         self.take_in(id_)
 
     @precondition(not_twice)
-    @rule(actor=actors(), what=st.sampled_from(("block", "unblock", "delete", "end refresh tokens", "require MFA")))
+    @rule(
+        actor=actors(),
+        what=st.sampled_from(("block", "unblock", "delete", "end refresh tokens", "require MFA")),
+    )
     def administer_tenant(self, actor: int, what: str) -> None:
         """Do something to a user at the provider."""
         tenant, who = self.site.tenant, self.cast[actor % len(self.cast)]

@@ -50,7 +50,7 @@ def prove(
     first_seed: int = 0,
     seed_step: int = 1,
     with_corpus: bool = True,
-    progress: Callable[[Figures], None] = lambda figures: None,
+    progress: Callable[[Figures], None] | None = None,
 ) -> Figures:
     """Run the corpus, then scenarios drawn at random until the time is over; return the figures.
 
@@ -78,20 +78,24 @@ def prove(
     world.figures = figures = Figures()
     for steps in world.corpus.values() if with_corpus else ():
         world.replay(*steps)
-        progress(figures)
+        if progress is not None:
+            progress(figures)
     end = time.process_time() + (chosen.seconds if seconds is None else seconds)
     for number in count(first_seed, seed_step):
         if time.process_time() >= end:
             break
         run_state_machine_as_test(seed(number)(_anew(world)), settings=_settings(chosen))
-        progress(figures)
+        if progress is not None:
+            progress(figures)
     figures.stop()
     return figures
 
 
 def _anew(world: type[World]) -> type[World]:
     """Return a class of its own, because hypothesis keeps a seed on the class."""
-    made: type[World] = type(world.__name__, (world,), {"__module__": world.__module__, "__doc__": world.__doc__})
+    made: type[World] = type(
+        world.__name__, (world,), {"__module__": world.__module__, "__doc__": world.__doc__}
+    )
     made.origin = world
     return made
 

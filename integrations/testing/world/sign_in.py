@@ -108,9 +108,11 @@ class SignIn(Stage):
         self.story.tell(f"{who} goes on at the provider in {tab}{place}.")
         self._comes_back(
             tab,
-            lambda: visitor.connect(tab.at_provider, who.user_id)
-            if "/connected-accounts/" in tab.at_provider
-            else visitor.authorize(tab.at_provider, who.user_id, connection=who.connection),
+            lambda: (
+                visitor.connect(tab.at_provider, who.user_id)
+                if "/connected-accounts/" in tab.at_provider
+                else visitor.authorize(tab.at_provider, who.user_id, connection=who.connection)
+            ),
         )
 
     def opens_callback(self, chosen: Tab, browser: int, change: str, trouble: tuple[Trouble, ...]) -> None:
@@ -190,7 +192,9 @@ class SignIn(Stage):
             case "another tab's code" if code in other:
                 fields = [(name, other[code] if name == code else value) for name, value in fields]
             case "another code":
-                fields = [(name, "made-up-code-0123456789" if name == code else value) for name, value in fields]
+                fields = [
+                    (name, "made-up-code-0123456789" if name == code else value) for name, value in fields
+                ]
             case "another issuer":
                 fields = [*((n, v) for n, v in fields if n != "iss"), ("iss", "https://evil.example/")]
             case "an error":
@@ -206,6 +210,3 @@ class SignIn(Stage):
             case _:
                 pass
         return parts._replace(query=urlencode(fields)).geturl(), headers, method
-
-
-

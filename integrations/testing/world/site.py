@@ -53,7 +53,8 @@ class Site:
         configuration.furnish(self.tenant, conf.tenant(alias).client_id)
         self.gateway = Gateway(self.tenant, self.clock.advance)
         self._values = {
-            "DUPLICATE_PATIENCE": 0.1,  # a delivery that waits for another one waits in vain: that one waits for it
+            # A delivery that waits for another one waits in vain, because that one waits for it to return.
+            "DUPLICATE_PATIENCE": 0.1,
             "ENCRYPTION_KEYS": [ENCRYPTION_KEYS[0]],
             **values,
         }

@@ -57,8 +57,8 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
     def run(self: Stage, **arguments: Any) -> None:
         self.run_step(function, arguments)
 
-    # Hypothesis leaves out about half of the rules in each scenario, by name ("swarm testing"). Here most rules
-    # are of no use without the others: nobody comes back who did not start. With one name for all, none is left out.
+    # Hypothesis leaves out about half of the rules in each scenario, by name ("swarm testing"). Here most
+    # rules are of no use without others: nobody comes back who did not start. So all have one name.
     run.__name__ = "step"
     return run
 
@@ -68,7 +68,9 @@ def not_twice(world: Stage) -> bool:
     return world.story.steps[-1].rule not in _ONCE
 
 
-_ONCE: Final = frozenset({"wait", "purge", "change", "sweep", "administer_tenant", "administer_site", "sign_out"})
+_ONCE: Final = frozenset(
+    {"wait", "purge", "change", "sweep", "administer_tenant", "administer_site", "sign_out"}
+)
 
 
 class Stage(RuleBasedStateMachine):
@@ -77,7 +79,7 @@ class Stage(RuleBasedStateMachine):
     Attributes:
         cast: Who can sign in at the tenant.
         configurations: Draws how site and tenant are set up.
-        corpus: Scenarios by name. Each is run once, and others begin like them. The first step is `settle_in`.
+        corpus: Scenarios by name. Each is run once, and others begin like them.
         alias: Which tenant of the settings.
         changes: Keys of `STATEFUL_OAUTH` that every scenario changes.
         figures: What all scenarios of this process did so far.
@@ -315,7 +317,9 @@ class Stage(RuleBasedStateMachine):
             LookupError: There is nothing: the scenario was written for other rules or settings.
         """
         if not among:
-            raise LookupError("There is nothing that this step could be about: an earlier one did not do its part.")
+            raise LookupError(
+                "There is nothing that this step could be about: an earlier one did not do its part."
+            )
         return among[-1 - number % len(among)]
 
     def engine(self) -> Any:

@@ -69,7 +69,12 @@ def trouble() -> st.SearchStrategy[Trouble]:
     points, outside = st.sampled_from(_POINTS), st.sampled_from(_OUTSIDE)
     return st.one_of(
         st.builds(WorkerDies, points, nth),
-        st.builds(CallFails, st.sampled_from((0, 0, 0, 1, 2)), st.sampled_from(sorted(FAILURES)), st.sampled_from(_PATHS)),
+        st.builds(
+            CallFails,
+            st.sampled_from((0, 0, 0, 1, 2)),
+            st.sampled_from(sorted(FAILURES)),
+            st.sampled_from(_PATHS),
+        ),
         st.builds(Meanwhile, outside, nth, st.sampled_from(MEANWHILE)),
         st.builds(WorkerStalls, points, nth, st.sampled_from((31, 601))),
     )
@@ -95,7 +100,9 @@ def configurations() -> st.SearchStrategy[Configuration]:
         linking=st.sampled_from(("automatic", "automatic", "confirm", "off")),
         par=st.booleans(),
         rotation=st.booleans(),
-        scope=st.sampled_from(("openid profile email offline_access", "openid profile email offline_access", "openid email")),
+        scope=st.sampled_from(
+            ("openid profile email offline_access", "openid profile email offline_access", "openid email")
+        ),
         trusted=st.sampled_from((None, (DATABASE, "google-oauth2"), (DATABASE, "google-oauth2"))),
         tries=st.sampled_from((1, 3)),
         open_per_browser=st.sampled_from((2, 10)),

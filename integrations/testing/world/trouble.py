@@ -1,4 +1,4 @@
-"""What may go wrong while the site does something: fault plans, as values that can be drawn and written down."""
+"""What may go wrong while the site does something: values that can be drawn and written down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stateful_oauth.flows.crash_points import CRASH_POINTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# How a call to the provider may fail, by name: the emulator's kinds of faults, with details where they matter.
+# How a call to the provider may fail, by name: the emulator's kinds of faults, with their details.
 FAILURES: Final[Mapping[str, Mapping[str, Any]]] = {
     "unreachable": {"kind": "unreachable"},
     "request lost": {"kind": "lost_request"},

@@ -1,9 +1,9 @@
 """Who may buy in the shop."""
 
+from shop.models import Customer
 from stateful_oauth.flows.errors import AccountRefused
 from stateful_oauth.flows.openid import VerifiedIdentity
 from stateful_oauth.integrations.django.backends import Auth0Backend
-from shop.models import Customer
 
 
 class CustomerBackend(Auth0Backend):

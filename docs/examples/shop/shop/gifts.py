@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shop import vouchers
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
@@ -11,8 +12,6 @@ from stateful_oauth.flows.outcomes import Abandoned, Cancelled, Expired, Failed,
 from stateful_oauth.flows.ports import Provider
 from stateful_oauth.flows.secret import Secret
 from stateful_oauth.flows.transaction import Transaction
-
-from shop import vouchers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,4 +17,6 @@ def test_every_path_of_a_gift(auth0_clock, auth0_people, auth0_browser):
 
 def test_what_a_gift_takes_in_which_state(auth0_tenant):
     matrix = assert_matrix("shop.gift")
-    assert [cell.state for cell in matrix if cell.event == "accept" and cell.targets] == ["awaiting_acceptance"]
+    assert [cell.state for cell in matrix if cell.event == "accept" and cell.targets] == [
+        "awaiting_acceptance"
+    ]

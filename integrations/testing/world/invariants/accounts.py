@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def metadata_is_merged_and_nothing_else(world: Stage) -> None:
-    """A user has its own metadata, unchanged, and beside them only what accounts had that were linked to it."""
+    """A user has its own metadata, unchanged, and besides only what accounts had that were linked to it."""
     tenant = world.site.tenant
     named = set(conf.tenant(world.alias).linking_app_metadata_keys)
     for user in list(tenant.people.users.values()):
@@ -30,7 +30,8 @@ def metadata_is_merged_and_nothing_else(world: Stage) -> None:
             for key, value in has.items():
                 if key in own and value != own[key] and own.keys() <= has.keys():
                     raise Violation(
-                        "metadata is merged exactly once", f"{kind} of {user.user_id} lost its own {key!r}: {value!r}"
+                        "metadata is merged exactly once",
+                        f"{kind} of {user.user_id} lost its own {key!r}: {value!r}",
                     )
                 if key not in own and (key not in others):
                     raise Violation(
@@ -53,7 +54,7 @@ def absorbed(world: Stage, user_id: str) -> list[str]:
 
 
 def a_link_is_here_and_there(world: Stage) -> None:
-    """No link is kept that Auth0 does not have, unless somebody undid it there and our unlinking is under way."""
+    """No link is kept that Auth0 does not have, unless it is being unlinked."""
     identities: dict[str, set[str]] = {
         user.user_id: {f"{each.provider}|{each.user_id}" for each in user.identities[1:]}
         for user in world.site.tenant.people.users.values()

@@ -22,8 +22,8 @@ class Limit:
 
 
 # The worst case of each: everything that one request may come to, from a cold start. A callback, say, that
-# asks for metadata and keys, exchanges a code, looks for candidates, reads two profiles, links and merges. What
-# a step costs when all goes well is asserted exactly in the package's own tests.
+# asks for metadata and keys, exchanges a code, looks for candidates, reads two profiles, links and merges.
+# What a step costs when all goes well is asserted exactly in the package's own tests.
 LIMITS: Final[Mapping[str, Limit]] = {
     "login": Limit(statements=24, calls=3),
     "callback": Limit(statements=60, calls=14),

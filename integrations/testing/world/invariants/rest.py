@@ -22,9 +22,12 @@ def nothing_is_left_working(world: Stage) -> None:
 
 
 def links_agree(world: Stage) -> None:
-    """What Auth0 has linked for us is kept here, and the other way round, but for what an operator gave up."""
+    """What Auth0 has linked is kept here, and the other way round, but for what an operator gave up."""
     name = "a link exists at Auth0 and here together"
-    if any(row.kind in ("account_linking", "unlink_account") and row.state in ("abandoned", "failed") for row in world.seen.rows.values()):
+    if any(
+        row.kind in ("account_linking", "unlink_account") and row.state in ("abandoned", "failed")
+        for row in world.seen.rows.values()
+    ):
         return
     here = {(link["primary_subject"], link["secondary_subject"]) for link in kept_links()}
     there = {

@@ -32,14 +32,14 @@ def a_code_is_exchanged_at_most_once(world: Stage) -> None:
 
 
 def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
-    """Whoever is signed in in a browser came by a valid callback in the browser that started, since it signed out."""
+    """Whoever is signed in came by a valid callback in the browser that started, since it signed out."""
     for number, user in world.users.items():
         details = session_of(world.browsers[number]).get("stateful_oauth", {})
         subject = details.get("sub", "")
         if not any(_justifies(world, each, number, subject) for each in reversed(world.memory.deliveries)):
             raise Violation(
                 "nobody is signed in except by a valid callback in the browser that started",
-                f"browser {number + 1} is signed in as user {user.pk} ({subject}), and no callback explains it",
+                f"browser {number + 1} is signed in as user {user.pk} ({subject}): no callback explains it",
             )
 
 

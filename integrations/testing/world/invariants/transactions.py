@@ -42,7 +42,7 @@ def the_log_folds_to_the_state(world: Stage) -> None:
 
 
 def finals_never_change(world: Stage) -> None:
-    """A final state is final: nothing of the row changes any more, no transition is added, no secret is kept."""
+    """A final state is final: nothing of the row changes, no transition is added, no secret is kept."""
     name = "finals never change"
     for id_, old, row in world.seen.changed_since(world.before):
         if row is not None and not row.is_open and row.secrets is not None:
