@@ -17,6 +17,8 @@ SITE := PYTHONPATH=tests/support DJANGO_SETTINGS_MODULE=testsite.settings
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+PROFILE ?= quick
+PROVE_ARGS ?=
 CHAOS_ARGS ?=
 MUTANTS_ARGS ?=
 NOX_ARGS ?=
@@ -59,6 +61,10 @@ chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random,
 .PHONY: mutants
 mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways, and see the tests fail; prints table and score
 	$(PY) tests/mutants/run.py $(MUTANTS_ARGS)
+
+.PHONY: prove
+prove: $(VENV)/.dev ## Draw scenarios of everything that can happen: PROFILE=quick, ci or deep; PROVE_ARGS="--seconds 3600"
+	$(SITE) $(PY) -m stateful_oauth.integrations.testing --world our_world.OurWorld --profile $(PROFILE) $(PROVE_ARGS)
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has

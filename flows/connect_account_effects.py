@@ -12,7 +12,7 @@ from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, RateLimited
 from stateful_oauth.flows.identifiers import code_challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from stateful_oauth.flows.secret import Secret
 
@@ -78,7 +78,8 @@ def complete_connection(context: EffectContext) -> Event:
 def reread_accounts(context: EffectContext) -> Event:
     """Look for an account that was not there before; complete again where there is none.
 
-    The code is single-use, so where it did buy an account, that one is listed.
+    The code is single-use, so where it did buy an account, that one is listed. So are those that other tabs
+    connected meanwhile: what is kept here already is theirs, unless there is nothing else.
     """
     inputs = context.transaction.inputs
     try:
@@ -92,16 +93,21 @@ def reread_accounts(context: EffectContext) -> Event:
             # Nobody can look any more. Once the user has signed in again, the list of accounts tells.
             raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
-    account = _new_account(listed, inputs["known"], context)
+    kept = context.accounts.connected_ids(
+        inputs["issuer"], inputs["subject"], connection=inputs["connection"]
+    )
+    account = _new_account(listed, {*inputs["known"], *kept}, context) or _new_account(
+        listed, inputs["known"], context
+    )
     return complete_connection(context) if account is None else Event("connection_completed", account)
 
 
 def _new_account(
-    listed: Sequence[RemoteAccount], known: Sequence[str], context: EffectContext
+    listed: Sequence[RemoteAccount], known: Collection[str], context: EffectContext
 ) -> RemoteAccount | None:
     since = context.transaction.created_at - _SKEW
     found = [each for each in listed if each.id not in known and each.created_at >= since]
-    return max(found, key=lambda each: each.created_at, default=None)
+    return min(found, key=lambda each: each.created_at, default=None)
 
 
 def identify_account(context: EffectContext) -> Event:

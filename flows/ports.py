@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -311,6 +311,9 @@ class AccountDirectory(Protocol):
         self, issuer: str, subject: str, *, connection: str, provider_user_id: str
     ) -> str | None:
         """Return the id (`cac_…`) under which a user has connected this account, or None."""
+
+    def connected_ids(self, issuer: str, subject: str, *, connection: str) -> Collection[str]:
+        """Return the ids (`cac_…`) of the accounts that a user has connected at a connection."""
 
     def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
         """Whether these two were linked before, and somebody undid it."""

@@ -28,6 +28,10 @@ class Browser:
         """Open a page of the site."""
         return self._ask("get", address, headers)
 
+    def head(self, address: str, **headers: str) -> HttpResponse:
+        """Ask for the headers of a page only."""
+        return self._ask("head", address, headers)
+
     def post(self, address: str, data: dict[str, str] | None = None, **headers: str) -> HttpResponse:
         """Send a form to the site."""
         return self._ask("post", address, headers, data or {})

@@ -1,0 +1,20 @@
+"""Who may buy in the shop."""
+
+from shop.models import Customer
+from stateful_oauth.flows.errors import AccountRefused
+from stateful_oauth.flows.openid import VerifiedIdentity
+from stateful_oauth.integrations.django.backends import Auth0Backend
+
+
+class CustomerBackend(Auth0Backend):
+    """Makes customers of people who sign in, but for those whom the shop has had enough of."""
+
+    def get_user(self, user_id: object) -> Customer | None:
+        """Return the customer of a session."""
+        return Customer.objects.filter(pk=user_id, is_active=True).first()
+
+    def may_sign_in(self, identity: VerifiedIdentity, user: Customer | None) -> None:
+        """Refuse addresses that cannot be delivered to."""
+        del user  # known or not
+        if str(identity.claims.get("email", "")).endswith(".invalid"):
+            raise AccountRefused("account_refused")

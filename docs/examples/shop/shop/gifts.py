@@ -1,0 +1,93 @@
+"""A flow of the shop's own: a gift waits until it is accepted, then its voucher is issued."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shop import vouchers
+from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.errors import InvalidInput
+from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.outcomes import Abandoned, Cancelled, Expired, Failed, Outcome
+from stateful_oauth.flows.ports import Provider
+from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftWaits(Outcome):
+    """The gift can be accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiftGiven(Outcome):
+    """The voucher is there."""
+
+    voucher: str = ""
+
+
+def issue_voucher(context: EffectContext) -> Event:
+    """Ask the voucher service for a voucher; the transaction's id is the key of the request."""
+    return Event("voucher_issued", vouchers.issue(str(context.transaction.id)))
+
+
+class GiftFlow(FlowMachine):
+    """One gift."""
+
+    kind = "shop.gift"
+    version = 1
+    needs_user = True
+    browser_events = ("accept", "cancel")
+
+    created = WaitingState(initial=True)
+    awaiting_acceptance = WaitingState(deadline=3600)
+    issuing_voucher = WorkingState()
+    given = FinalState(GiftGiven)
+
+    cancelled = FinalState(Cancelled)
+    failed = FinalState(Failed)
+    expired = FinalState(Expired)
+    abandoned = FinalState(Abandoned)
+
+    issue_voucher = effect(
+        issue_voucher,
+        produces=("voucher_issued", "fail"),
+        time_limit=5,
+        lost_answer=LostAnswer.REPEAT,  # the service knows the key, and gives the same voucher
+    )
+
+    start = created.to(awaiting_acceptance)
+    accept = awaiting_acceptance.to(issuing_voucher, on="issue_voucher")
+    voucher_issued = issuing_voucher.to(given, on="keep_voucher")
+    cancel = awaiting_acceptance.to(cancelled)
+    fail = issuing_voucher.to(failed)
+    expire = awaiting_acceptance.to(expired)
+    retry = issuing_voucher.to(issuing_voucher, on="issue_voucher")
+    abandon = awaiting_acceptance.to(abandoned) | issuing_voucher.to(abandoned)
+
+    def keep_voucher(self, payload: str) -> None:
+        """Keep what came of it."""
+        self.step.keep_result(voucher=payload)
+
+    @classmethod
+    def check_inputs(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Any], dict[str, Secret]]:
+        """Take `to`: whom the gift is for."""
+        del provider  # it has no part in this
+        if not inputs.get("to"):
+            raise InvalidInput("input_invalid", "Say whom the gift is for.")
+        return {"to": inputs["to"]}, {}
+
+    @classmethod
+    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+        """Say that it waits."""
+        del provider  # as above
+        return cls.describe(GiftWaits, transaction)
+
+    @classmethod
+    def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
+        """Add the voucher."""
+        if outcome is GiftGiven:
+            fields["voucher"] = transaction.result.get("voucher", "")
+        return super().describe(outcome, transaction, **fields)

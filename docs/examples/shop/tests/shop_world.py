@@ -1,0 +1,85 @@
+"""The shop's World: everything that the package's World does, and gifts."""
+
+import hypothesis.strategies as st
+from django.urls import reverse
+from hypothesis.stateful import invariant, precondition
+from shop import vouchers
+from shop.gifts import GiftFlow
+
+from stateful_oauth.integrations.testing.world import CORPUS, Violation, World, rule, step
+from stateful_oauth.integrations.testing.world.strategies import numbers, troubles
+from stateful_oauth.integrations.testing.world.trouble import Meanwhile, WorkerDies
+
+_GIVE = (step("settle_in"), step("sign_in", browser=0, actor=0), step("give", browser=0))
+_ACCEPT = step("answer", gift=0, event="accept")
+
+
+class ShopWorld(World):
+    """With the settings of the shop, its customers, and its gifts."""
+
+    corpus = {
+        **CORPUS,
+        "a gift is accepted": (*_GIVE, _ACCEPT),
+        "a gift is refused": (*_GIVE, step("answer", gift=0, event="cancel")),
+        "a gift is forgotten": (*_GIVE, step("wait", seconds=0), step("recover_one", row=0)),
+        "an operator abandons a gift": (*_GIVE, step("operate", row=0, what="abandon")),
+        "the voucher service says no": (*_GIVE, step("answer", gift=0, event="accept", answers="refused")),
+        "an operator abandons a voucher": (
+            *_GIVE,
+            step(
+                "answer",
+                gift=0,
+                event="accept",
+                trouble=(Meanwhile("effect.after", 0, "an operator abandons"),),
+            ),
+        ),
+        "the worker dies after a voucher": (
+            *_GIVE,
+            step("answer", gift=0, event="accept", trouble=(WorkerDies("effect.after"),)),
+            step("wait", seconds=0),
+            step("recover_one", row=0),
+        ),
+    }
+
+    def furnish(self):
+        super().furnish()
+        vouchers.reset()
+
+    @precondition(lambda self: self.users)
+    @rule(browser=numbers(), trouble=troubles())
+    def give(self, browser, trouble=()):
+        """Start a gift."""
+        number = self.pick(browser, [*self.users])
+        tab, opened = self.new_tab(number, "shop.gift"), self.browsers[number]
+        self.story.tell(f"Browser {number + 1} gives something, in {tab}.")
+        self.ask("give", tab, lambda: opened.post(reverse("give"), {"to": "bob@example.com"}), trouble)
+
+    @precondition(lambda self: self.gifts())
+    @rule(
+        gift=numbers(),
+        event=st.sampled_from(("accept", "accept", "cancel")),
+        answers=st.sampled_from(("", "", "lost", "refused")),
+        trouble=troubles(),
+    )
+    def answer(self, gift, event, answers="", trouble=()):
+        """Accept or cancel a gift, in the browser that it was started in."""
+        chosen = self.pick(gift, self.gifts())
+        tab = self.memory.owners[chosen.id].tab
+        self.story.tell(f"{tab} says {event} to {self.name_of(chosen.id)}.")
+        vouchers.answers[:] = [answers] if answers else []
+        self.memory.touch(chosen.id)
+        address = reverse("answer_gift", args=[chosen.id, event])
+        self.ask("answer", tab, lambda: self.browsers[tab.browser].post(address), trouble)
+        vouchers.answers.clear()
+
+    def gifts(self):
+        """Return the gifts that there are."""
+        return [row for row in self.seen.rows.values() if row.kind == GiftFlow.kind]
+
+    @invariant()
+    def no_gift_has_two_vouchers(self):
+        """The voucher service made one voucher for a gift, and none for a gift that nobody accepted."""
+        accepted = {str(row.id) for row in self.gifts() if any(line.event == "accept" for line in row.taken)}
+        for key in vouchers.issued:
+            if vouchers.issued.count(key) > 1 or (key not in accepted and key in map(str, self.seen.rows)):
+                raise Violation("no gift has two vouchers", key)

@@ -1,0 +1,110 @@
+"""An emulated tenant that knows the project's application: made from the project's own settings."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from django.conf import settings
+from django.test import override_settings
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.integrations.django.views.callbacks import callback_url
+from stateful_oauth.integrations.emulator import DATABASE, Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from requests.adapters import BaseAdapter
+
+    from stateful_oauth.integrations.django.conf import TenantSettings
+    from stateful_oauth.integrations.testing.clock import ManualClock
+
+_CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
+_WELL_KNOWN: Final = ("github", "google-oauth2", "windowslive")
+_MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_metadata")
+
+
+def tenant_of_settings(alias: str = DEFAULT_TENANT) -> Tenant:
+    """Return a tenant with the application, the addresses and the connections that the settings name.
+
+    Nobody can sign in yet: `tenant.add_user(…)`.
+
+    Args:
+        alias: Which tenant of `STATEFUL_OAUTH['TENANTS']`.
+
+    Raises:
+        KeyError: There is no such tenant in the settings.
+    """
+    chosen = conf.tenant(alias)
+    tenant = Tenant(issuer=chosen.issuer)
+    tenant.settings.par = bool(chosen.pushed_authorization_requests)
+    tenant.add_client(
+        client_id=chosen.client_id,
+        client_secret=None if chosen.private_key else chosen.client_secret or None,
+        public_keys=[_public_key(chosen.private_key)] if chosen.private_key else (),
+        callbacks=[callback_url(alias, name) for name in _CALLBACKS],
+        logout_urls=[conf.base_url + conf.logout_return_path],
+        signing_alg=chosen.id_token_signing_alg,
+        rotation=bool(chosen.refresh_token_rotation),
+    )
+    tenant.allow_connected_accounts(chosen.client_id)
+    _let_manage(tenant, chosen)
+    for name in dict.fromkeys([*chosen.connections, *chosen.linking_trusted_connections]):
+        if name != DATABASE:
+            tenant.add_connection(name)
+    if audience := chosen.authorization_parameters.get("audience"):
+        tenant.add_api(audience)
+    return tenant
+
+
+def _let_manage(tenant: Tenant, chosen: TenantSettings) -> None:
+    client_id = chosen.management_client_id or chosen.client_id
+    if client_id not in tenant.clients:
+        tenant.add_client(client_id=client_id, client_secret=chosen.management_client_secret)
+    tenant.allow_management(client_id, _MANAGEMENT_SCOPES)
+
+
+def _public_key(private_key: str) -> str:
+    public = load_pem_private_key(private_key.encode(), None).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@contextmanager
+def at_the_tenant(
+    tenant: Tenant, clock: ManualClock, *, adapter: BaseAdapter | None = None, **changes: Any
+) -> Iterator[None]:
+    """Have the site talk to an emulated tenant, and both live by one clock, for the duration.
+
+    Args:
+        adapter: The way to the tenant; its own when left out.
+        changes: Of `STATEFUL_OAUTH`, by key.
+    """
+    tenant.clock.follow(clock.timestamp)
+    before, wiring.clock = wiring.clock, clock
+    values = {
+        **settings.STATEFUL_OAUTH,
+        "TRANSPORT_ADAPTER": adapter or tenant.adapter(),
+        "PROVIDER_USERINFO": _userinfo(tenant),
+        **changes,
+    }
+    try:
+        with override_settings(STATEFUL_OAUTH=values):
+            yield
+    finally:
+        wiring.clock = before
+        forget_provider()
+
+
+def _userinfo(tenant: Tenant) -> dict[str, Any]:
+    """Return where connected accounts are asked who they are: the tenant stands in for their providers."""
+    names = {*tenant.people.connections, *_WELL_KNOWN} - {DATABASE}
+    return {name: {"url": f"{tenant.issuer}_provider/{name}/userinfo"} for name in sorted(names)}
+
+
+def forget_provider() -> None:
+    """Forget what this process keeps of the provider, as a process that starts anew."""
+    wiring.provider.cache_clear()
+    wiring.engine.cache_clear()

@@ -1,0 +1,44 @@
+"""A property-based test of a whole site: browsers, tabs and people, every flow, and everything that fails.
+
+`World` is a `hypothesis.stateful.RuleBasedStateMachine` over the real engine, the real store and an emulated
+tenant, with the invariants of the package; `prove` runs it. See docs/testing.md.
+"""
+
+from stateful_oauth.integrations.testing.world.cast import CAST, Actor
+from stateful_oauth.integrations.testing.world.configuration import Configuration
+from stateful_oauth.integrations.testing.world.corpus import CORPUS
+from stateful_oauth.integrations.testing.world.figures import Figures
+from stateful_oauth.integrations.testing.world.machine import World
+from stateful_oauth.integrations.testing.world.prove import (
+    PROFILES,
+    Profile,
+    assert_every_transition,
+    prove,
+    report,
+)
+from stateful_oauth.integrations.testing.world.stage import rule
+from stateful_oauth.integrations.testing.world.story import Step, step
+from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
+from stateful_oauth.integrations.testing.world.violations import Violation
+
+__all__ = [
+    "CAST",
+    "CORPUS",
+    "PROFILES",
+    "Actor",
+    "CallFails",
+    "Configuration",
+    "Figures",
+    "Meanwhile",
+    "Profile",
+    "Step",
+    "Violation",
+    "WorkerDies",
+    "WorkerStalls",
+    "World",
+    "assert_every_transition",
+    "prove",
+    "report",
+    "rule",
+    "step",
+]

@@ -1,0 +1,178 @@
+"""Rules of accounts: connect, disconnect, confirm a link, keep apart, unlink, ask for tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import hypothesis.strategies as st
+from django.http import HttpRequest
+from django.urls import reverse
+from hypothesis.stateful import precondition
+
+from stateful_oauth.flows.errors import FlowError
+from stateful_oauth.integrations.django import accounts
+from stateful_oauth.integrations.testing.world.sessions import session_of
+from stateful_oauth.integrations.testing.world.sign_in import SignIn
+from stateful_oauth.integrations.testing.world.stage import Stage, rule
+from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.testing.world.tabs import Tab
+    from stateful_oauth.integrations.testing.world.trouble import Trouble
+
+
+def asked_to_link(world: Stage) -> list[Tab]:
+    """Return the tabs that were asked whether accounts are to be linked."""
+    return [tab for tab in world.tabs if tab.linking is not None]
+
+
+def signed_in_browsers(world: Stage) -> list[int]:
+    """Return the numbers of the browsers in which somebody is signed in."""
+    return [*world.users]
+
+
+CONNECTIONS = ("google-oauth2", "github", "nowhere")
+
+
+class Accounts(SignIn):
+    """Rules of connected and linked accounts, and of grants."""
+
+    @precondition(signed_in_browsers)
+    @rule(browser=numbers(), connection=st.sampled_from(CONNECTIONS), trouble=troubles())
+    def start_to_connect(self, browser: int, connection: str, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Start to connect an account at a connection."""
+        self.asks_to_connect(self.pick(browser, signed_in_browsers(self)), connection, trouble)
+
+    @precondition(signed_in_browsers)
+    @rule(browser=numbers(), actor=actors(), trouble=troubles())
+    def connect(self, browser: int, actor: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Connect an account from the first page to the last; what goes wrong goes wrong at the callback."""
+        others = [who for who in self.cast if who.connection in CONNECTIONS]
+        who = others[actor % len(others)]
+        tab = self.asks_to_connect(self.pick(browser, signed_in_browsers(self)), who.connection)
+        if tab.at_provider:
+            self.authorizes(tab, who, tab.browser)
+        if tab.callback is not None:
+            self.opens_callback(tab, tab.browser, "", trouble)
+
+    def asks_to_connect(self, number: int, connection: str, trouble: tuple[Trouble, ...] = ()) -> Tab:
+        """Ask to connect an account in a new tab, and return the tab."""
+        tab, opened = self.new_tab(number, "connect_account"), self.browsers[number]
+        self.story.tell(f"Browser {number + 1} asks to connect an account at {connection}, in {tab}.")
+        address, form = reverse("stateful_oauth:connect"), {"connection": connection, "next": "/accounts/"}
+        self.ask("connect", tab, lambda: opened.post(address, form), trouble)
+        return tab
+
+    @precondition(signed_in_browsers)
+    @rule(browser=numbers(), account=numbers(), trouble=troubles())
+    def disconnect(self, browser: int, account: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Disconnect an account: one's own, or somebody else's if there is no other."""
+        kept = list(ConnectedAccount.objects.order_by("connected_at", "remote_id"))
+        if not kept:
+            return
+        number = self.pick(browser, signed_in_browsers(self))
+        tab, opened, chosen = (
+            self.new_tab(number, "disconnect_account"),
+            self.browsers[number],
+            self.pick(account, kept),
+        )
+        self.story.tell(f"Browser {number + 1} asks to disconnect {chosen}, in {tab}.")
+        address, form = (
+            reverse("stateful_oauth:disconnect"),
+            {"account": chosen.remote_id, "next": "/accounts/"},
+        )
+        self.ask("disconnect", tab, lambda: opened.post(address, form), trouble)
+
+    @precondition(signed_in_browsers)
+    @rule(browser=numbers(), link=numbers(), trouble=troubles())
+    def unlink(self, browser: int, link: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Unlink an account: one's own, or somebody else's if there is no other."""
+        kept = list(AccountLink.objects.filter(unlinked_at__isnull=True).order_by("pk"))
+        if not kept:
+            return
+        number = self.pick(browser, signed_in_browsers(self))
+        tab, opened, chosen = (
+            self.new_tab(number, "unlink_account"),
+            self.browsers[number],
+            self.pick(link, kept),
+        )
+        self.story.tell(f"Browser {number + 1} asks to unlink {chosen}, in {tab}.")
+        address, form = reverse("stateful_oauth:unlink"), {"link": str(chosen.pk), "next": "/accounts/"}
+        self.ask("unlink", tab, lambda: opened.post(address, form), trouble)
+
+    @precondition(asked_to_link)
+    @rule(tab=numbers(), candidate=numbers(), trouble=troubles())
+    def confirm(self, tab: int, candidate: int = 0, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Say on the page that asks that the accounts are to be linked."""
+        self.confirms(self.pick(tab, asked_to_link(self)), candidate, trouble)
+
+    @precondition(asked_to_link)
+    @rule(
+        tab=numbers(),
+        candidate=numbers(),
+        actor=st.sampled_from((None, None, None, *range(8))),
+        trouble=troubles(),
+    )
+    def prove(
+        self, tab: int, candidate: int = 0, actor: int | None = None, trouble: tuple[Trouble, ...] = ()
+    ) -> None:
+        """Confirm, and prove it at the provider: as whom the page named, or as somebody else."""
+        chosen: Tab = self.pick(tab, asked_to_link(self))
+        named = self.confirms(chosen, candidate)
+        cast = {who.user_id: who for who in self.cast}
+        who = cast.get(named) if actor is None else self.cast[actor % len(self.cast)]
+        if who is None or not chosen.at_provider:
+            return
+        self.authorizes(chosen, who, chosen.browser)
+        if chosen.callback is not None:
+            self.opens_callback(chosen, chosen.browser, "", trouble)
+
+    def confirms(self, chosen: Tab, candidate: int, trouble: tuple[Trouble, ...] = ()) -> str:
+        """Send the form of the page; return whom it names."""
+        page = chosen.linking
+        row = self.seen.rows.get(page) if page else None
+        candidates = [each["user_id"] for each in row.inputs.get("candidates", ())] if row else []
+        named: str = "auth0|nobody" if candidate == 5 or not candidates else self.pick(candidate, candidates)
+        self.story.tell(f"{chosen} confirms that the accounts are to be linked, with {named}.")
+        self.memory.touch(page)
+        chosen.flow, chosen.callback, chosen.at_provider = "account_linking", None, ""
+        address = reverse("stateful_oauth:link_confirm", args=[page])
+        opened = self.browsers[chosen.browser]
+        self.ask("confirm", chosen, lambda: opened.post(address, {"account": named}), trouble)
+        return named
+
+    @precondition(asked_to_link)
+    @rule(tab=numbers(), trouble=troubles())
+    def keep_apart(self, tab: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Say on the page that asks that the accounts stay apart."""
+        chosen: Tab = self.pick(tab, asked_to_link(self))
+        page = chosen.linking
+        self.story.tell(f"{chosen} keeps the accounts apart.")
+        self.memory.touch(page)
+        address = reverse("stateful_oauth:link_cancel", args=[page])
+        opened = self.browsers[chosen.browser]
+        self.ask("cancel", chosen, lambda: opened.post(address), trouble)
+
+    @precondition(signed_in_browsers)
+    @rule(browser=numbers(), what=st.sampled_from(("token", "accounts", "connections")), trouble=troubles())
+    def use_grant(self, browser: int, what: str, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Ask for an access token, or for something that needs one."""
+        number = self.pick(browser, signed_in_browsers(self))
+        self.story.tell(f"A page in browser {number + 1} uses the grant: {what}.")
+        request = HttpRequest()
+        request.session = session_of(self.browsers[number])
+
+        def use() -> object:
+            match what:
+                case "accounts":
+                    return accounts.refreshed_connected_accounts(request)
+                case "connections":
+                    return accounts.available_connections(request)
+                case _:
+                    return accounts.access_token(request)
+
+        try:
+            self.act("grant", use, trouble)
+        except FlowError as error:
+            self.story.tell(f"  refused: {error.code}")

@@ -1,0 +1,99 @@
+"""One action of the site, with what goes wrong during it, and what it cost."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.crash_points import observed
+from stateful_oauth.integrations.testing.world.gateway import Plan
+from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stateful_oauth.integrations.testing.world.site import Site
+    from stateful_oauth.integrations.testing.world.trouble import Trouble
+
+
+class Died(BaseException):
+    """The process is gone: no `except Exception` sees it."""
+
+
+class Action:
+    """Something that the site does.
+
+    Args:
+        what: Its name in the table of limits, for example `callback`.
+        does: Does it.
+        troubles: What goes wrong.
+        meanwhile: Does what a `Meanwhile` names.
+
+    Attributes:
+        again: Does it once more.
+        places: The crash points that were passed, in order: point and step.
+        died: Where the process ended, or None.
+        statements: How many SQL statements it took.
+        interrupted: Whether something else happened meanwhile.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        does: Callable[[], Any],
+        troubles: Sequence[Trouble],
+        site: Site,
+        meanwhile: Callable[[Action, str], None],
+    ) -> None:
+        self.what, self.again, self.troubles, self._site = what, does, list(troubles), site
+        self._meanwhile = meanwhile
+        self.places: list[tuple[str, str]] = []
+        self.plan = Plan.of(troubles)
+        self.died: tuple[str, str] | None = None
+        self.statements = 0
+        self.interrupted = self._is_aside = False
+
+    def run(self) -> Any:
+        """Do it; return its result, or None when the process died."""
+        before, self._site.gateway.plan = self._site.gateway.plan, self.plan
+        statements = self._site.statements
+        try:
+            with observed(self._reached):
+                return self.again()
+        except Died:
+            return None
+        finally:
+            self.statements += self._site.statements - statements
+            self._site.gateway.plan = before
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do something that is not part of it."""
+        statements, plan = self._site.statements, self._site.gateway.plan
+        try:
+            self._is_aside = True
+            yield
+        finally:
+            self._is_aside = False
+            self.statements -= self._site.statements - statements
+            self._site.gateway.plan = plan
+
+    def _reached(self, point: str, step: str) -> None:
+        if self._is_aside:
+            return
+        nth = sum(passed == point for passed, _ in self.places)
+        self.places.append((point, step))
+        for trouble in list(self.troubles):
+            if isinstance(trouble, CallFails) or (trouble.point, trouble.nth) != (point, nth):
+                continue
+            self.troubles.remove(trouble)
+            match trouble:
+                case WorkerDies():
+                    self.died = (point, step)
+                    raise Died
+                case WorkerStalls(seconds=seconds):
+                    self._site.clock.advance(seconds)
+                case Meanwhile(what=what):
+                    self.interrupted = True
+                    with self.aside():
+                        self._meanwhile(self, what)

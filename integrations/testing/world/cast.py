@@ -1,0 +1,88 @@
+"""Who there is: accounts at the tenant's connections, chosen so that every rule of linking has its people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.integrations.emulator import DATABASE
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.emulator import Client, Tenant, User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An account that somebody can sign in with, or connect.
+
+    Attributes:
+        name: For stories.
+        signed_up: Whether its Auth0 user is there from the beginning.
+        password: Of a database account.
+    """
+
+    name: str
+    email: str
+    connection: str = DATABASE
+    email_verified: bool = True
+    signed_up: bool = True
+
+    @property
+    def user_id(self) -> str:
+        """The Auth0 user id while it stands alone."""
+        strategy = "auth0" if self.connection == DATABASE else self.connection
+        return f"{strategy}|{self.name.lower().replace(' ', '-')}"
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+CAST: Final = (
+    Actor("Ada", "ada@example.com"),
+    Actor("Ada at Google", "ada@example.com", "google-oauth2", signed_up=False),
+    Actor("Xpto", "xpto@acme.com"),
+    Actor("Qwerty at Google", "qwerty@gmail.com", "google-oauth2", signed_up=False),
+    Actor("Bob at Google", "bob@example.com", "google-oauth2"),
+    Actor("Bob", "bob@example.com", signed_up=False),
+    Actor("Mallory", "ada@example.com", "github", email_verified=False, signed_up=False),
+    Actor("Bob at GitHub", "bob@example.com", "github", signed_up=False),
+)
+
+
+def introduce(tenant: Tenant, cast: tuple[Actor, ...]) -> None:
+    """Add everybody to the tenant, each with metadata of their own from their first sign-in on."""
+    for name in dict.fromkeys(actor.connection for actor in cast):
+        if name != DATABASE:
+            tenant.add_connection(name)
+    for actor in cast:
+        tenant.add_user(
+            email=actor.email,
+            name=actor.name,
+            connection=actor.connection,
+            email_verified=actor.email_verified,
+            user_id=actor.user_id,
+            signed_up=actor.signed_up,
+            **(
+                {"user_metadata": user_metadata(actor.user_id), "app_metadata": app_metadata(actor.user_id)}
+                if actor.signed_up
+                else {}
+            ),
+        )
+    tenant.on_login = _give_metadata
+
+
+def _give_metadata(user: User, client: Client) -> None:
+    """Do what an Action after the login does in many a tenant."""
+    del client  # whichever it is
+    if user.user_metadata is None:
+        user.user_metadata, user.app_metadata = user_metadata(user.user_id), app_metadata(user.user_id)
+
+
+def user_metadata(user_id: str) -> dict[str, Any]:
+    """Return a member that everybody has, and one that nobody else has."""
+    return {"theme": f"of {user_id}", f"only {user_id}": "mine"}
+
+
+def app_metadata(user_id: str) -> dict[str, Any]:
+    """Return the same for `app_metadata`, where roles are kept."""
+    return {"plan": f"of {user_id}", f"role {user_id}": "mine"}

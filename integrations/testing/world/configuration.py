@@ -1,0 +1,77 @@
+"""How site and tenant are set up: one choice per scenario."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.emulator import Tenant
+
+_KEYS: Final = {
+    "linking": "LINKING",
+    "trusted": "LINKING_TRUSTED_CONNECTIONS",
+    "par": "PUSHED_AUTHORIZATION_REQUESTS",
+    "rotation": "REFRESH_TOKEN_ROTATION",
+    "scope": "SCOPE",
+    "tries": "LINKING_TRIES",
+    "open_per_browser": "OPEN_PER_BROWSER",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What differs from the project's own settings. None leaves the project's setting as it is.
+
+    Attributes:
+        linking: `LINKING`.
+        trusted: `LINKING_TRUSTED_CONNECTIONS`.
+        par: `PUSHED_AUTHORIZATION_REQUESTS`, here and at the tenant.
+        rotation: `REFRESH_TOKEN_ROTATION`, here and at the tenant.
+        scope: `SCOPE`.
+        tries: `LINKING_TRIES`.
+        open_per_browser: `OPEN_PER_BROWSER`.
+        issuer_on_callback: The tenant sends `iss` with its callbacks (RFC 9207).
+        search_lag: Seconds until the tenant's search index knows what happened.
+    """
+
+    linking: str | None = None
+    trusted: tuple[str, ...] | None = None
+    par: bool | None = None
+    rotation: bool | None = None
+    scope: str | None = None
+    tries: int | None = None
+    open_per_browser: int | None = None
+    issuer_on_callback: bool = False
+    search_lag: int = 5
+
+    def changes(self) -> dict[str, Any]:
+        """Return the changed keys of `STATEFUL_OAUTH`."""
+        chosen = {key: getattr(self, name) for name, key in _KEYS.items()}
+        return {key: value for key, value in chosen.items() if value is not None}
+
+    def varied(self, other: Configuration) -> Configuration:
+        """Return the same with what hardly matters to a scenario as it is in another one."""
+        return replace(
+            self,
+            open_per_browser=other.open_per_browser,
+            issuer_on_callback=other.issuer_on_callback,
+            search_lag=other.search_lag,
+        )
+
+    def furnish(self, tenant: Tenant, client_id: str) -> None:
+        """Set up the tenant's side."""
+        tenant.settings.iss_on_callback = self.issuer_on_callback
+        tenant.settings.search_lag = self.search_lag
+        if self.par is not None:
+            tenant.settings.par = self.par
+        if self.rotation is not None:
+            tenant.clients[client_id].rotation = self.rotation
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        ]
+        return f"Configuration({', '.join(changed)})"

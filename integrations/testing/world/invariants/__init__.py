@@ -1,0 +1,33 @@
+"""What always has to hold, whatever happened: one function each, over what was seen after a step."""
+
+from typing import Final
+
+from stateful_oauth.integrations.testing.world.invariants import (
+    accounts,
+    cost,
+    rest,
+    secrets,
+    sign_ins,
+    transactions,
+)
+
+EVERY_STEP: Final = (
+    transactions.the_log_folds_to_the_state,
+    transactions.finals_never_change,
+    transactions.tabs_do_not_disturb_one_another,
+    accounts.a_link_is_here_and_there,
+    sign_ins.a_code_is_exchanged_at_most_once,
+    sign_ins.nobody_is_signed_in_by_anything_else,
+    sign_ins.no_refresh_family_is_killed_by_us,
+    accounts.metadata_is_merged_and_nothing_else,
+    secrets.nothing_secret_is_in_clear,
+    cost.every_action_stays_within_its_limits,
+)
+AT_REST: Final = (
+    rest.nothing_is_left_working,
+    rest.links_agree,
+    rest.metadata_is_merged_completely,
+    rest.connected_accounts_agree,
+)
+
+__all__ = ["AT_REST", "EVERY_STEP"]

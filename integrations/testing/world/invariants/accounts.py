@@ -1,0 +1,84 @@
+"""Invariants of links and metadata that hold after every step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.testing.world.cast import app_metadata, user_metadata
+from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.storage.models import AccountLink
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.testing.world.stage import Stage
+
+
+def metadata_is_merged_and_nothing_else(world: Stage) -> None:
+    """A user has its own metadata, unchanged, and besides only what accounts had that were linked to it."""
+    tenant = world.site.tenant
+    named = set(conf.tenant(world.alias).linking_app_metadata_keys)
+    for user in list(tenant.people.users.values()):
+        sources = absorbed(world, user.user_id)
+        for kind, own, has in (
+            ("user_metadata", user_metadata(user.user_id), user.user_metadata or {}),
+            ("app_metadata", app_metadata(user.user_id), user.app_metadata or {}),
+        ):
+            make = user_metadata if kind == "user_metadata" else app_metadata
+            others = {key: make(each)[key] for each in sources for key in make(each)}
+            if kind == "app_metadata":
+                others = {key: value for key, value in others.items() if key in named}
+            for key, value in has.items():
+                if key in own and value != own[key] and own.keys() <= has.keys():
+                    raise Violation(
+                        "metadata is merged exactly once",
+                        f"{kind} of {user.user_id} lost its own {key!r}: {value!r}",
+                    )
+                if key not in own and (key not in others):
+                    raise Violation(
+                        "metadata is merged exactly once",
+                        f"{kind} of {user.user_id} has {key!r}: {value!r}, which no linked account had",
+                    )
+
+
+def absorbed(world: Stage, user_id: str) -> list[str]:
+    """Return the accounts that were ever linked to a user, and those that were linked to them."""
+    found: list[str] = []
+    wanted = [user_id]
+    while wanted:
+        for entry in world.site.tenant.ledger.entries("identity_linked", user_id=wanted.pop()):
+            secondary = entry.fields["secondary"]
+            if secondary not in found:
+                found.append(secondary)
+                wanted.append(secondary)
+    return found
+
+
+def a_link_is_here_and_there(world: Stage) -> None:
+    """No link is kept that Auth0 does not have, unless it is being unlinked."""
+    identities: dict[str, set[str]] = {
+        user.user_id: {f"{each.provider}|{each.user_id}" for each in user.identities[1:]}
+        for user in world.site.tenant.people.users.values()
+    }
+    for link in kept_links():
+        if link["secondary_subject"] in identities.get(link["primary_subject"], set()):
+            continue
+        if link["primary_subject"] not in identities or _is_being_unlinked(world, link):
+            continue
+        raise Violation("a link exists at Auth0 and here together", f"only here: {link}")
+
+
+def kept_links() -> list[dict[str, Any]]:
+    """Return the links that the site believes in."""
+    columns = ("primary_subject", "secondary_subject", "transaction_id")
+    return list(AccountLink.objects.filter(unlinked_at__isnull=True).values(*columns))
+
+
+def _is_being_unlinked(world: Stage, link: dict[str, Any]) -> bool:
+    """Whether an unlinking of it is open, or was given up by an operator, or failed."""
+    return any(
+        row.kind == "unlink_account" and row.state != "unlinked" for row in world.seen.rows.values()
+    ) and bool(
+        world.site.tenant.ledger.count(
+            "identity_unlinked", user_id=link["primary_subject"], secondary=link["secondary_subject"]
+        )
+    )

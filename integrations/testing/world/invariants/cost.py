@@ -1,0 +1,54 @@
+"""What each action of the site may cost at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.integrations.testing.world.violations import Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.integrations.testing.world.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that an action may cost: SQL statements, and calls to the provider."""
+
+    statements: int
+    calls: int
+
+
+# The worst case of each: everything that one request may come to, from a cold start. A callback, say, that
+# asks for metadata and keys, exchanges a code, looks for candidates, reads two profiles, links and merges.
+# What a step costs when all goes well is asserted exactly in the package's own tests.
+LIMITS: Final[Mapping[str, Limit]] = {
+    "login": Limit(statements=24, calls=3),
+    "callback": Limit(statements=60, calls=14),
+    "page": Limit(statements=60, calls=14),
+    "confirm": Limit(statements=30, calls=3),
+    "cancel": Limit(statements=40, calls=2),
+    "connect": Limit(statements=24, calls=6),
+    "disconnect": Limit(statements=24, calls=5),
+    "unlink": Limit(statements=24, calls=5),
+    "logout": Limit(statements=20, calls=4),
+    "grant": Limit(statements=16, calls=5),
+    "operator": Limit(statements=60, calls=14),
+    "recovery": Limit(statements=60, calls=14),
+}
+
+
+def every_action_stays_within_its_limits(world: Stage) -> None:
+    """No action takes more statements or calls than its limit says, however much there is in the database."""
+    for action in world.actions:
+        limit = LIMITS.get(action.what)
+        if limit is None:
+            continue
+        if action.statements > limit.statements or len(action.plan.calls) > limit.calls:
+            raise Violation(
+                "statements and calls stay within the declared numbers",
+                f"{action.what} took {action.statements} statements (at most {limit.statements}) and"
+                f" {len(action.plan.calls)} calls (at most {limit.calls}): {action.plan.calls}",
+            )

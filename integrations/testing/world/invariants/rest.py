@@ -1,0 +1,73 @@
+"""What has to hold when faults have ended and recovery has run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.integrations.testing.world.cast import user_metadata
+from stateful_oauth.integrations.testing.world.invariants.accounts import kept_links
+from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.storage.models import ConnectedAccount
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.testing.world.stage import Stage
+
+_GIVEN_UP = ("abandoned", "cancelled", "failed", "mismatched", "expired")
+
+
+def nothing_is_left_working(world: Stage) -> None:
+    """Every transaction is over."""
+    for row in world.seen.open():
+        raise Violation("nothing is left working", f"after faults ended and recovery ran:\n{row.show()}")
+
+
+def links_agree(world: Stage) -> None:
+    """What Auth0 has linked is kept here, and the other way round, but for what an operator gave up."""
+    name = "a link exists at Auth0 and here together"
+    if any(
+        row.kind in ("account_linking", "unlink_account") and row.state in ("abandoned", "failed")
+        for row in world.seen.rows.values()
+    ):
+        return
+    here = {(link["primary_subject"], link["secondary_subject"]) for link in kept_links()}
+    there = {
+        (user.user_id, f"{each.provider}|{each.user_id}")
+        for user in world.site.tenant.people.users.values()
+        for each in user.identities[1:]
+    }
+    here = {link for link in here if link[0] in world.site.tenant.people.users}
+    if here != there:
+        raise Violation(name, f"only here: {sorted(here - there)}; only at Auth0: {sorted(there - here)}")
+
+
+def metadata_is_merged_completely(world: Stage) -> None:
+    """Whoever was linked without a failure has brought its metadata along."""
+    for row in world.seen.rows.values():
+        if row.kind != "account_linking" or row.state != "linked":
+            continue
+        if not any(line.event == "metadata_merged" for line in row.taken):
+            continue
+        link = next((each for each in kept_links() if each["transaction_id"] == row.id), None)
+        if link is None:
+            continue
+        primary = world.site.tenant.people.users.get(link["primary_subject"])
+        if primary is None:
+            continue
+        wanted = set(user_metadata(link["secondary_subject"]))
+        missing = wanted - set(primary.user_metadata or {})
+        if missing:
+            raise Violation(
+                "metadata is merged exactly once",
+                f"{primary.user_id} lacks {sorted(missing)} of {link['secondary_subject']}:\n{row.show()}",
+            )
+
+
+def connected_accounts_agree(world: Stage) -> None:
+    """An account that is connected at Auth0 is kept here, unless the attempt was given up."""
+    vault = world.site.tenant.vault
+    kept = set(ConnectedAccount.objects.values_list("remote_id", flat=True))
+    if any(row.kind == "connect_account" and row.state in _GIVEN_UP for row in world.seen.rows.values()):
+        return
+    missing = sorted(row.id for row in vault if row.id not in kept)
+    if missing:
+        raise Violation("connected accounts exist at Auth0 and here together", f"only at Auth0: {missing}")

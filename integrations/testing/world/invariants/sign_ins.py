@@ -1,0 +1,71 @@
+"""Invariants of sign-ins, codes and grants, against the tenant's ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.integrations.testing.world.sessions import session_of
+from stateful_oauth.integrations.testing.world.violations import Violation
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.testing.world.memory import Delivery
+    from stateful_oauth.integrations.testing.world.stage import Stage
+
+
+def a_code_is_exchanged_at_most_once(world: Stage) -> None:
+    """No code is sent to the token endpoint twice, and no code or connect code buys something twice."""
+    name = "a code is exchanged at most once"
+    ledger, gateway = world.site.tenant.ledger, world.site.gateway
+    sent = {code: times for code, times in gateway.codes_sent.items() if times > 1}
+    for entry in ledger.entries("code_reused"):
+        raise Violation(name, f"the tenant got a used code again: {dict(entry.fields)}")
+    for code, times in sent.items():
+        if gateway.secrets.get(code) == "code":
+            raise Violation(name, f"a code was sent to the token endpoint {times} times")
+    for effect, member in (("code_exchanged", "code"), ("connect_completed", "connect_code")):
+        seen: set[str] = set()
+        for entry in ledger.entries(effect):
+            spent = entry.fields.get(member, "")
+            if spent and spent in seen:
+                raise Violation(name, f"{effect} happened twice for one code")
+            seen.add(spent)
+
+
+def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
+    """Whoever is signed in came by a valid callback in the browser that started, since it signed out."""
+    for number, user in world.users.items():
+        details = session_of(world.browsers[number]).get("stateful_oauth", {})
+        subject = details.get("sub", "")
+        if not any(_justifies(world, each, number, subject) for each in reversed(world.memory.deliveries)):
+            raise Violation(
+                "nobody is signed in except by a valid callback in the browser that started",
+                f"browser {number + 1} is signed in as user {user.pk} ({subject}): no callback explains it",
+            )
+
+
+def _justifies(world: Stage, delivery: Delivery, number: int, subject: str) -> bool:
+    """Whether a callback explains that its browser is signed in as `subject`."""
+    memory, tenant = world.memory, world.site.tenant
+    since = memory.sign_outs.get(number, 0)
+    owner = None if delivery.row is None else memory.owners.get(delivery.row)
+    if owner is None or (delivery.browser, owner.browser) != (number, number):
+        return False
+    if (delivery.since, owner.since) != (since, since):
+        return False
+    code = tenant.issued.codes.get(delivery.fields.get("code", ""))
+    if code is None or not code.used or code.ask.state != delivery.fields.get("state"):
+        return False
+    return code.user_id == subject or bool(
+        tenant.ledger.count("identity_linked", user_id=subject, secondary=code.user_id)
+    )
+
+
+def no_refresh_family_is_killed_by_us(world: Stage) -> None:
+    """No refresh token is sent twice after it was rotated, and no family dies of what we did."""
+    name = "no refresh family is killed by us"
+    ledger = world.site.tenant.ledger
+    if entries := ledger.entries("refresh_reused"):
+        raise Violation(name, f"a spent refresh token was sent again: {dict(entries[0].fields)}")
+    for entry in ledger.entries("family_revoked"):
+        if entry.fields.get("reason") not in ("admin", "revoked"):
+            raise Violation(name, f"the tenant revoked a family: {dict(entry.fields)}")

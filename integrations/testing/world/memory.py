@@ -1,0 +1,154 @@
+"""What people and places would remember of a scenario: what invariants compare the database with.
+
+Nothing in here is read from the engine's own account of what happened.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from stateful_oauth.flows.identifiers import transaction_id_of
+from stateful_oauth.integrations.django.browser import cookie_name
+from stateful_oauth.integrations.testing.world.tabs import fields_of
+from stateful_oauth.storage.models import FlowTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from stateful_oauth.integrations.testing.browser import Browser
+    from stateful_oauth.integrations.testing.world.cast import Actor
+    from stateful_oauth.integrations.testing.world.gateway import Gateway
+    from stateful_oauth.integrations.testing.world.tabs import Tab
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who started a transaction.
+
+    Attributes:
+        browser: The number of the browser.
+        since: How often that browser had signed out before.
+        tab: In which tab.
+    """
+
+    browser: int
+    since: int
+    tab: Tab
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A callback that was opened.
+
+    Attributes:
+        fields: Its parameters.
+    """
+
+    browser: int
+    since: int
+    fields: Mapping[str, str]
+
+    @property
+    def row(self) -> uuid.UUID | None:
+        """The transaction that its `state` names."""
+        return transaction_id_of(self.fields.get("state", ""))
+
+
+@dataclass
+class Searched:
+    """What was searched for secrets already, and for which."""
+
+    columns: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Memory:
+    """What was done by whom.
+
+    Attributes:
+        owners: Who started each transaction.
+        deliveries: Every callback that was opened.
+        sign_outs: How often each browser has signed out.
+        touched: The transactions that the last step was about; None when it was about all of them.
+        going: Transactions that may be gone after the last step, because it purged.
+        deleted: Auth0 user ids that an administrator deleted.
+        at_provider: Who was last at the provider in each browser.
+        bindings: Every value that the binding cookie of a browser had.
+        searched: For secrets.
+    """
+
+    owners: dict[uuid.UUID, Owner] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+    sign_outs: dict[int, int] = field(default_factory=dict)
+    touched: set[uuid.UUID] | None = field(default_factory=set)
+    going: set[uuid.UUID] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    at_provider: dict[int, Actor] = field(default_factory=dict)
+    bindings: set[str] = field(default_factory=set)
+    searched: Searched = field(default_factory=Searched)
+
+    def new_rows(self) -> list[uuid.UUID]:
+        """Return the transactions that nobody owns yet."""
+        ids = FlowTransaction.objects.values_list("pk", flat=True)
+        return [id_ for id_ in ids if id_ not in self.owners]
+
+    def own(self, id_: uuid.UUID, tab: Tab) -> None:
+        """Note who started a transaction."""
+        self.owners[id_] = Owner(tab.browser, self.sign_outs.get(tab.browser, 0), tab)
+        tab.rows.append(id_)
+        self.touch(id_)
+
+    def deliver(self, tab: Tab, address: str) -> None:
+        """Note that a callback is opened."""
+        fields = dict(fields_of(address))
+        self.deliveries.append(Delivery(tab.browser, self.sign_outs.get(tab.browser, 0), fields))
+
+    def touch(self, *ids: uuid.UUID | None) -> None:
+        """Note which transactions a step is about."""
+        if self.touched is not None:
+            self.touched |= {id_ for id_ in ids if id_ is not None}
+
+    def begin_step(self) -> None:
+        """Forget what the last step was about."""
+        self.touched, self.going = set(), set()
+
+    def may_go(self, ids: Iterable[uuid.UUID]) -> None:
+        """Note which transactions a purge may have deleted."""
+        self.going |= set(ids)
+
+    def sign_out(self, browser: int) -> None:
+        """Note that a browser has signed out: what was started in it before signs nobody in any more."""
+        self.sign_outs[browser] = self.sign_outs.get(browser, 0) + 1
+
+    def carry_over(self, browser: int, rows: Iterable[uuid.UUID]) -> None:
+        """Note that a delivery was in flight when its browser signed out: it may count as the later one."""
+        since, ids = self.sign_outs.get(browser, 0), set(rows)
+        for id_ in ids & self.owners.keys():
+            self.owners[id_] = replace(self.owners[id_], since=since)
+        self.deliveries = [
+            replace(each, since=since) if each.browser == browser and each.row in ids else each
+            for each in self.deliveries
+        ]
+
+    def parent_of(self, id_: uuid.UUID) -> uuid.UUID | None:
+        """Return the sign-in that an account linking goes on with, or None."""
+        inputs = FlowTransaction.objects.filter(pk=id_).values_list("inputs", flat=True).first() or {}
+        return uuid.UUID(inputs["login"]) if "login" in inputs else None
+
+    def touch_all(self) -> None:
+        """Note that a step is about any transaction: a sweep."""
+        self.touched = None
+
+    def note_cookies(self, number: int, browser: Browser) -> None:
+        """Note the values of the cookie that binds attempts to a browser."""
+        del number  # whose it is does not matter: nobody but a browser may have it
+        cookie = browser.client.cookies.get(cookie_name())
+        if cookie is not None and cookie.value:
+            self.bindings.add(cookie.value)
+
+    def note_address(self, address: str, gateway: Gateway) -> None:
+        """Note the secrets in an address of the provider."""
+        gateway.learn(dict(fields_of(address)))

@@ -1,0 +1,88 @@
+"""Rules of people on call, and of administrators at the provider and at the site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import hypothesis.strategies as st
+from django.contrib.auth import get_user_model
+from hypothesis.stateful import precondition
+
+from stateful_oauth.flows.effects import Event
+from stateful_oauth.integrations.django.callers import OperatorCaller
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
+from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
+
+if TYPE_CHECKING:
+    from stateful_oauth.integrations.testing.world.trouble import Trouble
+
+OPERATOR = "7"  # the primary key of whoever is on call
+
+
+class Operating(Stage):
+    """Rules of operators and administrators."""
+
+    @precondition(lambda self: self.seen.open())
+    @rule(row=numbers(), what=st.sampled_from(("retry", "cancel", "abandon")), trouble=troubles())
+    def operate(self, row: int, what: str, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Retry, cancel or abandon a transaction at the admin."""
+        chosen = self.pick(row, self.seen.open())
+        self.story.tell(f"An operator chooses {what} for {self.name_of(chosen.id)}.")
+        self._operate(chosen.id, chosen.kind, chosen.tenant, what, trouble)
+
+    def _operate(
+        self, id_: Any, kind: str, tenant: str, what: str, trouble: tuple[Trouble, ...] = ()
+    ) -> None:
+        self.memory.touch(id_)
+        caller = OperatorCaller(OPERATOR, "the customer called")
+
+        def operate() -> object:
+            if what == "retry":
+                return self.engine().recover(id_, caller)
+            return self.engine().dispatch(id_, Event(what), caller, kind=kind, tenant=tenant)
+
+        self.act("operator", operate, trouble)
+        self.take_in(id_)
+
+    @precondition(not_twice)
+    @rule(
+        actor=actors(),
+        what=st.sampled_from(("block", "unblock", "delete", "end refresh tokens", "require MFA")),
+    )
+    def administer_tenant(self, actor: int, what: str) -> None:
+        """Do something to a user at the provider."""
+        tenant, who = self.site.tenant, self.cast[actor % len(self.cast)]
+        if who.user_id not in tenant.people.users:
+            return
+        self.story.tell(f"At the provider, an administrator: {what} {who.name}.")
+        match what:
+            case "block" | "unblock":
+                tenant.block_user(who.user_id, what == "block")
+            case "delete":
+                tenant.delete_user(who.user_id)
+                self.memory.deleted.add(who.user_id)
+            case "end refresh tokens":
+                tenant.revoke_refresh_tokens(who.user_id)
+            case _:
+                tenant.settings.mfa_always = not tenant.settings.mfa_always
+
+    @precondition(lambda self: not_twice(self) and self.tabs)
+    @rule(user=numbers(), active=st.booleans())
+    def administer_site(self, user: int, active: bool) -> None:
+        """Deactivate a user of the site, or activate them again."""
+        model: Any = get_user_model()
+        users = list(model._base_manager.order_by("pk"))  # noqa: SLF001 - public in Django
+        if not users or not hasattr(users[0], "is_active"):
+            return
+        chosen = self.pick(user, users)
+        self.story.tell(f"At the site, an administrator sets is_active of user {chosen.pk} to {active}.")
+        chosen.is_active = active
+        chosen.save(update_fields=["is_active"])
+
+    @precondition(lambda self: list(self.site.tenant.vault))
+    @rule(account=numbers())
+    def revoke_at_account_provider(self, account: int) -> None:
+        """Have somebody take back at the account's own provider what they granted."""
+        chosen = self.pick(account, list(self.site.tenant.vault))
+        self.story.tell(f"Somebody revokes the access to {chosen.email} at {chosen.connection}.")
+        self.site.tenant.vault.revoke_at_provider(chosen.id)

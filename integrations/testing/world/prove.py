@@ -1,0 +1,130 @@
+"""Running a World: for how long, with which seeds, and what is told about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.testing.world.figures import Figures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stateful_oauth.integrations.testing.world.machine import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How much is proved.
+
+    Attributes:
+        seconds: For how long scenarios are drawn at random, in processor time of one process: so the same is
+            proved on a machine that has other things to do.
+        steps: How long a scenario is at most.
+        batch: How many scenarios are drawn with one seed.
+    """
+
+    seconds: float
+    steps: int
+    batch: int = 10
+
+
+PROFILES: Final[Mapping[str, Profile]] = {
+    "quick": Profile(seconds=30, steps=30),
+    "ci": Profile(seconds=300, steps=40, batch=25),
+    "deep": Profile(seconds=3600, steps=60, batch=50),
+}
+
+
+def prove(
+    world: type[World],
+    profile: str | Profile = "quick",
+    *,
+    seconds: float | None = None,
+    first_seed: int = 0,
+    seed_step: int = 1,
+    with_corpus: bool = True,
+    progress: Callable[[Figures], None] | None = None,
+) -> Figures:
+    """Run the corpus, then scenarios drawn at random until the time is over; return the figures.
+
+    The same seeds draw the same scenarios. What is drawn is shrunk when it violates something: the error has
+    notes with the shortest scenario as a story, and as a test.
+
+    Args:
+        world: A subclass of `World`, or `World`.
+        profile: One of `PROFILES`, or one of your own.
+        seconds: For how long scenarios are drawn, in processor time; what the profile says when left out.
+        first_seed: Of the first batch.
+        seed_step: From one batch to the next: several processes share the seeds that way.
+        with_corpus: Run the scenarios of `world.corpus` first.
+        progress: Is called after each scenario of the corpus and after each batch.
+
+    Raises:
+        Violation: An invariant does not hold.
+        Exception: The site failed in a way that nobody expected.
+        RuntimeError: The database has transactions already, which a scenario would delete.
+    """
+    from stateful_oauth.integrations.testing.world.site import require_empty_database  # noqa: PLC0415 - needs the app registry
+
+    require_empty_database()
+    chosen = profile if isinstance(profile, Profile) else PROFILES[profile]
+    world.figures = figures = Figures()
+    for steps in world.corpus.values() if with_corpus else ():
+        world.replay(*steps)
+        if progress is not None:
+            progress(figures)
+    end = time.process_time() + (chosen.seconds if seconds is None else seconds)
+    for number in count(first_seed, seed_step):
+        if time.process_time() >= end:
+            break
+        run_state_machine_as_test(seed(number)(_anew(world)), settings=_settings(chosen))
+        if progress is not None:
+            progress(figures)
+    figures.stop()
+    return figures
+
+
+def _anew(world: type[World]) -> type[World]:
+    """Return a class of its own, because hypothesis keeps a seed on the class."""
+    made: type[World] = type(
+        world.__name__, (world,), {"__module__": world.__module__, "__doc__": world.__doc__}
+    )
+    made.origin = world
+    return made
+
+
+def _settings(profile: Profile) -> settings:
+    return settings(
+        max_examples=profile.batch,
+        stateful_step_count=profile.steps,
+        deadline=None,  # a scenario takes as long as it takes
+        database=None,  # seeds repeat what was drawn
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+        phases=[Phase.generate, Phase.shrink],
+        verbosity=Verbosity.quiet,  # the story is told by the notes of the error
+    )
+
+
+def report(figures: Figures) -> list[str]:
+    """Return the lines of the final report: one `name: number` a line."""
+    return figures.lines(wiring.flows())
+
+
+def assert_every_transition(figures: Figures) -> None:
+    """Demand that every arrow of every flow of the site was taken.
+
+    Raises:
+        AssertionError: Says which were not, by their names in the diagrams.
+    """
+    never = figures.never_taken(wiring.flows())
+    if never:
+        raise AssertionError("No scenario took these transitions:\n  " + "\n  ".join(never))

@@ -1,0 +1,212 @@
+"""Rules of signing in: start, go to the provider, come back in every way there is, sign out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from django.urls import reverse
+from hypothesis.stateful import precondition
+
+from stateful_oauth.integrations.emulator import PageShown
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
+from stateful_oauth.integrations.testing.world.strategies import (
+    actors,
+    browser_numbers,
+    callback_changes,
+    numbers,
+    other_browsers,
+    troubles,
+)
+from stateful_oauth.integrations.testing.world.tabs import addressed_row, fields_of
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from stateful_oauth.integrations.testing.world.cast import Actor
+    from stateful_oauth.integrations.testing.world.tabs import Tab
+    from stateful_oauth.integrations.testing.world.trouble import Trouble
+
+_CALLBACKS = {"login": "callback", "connect_account": "connect_callback", "account_linking": "link_callback"}
+
+
+def at_provider(world: Stage) -> list[Tab]:
+    """Return the tabs that are on their way to the provider."""
+    return [tab for tab in world.tabs if tab.at_provider and not tab.declined]
+
+
+def come_back(world: Stage) -> list[Tab]:
+    """Return the tabs that the provider has sent back."""
+    return [tab for tab in world.tabs if tab.callback is not None]
+
+
+class SignIn(Stage):
+    """Rules of signing in and out, and of callbacks of every flow."""
+
+    @rule(browser=browser_numbers(), trouble=troubles())
+    def start_sign_in(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Start a sign-in in a new tab."""
+        self.starts(browser, trouble)
+
+    @rule(browser=browser_numbers(), actor=actors(), trouble=troubles())
+    def sign_in(self, browser: int, actor: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Sign in from the first page to the last; what goes wrong goes wrong at the callback."""
+        tab = self.starts(browser)
+        if tab.at_provider:
+            self.authorizes(tab, self.cast[actor % len(self.cast)], tab.browser)
+        if tab.callback is not None:
+            self.opens_callback(tab, tab.browser, "", trouble)
+
+    @precondition(at_provider)
+    @rule(tab=numbers(), actor=actors(), browser=other_browsers())
+    def authorize(self, tab: int, actor: int, browser: int | None = None) -> None:
+        """Go on at the provider as anybody, mostly in the browser that was sent there.
+
+        Somebody may be given the address by somebody else: the fixation of RFC 9700 §4.7.
+        """
+        chosen: Tab = self.pick(tab, at_provider(self))
+        where = chosen.browser if browser is None else browser % len(self.browsers)
+        self.authorizes(chosen, self.cast[actor % len(self.cast)], where)
+
+    @precondition(at_provider)
+    @rule(tab=numbers())
+    def decline(self, tab: int) -> None:
+        """Decline at the provider."""
+        chosen: Tab = self.pick(tab, at_provider(self))
+        self.story.tell(f"Somebody declines at the provider in {chosen}.")
+        chosen.declined = True
+        self._comes_back(chosen, lambda: self.browsers[chosen.browser].visitor.decline(chosen.at_provider))
+
+    @precondition(come_back)
+    @rule(tab=numbers(), change=callback_changes(), browser=other_browsers(), trouble=troubles())
+    def open_callback(
+        self, tab: int, change: str = "", browser: int | None = None, trouble: tuple[Trouble, ...] = ()
+    ) -> None:
+        """Open a callback: for the first time or again, as it is or changed, mostly in its own browser."""
+        chosen: Tab = self.pick(tab, come_back(self))
+        where = chosen.browser if browser is None else browser % len(self.browsers)
+        self.opens_callback(chosen, where, change, trouble)
+
+    # What rules are made of.
+
+    def starts(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> Tab:
+        """Start a sign-in in a new tab, and return the tab."""
+        tab = self.new_tab(browser, "login")
+        self.story.tell(f"Browser {tab.browser + 1} starts a sign-in in {tab}.")
+        opened = self.browsers[tab.browser]
+        address = reverse("stateful_oauth:login") + "?" + urlencode({"next": f"/tab-{tab.number}/"})
+        self.ask("login", tab, lambda: opened.get(address), trouble)
+        return tab
+
+    def authorizes(self, tab: Tab, who: Actor, browser: int) -> None:
+        """Sign in, or choose an account to connect, at the provider."""
+        place = "" if browser == tab.browser else f" in browser {browser + 1}"
+        visitor = self.browsers[browser].visitor
+        if self.memory.at_provider.get(browser, who) is not who:
+            visitor.close_browser()  # its session there would answer for whoever was here before
+        self.memory.at_provider[browser] = who
+        self.story.tell(f"{who} goes on at the provider in {tab}{place}.")
+        self._comes_back(
+            tab,
+            lambda: (
+                visitor.connect(tab.at_provider, who.user_id)
+                if "/connected-accounts/" in tab.at_provider
+                else visitor.authorize(tab.at_provider, who.user_id, connection=who.connection)
+            ),
+        )
+
+    def opens_callback(self, chosen: Tab, browser: int, change: str, trouble: tuple[Trouble, ...]) -> None:
+        """Open the callback of a tab."""
+        address, headers, method = self._changed(chosen, change)
+        tab = chosen
+        if browser != chosen.browser:
+            tab = self.new_tab(browser, chosen.flow)
+        how = f", changed: {change}" if change else ""
+        where = f" in browser {browser + 1}" if browser != chosen.browser else ""
+        self.story.tell(f"The callback of {chosen} is opened{where}{how}.")
+        opened = self.browsers[browser]
+
+        def deliver() -> HttpResponse:
+            self.memory.deliver(tab, address)
+            return opened.get(address, **headers) if method == "GET" else opened.head(address)
+
+        self.memory.touch(addressed_row(address))
+        self.ask("callback", tab, deliver, trouble)
+
+    @precondition(lambda self: any(tab.page for tab in self.tabs))
+    @rule(tab=numbers(), trouble=troubles())
+    def open_page(self, tab: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Open the page that a tab was sent to, or open it again."""
+        chosen: Tab = self.pick(tab, [each for each in self.tabs if each.page])
+        self.story.tell(f"{chosen} opens {urlsplit(chosen.page).path}.")
+        self.memory.touch(*chosen.rows)
+        opened, page = self.browsers[chosen.browser], chosen.page
+        if urlsplit(page).path.startswith(reverse("stateful_oauth:restart").removesuffix("restart/")):
+            self.ask("page", chosen, lambda: opened.get(page), trouble)
+
+    @precondition(lambda self: not_twice(self) and self.users)
+    @rule(browser=browser_numbers(), trouble=troubles())
+    def sign_out(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        """Sign out."""
+        number = browser % len(self.browsers)
+        self.story.tell(f"Browser {number + 1} signs out.")
+        self._sign_out(number, trouble)
+
+    def _sign_out(self, number: int, trouble: tuple[Trouble, ...] = ()) -> None:
+        tab, opened = self.new_tab(number, ""), self.browsers[number]
+        response = self.ask("logout", tab, lambda: opened.post(reverse("stateful_oauth:logout")), trouble)
+        tab.at_provider = ""  # where it ends is not a sign-in
+        if response is not None:
+            self.memory.sign_out(number)
+
+    # How.
+
+    def _comes_back(self, tab: Tab, goes: Any) -> None:
+        try:
+            tab.callback = goes()
+        except (PageShown, LookupError) as shown:
+            self.story.tell(f"  the provider shows a page: {shown}")
+            return
+        for name in ("code", "connect_code"):
+            if name in tab.callback.fields:
+                self.site.gateway.learn({name: tab.callback.fields[name]})
+
+    def _changed(self, tab: Tab, change: str) -> tuple[str, dict[str, str], str]:
+        address = str(tab.callback)
+        parts = urlsplit(address)
+        fields = fields_of(address)
+        headers: dict[str, str] = {}
+        method = "GET"
+        others = [each for each in come_back(self) if each is not tab]
+        other = dict(fields_of(str(others[-1].callback))) if others else {}
+        code = "connect_code" if any(name == "connect_code" for name, _ in fields) else "code"
+        match change:
+            case "code twice":
+                fields += [pair for pair in fields if pair[0] == code]
+            case "state twice":
+                fields += [pair for pair in fields if pair[0] == "state"]
+            case "no state":
+                fields = [pair for pair in fields if pair[0] != "state"]
+            case "another tab's state" if "state" in other:
+                fields = [(name, other["state"] if name == "state" else value) for name, value in fields]
+            case "another tab's code" if code in other:
+                fields = [(name, other[code] if name == code else value) for name, value in fields]
+            case "another code":
+                fields = [
+                    (name, "made-up-code-0123456789" if name == code else value) for name, value in fields
+                ]
+            case "another issuer":
+                fields = [*((n, v) for n, v in fields if n != "iss"), ("iss", "https://evil.example/")]
+            case "an error":
+                fields = [*(pair for pair in fields if pair[0] == "state"), ("error", "server_error")]
+            case "a prefetch":
+                headers = {"HTTP_SEC_PURPOSE": "prefetch;prerender"}
+            case "HEAD":
+                method = "HEAD"
+            case "another flow's address":
+                kinds = [kind for kind in _CALLBACKS if kind != tab.flow]
+                path = reverse(f"stateful_oauth:{_CALLBACKS[kinds[0]]}")
+                parts = parts._replace(path=path)
+            case _:
+                pass
+        return parts._replace(query=urlencode(fields)).geturl(), headers, method

@@ -1,0 +1,111 @@
+"""Strategies for rules: numbers that stand for what is there, troubles, and how a callback is changed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import hypothesis.strategies as st
+
+from stateful_oauth.flows.crash_points import CRASH_POINTS
+from stateful_oauth.integrations.emulator import DATABASE
+from stateful_oauth.integrations.testing.world.configuration import Configuration
+from stateful_oauth.integrations.testing.world.trouble import (
+    FAILURES,
+    MEANWHILE,
+    OUTSIDE,
+    CallFails,
+    Meanwhile,
+    Trouble,
+    WorkerDies,
+    WorkerStalls,
+)
+
+# Which calls fail: any, or those of one API.
+_PATHS: Final = ("", "", "/oauth/token", "/api/v2/", "/me/v1/", "/identities")
+# Those of `effect` lie between a claim and its settlement, which is where most can go wrong.
+_POINTS: Final = (*CRASH_POINTS, "effect.before", "effect.after")
+_OUTSIDE: Final = (*OUTSIDE, "effect.before", "effect.after")
+# What somebody may do to a callback before it is opened, accidentally or not.
+CALLBACK_CHANGES: Final = (
+    "code twice",
+    "state twice",
+    "no state",
+    "another tab's state",
+    "another tab's code",
+    "another code",
+    "another issuer",
+    "an error",
+    "a prefetch",
+    "HEAD",
+    "another flow's address",
+)
+# How long somebody may wait, in seconds: until something is due, past a lease, a grace, a deadline, a token.
+WAITS: Final = (0, 0, 1, 5, 31, 31, 61, 601, 86_401)
+
+
+def numbers() -> st.SearchStrategy[int]:
+    """Draw a number for `Stage.pick`: mostly what is newest."""
+    return st.sampled_from((0, 0, 0, 0, 1, 1, 2, 3, 5))
+
+
+def browser_numbers() -> st.SearchStrategy[int]:
+    """Draw the number of a browser."""
+    return st.integers(0, 2)
+
+
+def other_browsers() -> st.SearchStrategy[int | None]:
+    """Draw another browser than the one that a thing belongs to: seldom."""
+    return st.sampled_from((None, None, None, None, None, None, None, 0, 1, 2))
+
+
+def actors() -> st.SearchStrategy[int]:
+    """Draw the number of somebody of the cast."""
+    return st.integers(0, 15)
+
+
+def trouble() -> st.SearchStrategy[Trouble]:
+    """Draw one thing that goes wrong."""
+    nth = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 4))
+    points, outside = st.sampled_from(_POINTS), st.sampled_from(_OUTSIDE)
+    return st.one_of(
+        st.builds(WorkerDies, points, nth),
+        st.builds(
+            CallFails,
+            st.sampled_from((0, 0, 0, 1, 2)),
+            st.sampled_from(sorted(FAILURES)),
+            st.sampled_from(_PATHS),
+        ),
+        st.builds(Meanwhile, outside, nth, st.sampled_from(MEANWHILE)),
+        st.builds(WorkerStalls, points, nth, st.sampled_from((31, 601))),
+    )
+
+
+def troubles() -> st.SearchStrategy[tuple[Trouble, ...]]:
+    """Draw what goes wrong during one action: often nothing, seldom two things."""
+    nothing, one = st.just(()), st.tuples(trouble())
+    return st.sampled_from((nothing, nothing, nothing, one, one, st.tuples(trouble(), trouble()))).flatmap(
+        lambda chosen: chosen
+    )
+
+
+def callback_changes() -> st.SearchStrategy[str]:
+    """Draw how a callback is changed: mostly not at all."""
+    return st.one_of(st.just(""), st.just(""), st.just(""), st.sampled_from(CALLBACK_CHANGES))
+
+
+def configurations() -> st.SearchStrategy[Configuration]:
+    """Draw how site and tenant are set up."""
+    return st.builds(
+        Configuration,
+        linking=st.sampled_from(("automatic", "automatic", "confirm", "off")),
+        par=st.booleans(),
+        rotation=st.booleans(),
+        scope=st.sampled_from(
+            ("openid profile email offline_access", "openid profile email offline_access", "openid email")
+        ),
+        trusted=st.sampled_from((None, (DATABASE, "google-oauth2"), (DATABASE, "google-oauth2"))),
+        tries=st.sampled_from((1, 3)),
+        open_per_browser=st.sampled_from((2, 10)),
+        issuer_on_callback=st.booleans(),
+        search_lag=st.sampled_from((0, 5, 86_400)),
+    )

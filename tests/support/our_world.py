@@ -1,0 +1,12 @@
+"""The World with every way in which site and tenant can be set up."""
+
+from __future__ import annotations
+
+from stateful_oauth.integrations.testing.world import World
+from stateful_oauth.integrations.testing.world.strategies import configurations
+
+
+class OurWorld(World):
+    """Draws a configuration for each scenario."""
+
+    configurations = configurations()

@@ -1,0 +1,260 @@
+"""A test of the invariants: the package is broken on purpose, and each of them must notice its own break."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from stateful_oauth.flows import engine, execution, metadata
+from stateful_oauth.flows.errors import FlowError
+from stateful_oauth.flows.facts import AccountConnected, AccountsLinked
+from stateful_oauth.integrations.auth0.management import Auth0Management
+from stateful_oauth.integrations.auth0.provider import Auth0Provider
+from stateful_oauth.integrations.django import responses
+from stateful_oauth.integrations.testing.world import CORPUS, Configuration, Step, Violation, World, step
+from stateful_oauth.storage import encryption, store
+from stateful_oauth.storage.grants import DjangoGrantStore
+from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.storage.store import DjangoTransactionStore
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADA, XPTO = 0, 2
+OFFLINE = "openid profile email offline_access"
+SIGN_IN = CORPUS["a sign-in"]
+LINK = CORPUS["linked without asking"]
+CONNECT = CORPUS["an account is connected"]
+
+
+@dataclass
+class Break:
+    """One deliberate mistake.
+
+    Attributes:
+        patch: Makes it.
+        steps: A scenario in which it shows.
+        invariant: Which one has to notice it.
+    """
+
+    patch: Callable[[pytest.MonkeyPatch], None]
+    steps: tuple[Step, ...]
+    invariant: str
+
+
+def exchange_twice(patch):
+    once = Auth0Provider.exchange_code
+
+    def twice(self, **asked):
+        answer = once(self, **asked)
+        with suppress(FlowError):
+            once(self, **asked)
+        return answer
+
+    patch.setattr(Auth0Provider, "exchange_code", twice)
+
+
+def every_browser_will_do(patch):
+    patch.setattr(engine, "_refusal", lambda row, caller, kind, tenant: None)
+
+
+def spent_refresh_tokens_are_kept(patch):
+    settle = DjangoGrantStore.settle
+
+    def forget(self, grant, *, refresh_token, tokens):
+        return settle(self, grant, refresh_token=grant.refresh_token, tokens={})
+
+    patch.setattr(DjangoGrantStore, "settle", forget)
+
+
+def links_are_not_kept(patch):
+    skip_facts(patch, AccountsLinked)
+
+
+def connected_accounts_are_not_kept(patch):
+    skip_facts(patch, AccountConnected)
+
+
+def skip_facts(patch, kind):
+    write = store.write_fact
+
+    def skip(fact, transaction, *, using):
+        if not isinstance(fact, kind):
+            write(fact, transaction, using=using)
+
+    patch.setattr(store, "write_fact", skip)
+
+
+def links_are_kept_and_not_made(patch):
+    patch.setattr(Auth0Management, "link", lambda self, primary_id, **identity: None)
+
+
+def own_metadata_is_overwritten(patch):
+    patch.setattr(metadata, "_missing", lambda ours, theirs: dict(theirs))
+
+
+def metadata_is_lost(patch):
+    patch.setattr(Auth0Management, "update_metadata", lambda self, user_id, **changes: None)
+
+
+def a_final_row_is_written_to(patch):
+    noted = engine.Engine._log_rejection
+
+    def write(self, row, event, caller, code):
+        FlowTransaction.objects.filter(pk=row.id).update(code="late")
+        noted(self, row, event, caller, code)
+
+    patch.setattr(engine.Engine, "_log_rejection", write)
+
+
+def a_line_of_the_log_is_lost(patch):
+    append = DjangoTransactionStore._append
+
+    def lose(self, transaction, log):
+        append(self, transaction, [line for line in log if line.event != "code_exchanged"])
+
+    patch.setattr(DjangoTransactionStore, "_append", lose)
+
+
+def a_start_touches_the_other_tabs(patch):
+    create = DjangoTransactionStore.create
+
+    def touch(self, transaction, log):
+        FlowTransaction.objects.filter(browser=transaction.browser).update(attempts=7)
+        create(self, transaction, log)
+
+    patch.setattr(DjangoTransactionStore, "create", touch)
+
+
+def rows_are_read_again_and_again(patch):
+    load = DjangoTransactionStore.load
+
+    def loads(self, transaction_id):
+        for _ in range(100):
+            row = load(self, transaction_id)
+        return row
+
+    patch.setattr(DjangoTransactionStore, "load", loads)
+
+
+def secrets_are_not_encrypted(patch):
+    patch.setattr(encryption, "seal", lambda plaintext, place: plaintext.decode())
+    patch.setattr(encryption, "unseal", lambda token, place: token.encode())
+
+
+def the_code_is_logged(patch):
+    exchange = Auth0Provider.exchange_code
+
+    def log(self, **asked):
+        logging.getLogger("stateful_oauth.tests").warning("exchanging %s", asked["code"].reveal())
+        return exchange(self, **asked)
+
+    patch.setattr(Auth0Provider, "exchange_code", log)
+
+
+def the_code_is_on_the_next_page(patch):
+    codes: list[str] = []
+    exchange = Auth0Provider.exchange_code
+
+    def remember(self, **asked):
+        codes.append(asked["code"].reveal())
+        return exchange(self, **asked)
+
+    patch.setattr(Auth0Provider, "exchange_code", remember)
+    patch.setattr(responses, "destination", lambda next_url: f"/?from={codes[-1]}")
+
+
+def recovery_does_nothing(patch):
+    def nothing(self, run, claimed, effect, error):
+        return self.outcome(run, claimed)
+
+    patch.setattr(execution.Execution, "lost", nothing)
+
+
+def retry_forever(patch):
+    patch.setattr(engine.Engine, "_is_over", lambda self, moment: False)
+
+
+TABS = (
+    SIGN_IN[0],
+    step("start_sign_in", browser=0),
+    step("start_sign_in", browser=0),
+)
+IN_ANOTHER_BROWSER = (
+    SIGN_IN[0],
+    step("start_sign_in", browser=0),
+    step("authorize", tab=0, actor=ADA),
+    step("open_callback", tab=0, browser=1),
+)
+TOKENS = (
+    step("settle_in", configuration=Configuration(linking="off", par=False, rotation=True, scope=OFFLINE)),
+    step("sign_in", browser=0, actor=XPTO),
+    step("use_grant", browser=0, what="token"),
+    step("use_grant", browser=0, what="token"),
+)
+AGAIN = (*SIGN_IN, step("open_callback", tab=0))
+CRASH = CORPUS["the worker dies while it looks for candidates"]
+
+BREAKS = {
+    break_.patch.__name__: break_
+    for break_ in (
+        Break(exchange_twice, SIGN_IN, "a code is exchanged at most once"),
+        Break(every_browser_will_do, IN_ANOTHER_BROWSER, "nobody is signed in except by a valid callback"),
+        Break(spent_refresh_tokens_are_kept, TOKENS, "no refresh family is killed by us"),
+        Break(links_are_not_kept, LINK, "a link exists at Auth0 and here together"),
+        Break(links_are_kept_and_not_made, LINK, "a link exists at Auth0 and here together"),
+        Break(
+            connected_accounts_are_not_kept, CONNECT, "connected accounts exist at Auth0 and here together"
+        ),
+        Break(own_metadata_is_overwritten, LINK, "metadata is merged exactly once"),
+        Break(metadata_is_lost, LINK, "metadata is merged exactly once"),
+        Break(a_final_row_is_written_to, AGAIN, "finals never change"),
+        Break(a_line_of_the_log_is_lost, SIGN_IN, "the log folds to the state"),
+        Break(a_start_touches_the_other_tabs, TABS, "tabs do not disturb one another"),
+        Break(
+            rows_are_read_again_and_again, SIGN_IN, "statements and calls stay within the declared numbers"
+        ),
+        Break(secrets_are_not_encrypted, TABS, "planted secrets appear nowhere in clear"),
+        Break(the_code_is_logged, SIGN_IN, "planted secrets appear nowhere in clear"),
+        Break(the_code_is_on_the_next_page, SIGN_IN, "planted secrets appear nowhere in clear"),
+        Break(recovery_does_nothing, CRASH, "nothing is left working"),
+        Break(retry_forever, CRASH, "nothing is left working"),
+    )
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_the_invariant_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = BREAKS[name]
+    World.replay(*broken.steps)  # as it is, all is well
+    broken.patch(monkeypatch)
+    with pytest.raises(Violation) as noticed:
+        World.replay(*broken.steps)
+    assert noticed.value.invariant.startswith(broken.invariant), noticed.value
+    told: Any = "\n".join(noticed.value.__notes__)
+    assert "What happened:" in told
+    assert "World.replay(" in told
+
+
+def test_every_invariant_has_a_break_that_it_notices() -> None:
+    """By its name: the names are what a violation says."""
+    noticed = {broken.invariant for broken in BREAKS.values()}
+    named = {
+        "a code is exchanged at most once",
+        "nobody is signed in except by a valid callback",
+        "no refresh family is killed by us",
+        "a link exists at Auth0 and here together",
+        "connected accounts exist at Auth0 and here together",
+        "metadata is merged exactly once",
+        "finals never change",
+        "the log folds to the state",
+        "tabs do not disturb one another",
+        "statements and calls stay within the declared numbers",
+        "planted secrets appear nowhere in clear",
+        "nothing is left working",
+    }
+    assert noticed == named

@@ -1,0 +1,28 @@
+"""The World, as far as `make test` goes: every transition of every flow, and what chance finds besides."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from our_world import OurWorld
+
+from stateful_oauth.integrations.testing.world import assert_every_transition, prove, report
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = prove(OurWorld, "quick", seed_step=2)
+    assert_every_transition(figures)
+    assert figures.crashes > 0
+    assert figures.faults > 0
+    with capsys.disabled():
+        sys.stdout.write("\n".join(["", *report(figures), ""]))
+
+
+def test_other_scenarios() -> None:
+    """The same again with other seeds, so that two cores have something to do."""
+    figures = prove(OurWorld, "quick", first_seed=1, seed_step=2, with_corpus=False)
+    assert figures.violations == 0
+    assert figures.scenarios > 1
