@@ -104,7 +104,7 @@ MUTANTS = (
            "        return self.recover(transaction_id, caller) if refusal is None else _rejected(row, refusal)",
            "        return self.recover(transaction_id, caller)", ENGINE + DJANGO),
     Mutant("late deliveries do not wait for the winner", "flows/engine.py",
-           "while row.state_kind is StateKind.WORKING and remaining > 0:", "while False:", ENGINE + ("tests/races",)),
+           "while row.state_kind is StateKind.WORKING and remaining > 0:", "while False:", (*ENGINE, "tests/races")),
     # Execution.
     Mutant("a lost answer ends every flow", "flows/execution.py",
            "        repeatable = effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD)\n",
@@ -144,7 +144,7 @@ MUTANTS = (
            "            run.caller.settled(self.outcome(run, walk.transaction))", "            pass", ENGINE + DJANGO),
     Mutant("a refusal of a local effect keeps what it wrote", "flows/execution.py",
            "            raise _LocalRefusal(local, error) from error", "            return _failure(run, walk.transaction, error)",
-           ENGINE + ("tests/django/test_backend.py",)),
+           (*ENGINE, "tests/django/test_backend.py")),
     Mutant("a mismatch is a failure", "flows/execution.py",
            'name = error.event if run.flow.allows(transaction.state, error.event) else "fail"', 'name = "fail"', ENGINE),
     # Walks and definitions.
