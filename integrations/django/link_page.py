@@ -48,7 +48,7 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
             if outcome.wrong_account
             else gettext("Is this you, too?"),
             # The visitor has just signed in with this address: it is no news to them.
-            "newcomer": {**_shown(outcome.newcomer, tenant), "email": outcome.newcomer.email},
+            "newcomer": _shown(outcome.newcomer, tenant),
             "candidates": [_shown(each, tenant) for each in outcome.candidates],
             "wrong_account": outcome.wrong_account,
             "tries_left": outcome.tries_left,
