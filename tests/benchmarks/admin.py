@@ -4,7 +4,8 @@
     make bench-admin BENCH_ARGS="--rows 1000 20000"   other numbers
     make bench-admin BENCH_ARGS=--explain             the plans of all statements as well
 
-Prints `name: number` lines by page and number of finished rows: statements, the fastest of some rounds in
+Prints `name: number` lines by page and number of finished rows: statements, how many blocks of 8 KiB the
+database looks at for them (which no other load on the machine changes), the fastest of some rounds in
 milliseconds, what of it passed in the database, and the CPU time of the site's process (median). Fails when a page asks more statements of a large table than of a small one, or
 when a statement reads a whole table of transactions or records.
 """
@@ -12,6 +13,7 @@ when a statement reads a whole table of transactions or records.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
@@ -207,11 +209,23 @@ def opened(
     named = zip(count.statements, count.texts, strict=True)
     figures = {
         "statements": len(count.statements),
+        "blocks": sum(blocks(*text) for text in count.texts if text[0].startswith("SELECT")),
         "ms": 1000 * min(walls),
         "ms in the database": 1000 * min(databases),
         "CPU ms": 1000 * statistics.median(cpus),
     }
     return figures, [text for name, text in named if name.split()[1] in {"row", "log"}]
+
+
+def blocks(sql: str, parameters: Any) -> int:
+    """Return how many blocks the database looks at for a statement, in its cache or not."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + sql, parameters)
+        (found,) = cursor.fetchone()
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 def explained(sql: str, parameters: Any) -> str:
