@@ -109,6 +109,7 @@ class PassingTime(Stage):
             case "a new encryption key is put before the old one":
                 site.set_keys([ENCRYPTION_KEYS[1], ENCRYPTION_KEYS[0]])
             case "everything is encrypted with the newest key, and the old one is dropped":
+                self.memory.touch_all()
                 call_command("rotate_secrets", stdout=StringIO())
                 site.set_keys(site.keys[:1])
             case "the worker is started anew":
