@@ -309,6 +309,8 @@ class Engine(AsyncEngine):
             event = self._judge(run, row, event)
         walk = self._execution.walk(run, row)
         walk.take(event)
+        if walk.effect is not None and walk.effect.is_local:
+            return self._execution.settle(run, row, event)
         self._execution.claim(run, walk, event)
         if walk.effect is None:
             return self._execution.outcome(run, walk.transaction)

@@ -122,6 +122,20 @@ class Execution:
         reached("claim.after_commit", event.name)
         self._observer.moved(walk.before, walk.transaction, walk.log)
 
+    def settle(self, run: Run, row: Transaction, event: Event) -> Outcome:
+        """Commit an event of a browser or an operator that leads to a local effect, with that effect.
+
+        There is nothing to claim the row for: nobody else is asked.
+
+        Raises:
+            FenceLost: Somebody else moved the row since it was read.
+        """
+        settled = self._settle(run, row, event)
+        if settled is None:
+            raise FenceLost
+        run, row, pending = self._after(run, settled)
+        return self.outcome(run, row) if pending is None else self.work(run, row, pending, event.payload)
+
     def work(
         self, run: Run, claimed: Transaction, effect: Effect, payload: Any, *, reread: bool = False
     ) -> Outcome:

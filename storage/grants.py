@@ -96,14 +96,16 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
         UndecryptableError: No key of the ring opens the token; the grant is ended all the same.
     """
     grants = _live(grant_id)
-    sealed = grants.values_list("refresh_token", flat=True).first()
-    # The condition decides between two who end it at once; it needs no transaction, and no lock before it.
-    ended = grants.filter(refresh_token=sealed).update(
-        refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, version=F("version") + 1
-    )
-    if sealed is None or not ended:
-        return None
-    return Secret(encryption.unseal(sealed, place=_place(grant_id)).decode())
+    while True:
+        sealed = grants.values_list("refresh_token", flat=True).first()
+        if sealed is None:
+            return None
+        # The condition decides between two who end it at once; it needs no transaction, and no lock before
+        # it. Where a rotation came in between, the new refresh token is ended, and not only the spent one.
+        if grants.filter(refresh_token=sealed).update(
+            refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, version=F("version") + 1
+        ):
+            return Secret(encryption.unseal(sealed, place=_place(grant_id)).decode())
 
 
 def end_grants_of(identity_id: int, *, code: str, now: datetime, using: str) -> None:

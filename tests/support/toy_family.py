@@ -25,7 +25,10 @@ PARENT, CHILD = "tests.parent", "tests.child"
 
 
 def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowMachine], type[FlowMachine]]:
-    """Return a parent, ready → bearing → handed_over, and its child, growing → keeping → grown_up."""
+    """Return a parent, ready → bearing → handed_over, and its child, growing → keeping → grown_up.
+
+    The parent may also stay: ready → keeping → stayed.
+    """
     chosen_version = child_version
 
     def bear(context: EffectContext) -> Event:
@@ -43,11 +46,13 @@ def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowM
     class Parent(FlowMachine):
         kind = PARENT
         version = 1
-        browser_events = ("go",)
+        browser_events = ("go", "stay")
 
         created = WaitingState(initial=True)
         ready = WaitingState(deadline=60)
         bearing = WorkingState()
+        keeping = WorkingState()
+        stayed = FinalState(Finished)
         handed_over = FinalState(HandedOver)
         failed = FinalState(Failed)
         expired = FinalState(Expired)
@@ -56,10 +61,15 @@ def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowM
             run_bear, produces=("born", "fail"), time_limit=5, lost_answer=LostAnswer.REPEAT, max_attempts=3
         )
 
+        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.NOT_POSSIBLE)
+
         start = created.to(ready)
         go = ready.to(bearing, on="bear")
         born = bearing.to(handed_over, on="open_child")
-        fail = created.to(failed) | bearing.to(failed)
+        # What a browser sends, and nobody else is asked about.
+        stay = ready.to(keeping, on="keep")
+        kept = keeping.to(stayed)
+        fail = created.to(failed) | bearing.to(failed) | keeping.to(failed)
         retry = bearing.to.itself(on="bear")
         expire = ready.to(expired)
 
@@ -134,3 +144,6 @@ class Family:
 
     def go(self, person: Person | None = None) -> Outcome:
         return self.engine.dispatch(self.id, Event("go"), person or self.person, kind=PARENT)
+
+    def stay(self, person: Person | None = None) -> Outcome:
+        return self.engine.dispatch(self.id, Event("stay"), person or self.person, kind=PARENT)
