@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows import identifiers
@@ -42,7 +43,9 @@ AUTHORIZATION_PARAMS: Final = frozenset(
     {"acr_values", "audience", "display", "id_token_hint", "login_hint", "max_age", "prompt", "resource",
      "ui_locales"}
 )  # fmt: skip
-_LONGEST_CONNECTION: Final = 128  # characters; My Account API
+# At most 128 characters (My Account API). Auth0 makes names of letters, digits and dashes; the other two are
+# in names of old.
+_CONNECTION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class ConnectAccountFlow(FlowMachine):
@@ -177,8 +180,10 @@ class ConnectAccountFlow(FlowMachine):
                 a parameter that the API does not take, and `input_invalid` for a value of the wrong form.
         """
         connection = inputs["connection"]
-        if not isinstance(connection, str) or not 0 < len(connection) <= _LONGEST_CONNECTION:
-            raise InvalidInput("connection_unknown", "A connection's name has 1 to 128 characters.")
+        if not isinstance(connection, str) or not _CONNECTION.fullmatch(connection):
+            raise InvalidInput(
+                "connection_unknown", "A connection's name has 1 to 128 letters, digits, dots, - and _."
+            )
         parameters = checked_parameters(inputs.get("parameters") or {})
         if others := sorted(parameters.keys() - AUTHORIZATION_PARAMS):
             raise InvalidInput(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from accounts_site import site
-from django.test import RequestFactory
 from error_pages import shown
-from rows import check_rows, nothing_working, the_row
+from project_requests import request_of
+from rows import check_rows, nothing_working
 
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.integrations.django import wiring
@@ -36,16 +36,6 @@ def rows_keep_their_promises():
     nothing_working()
 
 
-def request_of(browser):
-    """A request of this browser, for what a project's own view would call."""
-    from django.contrib.auth import get_user
-
-    request = RequestFactory().get("/")
-    request.session = browser.client.session
-    request.user = get_user(request)
-    return request
-
-
 def asked(tenant):
     """What the last connect request asked for."""
     return list(tenant.part(ConnectFlows)._by_session.values())[-1].ask
@@ -68,10 +58,8 @@ def test_who_was_connected_is_kept_and_not_who_connected_it(tenant, owner):
         list(remote.scopes),
     )
     assert (row.access_type, row.expires_at, row.owner_verified) == ("offline", None, True)
-    assert (the_row(FlowTransaction.objects.last().pk).state, owner.user_id) == (
-        "connected",
-        str(FlowTransaction.objects.last().user_id),
-    )
+    flow = FlowTransaction.objects.get(kind="connect_account")
+    assert (flow.state, str(flow.user_id)) == ("connected", owner.user_id)
 
 
 def test_the_sessions_key_changes(owner):

@@ -53,6 +53,9 @@ def test_confirm_asks_always(tenant, browser, evidence):
         later = Browser(tenant)
         question = asked(later, later.sign_in(google.user_id))
         assert "e-mail and password" in question.text
+        if evidence == "connected":
+            assert QWERTY not in question.text, "An address that the visitor did not come with is masked."
+            assert "q•••@g•••.com" in question.text
         assert not AccountLink.objects.exists()
         assert question.confirm(password.user_id)["Location"] == "/profile/"
     assert later.client.session["stateful_oauth"]["sub"] == password.user_id

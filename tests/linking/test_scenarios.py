@@ -116,7 +116,6 @@ def test_c_social_first_and_password_later_is_confirmed_with_the_social_account(
 ):
     assert question.browser.user_id is None, "Nobody is signed in before it is decided."
     assert "Google" in question.text
-    assert XPTO not in question.text, "An address that may be somebody else's is shown masked."
     assert "x•••@a•••.com" in question.text
 
     to_provider = question.browser.post(f"{question.address}confirm/")["Location"]
@@ -230,7 +229,6 @@ def test_d_who_comes_with_an_unverified_address_is_asked_and_gains_nothing(tenan
     later = Browser(tenant)
     question = asked(later, later.sign_in(attacker.user_id))
     assert later.user_id is None
-    assert VICTIM not in question.text
 
     def confirm_with_ones_own_account():
         # The address in the browser is the attacker's to change.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from stateful_oauth.flows.errors import InvalidInput
+from stateful_oauth.flows.outcomes import Outcome, Rejected
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.browser import send_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
@@ -40,8 +42,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     tenant = tenant_or_404(session_details(request).get("tenant", DEFAULT_TENANT))
     caller = BrowserCaller(request, bind=True)
     inputs = connect_inputs(request, tenant, request.POST.get("connection", ""))
-    outcome = wiring.engine().start(KIND, inputs, caller, tenant=tenant.alias)
-    response = respond(outcome, request)
+    response = respond(_start(inputs, caller, tenant.alias), request)
     if caller.binding is not None:
         send_binding(response, caller.binding)
     return response
@@ -53,6 +54,15 @@ def connect(request: HttpRequest) -> HttpResponse:
 def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     """Take the provider's answer."""
     return answer_callback(request, KIND, tenant, code_parameter="connect_code")
+
+
+def _start(inputs: dict[str, Any], caller: BrowserCaller, tenant: str) -> Outcome:
+    try:
+        return wiring.engine().start(KIND, inputs, caller, tenant=tenant)
+    except InvalidInput as error:
+        if error.code != "connection_unknown":
+            raise  # a mistake of the project; this one is the visitor's
+        return Rejected(kind=KIND, tenant=tenant, code=error.code)
 
 
 def connect_inputs(
