@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 from django.test import Client
 
+REASON = "the customer called"
 STUCK, ALL = "/admin/stateful_oauth/stucktransaction/", "/admin/stateful_oauth/flowtransaction/"
 
 
@@ -32,9 +35,21 @@ class OnCall:
         text: str = response.content.decode()
         return text
 
-    def operate(self, name: str, *rows: Any, reason: str = "the customer called", at: str = STUCK) -> str:
+    def operate(self, name: str, *rows: Any, reason: str = REASON, at: str = STUCK) -> str:
         """Confirm an operation on the rows as they were read; return the page that follows, with messages."""
         chosen = [f"{row.pk}:{row.version}" for row in rows]
         response = self.post(f"{at}operate/{name}/", {"transaction": chosen, "reason": reason})
         assert response.status_code == 302, response.content.decode()
         return self.page(response["Location"])
+
+
+def told(page: str) -> list[tuple[str, str]]:
+    """Return the messages of a page: level and text."""
+    found = re.findall(r'<li class="(success|warning|error)">(.*?)</li>', page, re.DOTALL)
+    return [(level, html.unescape(text)) for level, text in found]
+
+
+def only(page: str) -> tuple[str, str]:
+    messages = told(page)
+    assert len(messages) == 1, messages
+    return messages[0]
