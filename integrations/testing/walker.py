@@ -52,7 +52,8 @@ class Walker:
     settled: ClassVar[Collection[str]] = ()
 
     def __init__(self, clock: ManualClock) -> None:
-        self.clock, self.path = clock, ()
+        self.clock = clock
+        self.path: Path = ()
         self._known = set(FlowTransaction.objects.values_list("pk", flat=True))
 
     # For each flow to fill in.

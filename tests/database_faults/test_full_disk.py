@@ -1,8 +1,9 @@
 import pytest
 from django.db import connection
-from faulted import prepared, survives
+from faulted import prepared
 from full_disk import FullFrom, on_a_disk
 from journeys import JOURNEYS
+
 
 @pytest.mark.parametrize("name", JOURNEYS)
 def test_count(tenant, clock, name, tmp_path):

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import hypothesis.strategies as st
 from django.http import HttpRequest
 from django.urls import reverse
-from hypothesis.stateful import precondition
 
 from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.integrations.django import accounts
 from stateful_oauth.integrations.testing.world.sessions import session_of
 from stateful_oauth.integrations.testing.world.sign_in import SignIn
-from stateful_oauth.integrations.testing.world.stage import Stage, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, precondition, rule
 from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 

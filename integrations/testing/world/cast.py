@@ -55,6 +55,11 @@ def introduce(tenant: Tenant, cast: tuple[Actor, ...]) -> None:
         if name != DATABASE:
             tenant.add_connection(name)
     for actor in cast:
+        metadata: dict[str, Any] = (
+            {"user_metadata": user_metadata(actor.user_id), "app_metadata": app_metadata(actor.user_id)}
+            if actor.signed_up
+            else {}
+        )
         tenant.add_user(
             email=actor.email,
             name=actor.name,
@@ -62,11 +67,7 @@ def introduce(tenant: Tenant, cast: tuple[Actor, ...]) -> None:
             email_verified=actor.email_verified,
             user_id=actor.user_id,
             signed_up=actor.signed_up,
-            **(
-                {"user_metadata": user_metadata(actor.user_id), "app_metadata": app_metadata(actor.user_id)}
-                if actor.signed_up
-                else {}
-            ),
+            **metadata,
         )
     tenant.on_login = _give_metadata
 

@@ -130,8 +130,7 @@ class Gateway(RequestsAdapter):
     def _learn_request(self, request: requests.PreparedRequest) -> None:
         authorization = request.headers.get("Authorization")
         if authorization:
-            text = authorization if isinstance(authorization, str) else authorization.decode("latin-1")
-            self.secrets[text.partition(" ")[2]] = "authorization"
+            self.secrets[str(authorization).partition(" ")[2]] = "authorization"
         sent = dict(_members(request.body))
         self.learn(sent)
         if code := sent.get("code") or sent.get("connect_code"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis.stateful import invariant
@@ -14,6 +15,7 @@ from stateful_oauth.integrations.testing.world.operating import Operating
 from stateful_oauth.integrations.testing.world.passing_time import PassingTime
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable, Mapping
 
     from stateful_oauth.integrations.testing.world.action import Action
@@ -81,7 +83,7 @@ class World(Accounts, PassingTime, Operating):
                 self.site.clock.advance(31)
                 for row in self._rows_of(tab):
                     self.memory.touch(row)
-                    self.act("recovery", lambda row=row: self.engine().recover(row, SystemCaller()))
+                    self.act("recovery", partial(self.engine().recover, row, SystemCaller()))
                     self.take_in(row)
             case "an operator abandons":
                 for row in self._rows_of(tab):
@@ -102,7 +104,7 @@ class World(Accounts, PassingTime, Operating):
             case _:
                 pass
 
-    def _rows_of(self, tab: Tab | None) -> list[object]:
+    def _rows_of(self, tab: Tab | None) -> list[uuid.UUID]:
         touched = self.memory.touched or set()
         rows = [] if tab is None else list(tab.rows)
         return [*rows, *(row for row in touched if row not in rows)]

@@ -90,8 +90,9 @@ class Observation:
             "rejected",
             "at",
         )
-        for transaction_id, *line in records:
-            logs.setdefault(transaction_id, []).append(Line(*line))
+        for record in records:
+            values: tuple[Any, ...] = record
+            logs.setdefault(values[0], []).append(Line(*values[1:]))
         found = {
             values[_COLUMNS.index("id")]: Row(
                 dict(zip(_COLUMNS, values, strict=True)),

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 from django.contrib.auth import get_user_model
-from hypothesis.stateful import precondition
 
 from stateful_oauth.flows.effects import Event
 from stateful_oauth.integrations.django.callers import OperatorCaller
-from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, precondition, rule
 from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import hypothesis.strategies as st
 from django.core.management import call_command
-from hypothesis.stateful import precondition
 
 from stateful_oauth.integrations.django.callers import SystemCaller
 from stateful_oauth.integrations.django.purging import purge
 from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
 from stateful_oauth.integrations.testing.world.site import ENCRYPTION_KEYS
-from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, precondition, rule
 from stateful_oauth.integrations.testing.world.strategies import WAITS, browser_numbers, numbers, troubles
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
-from hypothesis.stateful import precondition
 
 from stateful_oauth.integrations.emulator import PageShown
-from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, rule
+from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, precondition, rule
 from stateful_oauth.integrations.testing.world.strategies import (
     actors,
     browser_numbers,

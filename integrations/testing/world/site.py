@@ -7,6 +7,7 @@ import random
 import re
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 from django.apps import apps
 from django.conf import settings
@@ -76,7 +77,8 @@ class Site:
     @property
     def keys(self) -> list[str]:
         """The encryption keys, the newest first."""
-        return list(settings.STATEFUL_OAUTH["ENCRYPTION_KEYS"])
+        keys: Any = settings.STATEFUL_OAUTH["ENCRYPTION_KEYS"]
+        return [*keys]
 
     def set_keys(self, keys: Sequence[str]) -> None:
         """Have other encryption keys from now on."""
@@ -129,12 +131,8 @@ def _listening(kept: list[str]) -> Iterator[None]:
 @contextmanager
 def _in_one_order() -> Iterator[None]:
     """Let sweeps go through what is due in the same order every time: a scenario must be repeatable."""
-    before: Any = sweeping._random  # noqa: SLF001 - of this package
-    sweeping._random = random.Random(0)  # type: ignore[assignment]  # noqa: SLF001, S311 - as above; no secret
-    try:
+    with patch.object(sweeping, "_random", random.Random(0)):  # noqa: S311 - no secret
         yield
-    finally:
-        sweeping._random = before  # noqa: SLF001 - as above
 
 
 def empty_database() -> None:

@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.stateful import initialize as hypothesis_initialize
+from hypothesis.stateful import precondition as hypothesis_precondition
 from hypothesis.stateful import rule as hypothesis_rule
 
 from stateful_oauth.integrations.django import wiring
@@ -47,9 +48,15 @@ def rule(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]]
     """
 
     def decorate(function: Callable[..., None]) -> Any:
-        return hypothesis_rule(**strategies)(_told(function))
+        making: Any = hypothesis_rule
+        return making(**strategies)(_told(function))
 
     return decorate
+
+
+def precondition(holds: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Let a rule be chosen only where `holds` returns something that is true, or not empty."""
+    return hypothesis_precondition(lambda self: bool(holds(self)))
 
 
 def _told(function: Callable[..., None]) -> Callable[..., None]:
@@ -280,7 +287,8 @@ class Stage(RuleBasedStateMachine):
     def take_in(self, parent: uuid.UUID | None) -> None:
         """Note that what a sweep or an operator opened belongs to whoever started what it goes on with."""
         for id_ in self.memory.new_rows():
-            owner = self.memory.owners.get(parent or self.memory.parent_of(id_))
+            above = parent or self.memory.parent_of(id_)
+            owner = None if above is None else self.memory.owners.get(above)
             if owner is not None:
                 self.memory.own(id_, owner.tab)
 

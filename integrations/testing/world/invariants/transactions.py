@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.testing.world.stage import Stage
 
 # Columns of a row that is over which may change still: signing out withdraws the session that it may give.
-_WITHDRAWN: Final = ({},)
+_WITHDRAWN: Final[tuple[dict[str, object], ...]] = ({},)
 
 
 def the_log_folds_to_the_state(world: Stage) -> None:
