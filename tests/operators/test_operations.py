@@ -1,4 +1,4 @@
-"""Retry, cancel and abandon: who may, what has to be written down, and what is said about each row."""
+"""Retry, cancel and abandon: what has to be written down, and what comes of each row."""
 
 from __future__ import annotations
 
