@@ -4,6 +4,7 @@ from faulted import prepared, survives
 from full_disk import FullFrom, on_a_disk
 from journeys import JOURNEYS
 
+
 @pytest.mark.parametrize("name", JOURNEYS)
 def test_count(tenant, clock, name, tmp_path):
     with on_a_disk(tmp_path) as disk:
