@@ -216,7 +216,8 @@ class AccountLinkingFlow(FlowMachine):
     def ask_again(self, payload: str) -> None:
         """Choose whom to ask for, with a fresh `state`, `nonce` and verifier: an older answer is nobody's."""
         inputs = self.step.transaction.inputs
-        self.step.keep_inputs(expected=payload, tries=inputs["tries"] + 1)
+        asked_at = self.step.now.isoformat()
+        self.step.keep_inputs(expected=payload, tries=inputs["tries"] + 1, asked_at=asked_at)
         self.step.renew_state(
             nonce=Secret(identifiers.new_nonce()), code_verifier=Secret(identifiers.new_code_verifier())
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.accounts import ProfileIdentity
@@ -90,13 +91,15 @@ def verify_primary(context: EffectContext) -> Event:
     )
     if tokens.id_token is None:
         raise IdTokenRejected("id_token_missing")
+    now = context.clock.now()
     expected = IdTokenExpectation(
         nonce=secrets["nonce"],
         access_token=tokens.access_token,
-        max_age=0,
+        # Since the question: how long the way back took, by a second factor say, is no matter.
+        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),
         organization=inputs["parameters"].get("organization"),
     )
-    identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
+    identity = context.provider.verify_id_token(tokens.id_token, expected, now=now)
     if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
         if tokens.refresh_token is not None:
             _forget(context, tokens.refresh_token)

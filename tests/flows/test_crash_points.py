@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import rows
+from crash_tables import CONNECT
 from crashes import crash_at
 from django.conf import settings
 from django.test import override_settings
@@ -109,7 +110,7 @@ def test_and_those_of_one_whose_request_is_pushed(tenant, browser, clock, pushin
 
 
 def test_no_crash_point_is_left_out():
-    named = {point for point, _ in (*START_PLAIN, *START_PUSHED, *CALLBACK, *RECOVERY)}
+    named = {point for point, _ in (*START_PLAIN, *START_PUSHED, *CALLBACK, *RECOVERY, *CONNECT)}
     assert named == set(CRASH_POINTS)
 
 

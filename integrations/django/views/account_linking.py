@@ -16,13 +16,15 @@ from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
 from stateful_oauth.integrations.django.link_page import link_page
 from stateful_oauth.integrations.django.pages import SeeOther, flow_page
 from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.views.callbacks import answer_callback
+from stateful_oauth.integrations.django.views.callbacks import callback_outcome
 from stateful_oauth.storage.store import started_by
 
 if TYPE_CHECKING:
     import uuid
 
     from django.http import HttpRequest, HttpResponse
+
+    from stateful_oauth.flows.outcomes import Outcome
 
 KIND = "account_linking"
 
@@ -61,7 +63,7 @@ def cancel(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET"])
 def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     """Take the provider's answer."""
-    return answer_callback(request, KIND, tenant)
+    return _respond(callback_outcome(request, KIND, tenant), request)
 
 
 def _answer(request: HttpRequest, transaction_id: uuid.UUID, event: Event) -> HttpResponse:
@@ -69,7 +71,11 @@ def _answer(request: HttpRequest, transaction_id: uuid.UUID, event: Event) -> Ht
     row: Any = None if caller.browser is None else started_by(caller.browser, transaction_id)
     tenant = DEFAULT_TENANT if row is None else row.tenant
     outcome = wiring.engine().dispatch(transaction_id, event, caller, kind=KIND, tenant=tenant)
+    return _respond(outcome, request)
+
+
+def _respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
     if isinstance(outcome, Rejected) and outcome.code in ("event_not_allowed", "candidate_unknown"):
-        # Clicked twice, or an older copy of the page: the page knows how it stands.
-        return SeeOther(reverse("stateful_oauth:link", args=[transaction_id]))
+        # Clicked or delivered twice, or an older copy of the page: the page knows how it stands.
+        return SeeOther(reverse("stateful_oauth:link", args=[outcome.transaction_id]))
     return respond(outcome, request)

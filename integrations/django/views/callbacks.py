@@ -29,12 +29,19 @@ def answer_callback(
     request: HttpRequest, kind: str, tenant: str, *, code_parameter: str = "code"
 ) -> HttpResponse:
     """Take the provider's answer. Renders nothing: the address holds the code (RFC 9700 §4.2)."""
-    tenant_or_404(tenant)
-    return respond(_dispatch(request, kind, tenant, code_parameter), request)
+    return respond(callback_outcome(request, kind, tenant, code_parameter=code_parameter), request)
 
 
 @sensitive_variables("parameters", "response")
-def _dispatch(request: HttpRequest, kind: str, tenant: str, code_parameter: str) -> Outcome:
+def callback_outcome(
+    request: HttpRequest, kind: str, tenant: str, *, code_parameter: str = "code"
+) -> Outcome:
+    """Send the provider's answer to its transaction.
+
+    Raises:
+        Http404: There is no such tenant.
+    """
+    tenant_or_404(tenant)
     parameters = _taken_out(request)
     try:
         response = AuthorizationResponse.parse(parameters.lists(), code_parameter=code_parameter)
