@@ -90,11 +90,13 @@ def verify_primary(context: EffectContext) -> Event:
     )
     if tokens.id_token is None:
         raise IdTokenRejected("id_token_missing")
+    parameters = inputs["parameters"]
     expected = IdTokenExpectation(
         nonce=secrets["nonce"],
         access_token=tokens.access_token,
         max_age=0,
-        organization=inputs["parameters"].get("organization"),
+        acr_values=tuple(parameters.get("acr_values", "").split()),
+        organization=parameters.get("organization"),
     )
     identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
     if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
