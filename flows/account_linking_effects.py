@@ -91,13 +91,14 @@ def verify_primary(context: EffectContext) -> Event:
     )
     if tokens.id_token is None:
         raise IdTokenRejected("id_token_missing")
-    now = context.clock.now()
+    parameters, now = inputs["parameters"], context.clock.now()
     expected = IdTokenExpectation(
         nonce=secrets["nonce"],
         access_token=tokens.access_token,
         # Since the question: how long the way back took, by a second factor say, is no matter.
         max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),
-        organization=inputs["parameters"].get("organization"),
+        acr_values=tuple(parameters.get("acr_values", "").split()),
+        organization=parameters.get("organization"),
     )
     identity = context.provider.verify_id_token(tokens.id_token, expected, now=now)
     if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:

@@ -118,24 +118,29 @@ def _(fact: AccountsLinked, transaction: Transaction, *, using: str) -> None:
     digest = identity_digest(fact.issuer, fact.secondary)
     secondary = _identities(using).filter(digest=digest)
     secondary_user = secondary.values_list("user_id", flat=True).first()
-    # The provider says that it is the primary's now; a link that says otherwise was undone elsewhere.
+    primary_digest = identity_digest(fact.issuer, fact.primary)
     links = AccountLink.objects.using(using).filter(secondary_digest=digest, unlinked_at__isnull=True)
-    links.update(unlinked_at=transaction.changed_at)
-    AccountLink.objects.using(using).create(
-        primary_digest=identity_digest(fact.issuer, fact.primary),
-        primary_subject=fact.primary,
+    # The provider says that it is the primary's now; a link that says otherwise was undone elsewhere.
+    links.exclude(primary_digest=primary_digest).update(unlinked_at=transaction.changed_at)
+    # Of several that find it out at once, say in two browsers, one keeps it.
+    AccountLink.objects.using(using).get_or_create(
+        primary_digest=primary_digest,
         secondary_digest=digest,
-        secondary_subject=fact.secondary,
-        secondary_user_id=secondary_user,
-        tenant=transaction.tenant,
-        connection=fact.identity.connection,
-        provider=fact.identity.provider,
-        provider_user_id=fact.identity.user_id,
-        email=fact.email[:320],
-        rule=fact.rule,
-        evidence=dict(fact.evidence),
-        transaction_id=transaction.id,
-        linked_at=transaction.changed_at,
+        unlinked_at=None,
+        defaults={
+            "primary_subject": fact.primary,
+            "secondary_subject": fact.secondary,
+            "secondary_user_id": secondary_user,
+            "tenant": transaction.tenant,
+            "connection": fact.identity.connection,
+            "provider": fact.identity.provider,
+            "provider_user_id": fact.identity.user_id,
+            "email": fact.email[:320],
+            "rule": fact.rule,
+            "evidence": dict(fact.evidence),
+            "transaction_id": transaction.id,
+            "linked_at": transaction.changed_at,
+        },
     )
     secondary.delete()
 

@@ -58,6 +58,7 @@ class Linking:
     def __init__(self, tenant, browser):
         self.tenant, self.browser = tenant, browser
         self.user = tenant.add_user(email="xpto@acme.com", connection="google-oauth2")
+        Browser(tenant).sign_in(self.user.user_id)
         self.newcomer = tenant.add_user(email="xpto@acme.com", password="x")
         self.page = asked(browser, browser.sign_in(self.newcomer.user_id, next_url="/accounts/?tab=2"))
         self.location = browser.post(f"{self.page.address}confirm/")["Location"]
@@ -318,10 +319,15 @@ def test_the_session_is_gone_and_the_cookie_is_not(connecting, browser):
 
 
 def test_the_same_user_signed_in_again_meanwhile(connecting, browser, tenant):
-    """A fresh sign-in replaces the session's refresh token; what was begun goes on with it."""
+    """A fresh sign-in ends the refresh token of the one before, with which the connection was begun."""
     browser.sign_in(connecting.user.user_id)
-    assert browser.get(connecting.callback)["Location"] == "/accounts/?tab=2"
-    assert connecting.happened() == 1
+    response = browser.get(connecting.callback)
+    assert shown(browser, response) == ("grant_dead", 401)
+    assert "/accounts/?tab=2" in browser.opens(response).content.decode()
+    assert connecting.happened() == 0
+    assert browser.connect("google-oauth2", GOOGLE)["Location"] == "/profile/", (
+        "It can be begun again at once."
+    )
 
 
 # A link that waits is nobody's but its own.

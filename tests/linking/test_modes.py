@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import support
@@ -12,7 +13,7 @@ from link_pages import asked
 from testsite import settings as testsite
 
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import DATABASE, Tenant
+from stateful_oauth.integrations.emulator import DATABASE, MFA_POLICY, Tenant
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity
 
@@ -144,6 +145,56 @@ def test_a_push_that_fails_asks_again_and_loses_nothing(tenant, browser, kind):
         assert again.text != question.text, "It says that something went wrong."
         tenant.faults.clear()
         assert again.confirm(password.user_id)["Location"] == "/profile/"
+
+
+# What the sign-in was to fulfil, the proof has to fulfil, too: it is a sign-in as the primary.
+
+
+def test_the_proof_needs_the_factor_that_the_sign_in_needed(tenant, browser):
+    password, github = two_accounts(tenant, "github")
+    with site(AUTHORIZATION_PARAMETERS={"acr_values": MFA_POLICY}):
+        question = asked(browser, browser.sign_in(github.user_id))
+        to_provider = browser.post(f"{question.address}confirm/")["Location"]
+        assert "acr_values=" in to_provider
+        tenant.id_token_hook = lambda claims, header: claims.pop("acr", None) and None
+        again = asked(browser, browser.get(browser.authorize(to_provider, password.user_id)))
+        tenant.id_token_hook = None
+        assert browser.user_id is None
+        assert not AccountLink.objects.exists()
+        assert again.confirm(password.user_id)["Location"] == "/profile/"
+
+
+def test_the_proof_is_for_the_organization_of_the_sign_in(tenant, browser):
+    password, github = two_accounts(tenant, "github")
+    acme = tenant.add_organization("acme", members=[password.user_id, github.user_id])
+    other = tenant.add_organization("other", members=[password.user_id])
+    with site(AUTHORIZATION_PARAMETERS={"organization": acme.id}):
+        question = asked(browser, browser.sign_in(github.user_id))
+        to_provider = browser.post(f"{question.address}confirm/")["Location"]
+        assert f"organization={acme.id}" in to_provider
+        elsewhere = to_provider.replace(acme.id, other.id)
+        response = browser.get(browser.authorize(elsewhere, password.user_id))
+        assert response["Location"].startswith("/auth/error/organization_mismatch/")
+        assert browser.user_id is None
+        assert not AccountLink.objects.exists()
+
+
+def test_what_was_for_the_first_account_is_not_asked_of_the_other(tenant, browser):
+    """A login hint, an invitation or a connection of the sign-in belongs to the account that it was for."""
+    _, github = two_accounts(tenant, "github")
+    first_only = {
+        "login_hint": "somebody",
+        "connection": "github",
+        "prompt": "select_account",
+        "ui_locales": "de",
+    }
+    with site(AUTHORIZATION_PARAMETERS=first_only):
+        question = asked(browser, browser.sign_in(github.user_id))
+        to_provider = browser.post(f"{question.address}confirm/")["Location"]
+    asked_for = dict(parse_qsl(urlsplit(to_provider).query))
+    assert asked_for["login_hint"] == XPTO
+    assert (asked_for["connection"], asked_for["prompt"]) == (DATABASE, "login")
+    assert asked_for["ui_locales"] == "de"
 
 
 # Several tenants.

@@ -316,6 +316,8 @@ MUTANTS = (
            "    return SignIn(identity=identity, refresh_token=newcomer.refresh_token)\n", LINKING),
     Mutant("who planted an account stays signed in", "integrations/django/backends.py",
            "        if refresh_identity(row, identity):", "        if refresh_identity(row, identity) and False:", LINKING),
+    Mutant("the proof needs no second factor", "flows/account_linking_effects.py",
+           '        acr_values=tuple(parameters.get("acr_values", "").split()),\n', "", LINKING),
     Mutant("an account that is gone signs in", "flows/login_effects.py",
            "    if context.payload == _GONE:", "    if False:", LINKING),
 )  # fmt: skip

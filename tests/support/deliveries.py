@@ -17,6 +17,8 @@ from stateful_oauth.integrations.emulator import Tenant
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import Identity
 
+LOOKS = 500  # at the progress page
+
 
 def deliver_at_once(engine: Engine, attempt: Attempt, people: Sequence[Person]) -> list[Outcome]:
     """Deliver the callback once per person, all at the same moment."""
@@ -65,7 +67,11 @@ def copies(browser: Browser, tenant: Tenant, count: int) -> list[Browser]:
 
 def answer_of(browser: Browser, callback: str) -> Any:
     """Open the callback, and follow the progress page to its end, as its Refresh header has a browser do."""
-    response = browser.get(callback)
-    while "/progress/" in response.get("Location", ""):
-        response = browser.opens(response)
+    response, address = browser.get(callback), callback
+    for _ in range(LOOKS):
+        if "/progress/" in response.get("Location", ""):
+            address = response["Location"]
+        elif response.status_code != 202:
+            break
+        response = browser.get(address)
     return response
