@@ -13,7 +13,7 @@ from stateful_oauth.flows.outcomes import Connected, Outcome, SignedIn
 from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
-from stateful_oauth.integrations.django.sessions import forget_session, sign_in
+from stateful_oauth.integrations.django.sessions import forget_session, renew_key, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ class BrowserCaller:
                 forget_session(self._request)  # or the middleware would save it with the refusal
                 raise
         elif isinstance(outcome, Connected):
-            self._request.session.cycle_key()  # who holds the old key is not to gain what was connected (S8)
+            renew_key(self._request)  # who holds the old key is not to gain what was connected (S8)
 
 
 class SystemCaller:

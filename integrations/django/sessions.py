@@ -89,6 +89,13 @@ def save_session(request: HttpRequest) -> None:
     session.save = save_changes
 
 
+def renew_key(request: HttpRequest) -> None:
+    """Give the session another key, unless the user has signed out since: it must not come back by that."""
+    key = request.session.session_key
+    if key is not None and request.session.exists(key):
+        request.session.cycle_key()
+
+
 def withdraw(request: HttpRequest) -> None:
     """Let no earlier callback in this browser sign anybody in again."""
     binding = read_binding(request)

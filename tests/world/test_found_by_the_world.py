@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.integrations.testing.world import Configuration, WorkerDies, World, step
+from stateful_oauth.integrations.testing.world import Configuration, Meanwhile, WorkerDies, World, step
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+CONNECTING = step(
+    "settle_in",
+    configuration=Configuration(
+        linking="off", par=False, rotation=False, scope="openid profile email offline_access"
+    ),
+)
+
+
+def test_who_signs_out_while_an_account_is_being_connected_stays_signed_out():
+    """The callback that connects it gives the session another key: a session that is gone stays gone."""
+    World.replay(
+        CONNECTING,
+        step("sign_in", browser=0, actor=2),
+        step("connect", browser=0, actor=1, trouble=(Meanwhile("effect.after", 0, "signing out"),)),
+    )
 
 
 def test_recovery_does_not_take_what_another_tab_connected():
     """The worker dies after a completion, another tab connects one too, and the first is found."""
     World.replay(
-        step(
-            "settle_in",
-            configuration=Configuration(
-                linking="off", par=False, rotation=False, scope="openid profile email offline_access"
-            ),
-        ),
+        CONNECTING,
         step("sign_in", browser=0, actor=2),
         step("connect", browser=0, actor=1, trouble=(WorkerDies("effect.after"),)),
         step("wait", seconds=31),

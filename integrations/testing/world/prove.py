@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.testing.world.figures import Figures
+from stateful_oauth.integrations.testing.world.shortest import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,8 +55,8 @@ def prove(
 ) -> Figures:
     """Run the corpus, then scenarios drawn at random until the time is over; return the figures.
 
-    The same seeds draw the same scenarios. What is drawn is shrunk when it violates something: the error has
-    notes with the shortest scenario as a story, and as a test.
+    The same seeds draw the same scenarios. One that violates something is made as short as it can be: the error
+    has notes with the shortest scenario as a story, and as a test.
 
     Args:
         world: A subclass of `World`, or `World`.
@@ -84,11 +85,24 @@ def prove(
     for number in count(first_seed, seed_step):
         if time.process_time() >= end:
             break
-        run_state_machine_as_test(seed(number)(_anew(world)), settings=_settings(chosen))
+        _draw(world, number, chosen)
         if progress is not None:
             progress(figures)
     figures.stop()
     return figures
+
+
+def _draw(world: type[World], number: int, profile: Profile) -> None:
+    machine = _anew(world)
+    try:
+        run_state_machine_as_test(seed(number)(machine), settings=_settings(profile))
+    except Exception as error:
+        steps = machine.latest_failure
+        if not steps:
+            raise
+        found = shortest(world, steps, error)
+        found.add_note(f"Drawn with seed {number}.")
+        raise found from None
 
 
 def _anew(world: type[World]) -> type[World]:
@@ -109,7 +123,9 @@ def _settings(profile: Profile) -> settings:
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
         print_blob=False,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[
+            Phase.generate
+        ],  # `shortest` knows what a step is, and is quicker than to shrink what was drawn
         verbosity=Verbosity.quiet,  # the story is told by the notes of the error
     )
 

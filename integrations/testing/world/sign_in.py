@@ -189,6 +189,8 @@ class SignIn(Stage):
             case "another tab's state" if "state" in other:
                 fields = [(name, other["state"] if name == "state" else value) for name, value in fields]
             case "another tab's code" if code in other:
+                # The site cannot know that it was used: what the provider makes of that is not our doing.
+                self.memory.injected.add(other[code])
                 fields = [(name, other[code] if name == code else value) for name, value in fields]
             case "another code":
                 fields = [

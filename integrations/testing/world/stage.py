@@ -110,6 +110,8 @@ class Stage(RuleBasedStateMachine):
 
     origin: ClassVar[type[Stage] | None] = None  # of a class that hypothesis runs
 
+    latest_failure: ClassVar[tuple[Step, ...]] = ()  # the steps of the latest scenario that went wrong
+
     site: Site
 
     def __init__(self) -> None:
@@ -212,6 +214,7 @@ class Stage(RuleBasedStateMachine):
         except Exception as error:
             if not self.failed:
                 self.failed = True
+                type(self).latest_failure = tuple(self.story.steps)
                 self.figures.violations = 1  # the first ends the run; its shrinking finds it over and over
                 error.add_note(self.explanation())
             raise
