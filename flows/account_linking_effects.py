@@ -283,7 +283,8 @@ def resolve_newcomer(context: EffectContext) -> Event:
     """Find or make the Django user of the account that the user came with, in the settle transaction."""
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
     user_id = context.caller.resolve_account(sign_in.identity)
-    # Who was asked and said no is not asked again; where the link failed, the next sign-in tries again.
-    asked = not isinstance(context.payload, FlowError)
+    # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
+    # sign-in looks again.
+    asked = not isinstance(context.payload, FlowError) and context.caller.actor.kind != "operator"
     resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=asked)
     return Event("account_resolved", resolved, context.transaction.code)

@@ -66,18 +66,20 @@ def _(fact: LinkChecked, transaction: Transaction, *, using: str) -> None:
 def _(fact: AccountConnected, transaction: Transaction, *, using: str) -> None:
     owner = _identities(using).get(digest=identity_digest(fact.issuer, fact.subject))
     account = fact.account
-    ConnectedAccount.objects.using(using).update_or_create(
-        owner=owner,
-        remote_id=account.id,
-        defaults={
-            "tenant": transaction.tenant,
-            "connection": account.connection,
-            "scopes": list(account.scopes),
-            "access_type": account.access_type,
-            "connected_at": account.created_at,
-            "expires_at": account.expires_at,
-            "owner_verified": owner.email_verified,
-        },
+    known = {
+        "tenant": transaction.tenant,
+        "connection": account.connection,
+        "scopes": list(account.scopes),
+        "access_type": account.access_type,
+        "connected_at": account.created_at,
+        "expires_at": account.expires_at,
+        "owner_verified": owner.email_verified,
+    }
+    ConnectedAccount.objects.using(using).bulk_create(
+        [ConnectedAccount(owner=owner, remote_id=account.id, **known)],
+        update_conflicts=True,
+        unique_fields=["owner", "remote_id"],
+        update_fields=list(known),
     )
 
 

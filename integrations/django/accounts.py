@@ -118,12 +118,21 @@ def own_link(request: HttpRequest, key: str) -> AccountLink | None:
 def _check_signed_in(request: HttpRequest) -> None:
     if not session_details(request).get("sub"):
         raise ProviderRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
+    if _tenant(request) not in conf.tenant_aliases:
+        raise ProviderRefused("grant_missing", "The tenant of this session is none of the site's any more.")
+
+
+def _tenant(request: HttpRequest) -> str:
+    alias: str = session_details(request).get("tenant", DEFAULT_TENANT)
+    return alias
 
 
 def _issuer(request: HttpRequest) -> str:
-    issuer: str = conf.tenant(session_details(request).get("tenant", DEFAULT_TENANT)).issuer
-    return issuer
+    """Return the issuer of the session's tenant, or nobody's when the site does not have that any more."""
+    alias = _tenant(request)
+    return conf.tenant(alias).issuer if alias in conf.tenant_aliases else ""
 
 
 def _provider(request: HttpRequest) -> Auth0Provider:
-    return wiring.provider(session_details(request).get("tenant", DEFAULT_TENANT))
+    _check_signed_in(request)
+    return wiring.provider(_tenant(request))

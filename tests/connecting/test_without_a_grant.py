@@ -185,6 +185,22 @@ def test_nobody_is_signed_in(tenant, browser):
         assert STEPS[name](browser) == "grant_missing"
 
 
+def test_the_tenant_of_the_session_is_none_of_the_sites_any_more(tenant, owner):
+    owner.connect("google-oauth2", GOOGLE)
+    account = ConnectedAccount.objects.get()
+    session = owner.client.session
+    session["stateful_oauth"] = {**session["stateful_oauth"], "tenant": "retired"}
+    session.save()
+    for name in ("list", "available connections", "provider token", "access token"):
+        assert STEPS[name](owner) == "grant_missing"
+    assert connected_accounts(request_of(owner)) == []
+    assert linked_accounts(request_of(owner)) == []
+    assert owner.post("/auth/disconnect/", {"account": account.remote_id}).status_code == 404
+    assert owner.post("/auth/unlink/", {"link": "1"}).status_code == 404
+    assert owner.post("/auth/connect/", {"connection": "github"}).status_code == 404
+    assert owner.post("/auth/logout/").status_code == 303, "Signing out is always possible."
+
+
 def test_somebody_is_signed_in_otherwise(tenant, browser):
     """With a password for the admin, say: there is no account at the tenant."""
     from django.contrib.auth import get_user_model

@@ -279,6 +279,30 @@ def test_nobody_is_sent_elsewhere(attempt, browser, target):
     assert location == "/profile/" or location == target == "/%09/evil"
 
 
+@pytest.mark.parametrize(
+    "target", ["//evil.example/", "https://evil.example/", "\\\\evil.example", "/%09/evil"]
+)
+@pytest.mark.parametrize("page", ["connect", "disconnect", "unlink"])
+def test_a_form_sends_nobody_elsewhere(tenant, browser, page, target):
+    """S9: `next` is the visitor's, or an attacker's."""
+    password = tenant.add_user(email="xpto@acme.com", password="x")
+    google = tenant.add_user(email="xpto@acme.com", connection="google-oauth2")
+    tenant.add_user(email="hub@example.com", connection="github", user_id="102", signed_up=False)
+    browser.sign_in(password.user_id)
+    Browser(tenant).sign_in(google.user_id)
+    browser.connect("github", "github|102", next_url=target if page == "connect" else "")
+    form = {
+        "account": ConnectedAccount.objects.get().remote_id,
+        "link": str(AccountLink.objects.get().pk),
+        "connection": "github",
+        "next": target,
+    }
+    response = browser.post(f"/auth/{page}/", form)
+    if page == "connect":
+        response = browser.get(browser.visitor.connect(response["Location"], as_account="github|102"))
+    assert response["Location"] in ("/profile/", "/%09/evil")
+
+
 def test_a_spoofed_host_changes_no_address(attempt, browser):
     """S10."""
     response = browser.get(attempt.callback, HTTP_HOST="evil.example")
@@ -459,7 +483,7 @@ def test_the_page_of_another_flow(connecting, browser):
 
 
 @pytest.mark.parametrize("event", ["cancel", "abandon"])
-def test_an_operator_ends_a_link_that_waits(linking, browser, event):
+def test_an_operator_ends_a_link_that_waits(linking, browser, tenant, event):
     from callers import Operator
 
     from stateful_oauth.flows.effects import Event
@@ -471,6 +495,8 @@ def test_an_operator_ends_a_link_that_waits(linking, browser, event):
         assert linking.row().state == "kept_apart"
         assert response["Location"] == "/accounts/?tab=2", "The sign-in is finished, unlinked."
         assert browser.client.session["stateful_oauth"]["sub"] == linking.newcomer.user_id
+        again = Browser(tenant)
+        asked(again, again.sign_in(linking.newcomer.user_id))  # the user has not said no
     else:
         assert linking.row().state == "abandoned"
         assert shown(browser, response) == ("abandoned", 410)

@@ -125,6 +125,27 @@ def test_a_project_decides_what_becomes_of_the_secondarys_user(tenant, two_users
     assert AccountLink.objects.get().secondary_user_id is None
 
 
+def test_an_account_with_a_user_of_its_own_here_is_linked_once_somebody_connects_it(tenant, browser):
+    """It was looked at before, with nothing to find; what is connected since is looked at again."""
+    google = tenant.add_user(email="own@gmail.com", connection="google-oauth2")
+    own = Browser(tenant)
+    own.sign_in(google.user_id)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    browser.sign_in(password.user_id)
+    assert own.user_id != browser.user_id
+    browser.connect("google-oauth2", google.user_id)
+
+    again = Browser(tenant)
+    assert again.sign_in(google.user_id)["Location"] == "/profile/"
+    assert again.user_id == browser.user_id
+    link = AccountLink.objects.get()
+    assert (link.rule, str(link.secondary_user_id)) == (
+        "connected_account",
+        own.client.session["_auth_user_id"],
+    )
+    assert not signed_in(own)
+
+
 def test_a_newcomer_without_a_user_here_is_no_business_of_the_project(tenant, browser, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
     tenant.add_user(email=XPTO, password="a good one")

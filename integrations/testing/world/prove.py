@@ -55,7 +55,7 @@ def prove(
 ) -> Figures:
     """Run the corpus, then scenarios drawn at random until the time is over; return the figures.
 
-    The same seeds draw the same scenarios. One that violates something is made as short as it can be: the error
+    The same seeds draw the same scenarios. What violates something is made as short as it can be: the error
     has notes with the shortest scenario as a story, and as a test.
 
     Args:
