@@ -40,15 +40,19 @@ demo-smoke: $(VENV)/.demo ## Start the demo, fetch its pages once, stop
 
 ##@ Tests
 .PHONY: test
-test: test-sqlite test-postgresql ## Run every test: all on SQLite, then those of the database again on PostgreSQL
+test: test-sqlite test-postgresql ## Run the tests: all on SQLite, then those of the database again on PostgreSQL
 
 .PHONY: test-sqlite
 test-sqlite: $(VENV)/.dev ## Run the tests on SQLite
-	$(PY) -m pytest -n $(JOBS) -m "not browser" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" $(PYTEST_ARGS)
+
+.PHONY: test-slow
+test-slow: $(VENV)/.dev ## Run the tests that take long: databases that fail, scenarios at random, rows of every definition
+	$(PY) -m pytest -n $(JOBS) -m "slow and not browser" $(PYTEST_ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL that they start themselves
-	$(PY) -m pytest -n $(JOBS) -m "database and not browser" --database=postgresql $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "database and not browser and not slow" --database=postgresql $(PYTEST_ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium and its driver)

@@ -36,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
     assert settings.INSTALLED_APPS, "reading the settings makes pytest-django set Django up"
 
 
+# Minutes, and not seconds: `make test-slow` runs them.
+SLOW_FOLDERS = ("database_faults", "upgrades", "world")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     clock = ManualClock()

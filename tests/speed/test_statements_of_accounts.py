@@ -33,8 +33,8 @@ WHO_IS_THERE = ["SELECT django_session", "SELECT auth_user"]
 NEW_SESSION = ["SELECT django_session", "INSERT django_session", "UPDATE auth_user", "UPDATE django_session"]
 # Whether the session is there still; what `cycle_key()` does, and the session middleware after it.
 NEW_KEY = [
-    "SELECT django_session", "SELECT django_session", "INSERT django_session", "SELECT django_session", "DELETE django_session",
-    "UPDATE django_session",
+    "SELECT django_session", "SELECT django_session", "INSERT django_session", "SELECT django_session",
+    "DELETE django_session", "UPDATE django_session",
 ]  # fmt: skip
 NEW_USER = ["SELECT identity", "INSERT auth_user", "INSERT identity"]
 GRANT = ["SELECT identity", "INSERT grant"]
