@@ -9,7 +9,7 @@ the provider revoke the whole family (RFC 9700 §4.14). So nobody sends it twice
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.crash_points import reached
 from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.accounts import ProviderToken
     from stateful_oauth.flows.openid import TokenResponse
     from stateful_oauth.flows.ports import Clock, GrantStore, Provider
+    from stateful_oauth.flows.secret import Secret
+
+Answer = TypeVar("Answer")
 
 _CLAIM_MARGIN: Final = 20.0  # seconds by which a claim outlives the call's own time limit
 _POLL_INTERVAL: Final = 0.05  # seconds
@@ -61,16 +64,54 @@ class AccessTokens:
             FlowError: `refresh_lost` when the refresh token was sent and no answer came: it may be spent, so
                 the grant is ended. `grant_in_use` when another worker takes too long.
         """
+        token, _ = self._token(grant_id, audience, scope, time_limit)
+        return token
+
+    def used(
+        self,
+        grant_id: str | None,
+        call: Callable[[Secret], Answer],
+        *,
+        audience: str,
+        scope: str,
+        time_limit: float,
+        rejected: str,
+    ) -> Answer:
+        """Call an API with a token that lasts; if the API does not take the one that was kept, with another.
+
+        A token may end before its time, when its key is revoked for instance. Kept until then, it would be of
+        no use to anybody.
+
+        Args:
+            call: Calls the API with the token, once or twice. What is refused with `rejected` was not done.
+            rejected: The code of an API that does not take the token.
+
+        Raises:
+            FlowError: As `access_token`, and whatever `call` raises.
+        """
+        token, was_kept = self._token(grant_id, audience, scope, time_limit)
+        try:
+            return call(token.value)
+        except ProviderRefused as error:
+            if error.code != rejected or not was_kept:
+                raise
+        self._forget(grant_id, key_of(audience, scope), token)
+        return call(self.access_token(grant_id, audience=audience, scope=scope, time_limit=time_limit).value)
+
+    def _token(
+        self, grant_id: str | None, audience: str, scope: str, time_limit: float
+    ) -> tuple[AccessToken, bool]:
+        """Return a token, and whether it was kept from an earlier time."""
         key = key_of(audience, scope)
         waited = 0.0
         while True:
             grant = self._load(grant_id)
             kept = grant.access_tokens.get(key)
             if kept is not None and self._lasts(kept):
-                return kept
+                return kept, True
             claimed = self._claim(grant, time_limit)
             if claimed is not None:
-                return self._refresh(claimed, audience, scope, key, time_limit)
+                return self._refresh(claimed, audience, scope, key, time_limit), False
             if waited >= self._patience:
                 raise ProviderRefused("grant_in_use", "Another worker is refreshing this grant.")
             self._clock.sleep(_POLL_INTERVAL)
@@ -110,6 +151,15 @@ class AccessTokens:
         if grant is None:
             raise ProviderRefused("grant_dead", "The refresh token of this sign-in is over.")
         return grant
+
+    def _forget(self, grant_id: str | None, key: str, token: AccessToken) -> None:
+        """Keep a token no longer, unless somebody has replaced it, or is about to."""
+        grant = self._load(grant_id)
+        kept = grant.access_tokens.get(key)
+        if kept is None or kept.value != token.value or grant.claimed_until is not None:
+            return
+        others = {name: each for name, each in grant.access_tokens.items() if name != key}
+        self._store.settle(grant, refresh_token=grant.refresh_token, tokens=others)
 
     def _lasts(self, token: AccessToken) -> bool:
         return self._clock.now() < token.expires_at

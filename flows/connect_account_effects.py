@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
 from stateful_oauth.flows.effects import EffectContext, Event
@@ -12,11 +12,14 @@ from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, RateLimited
 from stateful_oauth.flows.identifiers import code_challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from stateful_oauth.flows.secret import Secret
 
+TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
 MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accounts"
+
+Answer = TypeVar("Answer")
 
 _SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
 _SOMETHING_IS_GONE: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost"})
@@ -30,14 +33,18 @@ class ConnectionRequested:
     known: tuple[str, ...]
 
 
-def my_account_token(context: EffectContext, scope: str = MY_ACCOUNT_SCOPE) -> Secret:
-    """Return an access token for the My Account API, of the grant that the flow was started with."""
-    return context.tokens.access_token(
+def at_my_account(
+    context: EffectContext, call: Callable[[Secret], Answer], scope: str = MY_ACCOUNT_SCOPE
+) -> Answer:
+    """Call the My Account API with an access token of the grant that the flow was started with."""
+    return context.tokens.used(
         context.transaction.inputs.get("grant"),
+        call,
         audience=context.provider.my_account.audience,
         scope=scope,
         time_limit=context.time_limit,
-    ).value
+        rejected=TOKEN_REJECTED,
+    )
 
 
 def request_connection(context: EffectContext) -> Event:
@@ -47,7 +54,6 @@ def request_connection(context: EffectContext) -> Event:
         context.transaction.secrets,
         context.provider.my_account,
     )
-    token = my_account_token(context)
     request = ConnectRequest(
         connection=inputs["connection"],
         redirect_uri=inputs["redirect_uri"],
@@ -56,21 +62,28 @@ def request_connection(context: EffectContext) -> Event:
         scopes=tuple(inputs["scopes"]),
         authorization_params=inputs["authorization_params"],
     )
-    before = api.accounts(token, connection=request.connection, time_limit=context.time_limit)
-    session = api.connect(token, request, time_limit=context.time_limit)
+
+    def ask(token: Secret) -> tuple[Sequence[RemoteAccount], ConnectSession]:
+        before = api.accounts(token, connection=request.connection, time_limit=context.time_limit)
+        return before, api.connect(token, request, time_limit=context.time_limit)
+
+    before, session = at_my_account(context, ask)
     return Event("connection_requested", ConnectionRequested(session, tuple(each.id for each in before)))
 
 
 def complete_connection(context: EffectContext) -> Event:
     """POST the `connect_code` to the My Account API."""
     secrets = context.transaction.secrets
-    account = context.provider.my_account.complete(
-        my_account_token(context),
-        auth_session=secrets["auth_session"],
-        connect_code=secrets["connect_code"],
-        redirect_uri=context.transaction.inputs["redirect_uri"],
-        code_verifier=secrets["code_verifier"],
-        time_limit=context.time_limit,
+    account = at_my_account(
+        context,
+        lambda token: context.provider.my_account.complete(
+            token,
+            auth_session=secrets["auth_session"],
+            connect_code=secrets["connect_code"],
+            redirect_uri=context.transaction.inputs["redirect_uri"],
+            code_verifier=secrets["code_verifier"],
+            time_limit=context.time_limit,
+        ),
     )
     return Event("connection_completed", account)
 
@@ -83,9 +96,7 @@ def reread_accounts(context: EffectContext) -> Event:
     """
     inputs = context.transaction.inputs
     try:
-        listed = context.provider.my_account.accounts(
-            my_account_token(context), connection=inputs["connection"], time_limit=context.time_limit
-        )
+        listed = _listed(context)
     except RateLimited:
         raise
     except ProviderRefused as error:
@@ -144,7 +155,14 @@ def _is_another(context: EffectContext, user: ProviderUser, remote_id: str) -> b
     )
     if before is None or before == remote_id:
         return False
-    listed = context.provider.my_account.accounts(
-        my_account_token(context), connection=inputs["connection"], time_limit=context.time_limit
+    return before in {each.id for each in _listed(context)}
+
+
+def _listed(context: EffectContext) -> Sequence[RemoteAccount]:
+    """Return the user's connected accounts at the connection."""
+    return at_my_account(
+        context,
+        lambda token: context.provider.my_account.accounts(
+            token, connection=context.transaction.inputs["connection"], time_limit=context.time_limit
+        ),
     )
-    return before in {each.id for each in listed}

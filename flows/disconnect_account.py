@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.connect_account_effects import my_account_token
+from stateful_oauth.flows.connect_account_effects import at_my_account
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, GrantIssued
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 def disconnect(context: EffectContext) -> Event:
     """DELETE the connected account at the My Account API. The grant at the provider itself lives on."""
-    context.provider.my_account.disconnect(
-        my_account_token(context, "delete:me:connected_accounts"),
-        context.transaction.inputs["account"],
-        time_limit=context.time_limit,
+    at_my_account(
+        context,
+        lambda token: context.provider.my_account.disconnect(
+            token, context.transaction.inputs["account"], time_limit=context.time_limit
+        ),
+        "delete:me:connected_accounts",
     )
     return Event("account_disconnected")
 

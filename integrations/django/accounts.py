@@ -6,7 +6,7 @@ text says what the user can do (`docs/error-codes.md`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.errors import ProviderRefused
 from stateful_oauth.integrations.django import wiring
@@ -15,16 +15,20 @@ from stateful_oauth.integrations.django.sessions import session_details
 from stateful_oauth.storage.accounts import accounts_of, forget_missing_accounts, links_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.http import HttpRequest
 
     from stateful_oauth.flows.accounts import ConnectionInfo, ProviderToken
     from stateful_oauth.flows.grants import AccessToken
+    from stateful_oauth.flows.secret import Secret
     from stateful_oauth.integrations.auth0.provider import Auth0Provider
     from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
+Answer = TypeVar("Answer")
+
 _READ: Final = "read:me:connected_accounts"
+_TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
 _TIME_LIMIT: Final = 10.0  # seconds, for all calls of one function
 
 
@@ -42,8 +46,9 @@ def refreshed_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAcco
             `audience_not_granted`, or what else became of the call.
     """
     details, provider = session_details(request), _provider(request)
-    token = access_token(request, audience=provider.my_account.audience, scope=_READ)
-    listed = provider.my_account.accounts(token.value, time_limit=_TIME_LIMIT)
+    listed = _at_my_account(
+        request, lambda token: provider.my_account.accounts(token, time_limit=_TIME_LIMIT)
+    )
     forget_missing_accounts(provider.issuer, details["sub"], listed)
     return connected_accounts(request)
 
@@ -55,8 +60,9 @@ def available_connections(request: HttpRequest) -> Sequence[ConnectionInfo]:
         FlowError: As `refreshed_connected_accounts`.
     """
     provider = _provider(request)
-    token = access_token(request, audience=provider.my_account.audience, scope=_READ)
-    return provider.my_account.connections(token.value, time_limit=_TIME_LIMIT)
+    return _at_my_account(
+        request, lambda token: provider.my_account.connections(token, time_limit=_TIME_LIMIT)
+    )
 
 
 def linked_accounts(request: HttpRequest) -> Sequence[AccountLink]:
@@ -113,6 +119,18 @@ def own_link(request: HttpRequest, key: str) -> AccountLink | None:
     if not subject or not (key.isascii() and key.isdigit() and len(key) < 19):
         return None
     return links_of(_issuer(request), subject).filter(pk=key).first()
+
+
+def _at_my_account(request: HttpRequest, call: Callable[[Secret], Answer]) -> Answer:
+    _check_signed_in(request)
+    return wiring.engine().tokens.used(
+        session_details(request).get("grant"),
+        call,
+        audience=_provider(request).my_account.audience,
+        scope=_READ,
+        time_limit=_TIME_LIMIT,
+        rejected=_TOKEN_REJECTED,
+    )
 
 
 def _check_signed_in(request: HttpRequest) -> None:

@@ -94,4 +94,4 @@ def test_path(kind, path, tenant, clock, browser):
     rows.nothing_working()
     assert row.state == path[-1].target
     assert (row.secrets, row.deadline, row.lease_until) == (None, None, None)
-    assert set(row.inputs) <= {"next"}
+    assert set(row.inputs) <= set(wiring.flows()[kind].machine.kept_inputs)

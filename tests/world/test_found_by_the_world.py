@@ -26,6 +26,16 @@ def test_who_signs_out_while_an_account_is_being_connected_stays_signed_out():
     )
 
 
+def test_an_access_token_that_the_provider_takes_no_more_is_replaced():
+    """The key that signed it is revoked: kept until its time is over, it left the row stuck for good."""
+    World.replay(
+        CONNECTING,
+        step("sign_in", browser=0, actor=2),
+        step("connect", browser=0, actor=1, trouble=(WorkerDies("effect.after"),)),
+        step("change", what="the provider rotates its signing key and revokes the old one"),
+    )
+
+
 def test_recovery_does_not_take_what_another_tab_connected():
     """The worker dies after a completion, another tab connects one too, and the first is found."""
     World.replay(

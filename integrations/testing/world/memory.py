@@ -77,6 +77,7 @@ class Memory:
         deleted: Auth0 user ids that an administrator deleted.
         at_provider: Who was last at the provider in each browser.
         bindings: Every value that the binding cookie of a browser had.
+        given_up: Flows of which a transaction ended without saying what happened at the provider.
         injected: Codes that somebody put into the callback of another transaction.
         searched: For secrets.
     """
@@ -89,6 +90,7 @@ class Memory:
     deleted: set[str] = field(default_factory=set)
     at_provider: dict[int, Actor] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
+    given_up: set[str] = field(default_factory=set)
     injected: set[str] = field(default_factory=set)
     searched: Searched = field(default_factory=Searched)
 

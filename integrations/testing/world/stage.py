@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from stateful_oauth.integrations.testing.world.cast import Actor
+    from stateful_oauth.integrations.testing.world.observations import Row
     from stateful_oauth.integrations.testing.world.trouble import Trouble
 
 BROWSERS: Final = 3
+GIVEN_UP: Final = ("abandoned", "failed")  # they do not say what happened at the provider
 
 
 def rule(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
@@ -198,6 +200,8 @@ class Stage(RuleBasedStateMachine):
             if row is None:
                 continue
             known = 0 if old is None else len(old.log)
+            if row.state in GIVEN_UP and _insisted(row):
+                self.memory.given_up.add(row.kind)
             if old is None:
                 self._numbers[row.kind] += 1
                 self._names[id_] = f"{row.kind} {self._numbers[row.kind]}"
@@ -336,6 +340,13 @@ class Stage(RuleBasedStateMachine):
     def engine(self) -> Any:
         """Return the site's engine."""
         return wiring.engine()
+
+
+def _insisted(row: Row) -> bool:
+    """Whether an effect was started whose outcome must not be forgotten."""
+    flow = wiring.flows()[row.kind]
+    effects = [flow.effect_in(line.target) for line in row.taken]
+    return any(effect is not None and effect.insists for effect in effects)
 
 
 def _new_lines(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:

@@ -74,11 +74,8 @@ def kept_links() -> list[dict[str, Any]]:
 
 
 def _is_being_unlinked(world: Stage, link: dict[str, Any]) -> bool:
-    """Whether an unlinking of it is open, or was given up by an operator, or failed."""
-    return any(
-        row.kind == "unlink_account" and row.state != "unlinked" for row in world.seen.rows.values()
-    ) and bool(
-        world.site.tenant.ledger.count(
-            "identity_unlinked", user_id=link["primary_subject"], secondary=link["secondary_subject"]
-        )
-    )
+    """Whether it was undone at Auth0, and the unlinking is open still, or was given up."""
+    is_open = any(row.kind == "unlink_account" for row in world.seen.open())
+    pair = {"user_id": link["primary_subject"], "secondary": link["secondary_subject"]}
+    undone = world.site.tenant.ledger.count("identity_unlinked", **pair)
+    return bool(undone) and (is_open or "unlink_account" in world.memory.given_up)
