@@ -24,9 +24,7 @@ THIRD_PARTY = {
     "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own
     "integrations/django": DJANGO | {"django_tasks", "opentelemetry"},  # extras `tasks` and `telemetry`
     "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
-    "integrations/testing": DJANGO
-    | HTTP
-    | {"cryptography", "hypothesis", "pytest", "pytest_django", "statemachine"},
+    "integrations/testing": DJANGO | HTTP | {"cryptography", "hypothesis", "pytest", "pytest_django"},
     "integrations/demo": DJANGO | HTTP | {"werkzeug"},
 }
 ROOMS = {room for room in THIRD_PARTY if room != "integrations"}
