@@ -51,6 +51,7 @@ def counter(settings: Any, tenant: Tenant) -> Counter:
     settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "FLOWS": ["toy_for_site.Toy"]}
     shared = toy_for_site.COUNTER
     shared.troubles, shared.value, shared.calls = [], 0, []
+    shared.keeps = lambda context: None
     return shared
 
 
