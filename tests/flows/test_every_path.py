@@ -40,7 +40,7 @@ CASES = [
         kind,
         path,
         id=f"{kind}-{readable(path)}",
-        marks=[pytest.mark.database] if readable(path) in COVERING[kind] else [],
+        marks=[pytest.mark.database] if readable(path) in COVERING[kind] else [pytest.mark.slow],
     )
     for kind, paths in PATHS.items()
     for path in paths
