@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from accounts_site import QWERTY, XPTO, prepare, site
+from after_crashes import LEASE, each_place, nothing_twice, passed_by, recovery_runs, state_of
 from crash_tables import CONNECT, CONNECTED, DISCONNECT
 from crashes import crash_at
 from deliveries import answer_of
-from recovering import LEASE, each_place, nothing_twice, passed_by, recovery_runs, state_of
 
 from stateful_oauth.integrations.django.browser import cookie_name, new_binding
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant

@@ -30,6 +30,7 @@ QUESTIONS = {
     "was_unlinked": facts.AccountsUnlinked,
     "link_check_due": facts.LinkChecked,
     "access_token": facts.GrantIssued,
+    "used": facts.GrantIssued,
     "provider_token": facts.GrantIssued,
 }
 # Of these rows the pages make the inputs, after looking whether they are the user's own.

@@ -1,49 +1,38 @@
-"""After a crash: time passes and recovery runs, and nothing was done twice at the provider."""
+"""Recovery to its end: sweeps, with time passing in between, until nothing is open any more."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
-import pytest
-import rows
-from crash_tables import Place
+from callers import Operator
 
-from stateful_oauth.flows.crash_points import observed
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
 
-LEASE = 31  # seconds: of the effects of accounts, which may take 10
+_ROUNDS = 12  # pauses between attempts double, and an operator may have to retry
+_PAUSE = 1200.0  # seconds: longer than every lease, pause and deadline
 
 
-def each_place(table: dict[Place, Any]) -> Any:
-    return pytest.mark.parametrize(("place", "becomes"), table.items(), ids=map(" of ".join, table))
+def recover_all(advance: Callable[[float], None]) -> Counter[str]:
+    """Sweep until nothing is open; retry what is stuck, as an operator does.
 
+    Args:
+        advance: Moves the clock of the site on, by seconds.
 
-def state_of(kind: str) -> str | None:
-    return FlowTransaction.objects.filter(kind=kind).values_list("state", flat=True).first()
-
-
-def recovery_runs(clock: Any) -> None:
-    clock.advance(LEASE)
-    for _ in range(2):  # the second time for what the first one opened
-        for id_ in list(FlowTransaction.objects.values_list("pk", flat=True)):
-            wiring.engine().recover(id_, SystemCaller())
-    rows.nothing_working()
-    rows.check_rows()
-
-
-def nothing_twice(tenant: Any) -> None:
-    ledger = tenant.ledger
-    for effect in ("code_reused", "connect_code_reused", "refresh_reused", "family_revoked"):
-        assert ledger.count(effect) == 0, f"{effect}: something was sent twice."
-    for effect in ("account_connected", "identity_linked", "identity_unlinked", "account_disconnected"):
-        assert ledger.count(effect) <= 1, f"{effect}, twice."
-
-
-def passed_by(act: Callable[[], Any]) -> tuple[Any, list[Place]]:
-    passed: list[Place] = []
-    with observed(lambda *place: passed.append(place)):
-        result = act()
-    return result, passed
+    Returns:
+        How many rows, by what became of them.
+    """
+    found: Counter[str] = Counter()
+    for _ in range(_ROUNDS):
+        advance(_PAUSE)
+        found.update({key: value for key, value in recover_due().counts.items() if value})
+        stuck = FlowTransaction.objects.filter(stuck_since__isnull=False).values_list("pk", flat=True)
+        for key in stuck:
+            wiring.engine().recover(key, Operator())
+            found["retried by an operator"] += 1
+        found.update({key: value for key, value in expire_due().counts.items() if value})
+        if not FlowTransaction.objects.exclude(state_kind="final").exists():
+            break
+    return found
