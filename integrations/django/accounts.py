@@ -6,6 +6,7 @@ text says what the user can do (`docs/error-codes.md`).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.errors import ProviderRefused
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+_ACCOUNT_ID: Final = re.compile(r"cac_[A-Za-z0-9]+")  # My Account API; a form may hold anything
 _READ: Final = "read:me:connected_accounts"
 _TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
 _TIME_LIMIT: Final = 10.0  # seconds, for all calls of one function
@@ -108,7 +110,7 @@ def provider_token(request: HttpRequest, connection: str, *, login_hint: str | N
 def own_connected_account(request: HttpRequest, account_id: str) -> ConnectedAccount | None:
     """Return a connected account of the user by its id (`cac_…`), or None."""
     subject = session_details(request).get("sub")
-    if not subject:
+    if not subject or not _ACCOUNT_ID.fullmatch(account_id):
         return None
     return accounts_of(_issuer(request), subject).filter(remote_id=account_id).first()
 
