@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,14 @@ import django
 django.setup()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - after setup
+from django.db import connections  # noqa: E402 - after setup
+from django.test import Client  # noqa: E402 - after setup
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402 - after setup
 
 from stateful_oauth.flows.crash_points import CRASH_POINTS, observed  # noqa: E402 - after setup
 from stateful_oauth.flows.effects import LostAnswer  # noqa: E402 - after setup
+from stateful_oauth.flows.errors import FlowError  # noqa: E402 - after setup
+from stateful_oauth.flows.secret import Secret  # noqa: E402 - after setup
 from stateful_oauth.integrations.django import wiring  # noqa: E402 - after setup
 from stateful_oauth.integrations.django.sweeping import recover_due  # noqa: E402 - after setup
 
@@ -69,7 +74,7 @@ class Supervisor:
         self._next = 0
         self._workers: dict[int, str] = {}
         self._application = get_wsgi_application()
-        wiring.engine()  # imported and built before the first fork
+        warm_up()
 
     def run(self) -> None:
         os.set_blocking(sys.stdin.fileno(), False)
@@ -134,6 +139,19 @@ class Supervisor:
         while True:
             recover_due()
             time.sleep(1)
+
+
+def warm_up() -> None:
+    """Import, fetch and build before the first fork what every worker would otherwise begin with."""
+    wiring.engine()
+    provider = wiring.provider("default")
+    provider.management.users_by_email("nobody@example.com", time_limit=10)
+    with suppress(FlowError):  # no such code, but metadata and keys are there then
+        provider.exchange_code(
+            code=Secret("none"), redirect_uri="http://127.0.0.1/", code_verifier=Secret("none"), time_limit=10
+        )
+    Client().get("/auth/restart/", headers={"host": "localhost"})
+    connections.close_all()  # a child must not share a connection with its siblings
 
 
 class Suicide:
