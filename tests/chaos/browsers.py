@@ -177,7 +177,9 @@ class Crowd:
         browser.sign_in(person)
         browser.sign_out()
         self._person(GOOGLE, person, user_metadata={"size": 42, "colour": "blue"})
-        self._sign_in_at(browser, person, GOOGLE)
+        page = self._sign_in_at(browser, person, GOOGLE)
+        if page.startswith("/auth/restart/") and chance.random() < 0.3:
+            self._unlink(browser)
 
     def confirms(self, browser: Browser, chance: random.Random) -> None:
         page = self._pending(browser)
@@ -236,6 +238,18 @@ class Crowd:
             if not page.startswith("/auth/error/"):
                 return
         raise WalkedAway
+
+    def _unlink(self, browser: Browser) -> None:
+        from django.db import connection  # once Django is set up
+
+        from stateful_oauth.storage.models import AccountLink
+
+        link = AccountLink.objects.filter(
+            primary_subject=self._sub(browser), unlinked_at__isnull=True
+        ).first()
+        connection.close()
+        if link is not None:
+            browser.follow(browser.post("/auth/unlink/", {"link": str(link.pk), "next": "/auth/restart/"}))
 
     def _sub(self, browser: Browser) -> str:
         return self.tenant.people.find_account(browser.as_user, PASSWORD).user_id  # type: ignore[union-attr] # made above

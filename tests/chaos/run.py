@@ -24,6 +24,7 @@ from accounts_site import prepare  # noqa: E402 - after the path is set
 from browsers import Crowd  # noqa: E402 - after the path is set
 from postgresql import PostgreSQL  # noqa: E402 - after the path is set
 
+from stateful_oauth.flows.crash_points import CRASH_POINTS  # noqa: E402 - after the path is set
 from stateful_oauth.integrations.emulator import EmulatorServer, Tenant  # noqa: E402 - after the path is set
 
 
@@ -162,6 +163,7 @@ def _report(
         "kills at random": kills["random"],
         "kills at crash points": sum(number for kind, number in kills.items() if "." in kind),
         "crash points": len({kind for kind in kills if "." in kind}),
+        "crash points that nobody died at": len(CRASH_POINTS) - len({kind for kind in kills if "." in kind}),
         "crash points with their steps": len({line for line in _kills(folder) if "." in line.split()[0]}),
         "workers that ended by themselves": kills["accident"],
         "left working": before["working"],

@@ -70,8 +70,6 @@ class Supervisor:
         self._listening, self._folder, self._wanted, self._pause = listening, folder, workers, pause
         self._random = random.Random(seed)
         self._places = places()
-        self._random.shuffle(self._places)
-        self._next = 0
         self._workers: dict[int, str] = {}
         self._application = get_wsgi_application()
         warm_up()
@@ -108,9 +106,7 @@ class Supervisor:
         os.kill(pid, signal.SIGKILL)
 
     def _fork(self, role: str) -> None:
-        place = self._places[self._next % len(self._places)]
-        after = self._random.choice((1, 1, 1, 2, 3))
-        self._next += 1
+        place, after = self._next_place(), self._random.choice((1, 1, 1, 2, 3))
         pid = os.fork()
         if pid:
             self._workers[pid] = role
@@ -124,6 +120,12 @@ class Supervisor:
                     self._sweep()
         finally:
             os._exit(1)
+
+    def _next_place(self) -> Place:
+        """Return where the next worker dies: every second time, one where nobody has died yet."""
+        died_at = set(notes(self._folder))
+        left = [place for place in self._places if " ".join(place) not in died_at]
+        return self._random.choice(left if left and self._random.random() < 0.5 else self._places)
 
     def _serve(self) -> None:
         make_server(
@@ -167,6 +169,12 @@ class Suicide:
         if self._left == 0:
             note(self._folder, *place)
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def notes(folder: Path) -> list[str]:
+    """Return what was noted so far, a line each."""
+    file = folder / "kills"
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def note(folder: Path, kind: str, what: str) -> None:

@@ -39,6 +39,8 @@ TEMPLATES = [
         },
     }
 ]
+# Many tests make users of their own, and none is about passwords: a slow hash took half of their time.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTHENTICATION_BACKENDS = ["stateful_oauth.integrations.django.backends.Auth0Backend"]
 STATIC_URL = "/static/"
 LOGIN_URL = "stateful_oauth:login"
