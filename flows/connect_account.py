@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows import identifiers
 from stateful_oauth.flows.connect_account_effects import (
+    ConnectionIdentified,
     ConnectionRequested,
     complete_connection,
     identify_account,
@@ -15,7 +16,7 @@ from stateful_oauth.flows.connect_account_effects import (
 )
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.facts import AccountConnected, AccountIdentified, GrantIssued
+from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, AccountIdentified, GrantIssued
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import (
     Abandoned,
@@ -33,7 +34,7 @@ from stateful_oauth.flows.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.accounts import ProviderUser, RemoteAccount
+    from stateful_oauth.flows.accounts import RemoteAccount
     from stateful_oauth.flows.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.ports import Caller, Provider
     from stateful_oauth.flows.transaction import Json, Transaction
@@ -57,7 +58,7 @@ class ConnectAccountFlow(FlowMachine):
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     kept_inputs = ("next", "connection")  # so that its page can offer to connect the same again
-    records = (AccountConnected, AccountIdentified)
+    records = (AccountConnected, AccountIdentified, AccountDisconnected)
     relies_on = (GrantIssued, AccountIdentified)
 
     # States, in the order in which a connection passes them.
@@ -96,7 +97,6 @@ class ConnectAccountFlow(FlowMachine):
         produces=("account_identified", "fail"),
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # it only reads
-        max_attempts=2,
     )
 
     # Edges.
@@ -149,21 +149,19 @@ class ConnectAccountFlow(FlowMachine):
         )
         self.step.keep_result(account=payload.id, connection=payload.connection)
 
-    def note_provider_user(self, payload: ProviderUser | None) -> None:
-        """Have it kept who was connected, if the provider said so."""
-        if payload is None:
-            return
+    def note_provider_user(self, payload: ConnectionIdentified) -> None:
+        """Have it kept who was connected, if the provider said so, and forget the ids of before."""
         inputs, result = self.step.transaction.inputs, self.step.transaction.result
-        self.step.record(
-            AccountIdentified(
-                issuer=inputs["issuer"],
-                subject=inputs["subject"],
-                connection=result["connection"],
-                account_id=result["account"],
-                user=payload,
+        owner = {"issuer": inputs["issuer"], "subject": inputs["subject"]}
+        if payload.user is not None:
+            self.step.record(
+                AccountIdentified(
+                    **owner, connection=result["connection"], account_id=result["account"], user=payload.user
+                )
             )
-        )
-        self.step.keep_result(provider_user_id=payload.id)
+            self.step.keep_result(provider_user_id=payload.user.id)
+        if payload.gone:
+            self.step.record(AccountDisconnected(**owner, account_ids=payload.gone))
 
     @classmethod
     def check_inputs(

@@ -12,7 +12,7 @@ from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, RateLimited
 from stateful_oauth.flows.identifiers import code_challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from stateful_oauth.flows.secret import Secret
 
@@ -31,6 +31,19 @@ class ConnectionRequested:
 
     session: ConnectSession
     known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionIdentified:
+    """Who was connected, and what that replaced.
+
+    Attributes:
+        user: None where nobody could tell.
+        gone: The ids of accounts that are kept here and that the provider does not list any more.
+    """
+
+    user: ProviderUser | None
+    gone: tuple[str, ...] = ()
 
 
 def at_my_account(
@@ -104,9 +117,7 @@ def reread_accounts(context: EffectContext) -> Event:
             # Nobody can look any more. Once the user has signed in again, the list of accounts tells.
             raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
-    kept = context.accounts.connected_ids(
-        inputs["issuer"], inputs["subject"], connection=inputs["connection"]
-    )
+    kept = _kept(context)
     account = _new_account(listed, {*inputs["known"], *kept}, context) or _new_account(
         listed, inputs["known"], context
     )
@@ -125,37 +136,34 @@ def identify_account(context: EffectContext) -> Event:
     """Ask the identity provider itself who was connected, with a token from Token Vault.
 
     Only the provider's own user id is evidence for linking later; an account that nobody could identify is
-    connected all the same.
+    connected all the same. Whoever connects an account again, in this tab or in another, gives it a new id:
+    the ids that the provider forgot are forgotten here, too.
     """
-    inputs, result = context.transaction.inputs, context.transaction.result
+    inputs, own = context.transaction.inputs, context.transaction.result["account"]
     connection = inputs["connection"]
+    kept = _kept(context)
+    others = kept.keys() - {own}
+    gone = kept.keys() - {each.id for each in _listed(context)} if others else set()
+    identified = ConnectionIdentified(None, tuple(sorted(gone)))
+    if own in gone:
+        return Event("account_identified", identified, "account_unidentified")
     token = context.tokens.provider_token(
         inputs.get("grant"), connection=connection, time_limit=context.time_limit
     )
     user = context.provider.provider_user(
         token, connection=connection, strategy=connection, time_limit=context.time_limit
     )
-    if user is None or _is_another(context, user, result["account"]):
-        return Event("account_identified", None, "account_unidentified")
-    return Event("account_identified", user)
+    # Token Vault takes no `cac_…` id: with several accounts at one connection it chooses. What it says of an
+    # account that is still connected under an id of its own is not about this one.
+    if user is None or any(kept[each] == user.id for each in others - gone):
+        return Event("account_identified", identified, "account_unidentified")
+    return Event("account_identified", ConnectionIdentified(user, identified.gone))
 
 
-def _is_another(context: EffectContext, user: ProviderUser, remote_id: str) -> bool:
-    """Whether the vault gave the token of an older account of the connection, which is still there.
-
-    Token Vault takes no `cac_…` id: with several accounts at one connection it chooses. The account that was
-    just connected again has lost its older id, another one has kept it.
-    """
+def _kept(context: EffectContext) -> Mapping[str, str]:
+    """Return the accounts at the connection that are kept here: the provider's user ids, by `cac_…` id."""
     inputs = context.transaction.inputs
-    before = context.accounts.connected_as(
-        inputs["issuer"],
-        inputs["subject"],
-        connection=inputs["connection"],
-        provider_user_id=user.id,
-    )
-    if before is None or before == remote_id:
-        return False
-    return before in {each.id for each in _listed(context)}
+    return context.accounts.connected(inputs["issuer"], inputs["subject"], connection=inputs["connection"])
 
 
 def _listed(context: EffectContext) -> Sequence[RemoteAccount]:

@@ -70,7 +70,7 @@ class DisconnectAccountFlow(FlowMachine):
         inputs = self.step.transaction.inputs
         self.step.record(
             AccountDisconnected(
-                issuer=inputs["issuer"], subject=inputs["subject"], account_id=inputs["account"]
+                issuer=inputs["issuer"], subject=inputs["subject"], account_ids=(inputs["account"],)
             )
         )
         self.step.keep_result(connection=inputs["connection"])

@@ -92,13 +92,17 @@ class AccountIdentified(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDisconnected(Fact):
-    """A connected account is gone at the provider."""
+    """Connected accounts are gone at the provider.
+
+    Attributes:
+        account_ids: The provider's ids (`cac_…`).
+    """
 
     about: ClassVar[str] = "connected accounts"
 
     issuer: str
     subject: str
-    account_id: str
+    account_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -307,13 +307,11 @@ class AccountDirectory(Protocol):
     def user_of(self, issuer: str, subject: str) -> str | None:
         """Return the Django user of an identity, as text, or None when it is not known here."""
 
-    def connected_as(
-        self, issuer: str, subject: str, *, connection: str, provider_user_id: str
-    ) -> str | None:
-        """Return the id (`cac_…`) under which a user has connected this account, or None."""
+    def connected(self, issuer: str, subject: str, *, connection: str) -> Mapping[str, str]:
+        """Return what a user has connected at a connection: the provider's user ids, by id (`cac_…`).
 
-    def connected_ids(self, issuer: str, subject: str, *, connection: str) -> Collection[str]:
-        """Return the ids (`cac_…`) of the accounts that a user has connected at a connection."""
+        The user id is empty where nobody could tell who it is.
+        """
 
     def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
         """Whether these two were linked before, and somebody undid it."""

@@ -11,7 +11,7 @@ from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from django.db.models import QuerySet
 
@@ -40,19 +40,10 @@ class DjangoAccountDirectory:
         ]
 
     @database_answers()
-    def connected_as(
-        self, issuer: str, subject: str, *, connection: str, provider_user_id: str
-    ) -> str | None:
-        """Return the id under which a user has connected this account, or None."""
-        rows = accounts_of(issuer, subject).filter(connection=connection, provider_user_id=provider_user_id)
-        found: str | None = rows.values_list("remote_id", flat=True).first()
-        return found
-
-    @database_answers()
-    def connected_ids(self, issuer: str, subject: str, *, connection: str) -> Collection[str]:
-        """Return the ids of the accounts that a user has connected at a connection."""
+    def connected(self, issuer: str, subject: str, *, connection: str) -> Mapping[str, str]:
+        """Return what a user has connected at a connection: the provider's user ids, by id (`cac_…`)."""
         rows = accounts_of(issuer, subject).filter(connection=connection)
-        return set(rows.values_list("remote_id", flat=True))
+        return dict(rows.values_list("remote_id", "provider_user_id"))
 
     @database_answers()
     def user_of(self, issuer: str, subject: str) -> str | None:

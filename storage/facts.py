@@ -107,7 +107,7 @@ def _(fact: AccountIdentified, transaction: Transaction, *, using: str) -> None:
 def _(fact: AccountDisconnected, transaction: Transaction, *, using: str) -> None:
     del transaction
     owner = identity_digest(fact.issuer, fact.subject)
-    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, remote_id=fact.account_id)
+    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, remote_id__in=fact.account_ids)
     rows.delete()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from crashes import crash_at
+from crashes import at, crash_at
 from error_pages import error_code
 from project_requests import request_of
 from rows import check_rows, nothing_working, show
@@ -211,3 +211,33 @@ def test_disconnecting_with_a_token_that_lacks_the_scope(tenant, owner):
     response = owner.post("/auth/disconnect/", {"account": row.remote_id, "next": "/accounts/"})
     assert error_code(response) == "scope_not_granted"
     assert ConnectedAccount.objects.exists(), "What is connected there is not forgotten here."
+
+
+def test_connected_again_before_anybody_knew_who_the_first_one_was(tenant, owner, clock):
+    """The worker dies after the completion; recovery finds that a newer connection has taken its place."""
+    with crash_at("effect.before", "identify_account"):
+        owner.connect("google-oauth2", GOOGLE)
+    owner.connect("google-oauth2", GOOGLE)
+    clock.advance(31)
+    recover_due()
+    nothing_working()
+    agree(tenant, owner)
+    assert ConnectedAccount.objects.get().provider_user_id == "100"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("effect.after", "complete_connection"),
+        ("settle.after_commit", "connection_completed"),
+        ("effect.before", "identify_account"),
+        ("effect.after", "identify_account"),
+    ],
+    ids=" ".join,
+)
+def test_connected_again_in_another_tab_meanwhile(tenant, owner, place):
+    """The provider forgets the older id, and so does whoever comes last here."""
+    with at(*place, lambda: owner.connect("google-oauth2", GOOGLE)):
+        owner.connect("google-oauth2", GOOGLE)
+    agree(tenant, owner)
+    assert ConnectedAccount.objects.get().provider_user_id == "100"

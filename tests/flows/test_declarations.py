@@ -26,7 +26,7 @@ FACTS: dict[str, type[Fact]] = {
 # What an effect asks a port for, and which fact made the answer.
 QUESTIONS = {
     "owners_of": facts.AccountIdentified,
-    "connected_as": facts.AccountIdentified,
+    "connected": facts.AccountIdentified,
     "was_unlinked": facts.AccountsUnlinked,
     "link_check_due": facts.LinkChecked,
     "access_token": facts.GrantIssued,

@@ -25,7 +25,7 @@ from stateful_oauth.flows.accounts import (
     UserProfile,
 )
 from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.connect_account_effects import ConnectionRequested
+from stateful_oauth.flows.connect_account_effects import ConnectionIdentified, ConnectionRequested
 from stateful_oauth.flows.definition import FlowDefinition
 from stateful_oauth.flows.errors import Mismatch, ProviderRefused
 from stateful_oauth.flows.linking_policy import Candidate, Decision, Evidence, Rule
@@ -312,7 +312,7 @@ PAYLOADS: dict[str, Any] = {
     "connection_requested": ConnectionRequested(_SESSION, ()),
     "callback": AuthorizationResponse(state="state" * 9, code=Secret("a code")),
     "connection_completed": _ACCOUNT,
-    "account_identified": ProviderUser(id="2"),
+    "account_identified": ConnectionIdentified(ProviderUser(id="2")),
     "confirm": "auth0|first",
     "primary_verified": _SIGN_IN,
     "profiles_read": ProfilesRead(_GOOGLE, {"user_metadata": {}, "app_metadata": {}}, {}),
