@@ -16,6 +16,7 @@ DEFINITION = ("tests/flows/test_definition.py",)
 QUARANTINE = ("tests/flows/test_quarantine.py",)
 PATHS = ("tests/flows/test_every_path.py",)
 LINKING = ("tests/linking",)
+CONNECTING = ("tests/connecting",)
 POLICY = ("tests/linking/test_policy.py",)
 DJANGO = ("tests/django",)
 GRANTS = ("tests/grants",)
@@ -255,7 +256,9 @@ MUTANTS = (
     Mutant("any parameter goes to the My Account API", "flows/connect_account.py",
            "if others := sorted(parameters.keys() - AUTHORIZATION_PARAMS):", "if others := []:", LINKING + DJANGO),
     Mutant("the vault's older account is taken for the new one", "flows/connect_account_effects.py",
-           "    return before in {each.id for each in listed}", "    return False", LINKING),
+           "any(kept[each] == user.id for each in others - gone)", "False", CONNECTING),
+    Mutant("the ids that the provider forgot are kept", "flows/connect_account.py",
+           "        if payload.gone:\n", "        if False:\n", CONNECTING),
     # Linking.
     Mutant("an unverified address is a candidate", "flows/linking_policy.py",
            'return "" if profile.email_verified else "candidate_unverified"', 'return ""', POLICY),
@@ -293,7 +296,8 @@ MUTANTS = (
     Mutant("any account confirms", "flows/account_linking_effects.py",
            'if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:', "if False:", LINKING + PATHS),
     Mutant("a remembered session confirms", "flows/account_linking_effects.py",
-           "        max_age=0,\n", "", LINKING),
+           '        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),\n', "",
+           LINKING),
     Mutant("the provider is not asked for a fresh sign-in", "flows/account_linking_effects.py",
            '"prompt": "login", "max_age": "0"', '"max_age": "0"', LINKING),
     Mutant("what was decided is not checked again", "flows/account_linking_effects.py",
