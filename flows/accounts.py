@@ -77,11 +77,14 @@ class AccountOwner:
 
     Attributes:
         subject: The owner's `sub`.
-        was_verified: Whether the owner's own e-mail was verified then. Where it was not, somebody may have
-            planted the account before the address's owner took over (pre-hijacking, "Trojan identifier").
+        email: The owner's own address, as it was at their last sign-in here.
+        was_verified: Whether that address was theirs when they connected it, and verified. Where it was not,
+            somebody may have planted the account before the address's owner took over (pre-hijacking,
+            "Trojan identifier").
     """
 
     subject: str
+    email: str
     was_verified: bool
 
 

@@ -37,8 +37,8 @@ class Evidence(StrEnum):
     """What speaks for a candidate."""
 
     E_MAIL = "e-mail"
-    CONNECTED = "connected"  # it connected the newcomer's account, when its own e-mail was verified
-    CONNECTED_UNVERIFIED = "connected unverified"  # the same, when it was not: somebody else may have done it
+    CONNECTED = "connected"  # it connected the newcomer's account under its own e-mail of today, verified
+    CONNECTED_UNVERIFIED = "connected unverified"  # the same without that: somebody else may have done it
 
 
 class Rule(StrEnum):
@@ -73,7 +73,7 @@ class Candidate:
 
     Attributes:
         inactive: Its Django user is not active.
-        was_unlinked: The newcomer was linked to it before, and somebody undid it.
+        was_unlinked: The newcomer was linked to it before, or it to the newcomer, and somebody undid it.
     """
 
     profile: UserProfile

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models, router
+from django.db.models import Q
 
 from stateful_oauth.flows.accounts import AccountOwner
 from stateful_oauth.storage.availability import database_answers
@@ -35,8 +36,10 @@ class DjangoAccountDirectory:
             connection=connection, provider_user_id=provider_user_id, owner__issuer=issuer
         )
         return [
-            AccountOwner(subject=subject, was_verified=verified)
-            for subject, verified in rows.order_by("pk").values_list("owner__subject", "owner_verified")
+            AccountOwner(subject=subject, email=email, was_verified=verified)
+            for subject, email, verified in rows.order_by("pk").values_list(
+                "owner__subject", "owner__email", "owner_verified"
+            )
         ]
 
     @database_answers()
@@ -52,20 +55,23 @@ class DjangoAccountDirectory:
         return None if user_id is None else str(user_id)
 
     @database_answers()
-    def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
-        """Whether these two were linked before, and somebody undid it."""
+    def unlinked_from(self, issuer: str, subject: str, others: Collection[str]) -> Collection[str]:
+        """Return those of the others that were linked to this one, or it to them, until somebody undid it."""
+        ours, theirs = identity_digest(issuer, subject), [identity_digest(issuer, each) for each in others]
         rows = _here(AccountLink).filter(
-            primary_digest=identity_digest(issuer, primary),
-            secondary_digest=identity_digest(issuer, secondary),
+            Q(primary_digest__in=theirs, secondary_digest=ours)
+            | Q(primary_digest=ours, secondary_digest__in=theirs),
             unlinked_at__isnull=False,
         )
-        return bool(rows.exists())
+        pairs = rows.values_list("primary_subject", "secondary_subject")
+        return {other for pair in pairs for other in pair if other != subject}
 
     @database_answers()
-    def is_inactive(self, issuer: str, subject: str) -> bool:
-        """Whether the identity is known here, and its Django user is not active."""
-        row = _identity(issuer, subject).select_related("user").first()
-        return row is not None and not getattr(row.user, "is_active", True)
+    def inactive(self, issuer: str, subjects: Collection[str]) -> Collection[str]:
+        """Return those whose identity is known here, with a Django user who is not active."""
+        digests = [identity_digest(issuer, subject) for subject in subjects]
+        rows = _here(Identity).filter(digest__in=digests).select_related("user")
+        return {row.subject for row in rows if not getattr(row.user, "is_active", True)}
 
 
 def accounts_of(issuer: str, subject: str) -> QuerySet[ConnectedAccount]:

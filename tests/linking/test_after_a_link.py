@@ -354,6 +354,24 @@ def test_who_signs_in_with_an_unlinked_account_is_asked_and_not_linked_silently(
     assert AccountLink.objects.count() == 2, "The history is kept."
 
 
+def test_an_undone_link_is_not_made_the_other_way_round_without_asking(tenant, browser):
+    """Google was there first and the password joined it; now the password account has connected Google."""
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    browser.sign_in(google.user_id)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    other = Browser(tenant)
+    asked(other, other.sign_in(password.user_id)).confirm(google.user_id)
+    unlink(other)
+    fresh = Browser(tenant)
+    asked(fresh, fresh.sign_in(password.user_id)).keep_apart()
+    fresh.connect("google-oauth2", google.user_id)
+
+    again = Browser(tenant)
+    question = asked(again, again.sign_in(google.user_id))
+    assert question.offered == [password.user_id]
+    assert len(tenant.users.get(password.user_id).identities) == 1
+
+
 def test_an_unlinked_account_gets_its_own_user_back(tenant, two_users):
     secondary = two_users.other.user_id
     third = link(tenant, two_users)
