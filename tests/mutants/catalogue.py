@@ -16,6 +16,7 @@ DEFINITION = ("tests/flows/test_definition.py",)
 QUARANTINE = ("tests/flows/test_quarantine.py",)
 PATHS = ("tests/flows/test_every_path.py",)
 LINKING = ("tests/linking",)
+CONNECTING = ("tests/connecting",)
 POLICY = ("tests/linking/test_policy.py",)
 DJANGO = ("tests/django",)
 GRANTS = ("tests/grants",)
@@ -255,7 +256,7 @@ MUTANTS = (
     Mutant("any parameter goes to the My Account API", "flows/connect_account.py",
            "if others := sorted(parameters.keys() - AUTHORIZATION_PARAMS):", "if others := []:", LINKING + DJANGO),
     Mutant("the vault's older account is taken for the new one", "flows/connect_account_effects.py",
-           "    return before in {each.id for each in listed}", "    return False", LINKING),
+           "    if user is None or any(kept[each] == user.id for each in others - gone):", "    if user is None:", CONNECTING),
     # Linking.
     Mutant("an unverified address is a candidate", "flows/linking_policy.py",
            'return "" if profile.email_verified else "candidate_unverified"', 'return ""', POLICY),
@@ -281,6 +282,12 @@ MUTANTS = (
            "not {ours.connection, theirs.connection} <= set(rules.trusted_connections)", "False", POLICY),
     Mutant("an account that was planted is evidence", "flows/linking_policy.py",
            "candidate.evidence is Evidence.CONNECTED_UNVERIFIED}", "False}", POLICY),
+    Mutant("what was planted under another address is evidence", "flows/candidates.py",
+           "owner.was_verified and owner.email == profile.email", "owner.was_verified", LINKING),
+    Mutant("an account that changed hands keeps its evidence", "storage/identities.py",
+           "        accounts.filter(owner=row).update(owner_verified=False)\n", "        del accounts\n", LINKING),
+    Mutant("an undone link is made the other way round without asking", "storage/accounts.py",
+           "            | Q(primary_digest=ours, secondary_digest__in=theirs),\n", ",\n", LINKING),
     Mutant("a newcomer with identities of its own is linked", "flows/linking_policy.py",
            "    if len(newcomer.identities) != 1:", "    if False:", POLICY),
     Mutant("the mode is not looked at", "flows/linking_policy.py",
@@ -293,7 +300,7 @@ MUTANTS = (
     Mutant("any account confirms", "flows/account_linking_effects.py",
            'if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:', "if False:", LINKING + PATHS),
     Mutant("a remembered session confirms", "flows/account_linking_effects.py",
-           "        max_age=0,\n", "", LINKING),
+           '        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),\n', "", LINKING),
     Mutant("the provider is not asked for a fresh sign-in", "flows/account_linking_effects.py",
            '"prompt": "login", "max_age": "0"', '"max_age": "0"', LINKING),
     Mutant("what was decided is not checked again", "flows/account_linking_effects.py",
