@@ -12,7 +12,7 @@ from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from django.db.models import QuerySet
 
@@ -85,16 +85,41 @@ def links_of(issuer: str, subject: str) -> QuerySet[AccountLink]:
     return _here(AccountLink).filter(primary_digest=digest, unlinked_at__isnull=True).order_by("pk")
 
 
-def forget_missing_accounts(issuer: str, subject: str, listed: Iterable[RemoteAccount]) -> int:
-    """Drop the accounts that the provider does not list any more, and return how many there were.
+def keep_in_step(
+    issuer: str, subject: str, *, tenant: str, before: Collection[str], listed: Sequence[RemoteAccount]
+) -> None:
+    """Drop the accounts that the provider does not list any more, and add those that are not known here.
 
-    The provider is the truth: an account may have been disconnected elsewhere.
+    The provider is the truth: an account may have been disconnected elsewhere, or connected where nobody
+    heard the answer. Who an added one is nobody has told, so it is evidence of nothing.
 
     Args:
-        listed: All of the user's accounts, read just now.
+        before: The ids that were kept before the list was asked for: what was connected since is in no list.
+        listed: All of the user's accounts.
     """
-    gone, _ = accounts_of(issuer, subject).exclude(remote_id__in=[each.id for each in listed]).delete()
-    return gone
+    ids = {each.id for each in listed}
+    if gone := set(before) - ids:
+        accounts_of(issuer, subject).filter(remote_id__in=gone).delete()
+    new = [each for each in listed if each.id not in before]
+    owner = _identity(issuer, subject).first() if new else None
+    if owner is None:
+        return
+    _here(ConnectedAccount).bulk_create(
+        [
+            ConnectedAccount(
+                owner=owner,
+                tenant=tenant,
+                connection=each.connection,
+                scopes=list(each.scopes),
+                access_type=each.access_type,
+                remote_id=each.id,
+                connected_at=each.created_at,
+                expires_at=each.expires_at,
+            )
+            for each in new
+        ],
+        ignore_conflicts=True,  # its own flow may have kept it meanwhile, and knows more
+    )
 
 
 def _identity(issuer: str, subject: str) -> QuerySet[Identity]:

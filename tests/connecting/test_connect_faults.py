@@ -138,8 +138,9 @@ def test_a_grant_that_ends_after_the_completion_was_sent(tenant, owner, clock):
     assert error_code(response) == "connect_unconfirmed"
     assert "Sign in again" in owner.opens(response).content.decode()
     owner.sign_in(owner.user.user_id)
-    assert len(tenant.connected_accounts(owner.user)) == 1
-    refreshed_connected_accounts(request_of(owner))
+    [remote] = tenant.connected_accounts(owner.user)
+    listed = refreshed_connected_accounts(request_of(owner))
+    assert [account.remote_id for account in listed] == [remote.id], "As the page has said."
 
 
 def test_a_connect_session_that_is_over(tenant, owner, clock):
