@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.flows.facts import (
     AccountConnected,
     AccountDisconnected,
@@ -64,7 +65,15 @@ def _(fact: LinkChecked, transaction: Transaction, *, using: str) -> None:
 
 @write_fact.register(AccountConnected)
 def _(fact: AccountConnected, transaction: Transaction, *, using: str) -> None:
-    owner = _identities(using).get(digest=identity_digest(fact.issuer, fact.subject))
+    """Keep the account.
+
+    Raises:
+        FlowError: `grant_dead`: its owner was linked to another account, or deleted, while it was connected.
+            At the provider the account is gone with the owner.
+    """
+    owner = _identities(using).filter(digest=identity_digest(fact.issuer, fact.subject)).first()
+    if owner is None:
+        raise FlowError("grant_dead", "The user who connected the account does not exist any more.")
     account = fact.account
     known = {
         "tenant": transaction.tenant,

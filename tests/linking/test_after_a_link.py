@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from accounts_site import XPTO
+from crashes import at
 from django.contrib.auth import get_user_model
+from error_pages import error_code
 from link_pages import asked
 from rows import check_rows, dump, nothing_working
 
@@ -104,6 +106,15 @@ def test_the_secondarys_other_sessions_end_and_the_primarys_stay(tenant, two_use
     assert signed_in(third)
     assert signed_in(two_users), "The primary's own sessions go on."
     assert not signed_in(two_users.other)
+
+
+def test_a_secondary_that_is_connecting_an_account_is_told_to_sign_in_again(tenant, two_users):
+    """At the provider the account is gone with its owner."""
+    with at("effect.after", "complete_connection", lambda: link(tenant, two_users)):
+        response = two_users.other.connect("github", "hub@example.com")
+    assert error_code(response) == "grant_dead"
+    assert "Sign in again" in two_users.other.opens(response).content.decode()
+    assert not ConnectedAccount.objects.exists()
 
 
 def test_a_secondary_with_a_password_of_its_own_here_keeps_its_sessions(tenant, two_users):
