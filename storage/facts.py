@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.flows.facts import (
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from stateful_oauth.flows.transaction import Transaction
+
+
+# A user id begins with the strategy of its connection. That of a social connection is its name; connections
+# that bear a name of a project's own have one of these.
+_STRATEGIES: Final = ("oauth2", "oidc", "waad", "google-apps", "okta", "samlp", "adfs", "pingfederate", "ad")
 
 
 @singledispatch
@@ -108,8 +113,11 @@ def _(fact: AccountIdentified, transaction: Transaction, *, using: str) -> None:
     row.provider_user_id, row.email = fact.user.id, fact.user.email[:320]
     row.save(using=using, force_update=True)
     # Whoever signs in with that account from now on is to be asked about again.
-    subject = f"{fact.connection}|{fact.user.id}"
-    _identities(using).filter(digest=identity_digest(fact.issuer, subject)).update(link_checked=False)
+    digests = [
+        identity_digest(fact.issuer, f"{strategy}|{fact.user.id}")
+        for strategy in (fact.connection, *_STRATEGIES)
+    ]
+    _identities(using).filter(digest__in=digests).update(link_checked=False)
 
 
 @write_fact.register(AccountDisconnected)
