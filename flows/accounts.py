@@ -153,6 +153,7 @@ class UserProfile:
         user_id: With the prefix: the `sub` of its ID tokens.
         email: To the letter, or an empty string.
         identities: The main one first.
+        created_at: Aware, or None when the provider does not say.
         user_metadata: First-level members; empty when never set.
         app_metadata: The same.
     """
@@ -163,6 +164,7 @@ class UserProfile:
     name: str = ""
     blocked: bool = False
     identities: tuple[ProfileIdentity, ...] = ()
+    created_at: datetime | None = None
     user_metadata: Mapping[str, Any] = field(default_factory=dict)
     app_metadata: Mapping[str, Any] = field(default_factory=dict)
 

@@ -43,6 +43,30 @@ def test_turning_it_on_later_links_who_signs_in_then(tenant, browser):
     assert again.client.session["stateful_oauth"]["sub"] == password.user_id
 
 
+@pytest.mark.parametrize("linking", ["automatic", "confirm"])
+def test_turning_it_on_later_keeps_the_account_that_was_there_first(tenant, browser, clock, linking):
+    """Google first and a password later, both with a user here: not the password is the primary then.
+
+    Whoever signs in with the older account is no newcomer. With the younger one they are asked.
+    """
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    clock.advance(86400)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    with site(LINKING="off"):
+        browser.sign_in(google.user_id)
+        Browser(tenant).sign_in(password.user_id)
+    with site(LINKING=linking):
+        older = Browser(tenant)
+        assert older.sign_in(google.user_id)["Location"] == "/profile/"
+        assert older.user_id == browser.user_id, "Nobody loses the user that their data belong to."
+        assert not AccountLink.objects.exists()
+        younger = Browser(tenant)
+        question = asked(younger, younger.sign_in(password.user_id))
+        assert question.confirm(google.user_id)["Location"] == "/profile/"
+    assert younger.user_id == browser.user_id
+    assert AccountLink.objects.get().primary_subject == google.user_id
+
+
 @pytest.mark.parametrize("evidence", ["e-mail", "connected"])
 def test_confirm_asks_always(tenant, browser, evidence):
     password, google = two_accounts(tenant)

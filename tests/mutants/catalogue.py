@@ -259,7 +259,7 @@ MUTANTS = (
            "    if user is None or any(kept[each] == user.id for each in others - gone):", "    if user is None:", CONNECTING),
     # Linking.
     Mutant("an unverified address is a candidate", "flows/linking_policy.py",
-           'return "" if profile.email_verified else "candidate_unverified"', 'return ""', POLICY),
+           '    if not profile.email_verified:\n        return "candidate_unverified"\n', "", POLICY),
     Mutant("addresses that look alike are equal", "flows/linking_policy.py",
            "profile.email != newcomer.email", "profile.email.lower() != newcomer.email.lower()", POLICY),
     Mutant("inactive people are candidates", "flows/linking_policy.py",
@@ -288,6 +288,8 @@ MUTANTS = (
            "        accounts.filter(owner=row).update(owner_verified=False)\n", "        del accounts\n", LINKING),
     Mutant("an undone link is made the other way round without asking", "storage/accounts.py",
            "            | Q(primary_digest=ours, secondary_digest__in=theirs),\n", ",\n", LINKING),
+    Mutant("the younger of two accounts is the primary", "flows/linking_policy.py",
+           'return "candidate_is_newer" if _is_newer(profile, newcomer) else ""', 'return ""', POLICY),
     Mutant("a newcomer with identities of its own is linked", "flows/linking_policy.py",
            "    if len(newcomer.identities) != 1:", "    if False:", POLICY),
     Mutant("the mode is not looked at", "flows/linking_policy.py",
