@@ -102,14 +102,18 @@ def _(fact: AccountIdentified, transaction: Transaction, *, using: str) -> None:
     del transaction
     owner = identity_digest(fact.issuer, fact.subject)
     rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, connection=fact.connection)
-    row = rows.filter(remote_id=fact.account_id).first()
+    # Of two tabs that are told the same, the second waits for what the first makes of it.
+    kept = list(rows.select_for_update(of=("self",)).order_by("pk"))
+    row = next((each for each in kept if each.remote_id == fact.account_id), None)
     if row is None:
         return  # disconnected meanwhile
-    older = rows.filter(provider_user_id=fact.user.id).exclude(pk=row.pk).first()
-    if older is not None:
-        # Connected once more: the row goes on under the id that the provider gave the account now.
+    known = next((each for each in kept if each.provider_user_id == fact.user.id and each != row), None)
+    if known is not None:
+        # Connected once more: the row goes on under the id that the provider gave the account last.
         row.delete()
-        row.pk = older.pk
+        if known.connected_at > row.connected_at:
+            return
+        row.pk = known.pk
     row.provider_user_id, row.email = fact.user.id, fact.user.email[:320]
     row.save(using=using, force_update=True)
     # Whoever signs in with that account from now on is to be asked about again.

@@ -119,7 +119,7 @@ def test_connecting(tenant, browser, xpto):
     answer, spent = cost_of(tenant, lambda: browser.get(callback))
     completed = ["SELECT grant", *SETTLE, "SELECT identity", "INSERT connectedaccount"]
     vault = ["SELECT connectedaccount", "SELECT grant"]
-    identified = [*SETTLE, *["SELECT connectedaccount"] * 2, "UPDATE connectedaccount", "UPDATE identity"]
+    identified = [*SETTLE, "SELECT connectedaccount", "UPDATE connectedaccount", "UPDATE identity"]
     expected = ["SELECT row", *WHO_IS_THERE, *CLAIM, *completed, *vault, *identified, *NEW_KEY]
     assert spent == Cost(expected, 4, {f"{ME}/complete": 1, TOKEN: 1, USERINFO: 1})
 
@@ -130,7 +130,7 @@ def test_connecting(tenant, browser, xpto):
     callback = browser.visitor.connect(answer["Location"], as_account=QWERTY)
     _, spent = cost_of(tenant, lambda: browser.get(callback))
     vault = [*vault, "SELECT grant"]  # another account of the connection is here: is it still there?
-    identified.insert(4, "DELETE connectedaccount")
+    identified.insert(3, "DELETE connectedaccount")
     identified.append("DELETE connectedaccount")  # by the id that the provider forgot: none is left
     expected = ["SELECT row", *WHO_IS_THERE, *CLAIM, *completed, *vault, *identified, *NEW_KEY]
     calls = {f"{ME}/complete": 1, TOKEN: 1, USERINFO: 1, f"{ME}/accounts": 1}
