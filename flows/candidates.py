@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.linking_policy import Candidate, Evidence
@@ -25,6 +26,9 @@ def candidates_of(
     """
     known = {profile.user_id: profile for profile in same_email}
     owners = _owners_of(context, issuer, newcomer)
+    if len(owners) > _MOST_OWNERS:
+        # Nobody is linked because the others were not looked at.
+        owners = {subject: replace(owner, was_verified=False) for subject, owner in owners.items()}
     for subject in list(owners)[:_MOST_OWNERS]:
         if subject not in known:
             owner = context.provider.management.user(subject, time_limit=context.time_limit)

@@ -133,6 +133,21 @@ def test_somebody_with_two_candidates_chooses(tenant, browser):
     assert len(tenant.users.get(password.user_id).identities) == 1
 
 
+def test_an_account_that_more_people_connected_than_are_looked_at_is_linked_to_none_without_asking(tenant):
+    """Only the first few are read. Where all but one of them are gone, that one is not the only one."""
+    google = tenant.add_user(email=QWERTY, connection="google-oauth2", signed_up=False)
+    owners = [tenant.add_user(email=f"owner-{number}@acme.com", password="x") for number in range(6)]
+    for owner in owners:
+        browser = Browser(tenant)
+        browser.sign_in(owner.user_id)
+        browser.connect("google-oauth2", google.user_id)
+    for owner in owners[:4]:
+        tenant.users.delete(owner.user_id)
+    later = Browser(tenant)
+    asked(later, later.sign_in(google.user_id))
+    assert not AccountLink.objects.exists()
+
+
 def test_who_proves_the_other_candidate_is_linked_to_that_one(tenant, browser):
     """Whom the user signs in as counts, and not which button was pressed."""
     password, google = two_accounts(tenant)
