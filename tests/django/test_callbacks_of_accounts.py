@@ -331,22 +331,6 @@ def test_a_double_click_on_confirm_leads_on(linking, browser):
     assert browser.get(linking.callback)["Location"] == "/accounts/?tab=2"
 
 
-@pytest.mark.parametrize("account", ["auth0|somebody-else", "x" * 5000, "\0", "\N{SNOWMAN}"])
-def test_a_confirmation_that_names_an_account_that_was_not_offered(linking, browser, account):
-    """The form is the visitor's to change: it moves nothing, and the log says that it came."""
-    browser.get(
-        f"{linking.address}?{query(('error', 'access_denied'), ('state', linking.callback.fields['state']))}"
-    )
-    answer = browser.post(f"{linking.page.address}confirm/", {"account": account})
-    page = asked(browser, answer)
-    assert page.offered == [linking.user.user_id]
-    row = linking.row()
-    assert row.state == "awaiting_confirmation"
-    last = row.log.order_by("sequence").last()
-    assert (last.event, last.rejected, last.code) == ("confirm", True, "candidate_unknown")
-    assert page.confirm(linking.user.user_id)["Location"] == "/accounts/?tab=2"
-
-
 def test_a_double_click_on_keeping_apart(linking, browser):
     for _ in range(2):
         assert browser.post(f"{linking.page.address}cancel/")["Location"] == "/accounts/?tab=2"

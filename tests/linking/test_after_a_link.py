@@ -157,25 +157,6 @@ def test_an_account_with_a_user_of_its_own_here_is_linked_once_somebody_connects
     assert not signed_in(own)
 
 
-@pytest.mark.parametrize("strategy", ["oauth2", "oidc", "waad"])
-def test_the_same_at_a_connection_with_a_name_of_its_own(tenant, browser, settings, strategy):
-    """Its name is not what user ids begin with."""
-    tenant.add_connection("our-portal", strategy=strategy)
-    portal = {"our-portal": {"url": "https://tenant.example/_provider/our-portal/userinfo"}}
-    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "PROVIDER_USERINFO": portal}
-    theirs = tenant.add_user(email="own@example.org", connection="our-portal", user_id="our-portal|77")
-    own = Browser(tenant)
-    own.sign_in(theirs.user_id)
-    password = tenant.add_user(email=XPTO, password="a good one")
-    browser.sign_in(password.user_id)
-    browser.connect("our-portal", theirs.user_id)
-
-    again = Browser(tenant)
-    assert again.sign_in(theirs.user_id)["Location"] == "/profile/"
-    assert again.user_id == browser.user_id
-    assert AccountLink.objects.get().rule == "connected_account"
-
-
 def test_a_newcomer_without_a_user_here_is_no_business_of_the_project(tenant, browser, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
     tenant.add_user(email=XPTO, password="a good one")

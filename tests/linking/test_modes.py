@@ -327,3 +327,22 @@ def test_accounts_of_two_tenants_never_meet(tenant, clock):
         assert shop.user_id != staff.user_id
         assert Identity.objects.filter(subject="auth0|1").count() == 2
     assert len(tenant.users.get("auth0|1").identities) == 1
+
+
+@pytest.mark.parametrize("strategy", ["oauth2", "oidc", "waad"])
+def test_who_is_connected_later_at_a_connection_with_a_name_of_its_own(tenant, browser, settings, strategy):
+    """Who signed in before is linked all the same. Its name is not what user ids begin with."""
+    tenant.add_connection("our-portal", strategy=strategy)
+    portal = {"our-portal": {"url": "https://tenant.example/_provider/our-portal/userinfo"}}
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "PROVIDER_USERINFO": portal}
+    theirs = tenant.add_user(email="own@example.org", connection="our-portal", user_id="our-portal|77")
+    own = Browser(tenant)
+    own.sign_in(theirs.user_id)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    browser.sign_in(password.user_id)
+    browser.connect("our-portal", theirs.user_id)
+
+    again = Browser(tenant)
+    assert again.sign_in(theirs.user_id)["Location"] == "/profile/"
+    assert again.user_id == browser.user_id
+    assert AccountLink.objects.get().rule == "connected_account"
