@@ -19,7 +19,7 @@ from stateful_oauth.flows.account_linking_effects import (
     verify_primary,
 )
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.errors import FlowError, InvalidInput
+from stateful_oauth.flows.errors import EventNotAllowed, InvalidInput
 from stateful_oauth.flows.facts import (
     AccountIdentified,
     AccountsLinked,
@@ -333,13 +333,13 @@ def _chosen(user_id: object, transaction: Transaction) -> str:
     """Return the candidate that a confirmation means: the only one, or the one that it names.
 
     Raises:
-        FlowError: `candidate_unknown`.
+        EventNotAllowed: `candidate_unknown`.
     """
     candidates = [each["user_id"] for each in transaction.inputs["candidates"]]
     if not user_id and len(candidates) == 1:
         return str(candidates[0])
     if user_id not in candidates:
-        raise FlowError("candidate_unknown", "The form names an account that was not offered.")
+        raise EventNotAllowed("The form names an account that was not offered.", code="candidate_unknown")
     return str(user_id)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.accounts import ProfileIdentity
-from stateful_oauth.flows.candidates import candidate_of, evidence_of
+from stateful_oauth.flows.candidates import candidate_of
 from stateful_oauth.flows.effects import EffectContext, Event
 from stateful_oauth.flows.errors import (
     AnswerLost,
@@ -19,7 +19,7 @@ from stateful_oauth.flows.errors import (
     RateLimited,
 )
 from stateful_oauth.flows.identifiers import code_challenge
-from stateful_oauth.flows.linking_policy import Evidence, LinkingRules, Rule, decide
+from stateful_oauth.flows.linking_policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.metadata import app_metadata_to_add, user_metadata_to_add
 from stateful_oauth.flows.openid import AuthorizationRequest, IdTokenExpectation, VerifiedIdentity
 from stateful_oauth.flows.sign_in import AccountResolved, SignIn
@@ -157,8 +157,7 @@ def _inside(primary: UserProfile, user_id: str) -> ProfileIdentity | None:
 
 def _check_still_allowed(context: EffectContext, primary: UserProfile, newcomer: UserProfile) -> None:
     inputs = context.transaction.inputs
-    evidence = evidence_of(context, inputs["issuer"], newcomer).get(primary.user_id, Evidence.E_MAIL)
-    candidate = candidate_of(context, inputs["issuer"], newcomer, primary, evidence)
+    candidate = candidate_of(context, inputs["issuer"], newcomer, primary)
     decision = decide(newcomer, [candidate], LinkingRules.of(inputs["linking"]))
     if decision.rule is Rule.NONE or (inputs["rule"] != Rule.CONFIRMATION and not decision.is_automatic):
         raise ProviderRefused("link_not_allowed", f"Not any more: {decision.reason}.")

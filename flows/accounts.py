@@ -77,11 +77,14 @@ class AccountOwner:
 
     Attributes:
         subject: The owner's `sub`.
-        was_verified: Whether the owner's own e-mail was verified then. Where it was not, somebody may have
-            planted the account before the address's owner took over (pre-hijacking, "Trojan identifier").
+        email: The owner's own address, as it was at their last sign-in here.
+        was_verified: Whether that address was theirs when they connected it, and verified. Where it was not,
+            somebody may have planted the account before the address's owner took over (pre-hijacking,
+            "Trojan identifier").
     """
 
     subject: str
+    email: str
     was_verified: bool
 
 
@@ -150,6 +153,7 @@ class UserProfile:
         user_id: With the prefix: the `sub` of its ID tokens.
         email: To the letter, or an empty string.
         identities: The main one first.
+        created_at: Aware, or None when the provider does not say.
         user_metadata: First-level members; empty when never set.
         app_metadata: The same.
     """
@@ -160,6 +164,7 @@ class UserProfile:
     name: str = ""
     blocked: bool = False
     identities: tuple[ProfileIdentity, ...] = ()
+    created_at: datetime | None = None
     user_metadata: Mapping[str, Any] = field(default_factory=dict)
     app_metadata: Mapping[str, Any] = field(default_factory=dict)
 

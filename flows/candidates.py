@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.linking_policy import Candidate, Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from stateful_oauth.flows.accounts import UserProfile
+    from stateful_oauth.flows.accounts import AccountOwner, UserProfile
     from stateful_oauth.flows.effects import EffectContext
 
 _MOST_OWNERS: Final = 5  # read one by one; more than one is a question to the user anyway
@@ -24,42 +25,65 @@ def candidates_of(
         same_email: The users with exactly that address, read just now.
     """
     known = {profile.user_id: profile for profile in same_email}
-    found = []
-    evidence = evidence_of(context, issuer, newcomer)
-    for subject in list(evidence)[:_MOST_OWNERS]:
+    owners = _owners_of(context, issuer, newcomer)
+    if len(owners) > _MOST_OWNERS:
+        # Nobody is linked because the others were not looked at.
+        owners = {subject: replace(owner, was_verified=False) for subject, owner in owners.items()}
+    for subject in list(owners)[:_MOST_OWNERS]:
         if subject not in known:
             owner = context.provider.management.user(subject, time_limit=context.time_limit)
-            if owner is None:
-                continue
-            known[subject] = owner
-    for subject, profile in known.items():
-        if subject != newcomer.user_id:
-            found.append(
-                candidate_of(context, issuer, newcomer, profile, evidence.get(subject, Evidence.E_MAIL))
-            )
-    return found
+            if owner is not None:
+                known[subject] = owner
+    profiles = [profile for subject, profile in known.items() if subject != newcomer.user_id]
+    return _candidates(context, issuer, newcomer, profiles, owners)
 
 
-def evidence_of(context: EffectContext, issuer: str, newcomer: UserProfile) -> dict[str, Evidence]:
+def candidate_of(
+    context: EffectContext, issuer: str, newcomer: UserProfile, profile: UserProfile
+) -> Candidate:
+    """Return an account with what is known of it here, and what speaks for it now."""
+    owners = _owners_of(context, issuer, newcomer)
+    [candidate] = _candidates(context, issuer, newcomer, [profile], owners)
+    return candidate
+
+
+def _owners_of(context: EffectContext, issuer: str, newcomer: UserProfile) -> dict[str, AccountOwner]:
     """Return who connected the newcomer's account, by the provider's own user id."""
     main = newcomer.main
     if main is None:
         return {}
     owners = context.accounts.owners_of(issuer, connection=main.connection, provider_user_id=main.user_id)
-    return {
-        owner.subject: Evidence.CONNECTED if owner.was_verified else Evidence.CONNECTED_UNVERIFIED
-        for owner in owners
-    }
+    return {owner.subject: owner for owner in owners}
 
 
-def candidate_of(
-    context: EffectContext, issuer: str, newcomer: UserProfile, profile: UserProfile, evidence: Evidence
-) -> Candidate:
-    """Return an account with what is known of it here."""
-    accounts = context.accounts
-    return Candidate(
-        profile=profile,
-        evidence=evidence,
-        inactive=accounts.is_inactive(issuer, profile.user_id),
-        was_unlinked=accounts.was_unlinked(issuer, primary=profile.user_id, secondary=newcomer.user_id),
-    )
+def _candidates(
+    context: EffectContext,
+    issuer: str,
+    newcomer: UserProfile,
+    profiles: Sequence[UserProfile],
+    owners: Mapping[str, AccountOwner],
+) -> list[Candidate]:
+    """Return accounts with what is known of them here: one look for all of them."""
+    if not profiles:
+        return []
+    subjects = [profile.user_id for profile in profiles]
+    inactive = context.accounts.inactive(issuer, subjects)
+    unlinked = context.accounts.unlinked_from(issuer, newcomer.user_id, subjects)
+    return [
+        Candidate(
+            profile=profile,
+            evidence=_evidence(profile, owners.get(profile.user_id)),
+            inactive=profile.user_id in inactive,
+            was_unlinked=profile.user_id in unlinked,
+        )
+        for profile in profiles
+    ]
+
+
+def _evidence(profile: UserProfile, owner: AccountOwner | None) -> Evidence:
+    if owner is None:
+        return Evidence.E_MAIL
+    # An account may have changed hands with its address since: what was connected under another one may have
+    # been planted, whoever has verified this one by now.
+    same_hands = owner.was_verified and owner.email == profile.email
+    return Evidence.CONNECTED if same_hands else Evidence.CONNECTED_UNVERIFIED

@@ -88,10 +88,13 @@ class StoreUnavailable(FlowError):
 
 
 class EventNotAllowed(FlowError):
-    """The machine has no such transition from here. Code: `event_not_allowed`."""
+    """The machine has no such transition from here, or none for what the event holds: it moves nothing.
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__("event_not_allowed", message)
+    Code: `event_not_allowed`, or what the machine says.
+    """
+
+    def __init__(self, message: str = "", *, code: str = "event_not_allowed") -> None:
+        super().__init__(code, message)
 
 
 class Quarantined(FlowError):

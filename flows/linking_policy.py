@@ -5,6 +5,7 @@ The rules, by number as docs/linking.md explains them. The account that was ther
 1. Somebody connected this account at its provider: it may be linked without asking.
 2. The same verified e-mail, a password account first and a trusted connection later: the same.
 3. The same e-mail otherwise: the user has to sign in with the account that was there first.
+   An account that is younger at the provider is no candidate: it is the newcomer when it signs in.
 4. Never without asking: several candidates, a candidate with several identities, an e-mail that is missing
    or not verified, a link that was undone. Not at all: somebody inactive or blocked, and an account for
    which only an unverified e-mail speaks: whoever registered it may not own the address (pre-hijacking).
@@ -37,8 +38,8 @@ class Evidence(StrEnum):
     """What speaks for a candidate."""
 
     E_MAIL = "e-mail"
-    CONNECTED = "connected"  # it connected the newcomer's account, when its own e-mail was verified
-    CONNECTED_UNVERIFIED = "connected unverified"  # the same, when it was not: somebody else may have done it
+    CONNECTED = "connected"  # it connected the newcomer's account under its own e-mail of today, verified
+    CONNECTED_UNVERIFIED = "connected unverified"  # the same without that: somebody else may have done it
 
 
 class Rule(StrEnum):
@@ -73,7 +74,7 @@ class Candidate:
 
     Attributes:
         inactive: Its Django user is not active.
-        was_unlinked: The newcomer was linked to it before, and somebody undid it.
+        was_unlinked: The newcomer was linked to it before, or it to the newcomer, and somebody undid it.
     """
 
     profile: UserProfile
@@ -141,7 +142,15 @@ def _flaw(newcomer: UserProfile, candidate: Candidate) -> str:
         return ""
     if not profile.email or profile.email != newcomer.email:
         return "other_email"  # to the letter: what looks alike may be somebody else's
-    return "" if profile.email_verified else "candidate_unverified"
+    if not profile.email_verified:
+        return "candidate_unverified"
+    return "candidate_is_newer" if _is_newer(profile, newcomer) else ""
+
+
+def _is_newer(profile: UserProfile, newcomer: UserProfile) -> bool:
+    """Whether the account that signs in was there first: it is found when the other one signs in."""
+    ours, theirs = profile.created_at, newcomer.created_at
+    return ours is not None and theirs is not None and ours > theirs
 
 
 def _reason_to_ask(newcomer: UserProfile, fit: Sequence[Candidate], rules: LinkingRules) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -313,11 +313,11 @@ class AccountDirectory(Protocol):
         The user id is empty where nobody could tell who it is.
         """
 
-    def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
-        """Whether these two were linked before, and somebody undid it."""
+    def unlinked_from(self, issuer: str, subject: str, others: Collection[str]) -> Collection[str]:
+        """Return those of the others that were linked to this one, or it to them, until somebody undid it."""
 
-    def is_inactive(self, issuer: str, subject: str) -> bool:
-        """Whether the identity is known here, and its Django user is not active."""
+    def inactive(self, issuer: str, subjects: Collection[str]) -> Collection[str]:
+        """Return those whose identity is known here, with a Django user who is not active."""
 
 
 class Caller(Protocol):

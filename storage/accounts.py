@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models, router
+from django.db.models import Q
 
 from stateful_oauth.flows.accounts import AccountOwner
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from django.db.models import QuerySet
 
@@ -35,8 +36,10 @@ class DjangoAccountDirectory:
             connection=connection, provider_user_id=provider_user_id, owner__issuer=issuer
         )
         return [
-            AccountOwner(subject=subject, was_verified=verified)
-            for subject, verified in rows.order_by("pk").values_list("owner__subject", "owner_verified")
+            AccountOwner(subject=subject, email=email, was_verified=verified)
+            for subject, email, verified in rows.order_by("pk").values_list(
+                "owner__subject", "owner__email", "owner_verified"
+            )
         ]
 
     @database_answers()
@@ -52,20 +55,23 @@ class DjangoAccountDirectory:
         return None if user_id is None else str(user_id)
 
     @database_answers()
-    def was_unlinked(self, issuer: str, *, primary: str, secondary: str) -> bool:
-        """Whether these two were linked before, and somebody undid it."""
+    def unlinked_from(self, issuer: str, subject: str, others: Collection[str]) -> Collection[str]:
+        """Return those of the others that were linked to this one, or it to them, until somebody undid it."""
+        ours, theirs = identity_digest(issuer, subject), [identity_digest(issuer, each) for each in others]
         rows = _here(AccountLink).filter(
-            primary_digest=identity_digest(issuer, primary),
-            secondary_digest=identity_digest(issuer, secondary),
+            Q(primary_digest__in=theirs, secondary_digest=ours)
+            | Q(primary_digest=ours, secondary_digest__in=theirs),
             unlinked_at__isnull=False,
         )
-        return bool(rows.exists())
+        pairs = rows.values_list("primary_subject", "secondary_subject")
+        return {other for pair in pairs for other in pair if other != subject}
 
     @database_answers()
-    def is_inactive(self, issuer: str, subject: str) -> bool:
-        """Whether the identity is known here, and its Django user is not active."""
-        row = _identity(issuer, subject).select_related("user").first()
-        return row is not None and not getattr(row.user, "is_active", True)
+    def inactive(self, issuer: str, subjects: Collection[str]) -> Collection[str]:
+        """Return those whose identity is known here, with a Django user who is not active."""
+        digests = [identity_digest(issuer, subject) for subject in subjects]
+        rows = _here(Identity).filter(digest__in=digests).select_related("user")
+        return {row.subject for row in rows if not getattr(row.user, "is_active", True)}
 
 
 def accounts_of(issuer: str, subject: str) -> QuerySet[ConnectedAccount]:
@@ -79,16 +85,41 @@ def links_of(issuer: str, subject: str) -> QuerySet[AccountLink]:
     return _here(AccountLink).filter(primary_digest=digest, unlinked_at__isnull=True).order_by("pk")
 
 
-def forget_missing_accounts(issuer: str, subject: str, listed: Iterable[RemoteAccount]) -> int:
-    """Drop the accounts that the provider does not list any more, and return how many there were.
+def keep_in_step(
+    issuer: str, subject: str, *, tenant: str, before: Collection[str], listed: Sequence[RemoteAccount]
+) -> None:
+    """Drop the accounts that the provider does not list any more, and add those that are not known here.
 
-    The provider is the truth: an account may have been disconnected elsewhere.
+    The provider is the truth: an account may have been disconnected elsewhere, or connected where nobody
+    heard the answer. Who an added one is nobody has told, so it is evidence of nothing.
 
     Args:
-        listed: All of the user's accounts, read just now.
+        before: The ids that were kept before the list was asked for: what was connected since is in no list.
+        listed: All of the user's accounts.
     """
-    gone, _ = accounts_of(issuer, subject).exclude(remote_id__in=[each.id for each in listed]).delete()
-    return gone
+    ids = {each.id for each in listed}
+    if gone := set(before) - ids:
+        accounts_of(issuer, subject).filter(remote_id__in=gone).delete()
+    new = [each for each in listed if each.id not in before]
+    owner = _identity(issuer, subject).first() if new else None
+    if owner is None:
+        return
+    _here(ConnectedAccount).bulk_create(
+        [
+            ConnectedAccount(
+                owner=owner,
+                tenant=tenant,
+                connection=each.connection,
+                scopes=list(each.scopes),
+                access_type=each.access_type,
+                remote_id=each.id,
+                connected_at=each.created_at,
+                expires_at=each.expires_at,
+            )
+            for each in new
+        ],
+        ignore_conflicts=True,  # its own flow may have kept it meanwhile, and knows more
+    )
 
 
 def _identity(issuer: str, subject: str) -> QuerySet[Identity]:

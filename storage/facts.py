@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.flows.facts import (
     AccountConnected,
     AccountDisconnected,
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from stateful_oauth.flows.transaction import Transaction
+
+
+# A user id begins with the strategy of its connection. That of a social connection is its name; connections
+# that bear a name of a project's own have one of these.
+_STRATEGIES: Final = ("oauth2", "oidc", "waad", "google-apps", "okta", "samlp", "adfs", "pingfederate", "ad")
 
 
 @singledispatch
@@ -64,7 +70,15 @@ def _(fact: LinkChecked, transaction: Transaction, *, using: str) -> None:
 
 @write_fact.register(AccountConnected)
 def _(fact: AccountConnected, transaction: Transaction, *, using: str) -> None:
-    owner = _identities(using).get(digest=identity_digest(fact.issuer, fact.subject))
+    """Keep the account.
+
+    Raises:
+        FlowError: `grant_dead`: its owner was linked to another account, or deleted, while it was connected.
+            At the provider the account is gone with the owner.
+    """
+    owner = _identities(using).filter(digest=identity_digest(fact.issuer, fact.subject)).first()
+    if owner is None:
+        raise FlowError("grant_dead", "The user who connected the account does not exist any more.")
     account = fact.account
     known = {
         "tenant": transaction.tenant,
@@ -88,19 +102,26 @@ def _(fact: AccountIdentified, transaction: Transaction, *, using: str) -> None:
     del transaction
     owner = identity_digest(fact.issuer, fact.subject)
     rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, connection=fact.connection)
-    row = rows.filter(remote_id=fact.account_id).first()
+    # Of two tabs that are told the same, the second waits for what the first makes of it.
+    kept = list(rows.select_for_update(of=("self",)).order_by("pk"))
+    row = next((each for each in kept if each.remote_id == fact.account_id), None)
     if row is None:
         return  # disconnected meanwhile
-    older = rows.filter(provider_user_id=fact.user.id).exclude(pk=row.pk).first()
-    if older is not None:
-        # Connected once more: the row goes on under the id that the provider gave the account now.
+    known = next((each for each in kept if each.provider_user_id == fact.user.id and each != row), None)
+    if known is not None:
+        # Connected once more: the row goes on under the id that the provider gave the account last.
         row.delete()
-        row.pk = older.pk
+        if known.connected_at > row.connected_at:
+            return
+        row.pk = known.pk
     row.provider_user_id, row.email = fact.user.id, fact.user.email[:320]
     row.save(using=using, force_update=True)
     # Whoever signs in with that account from now on is to be asked about again.
-    subject = f"{fact.connection}|{fact.user.id}"
-    _identities(using).filter(digest=identity_digest(fact.issuer, subject)).update(link_checked=False)
+    digests = [
+        identity_digest(fact.issuer, f"{strategy}|{fact.user.id}")
+        for strategy in (fact.connection, *_STRATEGIES)
+    ]
+    _identities(using).filter(digest__in=digests).update(link_checked=False)
 
 
 @write_fact.register(AccountDisconnected)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, router, transaction
 
-from stateful_oauth.storage.models import Identity, identity_digest
+from stateful_oauth.storage.models import ConnectedAccount, Identity, identity_digest
 from stateful_oauth.storage.statements import Lookup
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def add_identity(
 def refresh_identity(row: Identity, identity: VerifiedIdentity) -> bool:
     """Keep the address that people see true. Writes nothing when it has not changed.
 
+    What was connected under another address is no evidence for linking any more, until it is connected again.
+
     Returns:
         Whether somebody has proved to own the address who had not before: whoever used the account until
         then may be somebody else.
@@ -62,6 +64,10 @@ def refresh_identity(row: Identity, identity: VerifiedIdentity) -> bool:
     contact = _contact(identity)
     if (row.email, row.email_verified) == (contact["email"], contact["email_verified"]):
         return False
+    if row.email != contact["email"]:
+        # Whoever connected an account under another address may not be who has this one (pre-hijacking).
+        accounts = ConnectedAccount._default_manager.using(router.db_for_write(ConnectedAccount))  # noqa: SLF001 - public in Django
+        accounts.filter(owner=row).update(owner_verified=False)
     row.email, row.email_verified = contact["email"], contact["email_verified"]
     row.save(update_fields=["email", "email_verified"])
     return row.email_verified

@@ -231,7 +231,8 @@ class ConnectedAccount(models.Model):
     scopes = models.JSONField(default=list)
     access_type = models.CharField(max_length=32, blank=True)
     remote_id = models.CharField(max_length=128)
-    # Whether the owner's own e-mail was verified then: otherwise it is no evidence for linking.
+    # Whether the owner's own e-mail was verified then, and is the same still: otherwise it is no evidence for
+    # linking.
     owner_verified = models.BooleanField(default=False)
     connected_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)

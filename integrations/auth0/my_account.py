@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.auth0.transport import Answer, Transport
 
 _INVALID: Final = "provider_answer_invalid"
-_ACCOUNT_ID: Final = re.compile(r"cac_[A-Za-z0-9]{1,251}")
+_ACCOUNT_ID: Final = re.compile(r"cac_[A-Za-z0-9]{1,124}")  # no longer than its column; as the next two
+_MAX_CONNECTION: Final = 128  # by the API itself
+_MAX_ACCESS_TYPE: Final = 32
 _CREATE, _READ, _DELETE = (f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete"))
 _TAKE: Final = 20  # per page; the API allows no more
 _MAX_PAGES: Final = 50
@@ -234,10 +236,14 @@ def _account(members: Members) -> RemoteAccount:
         created_at = _moment(members, "created_at")
         if created_at is None:
             raise ValueError("created_at must be there.")  # noqa: TRY301
+        connection = members.text("connection")
+        access_type = members.optional_text("access_type") or "offline"
+        if len(connection) > _MAX_CONNECTION or len(access_type) > _MAX_ACCESS_TYPE:
+            raise ValueError("connection or access_type is too long.")  # noqa: TRY301
         return RemoteAccount(
             id=account_id,
-            connection=members.text("connection"),
-            access_type=members.optional_text("access_type") or "offline",
+            connection=connection,
+            access_type=access_type,
             scopes=members.texts("scopes") or (),
             created_at=created_at,
             expires_at=_moment(members, "expires_at"),

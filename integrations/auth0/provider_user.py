@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.auth0.userinfo_endpoints import UserinfoEndpoint
 
 _INVALID: Final = "provider_answer_invalid"
-_MAX_ID: Final = 1024
+_MAX_ID: Final = 255  # with its prefix; that of a `sub` (OpenID Connect Core §2), and of the column
 
 
 class ProviderUsers:
@@ -64,7 +64,8 @@ def _read(members: Members, endpoint: UserinfoEndpoint) -> ProviderUser:
     user_id = members.get(endpoint.subject)
     if isinstance(user_id, int) and not isinstance(user_id, bool) and 0 <= user_id < 10**32:
         user_id = str(user_id)  # GitHub's is a number, and Auth0 shows it in decimals
-    if not isinstance(user_id, str) or not 0 < len(user_id) <= _MAX_ID or not user_id.isprintable():
+    longest = _MAX_ID - len(endpoint.prefix)
+    if not isinstance(user_id, str) or not 0 < len(user_id) <= longest or not user_id.isprintable():
         raise AnswerLost(
             f"The identity provider's answer has no user id in {endpoint.subject!r}.", code=_INVALID
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.accounts import ProfileIdentity, UserProfile
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.auth0.json_members import Members
 
 # All that is read. What is not asked for cannot be leaked, nor break anything.
-FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,user_metadata,app_metadata"
+FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,created_at,user_metadata,app_metadata"
 
 
 def user_profile(members: Members) -> UserProfile:
@@ -29,6 +30,7 @@ def user_profile(members: Members) -> UserProfile:
         name=members.optional_text("name") or "",
         blocked=members.flag("blocked"),
         identities=tuple(_identity(each) for each in members.objects("identities")),
+        created_at=_moment(members.get("created_at")),
         user_metadata=_metadata(members, "user_metadata"),
         app_metadata=_metadata(members, "app_metadata"),
     )
@@ -56,6 +58,15 @@ def _user_id(members: Members) -> str:
     if isinstance(value, int) and not isinstance(value, bool):  # GitHub's, in profiles of old
         return str(value)
     return value if isinstance(value, str) and "\0" not in value else ""
+
+
+def _moment(value: object) -> datetime | None:
+    """Return an aware moment (RFC 3339 §5.6), or None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _metadata(members: Members, name: str) -> Mapping[str, Any]:

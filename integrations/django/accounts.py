@@ -13,7 +13,7 @@ from stateful_oauth.flows.errors import ProviderRefused
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.integrations.django.sessions import session_details
-from stateful_oauth.storage.accounts import accounts_of, forget_missing_accounts, links_of
+from stateful_oauth.storage.accounts import accounts_of, keep_in_step, links_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,15 +43,19 @@ def connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
 def refreshed_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
     """Return the same after comparing with the provider's list, all pages of it.
 
+    What is gone there is dropped here. What is connected there and not known here is added; nobody has told
+    who it is, so that it is no evidence for linking until it is connected again.
+
     Raises:
         FlowError: `grant_missing`, `grant_dead`, `step_up_required`, `scope_not_granted`,
             `audience_not_granted`, or what else became of the call.
     """
     details, provider = session_details(request), _provider(request)
+    before = {account.remote_id for account in connected_accounts(request)}
     listed = _at_my_account(
         request, lambda token: provider.my_account.accounts(token, time_limit=_TIME_LIMIT)
     )
-    forget_missing_accounts(provider.issuer, details["sub"], listed)
+    keep_in_step(provider.issuer, details["sub"], tenant=_tenant(request), before=before, listed=listed)
     return connected_accounts(request)
 
 

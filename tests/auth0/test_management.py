@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -102,6 +103,18 @@ class TestUser:
         room.fault("answer", USER, status=200, json={"user_id": room.ada, "identities": [], **odd})
         assert api.user(room.ada, time_limit=5).user_id == room.ada
 
+    def test_when_it_was_made_is_read_with_its_offset_or_not_at_all(self, room, api):
+        for text, moment in (
+            ("2026-11-20T12:00:00.000Z", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+            ("2026-11-20T14:00:00+02:00", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+            ("2026-11-20T12:00:00", None),
+            (1763640000, None),
+            (None, None),
+        ):
+            body = {"user_id": room.ada, "identities": [], "created_at": text}
+            room.fault("answer", USER, status=200, json=body)
+            assert api.user(room.ada, time_limit=5).created_at == moment
+
     @pytest.mark.parametrize("value", ["true", "yes", 1, None, [True]], ids=str)
     def test_an_address_is_verified_when_it_is_true_and_not_when_it_says_so(self, room, api, value):
         """L1: auth0-python takes the text for the truth value."""
@@ -120,7 +133,7 @@ class TestUser:
         asked = parse_qs(urlsplit(spoken.said[-1][1]).query)["fields"][0].split(",")
         assert set(asked) == {
             "user_id", "email", "email_verified", "name", "blocked", "identities", "user_metadata",
-            "app_metadata",
+            "app_metadata", "created_at",
         }  # fmt: skip
 
 
@@ -391,6 +404,7 @@ class TestNotConfigured:
 
 _LOADED = """
 import sys
+from datetime import UTC, datetime
 from stateful_oauth.flows.secret import Secret
 from stateful_oauth.integrations.auth0.config import Auth0Config
 from stateful_oauth.integrations.auth0.provider import Auth0Provider

@@ -198,6 +198,7 @@ class TestComplete:
     @pytest.mark.parametrize(
         "changes",
         [{"id": None}, {"id": "cac_"}, {"id": "cac_a/../b"}, {"id": "abc"}, {"id": "cac_a\n"}, {"id": 7},
+         {"id": "cac_" + "a" * 125}, {"connection": "a" * 129}, {"access_type": "a" * 33},
          {"connection": None}, {"connection": "a\0"}, {"created_at": None}, {"created_at": "yesterday"},
          {"created_at": "2026-11-20T12:00:00"}, {"created_at": 1}, {"scopes": "openid"}, {"scopes": [1]},
          {"expires_at": "soon"}, {"access_type": 7}],

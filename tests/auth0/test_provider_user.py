@@ -111,12 +111,21 @@ class TestAnswers:
     @pytest.mark.parametrize(
         "body",
         [{}, {"sub": None}, {"sub": ""}, {"sub": True}, {"sub": 1.5}, {"sub": -1}, {"sub": 10**40},
-         {"sub": ["a"]}, {"sub": "a\0"}, {"sub": "a\nb"}, {"sub": "a" * 2000}, {"id": "a"}, [], None, "a"],
+         {"sub": ["a"]}, {"sub": "a\0"}, {"sub": "a\nb"}, {"sub": "a" * 256}, {"id": "a"}, [], None, "a"],
         ids=lambda body: str(body)[:30],
     )  # fmt: skip
     def test_an_answer_that_names_nobody(self, room, body):
         room.fault("answer", USERINFO, status=200, json=body)
         refused(*INVALID, ask, room)
+
+    def test_an_id_as_long_as_it_may_be(self):
+        for prefix, longest in (("", 255), ("slack|", 249)):
+            known = {"url": ME_AT_THE_TENANT} | ({"prefix": prefix} if prefix else {})
+            room = Room(config={"provider_userinfo": {GOOGLE: known}})
+            room.fault("answer", USERINFO, status=200, json={"sub": "a" * longest})
+            assert len(ask(room).id) == 255
+            room.fault("answer", USERINFO, status=200, json={"sub": "a" * (longest + 1)})
+            refused(*INVALID, ask, room)
 
     @pytest.mark.parametrize(
         ("kind", "details", "error", "code"),

@@ -138,8 +138,9 @@ def test_a_grant_that_ends_after_the_completion_was_sent(tenant, owner, clock):
     assert error_code(response) == "connect_unconfirmed"
     assert "Sign in again" in owner.opens(response).content.decode()
     owner.sign_in(owner.user.user_id)
-    assert len(tenant.connected_accounts(owner.user)) == 1
-    refreshed_connected_accounts(request_of(owner))
+    [remote] = tenant.connected_accounts(owner.user)
+    listed = refreshed_connected_accounts(request_of(owner))
+    assert [account.remote_id for account in listed] == [remote.id], "As the page has said."
 
 
 def test_a_connect_session_that_is_over(tenant, owner, clock):
@@ -180,13 +181,24 @@ def test_a_connect_code_that_the_tenant_does_not_take(tenant, owner, damage):
     assert not ConnectedAccount.objects.exists()
 
 
-def test_a_connection_that_vanishes_in_between(tenant, owner):
+@pytest.mark.parametrize("how", ["switched off", "deleted"])
+def test_a_connection_that_vanishes_in_between(tenant, owner, how):
+    """What was agreed to is connected, and can be taken back; nobody can begin anew."""
     location = owner.post("/auth/connect/", {"connection": "google-oauth2", "next": "/accounts/"})["Location"]
     callback = owner.visitor.connect(location, as_account=GOOGLE)
-    tenant.people.connections["google-oauth2"].connected_accounts = False
-    response = owner.get(callback)
-    assert response["Location"] == "/accounts/" or error_code(response)
+    if how == "deleted":
+        del tenant.people.connections["google-oauth2"]
+    else:
+        tenant.people.connections["google-oauth2"].connected_accounts = False
+    assert owner.get(callback)["Location"] == "/accounts/"
     nothing_working()
+    agree(tenant, owner)
+    again = owner.post("/auth/connect/", {"connection": "google-oauth2", "next": "/accounts/"})
+    assert error_code(again) == "connection_unknown"
+    row = ConnectedAccount.objects.get()
+    form = {"account": row.remote_id, "next": "/accounts/"}
+    assert owner.post("/auth/disconnect/", form)["Location"] == "/accounts/"
+    agree(tenant, owner)
 
 
 # Disconnecting.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from accounts_site import site
+from crashes import at
 from error_pages import shown
 from project_requests import request_of
 from rows import check_rows, nothing_working
@@ -90,6 +91,22 @@ def test_two_accounts_of_one_connection_are_two_rows(tenant, owner):
     assert {row.id for row in tenant.connected_accounts(owner.user)} == set(
         ConnectedAccount.objects.values_list("remote_id", flat=True)
     )
+
+
+def test_another_account_that_is_connected_before_anybody_asked_whose_this_one_is(tenant, owner):
+    """Token Vault takes no `cac_…` id and gives the token of one of them: the other one keeps what it is."""
+
+    def another_tab():
+        owner.connect("google-oauth2", SECOND)
+
+    with at("effect.before", "identify_account", another_tab):
+        owner.connect("google-oauth2", FIRST)
+    ids = {row.provider_user_id: row.id for row in tenant.connected_accounts(owner.user)}
+    rows = ConnectedAccount.objects.values_list("remote_id", "provider_user_id")
+    assert set(rows) == {(ids["100"], ""), (ids["101"], "101")}
+    owner.connect("google-oauth2", FIRST)
+    refreshed_connected_accounts(request_of(owner))
+    assert sorted(row[1] for row in kept()) == ["100", "101"]
 
 
 def test_two_people_may_connect_one_account(tenant, owner):
@@ -265,7 +282,7 @@ def test_the_list_is_read_to_its_end(tenant, owner):
         owner.connect("google-oauth2", FIRST if number == 0 else SECOND)
     many(tenant, owner, 45)
     before = tenant.requests["/me/v1/connected-accounts/accounts"]
-    assert len(refreshed_connected_accounts(request_of(owner))) == 2
+    assert len(refreshed_connected_accounts(request_of(owner))) == 47
     assert tenant.requests["/me/v1/connected-accounts/accounts"] - before == 3
 
 
@@ -276,8 +293,10 @@ def test_what_is_gone_at_the_provider_is_dropped(tenant, owner):
     gone = next(row for row in tenant.connected_accounts(owner.user) if row.provider_user_id == "100")
     tenant.vault.disconnect(gone)
     assert len(connected_accounts(request_of(owner))) == 2
-    assert [row.provider_user_id for row in refreshed_connected_accounts(request_of(owner))] == ["101"]
-    assert kept() == [("google-oauth2", "101", "google-oauth2-1@example.com")]
+    listed = refreshed_connected_accounts(request_of(owner))
+    google = ("google-oauth2", "101", "google-oauth2-1@example.com")
+    assert [row for row in kept() if row[0] == "google-oauth2"] == [google]
+    assert {row.remote_id for row in listed} == {row.id for row in tenant.connected_accounts(owner.user)}
 
 
 def test_a_list_that_cannot_be_read_drops_nothing(tenant, owner):

@@ -27,7 +27,7 @@ FACTS: dict[str, type[Fact]] = {
 QUESTIONS = {
     "owners_of": facts.AccountIdentified,
     "connected": facts.AccountIdentified,
-    "was_unlinked": facts.AccountsUnlinked,
+    "unlinked_from": facts.AccountsUnlinked,
     "link_check_due": facts.LinkChecked,
     "access_token": facts.GrantIssued,
     "used": facts.GrantIssued,

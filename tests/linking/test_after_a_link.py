@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from accounts_site import XPTO
+from crashes import at
 from django.contrib.auth import get_user_model
+from error_pages import error_code
 from link_pages import asked
 from rows import check_rows, dump, nothing_working
 
@@ -104,6 +106,15 @@ def test_the_secondarys_other_sessions_end_and_the_primarys_stay(tenant, two_use
     assert signed_in(third)
     assert signed_in(two_users), "The primary's own sessions go on."
     assert not signed_in(two_users.other)
+
+
+def test_a_secondary_that_is_connecting_an_account_is_told_to_sign_in_again(tenant, two_users):
+    """At the provider the account is gone with its owner."""
+    with at("effect.after", "complete_connection", lambda: link(tenant, two_users)):
+        response = two_users.other.connect("github", "hub@example.com")
+    assert error_code(response) == "grant_dead"
+    assert "Sign in again" in two_users.other.opens(response).content.decode()
+    assert not ConnectedAccount.objects.exists()
 
 
 def test_a_secondary_with_a_password_of_its_own_here_keeps_its_sessions(tenant, two_users):
@@ -352,6 +363,24 @@ def test_who_signs_in_with_an_unlinked_account_is_asked_and_not_linked_silently(
     assert again.user_id == linked.user_id
     assert AccountLink.objects.filter(unlinked_at=None).count() == 1
     assert AccountLink.objects.count() == 2, "The history is kept."
+
+
+def test_an_undone_link_is_not_made_the_other_way_round_without_asking(tenant, browser):
+    """Google was there first and the password joined it; now the password account has connected Google."""
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    browser.sign_in(google.user_id)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    other = Browser(tenant)
+    asked(other, other.sign_in(password.user_id)).confirm(google.user_id)
+    unlink(other)
+    fresh = Browser(tenant)
+    asked(fresh, fresh.sign_in(password.user_id)).keep_apart()
+    fresh.connect("google-oauth2", google.user_id)
+
+    again = Browser(tenant)
+    question = asked(again, again.sign_in(google.user_id))
+    assert question.offered == [password.user_id]
+    assert len(tenant.users.get(password.user_id).identities) == 1
 
 
 def test_an_unlinked_account_gets_its_own_user_back(tenant, two_users):

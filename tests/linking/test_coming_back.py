@@ -108,5 +108,17 @@ def test_another_browser_is_not_shown_the_page(browser, another_browser, questio
     assert error_code(stranger.get(callback)) == "browser_unknown"
 
 
+@pytest.mark.parametrize("account", ["auth0|somebody-else", "x" * 5000, "\0", "\N{SNOWMAN}"])
+def test_a_confirmation_that_names_an_account_that_was_not_offered(browser, question, people, account):
+    """The form is the visitor's to change: it moves nothing, and the log says that it came."""
+    page = asked(browser, browser.post(f"{question.address}confirm/", {"account": account}))
+    assert page.offered == [people[0].user_id]
+    row = FlowTransaction.objects.get(kind="account_linking")
+    assert row.state == "awaiting_confirmation"
+    last = row.log.order_by("sequence").last()
+    assert (last.event, last.rejected, last.code) == ("confirm", True, "candidate_unknown")
+    assert page.confirm(people[0].user_id)["Location"] == "/profile/"
+
+
 def _id(question) -> str:
     return question.address.rstrip("/").rpartition("/")[2]

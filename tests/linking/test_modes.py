@@ -43,6 +43,30 @@ def test_turning_it_on_later_links_who_signs_in_then(tenant, browser):
     assert again.client.session["stateful_oauth"]["sub"] == password.user_id
 
 
+@pytest.mark.parametrize("linking", ["automatic", "confirm"])
+def test_turning_it_on_later_keeps_the_account_that_was_there_first(tenant, browser, clock, linking):
+    """Google first and a password later, both with a user here: not the password is the primary then.
+
+    Whoever signs in with the older account is no newcomer. With the younger one they are asked.
+    """
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    clock.advance(86400)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    with site(LINKING="off"):
+        browser.sign_in(google.user_id)
+        Browser(tenant).sign_in(password.user_id)
+    with site(LINKING=linking):
+        older = Browser(tenant)
+        assert older.sign_in(google.user_id)["Location"] == "/profile/"
+        assert older.user_id == browser.user_id, "Nobody loses the user that their data belong to."
+        assert not AccountLink.objects.exists()
+        younger = Browser(tenant)
+        question = asked(younger, younger.sign_in(password.user_id))
+        assert question.confirm(google.user_id)["Location"] == "/profile/"
+    assert younger.user_id == browser.user_id
+    assert AccountLink.objects.get().primary_subject == google.user_id
+
+
 @pytest.mark.parametrize("evidence", ["e-mail", "connected"])
 def test_confirm_asks_always(tenant, browser, evidence):
     password, google = two_accounts(tenant)
@@ -107,6 +131,21 @@ def test_somebody_with_two_candidates_chooses(tenant, browser):
     assert question.confirm(google.user_id, account=google.user_id)["Location"] == "/profile/"
     assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
     assert len(tenant.users.get(password.user_id).identities) == 1
+
+
+def test_an_account_that_more_people_connected_than_are_looked_at_is_linked_to_none_without_asking(tenant):
+    """Only the first few are read. Where all but one of them are gone, that one is not the only one."""
+    google = tenant.add_user(email=QWERTY, connection="google-oauth2", signed_up=False)
+    owners = [tenant.add_user(email=f"owner-{number}@acme.com", password="x") for number in range(6)]
+    for owner in owners:
+        browser = Browser(tenant)
+        browser.sign_in(owner.user_id)
+        browser.connect("google-oauth2", google.user_id)
+    for owner in owners[:4]:
+        tenant.users.delete(owner.user_id)
+    later = Browser(tenant)
+    asked(later, later.sign_in(google.user_id))
+    assert not AccountLink.objects.exists()
 
 
 def test_who_proves_the_other_candidate_is_linked_to_that_one(tenant, browser):
@@ -288,3 +327,22 @@ def test_accounts_of_two_tenants_never_meet(tenant, clock):
         assert shop.user_id != staff.user_id
         assert Identity.objects.filter(subject="auth0|1").count() == 2
     assert len(tenant.users.get("auth0|1").identities) == 1
+
+
+@pytest.mark.parametrize("strategy", ["oauth2", "oidc", "waad"])
+def test_who_is_connected_later_at_a_connection_with_a_name_of_its_own(tenant, browser, settings, strategy):
+    """Who signed in before is linked all the same. Its name is not what user ids begin with."""
+    tenant.add_connection("our-portal", strategy=strategy)
+    portal = {"our-portal": {"url": "https://tenant.example/_provider/our-portal/userinfo"}}
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "PROVIDER_USERINFO": portal}
+    theirs = tenant.add_user(email="own@example.org", connection="our-portal", user_id="our-portal|77")
+    own = Browser(tenant)
+    own.sign_in(theirs.user_id)
+    password = tenant.add_user(email=XPTO, password="a good one")
+    browser.sign_in(password.user_id)
+    browser.connect("our-portal", theirs.user_id)
+
+    again = Browser(tenant)
+    assert again.sign_in(theirs.user_id)["Location"] == "/profile/"
+    assert again.user_id == browser.user_id
+    assert AccountLink.objects.get().rule == "connected_account"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,9 +14,12 @@ from stateful_oauth.flows.linking_policy import Candidate, Evidence, LinkingRule
 ADDRESS = "ada@example.com"
 DATABASE, GOOGLE, GITHUB = "Username-Password-Authentication", "google-oauth2", "github"
 TRUSTED = (DATABASE, GOOGLE)
+EARLIER, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def account(provider, number, email=ADDRESS, *, verified=True, connection="", more=(), blocked=False):
+def account(
+    provider, number, email=ADDRESS, *, verified=True, connection="", more=(), blocked=False, created_at=None
+):
     """Return a user with one identity, and more where they are named."""
     main = ProfileIdentity(
         connection=connection or (DATABASE if provider == "auth0" else provider),
@@ -28,6 +32,7 @@ def account(provider, number, email=ADDRESS, *, verified=True, connection="", mo
         email_verified=verified,
         blocked=blocked,
         identities=(main, *more),
+        created_at=created_at,
     )
 
 
@@ -140,6 +145,37 @@ CASES = {
     ),
     "password first, and nobody is trusted": Case(
         SOCIAL, (candidate(PASSWORD),), Rule.CONFIRMATION, "connection_not_trusted", trusted=()
+    ),
+    "social first at the provider, and it signs in after the password": Case(
+        account(GOOGLE, 2, created_at=EARLIER),
+        (candidate(account("auth0", 1, created_at=LATER)),),
+        Rule.NONE,
+        "candidate_is_newer",
+    ),
+    "password first at the provider": Case(
+        account(GOOGLE, 2, created_at=LATER),
+        (candidate(account("auth0", 1, created_at=EARLIER)),),
+        Rule.VERIFIED_EMAIL,
+    ),
+    "both at once": Case(
+        account(GOOGLE, 2, created_at=LATER),
+        (candidate(account("auth0", 1, created_at=LATER)),),
+        Rule.VERIFIED_EMAIL,
+    ),
+    "nobody says when the password account was made": Case(
+        account(GOOGLE, 2, created_at=EARLIER), (candidate(PASSWORD),), Rule.VERIFIED_EMAIL
+    ),
+    "connected by a younger account": Case(
+        account(GOOGLE, 2, created_at=EARLIER),
+        (candidate(account("auth0", 1, created_at=LATER), Evidence.CONNECTED),),
+        Rule.CONNECTED_ACCOUNT,
+    ),
+    "always ask does not ask about a younger account": Case(
+        account(GOOGLE, 2, created_at=EARLIER),
+        (candidate(account("auth0", 1, created_at=LATER)),),
+        Rule.NONE,
+        "candidate_is_newer",
+        Mode.CONFIRM,
     ),
     # Rule 3.
     "social first, password later": Case(

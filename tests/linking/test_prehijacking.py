@@ -124,6 +124,50 @@ def test_unexpired_email_change(tenant, browser):
     assert again.user_id == browser.user_id, "The attacker has the attacker's account still."
 
 
+@pytest.mark.parametrize("was_here", [True, False], ids=["seen here as unverified", "not seen here"])
+@pytest.mark.parametrize("arrives", ["before the attacker", "after the attacker"])
+def test_unexpired_email_change_with_a_trojan_identifier(tenant, browser, arrives, was_here):
+    """The attacker connects an account while their own, verified address is there, and then asks for another.
+
+    The victim, who finds an account with that address, takes it over by mail. What was connected before
+    says nothing of the victim, whether the victim has signed in here since or not.
+    """
+    account = tenant.add_user(email="attacker@example.com", password="x")
+    own = tenant.add_user(email="attacker@gmail.com", connection="google-oauth2", signed_up=False)
+    browser.sign_in(account.user_id)
+    browser.connect("google-oauth2", own.user_id)
+    tenant.users.patch(account.user_id, {"email": VICTIM, "email_verified": False})
+    if was_here:
+        Browser(tenant).sign_in(account.user_id)
+    take_over(tenant, account)
+    victim = Browser(tenant)
+    if arrives == "before the attacker":
+        victim.sign_in(account.user_id)
+
+    back = Browser(tenant)
+    question = asked(back, back.sign_in(own.user_id))
+    assert back.user_id is None
+    assert not AccountLink.objects.exists()
+    assert question.keep_apart()["Location"] == "/profile/"
+    assert len(tenant.users.get(account.user_id).identities) == 1
+
+
+def test_who_connected_an_account_and_changed_the_address_since_is_asked_until_it_is_connected_again(
+    tenant, browser
+):
+    """Whose address it was then is no matter any more once its owner connects it under the new one."""
+    account = tenant.add_user(email="old@example.com", password="x")
+    own = tenant.add_user(email="own@gmail.com", connection="google-oauth2", signed_up=False)
+    browser.sign_in(account.user_id)
+    browser.connect("google-oauth2", own.user_id)
+    tenant.users.patch(account.user_id, {"email": "new@example.com", "email_verified": True})
+    browser.sign_in(account.user_id)
+    browser.connect("google-oauth2", own.user_id)
+    later = Browser(tenant)
+    assert later.sign_in(own.user_id)["Location"] == "/profile/"
+    assert AccountLink.objects.get().primary_subject == account.user_id
+
+
 def test_an_address_that_changed_hands_between_the_question_and_the_answer(tenant, browser):
     """What was decided is looked at again: the candidate's address is another one by now."""
     old = tenant.add_user(email=VICTIM, password="x")

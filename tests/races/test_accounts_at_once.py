@@ -49,6 +49,37 @@ def test_one_callback_of_a_connection_many_times(tenant, browser):
     assert ConnectedAccount.objects.get().provider_user_id == "100"
 
 
+def test_one_account_connected_in_two_tabs(tenant, browser):
+    """Both are told at once whose account theirs is: one row, with the id that the provider gave last."""
+    from threading import Barrier, BrokenBarrierError
+
+    from stateful_oauth.flows.crash_points import observed
+
+    user = tenant.add_user(email=XPTO, password="x")
+    tenant.add_user(email="g@example.com", connection="google-oauth2", user_id="100", signed_up=False)
+    browser.sign_in(user.user_id)
+    form, callbacks = {"connection": "google-oauth2", "next": "/accounts/"}, []
+    for _ in range(2):
+        location = browser.post("/auth/connect/", form)["Location"]
+        callbacks.append(browser.visitor.connect(location, as_account="google-oauth2|100"))
+    tabs = copies(browser, tenant, 2)
+    told, written = Barrier(2), Barrier(2)
+
+    def meet(point, step):
+        with suppress(BrokenBarrierError):
+            if (point, step) == ("effect.after", "identify_account"):
+                told.wait(5)
+            elif (point, step) == ("settle.before_commit", "account_identified"):
+                written.wait(1)  # the other one waits for this one's commit, and never comes here
+
+    with observed(meet):
+        answers = together([lambda t=t, c=c: answer_of(t, c) for t, c in zip(tabs, callbacks, strict=True)])
+    assert {answer["Location"] for answer in answers} == {"/accounts/"}, everything()
+    [remote] = tenant.connected_accounts(user)
+    row = ConnectedAccount.objects.get()
+    assert (row.remote_id, row.provider_user_id) == (remote.id, "100"), everything()
+
+
 def test_one_callback_of_a_link_many_times(tenant, browser):
     social = tenant.add_user(email=XPTO, connection="google-oauth2")
     Browser(tenant).sign_in(social.user_id)

@@ -39,7 +39,7 @@ NEW_KEY = [
 NEW_USER = ["SELECT identity", "INSERT auth_user", "INSERT identity"]
 GRANT = ["SELECT identity", "INSERT grant"]
 REFRESH = ["SELECT grant", "UPDATE grant", "UPDATE grant"]
-# What is known here of one candidate.
+# What is known here of all candidates.
 CANDIDATE = ["SELECT connectedaccount", "SELECT identity", "SELECT accountlink"]
 NOTE_LINK = [
     "SELECT identity", "UPDATE accountlink", "SELECT accountlink", "INSERT accountlink", "SELECT identity",
@@ -119,7 +119,7 @@ def test_connecting(tenant, browser, xpto):
     answer, spent = cost_of(tenant, lambda: browser.get(callback))
     completed = ["SELECT grant", *SETTLE, "SELECT identity", "INSERT connectedaccount"]
     vault = ["SELECT connectedaccount", "SELECT grant"]
-    identified = [*SETTLE, *["SELECT connectedaccount"] * 2, "UPDATE connectedaccount", "UPDATE identity"]
+    identified = [*SETTLE, "SELECT connectedaccount", "UPDATE connectedaccount", "UPDATE identity"]
     expected = ["SELECT row", *WHO_IS_THERE, *CLAIM, *completed, *vault, *identified, *NEW_KEY]
     assert spent == Cost(expected, 4, {f"{ME}/complete": 1, TOKEN: 1, USERINFO: 1})
 
@@ -130,7 +130,7 @@ def test_connecting(tenant, browser, xpto):
     callback = browser.visitor.connect(answer["Location"], as_account=QWERTY)
     _, spent = cost_of(tenant, lambda: browser.get(callback))
     vault = [*vault, "SELECT grant"]  # another account of the connection is here: is it still there?
-    identified.insert(4, "DELETE connectedaccount")
+    identified.insert(3, "DELETE connectedaccount")
     identified.append("DELETE connectedaccount")  # by the id that the provider forgot: none is left
     expected = ["SELECT row", *WHO_IS_THERE, *CLAIM, *completed, *vault, *identified, *NEW_KEY]
     calls = {f"{ME}/complete": 1, TOKEN: 1, USERINFO: 1, f"{ME}/accounts": 1}
@@ -206,6 +206,21 @@ def test_a_sign_in_that_is_linked_without_asking(tenant, browser, xpto):
     ]
     calls = {TOKEN: 1, BY_EMAIL: 1, USER: 3, LINK: 1}
     assert spent == Cost(expected, 7, calls)
+
+
+def test_candidates_cost_the_same_however_many_they_are(tenant, browser, xpto, many):
+    """Whoever has the address at another connection is one more; all of them are looked up at once."""
+    names = [f"provider-{number}" for number in range(min(many, 12))]
+    for name in names:
+        tenant.add_connection(name)
+        tenant.add_user(email=VICTIM, connection=name)
+    newcomer = tenant.add_user(email=VICTIM, password="a good one")
+    fresh = Browser(tenant)
+    callback = fresh.authorize(fresh.start(), newcomer.user_id)
+    answer, spent = cost_of(tenant, lambda: fresh.get(callback))
+    assert fresh.opens(answer).content.count(b'name="account"') == len(names)
+    handed_over = ["SELECT row", *CLAIM, "SELECT identity", *SETTLE, *CANDIDATE, *SETTLE, *BIRTH]
+    assert spent == Cost(handed_over, 3, {TOKEN: 1, BY_EMAIL: 1})
 
 
 def asked(tenant: Any) -> tuple[Any, Any, str]:
