@@ -8,6 +8,7 @@ import uuid
 import pytest
 import rows
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from stateful_oauth.flows.engine import Engine
 from stateful_oauth.flows.errors import StoreUnavailable
@@ -132,6 +133,35 @@ def test_a_database_that_is_gone_is_said_in_a_sentence(run, waiting, in_ten_minu
     assert "The database does not answer" in printed
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["recover_flows"], "flowtransaction"),
+        (["expire_flows"], "flowtransaction"),
+        (["expire_flows", "--dry-run"], "flowtransaction"),
+        (["expire_flows", "--kind=gone.flow"], "flowtransaction"),
+        (["purge_flows", "--older-than=30d"], "flowtransaction"),
+        (["purge_flows", "--older-than=30d", "--dry-run"], "flowtransaction"),
+        (["flow_show", "ID"], "flowtransaction"),
+        (["flow_show", "ID"], "transitionrecord"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_every_command_says_in_a_sentence_that_the_database_does_not_answer(run, waiting, arguments, words):
+    (id_,) = waiting()
+
+    def gone(execute, sql, params, many, context):
+        if words in sql:
+            raise OperationalError("server closed the connection, password=planted")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(gone):
+        code, printed = run(*[str(id_) if each == "ID" else each for each in arguments])
+    assert code == 1
+    assert "The database does not answer (" in printed
+    assert "planted" not in printed
+
+
 def test_progress_is_for_people_only(run, waiting, in_ten_minutes):
     waiting(3)
     in_ten_minutes()
@@ -190,6 +220,15 @@ def test_the_timeline_for_machines(run, working):
         ("start", False),
         ("callback", False),
     ]
+
+
+def test_a_dry_run_of_what_only_reads_is_the_same(run, working):
+    """Cron jobs and scripts that put `--dry-run` behind every command need not know which of them write."""
+    (id_,) = working()
+    for chosen in ("text", "json"):
+        shown = [run("flow_show", str(id_), f"--format={chosen}", *more) for more in ([], ["--dry-run"])]
+        assert shown[0] == shown[1]
+        assert shown[0][0] == 0
 
 
 @pytest.mark.parametrize(
