@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
+@transaction.non_atomic_requests  # Django would open it first, and answer 500 where the database does not
 @require_safe
 @never_cache
 def readiness(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature
