@@ -68,6 +68,14 @@ class EffectContext:
     accounts: AccountDirectory
     time_limit: float
 
+    @property
+    def was_tried(self) -> bool:
+        """Whether an earlier attempt may have done it: each begins with the code of what became of the last.
+
+        Only of an effect whose state is entered without a code.
+        """
+        return bool(self.transaction.code)
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
