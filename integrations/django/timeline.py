@@ -144,6 +144,8 @@ def _reading(row: Transaction) -> tuple[Effect | None, str]:
         flow, row = wiring.flows().current(row)
     except Quarantined as error:
         return None, str(error).removeprefix("quarantined: ")
+    except Exception as error:  # noqa: BLE001 - of a project's own upcast: the row has to be looked at for it
+        return None, f"An upcast is broken ({type(error).__name__})."
     unknown = "" if row.tenant in conf.tenant_aliases else f"This release has no tenant {row.tenant!r}."
     return flow.effect_in(row.state), unknown
 

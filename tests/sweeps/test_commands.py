@@ -250,6 +250,21 @@ def test_a_quarantined_row_is_shown_with_what_is_unknown_about_it(run, waiting, 
     assert said in printed
 
 
+def test_a_row_whose_upcast_is_broken_is_shown_all_the_same(run, working, monkeypatch, in_ten_minutes):
+    """It is what the sweep said to look at with `flow_show`."""
+    from stateful_oauth.flows.login import LoginFlow
+
+    (id_,) = working()
+    FlowTransaction.objects.filter(pk=id_).update(definition_version=0)
+    monkeypatch.setattr(LoginFlow, "upcasts", {0: lambda row: row.inputs["planted"]})
+    in_ten_minutes()
+    assert f"broken: {id_} login exchanging_code (default) KeyError" in run("recover_flows")[1]
+    code, printed = run("flow_show", str(id_))
+    assert code == 0
+    assert "quarantined: An upcast is broken (KeyError)." in printed
+    assert "awaiting_callback -> exchanging_code" in printed
+
+
 def test_a_stuck_row_is_shown_as_such(run, working, clock):
     (id_,) = working()
     FlowTransaction.objects.filter(pk=id_).update(stuck_since=clock.now())
