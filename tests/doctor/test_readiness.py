@@ -8,14 +8,17 @@ import pytest
 from counting import counted
 from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
-from django.urls import get_resolver, path
+from django.urls import get_resolver, include, path
 
 from stateful_oauth.integrations.django.doctor import readiness
 from stateful_oauth.integrations.django.views.readiness import readiness as readiness_view
 
 pytestmark = pytest.mark.database
 
-urlpatterns = [path("ready/", readiness_view)]
+urlpatterns = [
+    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("ready/", readiness_view),
+]
 
 CHEAP = ["settings", "database", "migrations", "key_ring"]
 
@@ -92,6 +95,13 @@ def test_the_view_says_503_where_every_request_is_a_transaction(healthy, monkeyp
         response = client.get("/ready/", secure=True)
     assert response.status_code == 503
     assert json.loads(response.content)["ok"] is False
+
+
+@pytest.mark.urls(__name__)
+def test_the_view_is_open_to_who_is_not_signed_in(healthy, settings):
+    """`LoginRequiredMiddleware` would send a load balancer to the provider, which looks like an answer."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert Client(headers={"host": "app.example"}).get("/ready/", secure=True).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
