@@ -47,8 +47,9 @@ test-sqlite: $(VENV)/.dev ## Run the tests on SQLite
 	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" $(PYTEST_ARGS)
 
 .PHONY: test-slow
-test-slow: $(VENV)/.dev ## Run the tests that take long: databases that fail, scenarios at random, rows of every definition
+test-slow: $(VENV)/.dev ## Run the tests that take long, on both databases: databases that fail, scenarios at random, workers elsewhere
 	$(PY) -m pytest -n $(JOBS) -m "slow and not browser" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "slow and database and not browser" --database=postgresql $(PYTEST_ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL that they start themselves

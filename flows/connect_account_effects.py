@@ -22,7 +22,7 @@ MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accoun
 Answer = TypeVar("Answer")
 
 _SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
-_SOMETHING_IS_GONE: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost"})
+SOMETHING_IS_GONE: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def reread_accounts(context: EffectContext) -> Event:
     except RateLimited:
         raise
     except ProviderRefused as error:
-        if error.code in _SOMETHING_IS_GONE:
+        if error.code in SOMETHING_IS_GONE:
             # Nobody can look any more. Once the user has signed in again, the list of accounts tells.
             raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.connect_account_effects import at_my_account
+from stateful_oauth.flows.connect_account_effects import SOMETHING_IS_GONE, at_my_account
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.errors import InvalidInput
+from stateful_oauth.flows.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
 from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, GrantIssued
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import Abandoned, Disconnected, Failed
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 
 def disconnect(context: EffectContext) -> Event:
     """DELETE the connected account at the My Account API. The grant at the provider itself lives on."""
-    at_my_account(
-        context,
-        lambda token: context.provider.my_account.disconnect(
-            token, context.transaction.inputs["account"], time_limit=context.time_limit
-        ),
-        "delete:me:connected_accounts",
-    )
+    try:
+        at_my_account(
+            context,
+            lambda token: context.provider.my_account.disconnect(
+                token, context.transaction.inputs["account"], time_limit=context.time_limit
+            ),
+            "delete:me:connected_accounts",
+        )
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        # Without a grant nobody can ask any more. Other refusals do not say that it was not done before.
+        if error.code in SOMETHING_IS_GONE or not context.was_tried:
+            raise
+        raise AnswerLost("What became of the account could not be found out.", code=error.code) from error
     return Event("account_disconnected")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The lease outlives the effect's own time limit by this much, so that a slow commit is not mistaken for a
 # dead worker.
 LEASE_MARGIN: Final = 20.0  # seconds
+_COMMIT_MARGIN: Final = 5.0  # seconds of them that no call may use up
 
 
 class LostAnswer(StrEnum):
@@ -56,7 +57,7 @@ class EffectContext:
             recovery, which knows only what the row kept.
         tokens: Access tokens of grants.
         accounts: Who is known here.
-        time_limit: Seconds for the whole effect.
+        call_limit: Seconds for one call, as the effect declares it.
     """
 
     transaction: Transaction
@@ -66,7 +67,28 @@ class EffectContext:
     clock: Clock
     tokens: AccessTokens
     accounts: AccountDirectory
-    time_limit: float
+    call_limit: float
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds for the next call: what the effect declares, and nothing beyond the lease.
+
+        Whoever finds the lease over takes this worker for dead, and asks the provider as well: so an effect
+        of several slow calls has no time for the last of them, and one that was held up for none.
+        """
+        until = self.transaction.lease_until
+        if until is None:
+            return self.call_limit
+        left = (until - self.clock.now()).total_seconds() - _COMMIT_MARGIN
+        return max(0.0, min(self.call_limit, left))
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether an earlier attempt may have done it: each begins with the code of what became of the last.
+
+        Only of an effect whose state is entered without a code.
+        """
+        return bool(self.transaction.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +99,7 @@ class Effect:
         name: What diagrams, log and admin call it.
         run: Does it, and returns the event to settle with. Raises `FlowError`.
         produces: The events that `run` may return or raise.
-        time_limit: Seconds.
+        time_limit: Seconds for each of its calls. All of them together end before the lease does.
         lost_answer: What a lost answer means.
         lost_code: The error code of giving up.
         reread: For `LostAnswer.REREAD`: finds out what happened, and returns the event to settle with.

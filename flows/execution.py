@@ -233,7 +233,7 @@ class Execution:
             clock=self._clock,
             tokens=self._ports.tokens,
             accounts=self._ports.accounts,
-            time_limit=time_limit,
+            call_limit=time_limit,
         )
 
     def _settle(self, run: Run, claimed: Transaction, event: Event) -> Settled | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.errors import InvalidInput
+from stateful_oauth.flows.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
 from stateful_oauth.flows.facts import AccountsLinked, AccountsUnlinked
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import Abandoned, Failed, Unlinked
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.transaction import Json
 
 
+# Refusals that say how the identity stands, and not only that it cannot be asked for.
+_ABOUT_THE_IDENTITY: Final = frozenset({"unlink_refused", "user_unknown"})
+
+
 def unlink(context: EffectContext) -> Event:
     """DELETE the identity from the primary."""
     inputs = context.transaction.inputs
-    context.provider.management.unlink(
-        inputs["primary"],
-        provider=inputs["provider"],
-        user_id=inputs["provider_user_id"],
-        time_limit=context.time_limit,
-    )
+    try:
+        context.provider.management.unlink(
+            inputs["primary"],
+            provider=inputs["provider"],
+            user_id=inputs["provider_user_id"],
+            time_limit=context.time_limit,
+        )
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        if error.code in _ABOUT_THE_IDENTITY or not context.was_tried:
+            raise
+        # That it may not be done now does not say that it was not done before.
+        raise AnswerLost("What became of the unlinking could not be found out.", code=error.code) from error
     return Event("account_unlinked")
 
 

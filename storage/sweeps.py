@@ -17,6 +17,7 @@ from django.db import router, transaction
 from django.db.models import Count, Q
 
 from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ def stuck_rows(*, kind: str | None = None, tenant: str | None = None) -> QuerySe
     return rows.order_by("stuck_since", "pk")
 
 
+@database_answers()
 def has_rows(**columns: str) -> bool:
-    """Whether any row has these values, for example of a flow that this release does not know."""
+    """Whether any row has these values, for example of a flow that this release does not know.
+
+    Raises:
+        StoreUnavailable: The database does not answer.
+    """
     return FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(**columns).exists()

@@ -24,6 +24,7 @@ def check_choice(
 
     Raises:
         ValueError: There is no such flow, tenant or final state, or the limit is less than 1.
+        StoreUnavailable: The database does not answer.
     """
     flows = [*wiring.flows()]
     kinds = [flow.kind for flow in flows]

@@ -73,10 +73,14 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         patch_vary_headers(response, _VARY)
         return response
 
-    decorated: Callable[..., HttpResponse] = login_not_required(page)
-    for alias in connections:  # which of them a router sends us to is the project's business
-        decorated = transaction.non_atomic_requests(using=alias)(decorated)
-    return decorated
+    return outside_of_transactions(login_not_required(page))
+
+
+def outside_of_transactions(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Keep `ATOMIC_REQUESTS` from a view, of every database: a router may send us to any of them."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 def _answer(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.integrations.django import wiring
+from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.purging import BATCH, Purge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _AGE: Final = re.compile(r"([0-9]{1,6})([smhdw])")
+_FIRST: Final = datetime.fromtimestamp(0, UTC)  # the ids of transactions count from here: none is older
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -28,6 +30,7 @@ def age(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+@database_answers()
 def purge(
     older_than: timedelta,
     *,
@@ -46,9 +49,11 @@ def purge(
         progress: Is called after each batch with the number of rows so far.
 
     Raises:
+        StoreUnavailable: The database does not answer.
         RuntimeError: There is a surrounding database transaction.
     """
-    chosen = Purge(before=wiring.clock.now() - older_than, kind=kind, tenant=tenant, states=tuple(states))
+    before = _FIRST + max(timedelta(0), wiring.clock.now() - _FIRST - older_than)
+    chosen = Purge(before=before, kind=kind, tenant=tenant, states=tuple(states))
     if dry_run:
         total = chosen.count()
         return total if limit is None else min(total, limit)

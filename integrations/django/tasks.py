@@ -93,6 +93,7 @@ def purge_flows(
 
     Raises:
         ValueError: The age is not written like that, or there is no such flow, tenant or final state.
+        StoreUnavailable: The database does not answer.
     """
     check_choice(kind=kind, tenant=tenant, states=states, limit=limit)
     number = purging.purge(purging.age(older_than), kind=kind, tenant=tenant, states=states, limit=limit)

@@ -11,6 +11,7 @@ from stateful_oauth.flows.errors import Quarantined
 from stateful_oauth.flows.transaction import StateKind
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
@@ -97,6 +98,7 @@ class Timeline:
         return found
 
 
+@database_answers()
 def timeline(transaction_id: uuid.UUID) -> Timeline | None:
     """Return the timeline of a transaction, or None when there is no such transaction.
 
@@ -142,6 +144,8 @@ def _reading(row: Transaction) -> tuple[Effect | None, str]:
         flow, row = wiring.flows().current(row)
     except Quarantined as error:
         return None, str(error).removeprefix("quarantined: ")
+    except Exception as error:  # noqa: BLE001 - of a project's own upcast: the row has to be looked at for it
+        return None, f"An upcast is broken ({type(error).__name__})."
     unknown = "" if row.tenant in conf.tenant_aliases else f"This release has no tenant {row.tenant!r}."
     return flow.effect_in(row.state), unknown
 

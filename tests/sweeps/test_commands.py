@@ -8,6 +8,7 @@ import uuid
 import pytest
 import rows
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from stateful_oauth.flows.engine import Engine
 from stateful_oauth.flows.errors import StoreUnavailable
@@ -132,6 +133,35 @@ def test_a_database_that_is_gone_is_said_in_a_sentence(run, waiting, in_ten_minu
     assert "The database does not answer" in printed
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["recover_flows"], "flowtransaction"),
+        (["expire_flows"], "flowtransaction"),
+        (["expire_flows", "--dry-run"], "flowtransaction"),
+        (["expire_flows", "--kind=gone.flow"], "flowtransaction"),
+        (["purge_flows", "--older-than=30d"], "flowtransaction"),
+        (["purge_flows", "--older-than=30d", "--dry-run"], "flowtransaction"),
+        (["flow_show", "ID"], "flowtransaction"),
+        (["flow_show", "ID"], "transitionrecord"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_every_command_says_in_a_sentence_that_the_database_does_not_answer(run, waiting, arguments, words):
+    (id_,) = waiting()
+
+    def gone(execute, sql, params, many, context):
+        if words in sql:
+            raise OperationalError("server closed the connection, password=planted")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(gone):
+        code, printed = run(*[str(id_) if each == "ID" else each for each in arguments])
+    assert code == 1
+    assert "The database does not answer (" in printed
+    assert "planted" not in printed
+
+
 def test_progress_is_for_people_only(run, waiting, in_ten_minutes):
     waiting(3)
     in_ten_minutes()
@@ -192,6 +222,15 @@ def test_the_timeline_for_machines(run, working):
     ]
 
 
+def test_a_dry_run_of_what_only_reads_is_the_same(run, working):
+    """Cron jobs and scripts that put `--dry-run` behind every command need not know which of them write."""
+    (id_,) = working()
+    for chosen in ("text", "json"):
+        shown = [run("flow_show", str(id_), f"--format={chosen}", *more) for more in ([], ["--dry-run"])]
+        assert shown[0] == shown[1]
+        assert shown[0][0] == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -209,6 +248,21 @@ def test_a_quarantined_row_is_shown_with_what_is_unknown_about_it(run, waiting, 
     assert code == 0
     assert "quarantined:" in printed
     assert said in printed
+
+
+def test_a_row_whose_upcast_is_broken_is_shown_all_the_same(run, working, monkeypatch, in_ten_minutes):
+    """It is what the sweep said to look at with `flow_show`."""
+    from stateful_oauth.flows.login import LoginFlow
+
+    (id_,) = working()
+    FlowTransaction.objects.filter(pk=id_).update(definition_version=0)
+    monkeypatch.setattr(LoginFlow, "upcasts", {0: lambda row: row.inputs["planted"]})
+    in_ten_minutes()
+    assert f"broken: {id_} login exchanging_code (default) KeyError" in run("recover_flows")[1]
+    code, printed = run("flow_show", str(id_))
+    assert code == 0
+    assert "quarantined: An upcast is broken (KeyError)." in printed
+    assert "awaiting_callback -> exchanging_code" in printed
 
 
 def test_a_stuck_row_is_shown_as_such(run, working, clock):

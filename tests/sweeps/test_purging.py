@@ -75,6 +75,14 @@ def test_one_that_was_open_for_long_is_kept_for_as_long_as_any_other(waiting, cl
     assert purge(MONTH) == 1
 
 
+@pytest.mark.parametrize("text", ["30000d", "999999d", "999999w"])
+def test_an_age_of_before_there_were_any_is_no_error(db, clock, text):
+    """Before 1970, and before the calendar begins."""
+    seed_finished(1)
+    assert purge(age(text)) == 0
+    assert left() == (1, 4)
+
+
 def test_only_of_a_flow_a_tenant_or_an_end(db, clock):
     seed_finished(6)
     ids = [*FlowTransaction.objects.order_by("pk").values_list("pk", flat=True)]

@@ -149,3 +149,12 @@ def test_there_is_a_row_of_every_state_that_one_can_be_in(flow):
     passing = {state for state in flow.state_kinds if (effect := flow.effect_in(state)) and effect.is_local}
     forgotten = set(flow.state_kinds) - seen - passing - {flow.initial}
     assert not forgotten, f"{path.name} has no row that is {', '.join(sorted(forgotten))}."
+
+
+@pytest.mark.parametrize("flow", list(wiring.flows()), ids=lambda flow: flow.kind)
+def test_there_is_a_log_with_every_edge(flow):
+    """As docs/operations.md says; an edge with several guards or effects counts once."""
+    path = CORPUS / f"{flow.kind}-v{flow.machine.version}.json"
+    seen = {(line.source, line.event, line.target) for each in read(path) for line in each.log}
+    forgotten = {(edge.source, edge.event, edge.target) for edge in flow.edges} - seen
+    assert not forgotten, f"{path.name} never went {sorted(forgotten)}."

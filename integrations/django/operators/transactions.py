@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -49,6 +48,7 @@ from stateful_oauth.integrations.django.operators.operations import (
 from stateful_oauth.integrations.django.operators.read_only import ReadOnlyAdmin
 from stateful_oauth.integrations.django.operators.situations import Release, needs_operator, situation_of
 from stateful_oauth.integrations.django.operators.timeline import diagram_of, timeline_of
+from stateful_oauth.integrations.django.pages import outside_of_transactions
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         """Add the page that asks for confirmation."""
         info = f"{self.opts.app_label}_{self.opts.model_name}"
         # The engine opens its own transactions, outermost, so that ATOMIC_REQUESTS must not open one.
-        view: Any = transaction.non_atomic_requests(self.admin_site.admin_view(self.operate_view))
+        view: Any = outside_of_transactions(self.admin_site.admin_view(self.operate_view))
         view.model_admin = self  # as Django does for its own pages
         return [path("operate/<str:name>/", view, name=f"{info}_operate"), *super().get_urls()]
 

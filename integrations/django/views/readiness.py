@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from stateful_oauth.integrations.django import doctor
+from stateful_oauth.integrations.django.pages import outside_of_transactions
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
+@outside_of_transactions  # Django would open one first, and answer 500 where the database does not
+@login_not_required  # nobody is signed in at a load balancer
 @require_safe
 @never_cache
 def readiness(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature

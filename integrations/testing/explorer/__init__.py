@@ -15,6 +15,12 @@ SQLite in a file, because there one transaction is one step; see `docs/testing.m
 """
 
 from stateful_oauth.integrations.testing.explorer.actors import Blocked, Crashed
-from stateful_oauth.integrations.testing.explorer.orders import Exploration, Explorer, NotTheSame, Scene, Violation
+from stateful_oauth.integrations.testing.explorer.orders import (
+    Exploration,
+    Explorer,
+    NotTheSame,
+    Scene,
+    Violation,
+)
 
 __all__ = ["Blocked", "Crashed", "Exploration", "Explorer", "NotTheSame", "Scene", "Violation"]

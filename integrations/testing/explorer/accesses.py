@@ -41,7 +41,9 @@ def _meet(some: set[Place], others: set[Place]) -> bool:
                for kind, name in some for kind_, name_ in others)  # fmt: skip
 
 
-def touched_by_statement(sql: str, params: object, names: Mapping[str, str]) -> tuple[list[Place], list[Place]]:
+def touched_by_statement(
+    sql: str, params: object, names: Mapping[str, str]
+) -> tuple[list[Place], list[Place]]:
     """Return what a statement of Django's reads and writes.
 
     Args:

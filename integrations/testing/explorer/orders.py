@@ -104,12 +104,17 @@ class Exploration:
         """How many orders had a crash in them."""
         return sum(self.crash_places.values())
 
-    def __str__(self) -> str:
-        return (
-            f"{self.kind}: {self.orders} orders, {self.crashes} of them with a crash at one of "
-            f"{len(self.crash_places)} places, {self.pruned} left as equivalent, {self.steps} steps, "
-            f"{len(self.violations)} violations"
-        )
+    def lines(self) -> list[str]:
+        """Return the figures, one `name: number` a line."""
+        figures = {
+            "orders": self.orders,
+            "orders with a crash": self.crashes,
+            "places of a crash": len(self.crash_places),
+            "orders left as equivalent": self.pruned,
+            "steps": self.steps,
+            "violations": len(self.violations),
+        }
+        return [f"{name} of {self.kind}: {number}" for name, number in figures.items()]
 
 
 @dataclass
@@ -181,7 +186,7 @@ class Explorer:
             return ("",)
         others = [name for name in names if crash is None or name != crash[0]]
         # Of those that do the same, who comes last makes no difference.
-        return tuple(name for name in others if name not in [each for each in others if each in alike][1:])
+        return tuple(name for name in others if name not in [each for each in others if each in alike][:-1])
 
     def _explore(self, crash: CrashPlace | None, last: str) -> None:
         path: list[_Place] = []
@@ -201,7 +206,7 @@ class Explorer:
         with self._scenes() as scene:
             ensemble = Ensemble(scene.tenant, scene.clock, crash)
             # In the order in which they were made: ids of one moment are in no order that holds.
-            ids = FlowTransaction.objects.order_by(RawSQL("rowid", ())).values_list("pk", flat=True)  # noqa: S611 - a constant
+            ids = FlowTransaction.objects.order_by(RawSQL("rowid", ())).values_list("pk", flat=True)
             ensemble.name_rows([key.hex for key in ids])
             with ensemble.watching():
                 ensemble.begin(dict(scene.actors()))
@@ -299,4 +304,3 @@ def _recover(clock: ManualClock) -> None:
         if not left:
             return
     raise AssertionError(f"Still open after recovery: {left}")
-

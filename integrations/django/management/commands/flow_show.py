@@ -31,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--format", choices=["text", "json"], default="text", help="json: one object, for machines."
         )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="The same: this command never does more than read."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own
         """Find it, and print it.

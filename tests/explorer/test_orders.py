@@ -1,0 +1,53 @@
+"""Every order of two tabs, a second delivery and a crash, for each flow: `make explore` prints how many."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from scenes import SCENES, Connecting, Disconnecting, SigningIn, TwoTabs
+
+from stateful_oauth.flows.connect_account import ConnectAccount
+from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.integrations.testing.explorer import Exploration, Explorer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def explored(scene: type[TwoTabs], clock: ManualClock, **options: int) -> Exploration:
+    return Explorer(scene.kind, scene.scenes(clock)).explore(**options)
+
+
+def tell(found: Exploration, capsys: pytest.CaptureFixture[str]) -> None:
+    """Print the figures, one `name: number` a line, and hold that nothing was violated."""
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n".join(found.lines()) + "\n")
+    told = "\n\n".join(
+        f"{each.what}\n{each.crash}\n{' → '.join(each.order)}" for each in found.violations[:5]
+    )
+    assert not found.violations, f"{len(found.violations)} orders end wrongly:\n{told}"
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.kind)
+def test_every_pair_in_every_order_with_every_crash(scene, clock, capsys):
+    """Two at once, and the third one after them; with no crash and with each."""
+    found = explored(scene, clock, at_once=2)
+    tell(found, capsys)
+    assert found.crashes > 0
+
+
+@pytest.mark.parametrize("scene", [SigningIn, Disconnecting], ids=lambda scene: scene.kind)
+def test_all_three_in_every_order(scene, clock, capsys):
+    tell(explored(scene, clock, crashes=False), capsys)
+
+
+def test_what_goes_wrong_in_one_order_is_found(clock, monkeypatch):
+    """The explorer is worth something: what two tabs only do to each other now and then does not escape."""
+
+    def keep_what_the_provider_forgot(self, payload):
+        note(self, type(payload)(payload.user))
+
+    note = ConnectAccount.note_provider_user
+    monkeypatch.setattr(ConnectAccount, "note_provider_user", keep_what_the_provider_forgot)
+    found = explored(Connecting, clock, crashes=False, at_once=2)
+    assert 0 < len(found.violations) < found.orders
