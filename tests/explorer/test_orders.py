@@ -7,7 +7,7 @@ import sys
 import pytest
 from scenes import SCENES, Connecting, Disconnecting, SigningIn, TwoTabs
 
-from stateful_oauth.flows.connect_account import ConnectAccount
+from stateful_oauth.flows.connect_account import ConnectAccountFlow
 from stateful_oauth.integrations.testing.clock import ManualClock
 from stateful_oauth.integrations.testing.explorer import Exploration, Explorer
 
@@ -47,7 +47,7 @@ def test_what_goes_wrong_in_one_order_is_found(clock, monkeypatch):
     def keep_what_the_provider_forgot(self, payload):
         note(self, type(payload)(payload.user))
 
-    note = ConnectAccount.note_provider_user
-    monkeypatch.setattr(ConnectAccount, "note_provider_user", keep_what_the_provider_forgot)
+    note = ConnectAccountFlow.note_provider_user
+    monkeypatch.setattr(ConnectAccountFlow, "note_provider_user", keep_what_the_provider_forgot)
     found = explored(Connecting, clock, crashes=False, at_once=2)
     assert 0 < len(found.violations) < found.orders

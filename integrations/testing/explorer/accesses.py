@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Place = tuple[str, str]
 """A kind of thing, and which one; `*` is all of a kind."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +24,8 @@ from stateful_oauth.integrations.testing.explorer.accesses import (
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from stateful_oauth.integrations.emulator import Tenant
     from stateful_oauth.integrations.testing.clock import ManualClock
 

@@ -9,8 +9,6 @@ that there can be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -22,6 +20,9 @@ from stateful_oauth.integrations.testing.explorer.beginning import Beginning
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
     from stateful_oauth.integrations.emulator import Tenant
     from stateful_oauth.integrations.testing.clock import ManualClock
     from stateful_oauth.integrations.testing.explorer.accesses import Accesses
@@ -252,7 +253,7 @@ class Explorer:
             order.append(place.chosen)
 
     def _sleepers(self, path: list[_Place]) -> dict[str, Accesses]:
-        """Return who sleeps behind the last place: who slept or was tried there, and has nothing in common."""
+        """Return who sleeps behind the last place: who slept or was tried there, and shares nothing."""
         if not path or not self._prunes:
             return {}
         last = path[-1]
@@ -296,11 +297,11 @@ def _wake(ensemble: Ensemble, mover: str, touched: Accesses) -> None:
 
 def _recover(clock: ManualClock) -> None:
     """Let time pass, and sweep until nothing is open."""
+    open_ = FlowTransaction.objects.exclude(state_kind="final").values_list("kind", "state")
     for _ in range(_ROUNDS):
         clock.advance(_LATER)
         recover_due()
         expire_due()
-        left = list(FlowTransaction.objects.exclude(state_kind="final").values_list("kind", "state"))
-        if not left:
+        if not open_.exists():
             return
-    raise AssertionError(f"Still open after recovery: {left}")
+    raise AssertionError(f"Still open after recovery: {list(open_)}")
