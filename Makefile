@@ -63,6 +63,10 @@ test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium
 chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random, recover, compare with the ledger
 	$(PY) tests/chaos/run.py $(CHAOS_ARGS)
 
+.PHONY: explore
+explore: $(VENV)/.dev ## Try every order of two tabs, a second delivery and a crash, for each flow; prints how many
+	$(PY) -m pytest -n $(JOBS) -m slow tests/explorer -k "not goes_wrong" $(PYTEST_ARGS)
+
 .PHONY: mutants
 mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways, and see the tests fail; prints table and score
 	$(PY) tests/mutants/run.py $(MUTANTS_ARGS)

@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Minutes, and not seconds: `make test-slow` runs them.
-SLOW_FOLDERS = ("database_faults", "explorer", "world")
+SLOW_FOLDERS = ("database_faults", "explorer")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

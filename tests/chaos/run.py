@@ -195,9 +195,9 @@ def _report(
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--browsers", type=int, default=6)
-    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two kills at random")
+    parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument("--browsers", type=int, default=12)
+    parser.add_argument("--pause", type=float, default=0.35, help="seconds between two kills at random")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

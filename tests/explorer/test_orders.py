@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from scenes import SCENES, Connecting, Disconnecting, SigningIn, TwoTabs
 
@@ -18,27 +16,26 @@ def explored(scene: type[TwoTabs], clock: ManualClock, **options: int) -> Explor
     return Explorer(scene.kind, scene.scenes(clock)).explore(**options)
 
 
-def tell(found: Exploration, capsys: pytest.CaptureFixture[str]) -> None:
-    """Print the figures, one `name: number` a line, and hold that nothing was violated."""
-    with capsys.disabled():
-        sys.stdout.write("\n" + "\n".join(found.lines()) + "\n")
-    told = "\n\n".join(
-        f"{each.what}\n{each.crash}\n{' → '.join(each.order)}" for each in found.violations[:5]
-    )
-    assert not found.violations, f"{len(found.violations)} orders end wrongly:\n{told}"
+def nothing_wrong(found: Exploration) -> None:
+    worst = found.violations[:5]
+    told = "\n\n".join(f"{each.what}\n{each.crash}\n{' → '.join(each.order)}" for each in worst)
+    assert not worst, f"{len(found.violations)} orders end wrongly:\n{told}"
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.kind)
-def test_every_pair_in_every_order_with_every_crash(scene, clock, capsys):
+def test_every_pair_in_every_order_with_every_crash(scene, clock, record_property):
     """Two at once, and the third one after them; with no crash and with each."""
     found = explored(scene, clock, at_once=2)
-    tell(found, capsys)
+    record_property("figures", "\n".join(found.lines()))
+    nothing_wrong(found)
     assert found.crashes > 0
 
 
 @pytest.mark.parametrize("scene", [SigningIn, Disconnecting], ids=lambda scene: scene.kind)
-def test_all_three_in_every_order(scene, clock, capsys):
-    tell(explored(scene, clock, crashes=False), capsys)
+def test_all_three_in_every_order(scene, clock, record_property):
+    found = explored(scene, clock, crashes=False)
+    record_property("figures", "\n".join(f"all three: {line}" for line in found.lines()))
+    nothing_wrong(found)
 
 
 def test_what_goes_wrong_in_one_order_is_found(clock, monkeypatch):

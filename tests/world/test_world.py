@@ -9,7 +9,7 @@ from our_world import OurWorld
 
 from stateful_oauth.integrations.testing.world import assert_every_transition, prove, report
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> None:
