@@ -64,6 +64,10 @@ class TwoTabs:
     def alike(self) -> tuple[str, ...]:
         return (TAB_1, AGAIN)
 
+    def crashing(self) -> tuple[str, ...]:
+        """The second tab is the first one's mirror image, but for what arrives twice."""
+        return (TAB_1,)
+
     def check(self, results: Results, crashed: str | None) -> None:
         """What holds in every order, whatever crashed."""
         rows.check_rows()

@@ -55,6 +55,9 @@ class Scene(Protocol):
     def alike(self) -> tuple[str, ...]:
         """Return the names of actors that do the same: to swap them makes no difference."""
 
+    def crashing(self) -> tuple[str, ...]:
+        """Return the names of actors of which one may crash; of mirror images, one will do."""
+
     def check(self, results: Mapping[str, object], crashed: str | None) -> None:
         """Hold what must be true after recovery.
 
@@ -180,9 +183,9 @@ class Explorer:
 
     def _lasts(self, crash: CrashPlace | None, at_once: int) -> tuple[str, ...]:
         """Return who comes after the others, one tree of orders each."""
+        self._beginning.restore()
         with self._scenes() as scene:
             names, alike = tuple(scene.actors()), scene.alike()
-        self._beginning.restore()
         if at_once >= len(names):
             return ("",)
         others = [name for name in names if crash is None or name != crash[0]]
@@ -218,7 +221,7 @@ class Explorer:
                 return
             if crash is not None and not ensemble.has_crashed:
                 return  # the same order was followed without a crash
-            self._note(ensemble, crash, scene.alike() if self._prunes else ())
+            self._note(ensemble, crash, scene.crashing())
             try:
                 _recover(scene.clock)
                 scene.check(results, None if crash is None else crash[0])
@@ -265,15 +268,14 @@ class Explorer:
             if name != last.chosen and not accesses.conflicts_with(step)
         }
 
-    def _note(self, ensemble: Ensemble, crash: CrashPlace | None, alike: tuple[str, ...]) -> None:
+    def _note(self, ensemble: Ensemble, crash: CrashPlace | None, crashing: tuple[str, ...]) -> None:
         self.found.orders += 1
         if crash is not None:
             where = self._places[crash]
             self.found.crash_places[where] = self.found.crash_places.get(where, 0) + 1
             return
-        for name, actor in ensemble.actors.items():
-            if name in alike[1:]:
-                continue  # a crash of the first says the same
+        for name in crashing:
+            actor = ensemble.actors[name]
             for number, (point, step) in enumerate(actor.reached):
                 self._places.setdefault((name, number), f"{name}: {point} of {step} ({number})")
 
