@@ -4,7 +4,7 @@ Each mutant is made in a copy of the checkout, and its tests run there until the
 table of mutants and failing tests, and the score; ends with 1 when somebody survived without an explanation.
 
 What is known is written to build/mutants.jsonl as it comes. An interrupted run goes on with --resume, as long as
-the code and the tests are the same.
+the code is the same; who survived is tried again, because there may be more tests by now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from queue import SimpleQueue
@@ -152,19 +152,19 @@ class Copy:
 
 
 class Results:
-    """What is known, in a file that an interrupted run leaves behind."""
+    """Who was noticed, in a file that an interrupted run leaves behind."""
 
     def __init__(self, *, resume: bool) -> None:
         self._known: dict[str, tuple[str, float]] = {}
         self._code = hashlib.sha256()
-        for name in (*ROOMS, "tests"):
+        for name in ROOMS:
             for file in sorted((CHECKOUT / name).rglob("*.py")):
-                if file.parent != HERE:
-                    self._code.update(file.read_bytes())
+                self._code.update(file.read_bytes())
         RESULTS.parent.mkdir(exist_ok=True)
         if resume and RESULTS.exists():
-            lines = map(json.loads, RESULTS.read_text().splitlines())
-            self._known = {line["of"]: (line["noticed_by"], line["seconds"]) for line in lines}
+            for line in map(json.loads, RESULTS.read_text().splitlines()):
+                if line["noticed_by"] and _is_there(line["noticed_by"]):
+                    self._known[line["of"]] = (line["noticed_by"], line["seconds"])
         else:
             RESULTS.write_text("")
 
@@ -183,10 +183,18 @@ class Results:
             file.write(json.dumps(line) + "\n")
 
     def _of(self, mutant: Mutant) -> str:
-        """Name a mutant together with the code that it changes and the tests that ran."""
+        """Name a mutant together with all the code."""
         digest = self._code.copy()
-        digest.update(repr(replace(mutant, name="", survivor="")).encode())
+        digest.update(repr((mutant.file, mutant.old, mutant.new)).encode())
         return digest.hexdigest()
+
+
+def _is_there(test: str) -> bool:
+    if test.startswith("("):
+        return True
+    file, _, name = test.partition("::")
+    place = CHECKOUT / file
+    return place.exists() and name.partition("[")[0].rpartition("::")[2] in place.read_text()
 
 
 def main() -> int:
