@@ -231,6 +231,16 @@ def test_declining_is_cancelling(tenant):
     assert outcome.code == "access_denied"
 
 
+def test_who_asks_for_a_subject_gets_that_one_and_no_other(tenant):
+    outcome = Attempt(tenant, subject="auth0|another").authorize().deliver()
+    assert isinstance(outcome, Mismatched)
+    assert outcome.code == "subject_mismatch"
+    assert not Identity.objects.exists()
+
+    subject = next(iter(tenant.people.users))
+    assert isinstance(Attempt(tenant, subject=subject).authorize().deliver(), SignedIn)
+
+
 # The exchange.
 
 LOST = {

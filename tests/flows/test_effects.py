@@ -341,6 +341,12 @@ def test_a_machine_that_lacks_the_edge_for_a_repetition_is_refused_when_it_is_re
         FlowDefinition(make_toy(Counter(), without=["retry"], **declared))
 
 
+@pytest.mark.parametrize(("event", "state"), [("fail", "counting"), ("expire", "ready")])
+def test_a_machine_that_would_leave_a_row_behind_is_refused_when_it_is_registered(event, state):
+    with pytest.raises(TypeError, match=f"{state} has no edge for {event}"):
+        FlowDefinition(make_toy(Counter(), without=[event], lost_answer=LostAnswer.GIVE_UP))
+
+
 def test_an_effect_that_gives_up_needs_no_retry():
     FlowDefinition(make_toy(Counter(), without=["retry"], lost_answer=LostAnswer.GIVE_UP))
 

@@ -157,6 +157,14 @@ def test_an_account_with_a_user_of_its_own_here_is_linked_once_somebody_connects
     assert not signed_in(own)
 
 
+def test_the_newcomers_refresh_token_is_kept_for_nobody(tenant, browser):
+    tenant.add_user(email=XPTO, password="x")
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    browser.sign_in(google.user_id)
+    assert AccountLink.objects.exists()
+    assert not Grant.objects.exists(), "The user that it was issued for does not exist any more."
+
+
 def test_a_newcomer_without_a_user_here_is_no_business_of_the_project(tenant, browser, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
     tenant.add_user(email=XPTO, password="a good one")

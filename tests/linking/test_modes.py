@@ -34,6 +34,13 @@ def test_off_looks_at_nobody(tenant, browser):
     assert list(FlowTransaction.objects.values_list("kind", flat=True)) == ["login"]
 
 
+def test_who_was_looked_for_once_is_not_looked_for_at_every_sign_in(tenant, browser):
+    alone = tenant.add_user(email=QWERTY, connection="google-oauth2")
+    for _ in range(2):
+        assert browser.sign_in(alone.user_id)["Location"] == "/profile/"
+    assert tenant.requests["/api/v2/users-by-email"] == 1
+
+
 def test_turning_it_on_later_links_who_signs_in_then(tenant, browser):
     password, google = two_accounts(tenant)
     with site(LINKING="off"):

@@ -109,7 +109,7 @@ def make_toy(
     """Return a flow: ready → counting → keeping → done.
 
     Args:
-        without: Edges to leave out: `retry`, `abandon`.
+        without: Edges to leave out: `retry`, `abandon`, `fail` (of what counts), `expire` (of what is ready).
         undescribed: What is raised when somebody asks for the outcome of a waiting row.
     """
     chosen_version, chosen_upcasts, not_described = version, upcasts or {}, undescribed
@@ -145,7 +145,7 @@ def make_toy(
 
         count = effect(
             run_count,
-            produces=("counted", "mismatch", "fail"),
+            produces=("counted", "mismatch") if "fail" in without else ("counted", "mismatch", "fail"),
             time_limit=5,
             lost_answer=lost_answer,
             lost_code="code_exchange_lost" if lost_answer is LostAnswer.GIVE_UP else "provider_answer_lost",
@@ -163,8 +163,11 @@ def make_toy(
         if "retry" not in without:
             retry = counting.to.itself(on="count")
         mismatch = counting.to(mismatched)
-        fail = created.to(failed) | ready.to(failed) | counting.to(failed) | keeping.to(failed)
-        expire = ready.to(expired)
+        fail = created.to(failed) | ready.to(failed) | keeping.to(failed)
+        if "fail" not in without:
+            fail |= counting.to(failed)
+        # From somewhere, because the library refuses a state that nothing leads to.
+        expire = created.to(expired) if "expire" in without else ready.to(expired)
         if "abandon" not in without:
             abandon = ready.to(abandoned) | counting.to(abandoned)
         else:
