@@ -16,7 +16,7 @@ from stateful_oauth.flows.identifiers import new_state
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import FlowTransaction
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

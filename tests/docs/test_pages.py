@@ -12,6 +12,7 @@ from django.test import TestCase
 
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.integrations.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
+from stateful_oauth.integrations.django.signals import flow_settled, transition_made
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,16 +103,20 @@ def test_the_example_of_the_testing_page_passes(tmp_path):
 
 def test_the_receivers_of_the_operations_page_hear_of_a_sign_in(browser, tenant, capsys):
     (receivers,) = [each for each in blocks("docs/operations.md", "python") if "@receiver" in each]
-    module = {}  # receivers live as long as this
+    module = {}
     exec(compile(receivers, "docs/operations.md", "exec"), module)
-    with TestCase.captureOnCommitCallbacks(execute=True):
-        browser.sign_in("ada@example.com")
-        tenant.faults.add("/oauth/token", "lost_answer")
-        browser.sign_in("ada@example.com")
+    try:
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            browser.sign_in("ada@example.com")
+            tenant.faults.add("/oauth/token", "lost_answer")
+            browser.sign_in("ada@example.com")
+    finally:
+        # Or other tests would still find somebody who listens.
+        flow_settled.disconnect(module["count_sign_ins"])
+        transition_made.disconnect(module["note_lost_answers"])
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"signed in: {browser.user_id}"
     assert said[1].startswith("failed: login code_exchange_lost")
-    assert module
 
 
 @pytest.mark.parametrize("key", sorted({*SITE_DEFAULTS, *TENANT_DEFAULTS}))

@@ -22,7 +22,7 @@ from stateful_oauth.integrations.testing.clock import ManualClock
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 SNAPSHOTS = [
     pytest.param(snapshot, id=f"{path.stem}-{snapshot.name}")
