@@ -129,6 +129,10 @@ def read_profiles(context: EffectContext) -> Event:
     if newcomer is None or newcomer.main is None:
         inside = _inside(primary, inputs["newcomer"]["user_id"])
         if inside is None:
+            # Another tab may have linked it between the two reads.
+            primary = management.user(inputs["primary"], time_limit=context.time_limit) or primary
+            inside = _inside(primary, inputs["newcomer"]["user_id"])
+        if inside is None:
             raise ProviderRefused("newcomer_gone", "The account that signed in does not exist any more.")
         found = ProfilesRead(inside, _nothing(), _evidence(inputs, primary, None), _secondary_user(context))
         return Event("accounts_linked", found)
