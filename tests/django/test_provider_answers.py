@@ -10,6 +10,8 @@ from rows import check_rows, nothing_working, the_row
 pytestmark = pytest.mark.database
 
 ADA = "ada@example.com"
+# Long enough that no random token of a page holds it by chance.
+PLANTED = "written by somebody else"
 TOKEN, KEYS, METADATA, PAR = (
     "/oauth/token",
     "/.well-known/jwks.json",
@@ -19,7 +21,7 @@ TOKEN, KEYS, METADATA, PAR = (
 
 
 def refuses(error, status=400):
-    return {"status": status, "json": {"error": error, "error_description": "<b>raw</b>"}}
+    return {"status": status, "json": {"error": error, "error_description": f"<b>{PLANTED}</b>"}}
 
 
 AT_THE_EXCHANGE = [
@@ -105,7 +107,7 @@ def test_a_bad_answer_at_the_callback_ends_the_attempt_with_its_code_and_a_way_o
     nothing_working()
     check_rows()
     page = browser.opens(response)
-    assert "raw" not in page.content.decode()
+    assert PLANTED not in page.content.decode()
     again = Form.of(page).submit(browser)
     assert browser.get(browser.visitor.authorize(again["Location"], ADA))["Location"] == "/profile/?tab=2"
 
