@@ -22,12 +22,22 @@ def tenant(tenant: Tenant) -> Iterator[Tenant]:
 def owner(tenant: Tenant, browser: Browser) -> Browser:
     """Somebody who is signed in with a refresh token, and has accounts at providers."""
     browser.user = tenant.add_user(email=accounts_site.XPTO, password="a good one")
-    for number, connection in enumerate(("google-oauth2", "google-oauth2", "github")):
+    for number, account in enumerate((accounts_site.FIRST, accounts_site.SECOND, accounts_site.HUB)):
+        connection, _, user_id = account.partition("|")
         tenant.add_user(
             email=f"{connection}-{number}@example.com",
             connection=connection,
-            user_id=f"10{number}",
+            user_id=user_id,
             signed_up=False,
         )
     browser.sign_in(browser.user.user_id)
     return browser
+
+
+@pytest.fixture(autouse=True)
+def rows_keep_their_promises() -> Iterator[None]:
+    from rows import check_rows, nothing_working
+
+    yield
+    check_rows()
+    nothing_working()

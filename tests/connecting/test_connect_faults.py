@@ -8,7 +8,7 @@ from crashes import at, crash_at
 from error_pages import error_code
 from project_requests import request_of
 from recovering import recover_all
-from rows import check_rows, nothing_working, show
+from rows import nothing_working, show
 from waiting import waited
 
 from stateful_oauth.integrations.django import wiring
@@ -30,12 +30,6 @@ CALLS = {
 }
 UNREADABLE = ("lost_request", "lost_answer", "slow", "html", "server_error", "malformed")
 KINDS = ("unreachable", *UNREADABLE, "rate_limit")
-
-
-@pytest.fixture(autouse=True)
-def rows_keep_their_promises():
-    yield
-    check_rows()
 
 
 def fault(tenant, call, kind, times=1):

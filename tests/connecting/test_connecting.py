@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from accounts_site import site
+from accounts_site import FIRST, SECOND, site
 from crashes import at
 from error_pages import shown
 from project_requests import request_of
-from rows import check_rows, nothing_working
 
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.integrations.django import wiring
@@ -26,15 +25,6 @@ from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
-
-FIRST, SECOND, HUB = "google-oauth2|100", "google-oauth2|101", "github|102"
-
-
-@pytest.fixture(autouse=True)
-def rows_keep_their_promises():
-    yield
-    check_rows()
-    nothing_working()
 
 
 def asked(tenant):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from accounts_site import FIRST, HUB, SECOND
 from crashes import at
 from project_requests import request_of
-from rows import check_rows, nothing_working
 
 from stateful_oauth.integrations.django.accounts import connected_accounts, refreshed_connected_accounts
 from stateful_oauth.integrations.testing.browser import Browser
@@ -13,15 +13,6 @@ from stateful_oauth.storage.accounts import keep_in_step
 from stateful_oauth.storage.models import ConnectedAccount
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
-
-FIRST, SECOND, HUB = "google-oauth2|100", "google-oauth2|101", "github|102"
-
-
-@pytest.fixture(autouse=True)
-def rows_keep_their_promises():
-    yield
-    check_rows()
-    nothing_working()
 
 
 def test_what_is_connected_at_the_provider_and_unknown_here_is_listed_and_can_be_disconnected(tenant, owner):

@@ -8,7 +8,6 @@ import pytest
 from accounts_site import QWERTY, XPTO, site
 from error_pages import Form, error_code
 from project_requests import request_of
-from rows import check_rows, nothing_working
 
 from stateful_oauth.flows.errors import FlowError
 from stateful_oauth.integrations.django.accounts import (
@@ -25,13 +24,6 @@ from stateful_oauth.storage.models import ConnectedAccount, Grant
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 GOOGLE, MY_ACCOUNT = "google-oauth2|100", "https://tenant.example/me/"
-
-
-@pytest.fixture(autouse=True)
-def rows_keep_their_promises():
-    yield
-    check_rows()
-    nothing_working()
 
 
 def without_offline_access(tenant, owner):

@@ -14,6 +14,8 @@ from stateful_oauth.integrations.emulator import DATABASE, Tenant
 from stateful_oauth.integrations.testing.clock import ManualClock
 
 XPTO, QWERTY, VICTIM = "xpto@acme.com", "qwerty@gmail.com", "victim@example.com"
+# The accounts at providers that the owner of tests/connecting has.
+FIRST, SECOND, HUB = "google-oauth2|100", "google-oauth2|101", "github|102"
 
 
 def prepare(tenant: Tenant) -> Tenant:
