@@ -53,14 +53,15 @@ class ProfilesRead:
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the request that asks for the account that was there first, and for nothing remembered.
 
-    `prompt=login` and `max_age=0`: somebody who only sits at a signed-in browser confirms nothing.
+    `prompt=login` and `max_age=0`: somebody who only sits at a signed-in browser confirms nothing. The
+    address goes along where the newcomer came with the same one: of another one the visitor sees a mask.
     """
     inputs, secrets = transaction.inputs, transaction.secrets
     expected = next(each for each in inputs["candidates"] if each["user_id"] == inputs["expected"])
     parameters = {**inputs["parameters"], "prompt": "login", "max_age": "0"}
     if expected["connection"]:
         parameters["connection"] = expected["connection"]
-    if expected["email"]:
+    if expected["email"] and expected["email"] == inputs["newcomer"]["email"]:
         parameters["login_hint"] = expected["email"]
     return AuthorizationRequest(
         redirect_uri=inputs["redirect_uri"],

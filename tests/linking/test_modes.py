@@ -89,7 +89,10 @@ def test_confirm_asks_always(tenant, browser, evidence):
             assert QWERTY not in question.text, "An address that the visitor did not come with is masked."
             assert "q•••@g•••.com" in question.text
         assert not AccountLink.objects.exists()
-        assert question.confirm(password.user_id)["Location"] == "/profile/"
+        to_provider = later.post(f"{question.address}confirm/")["Location"]
+        told = dict(parse_qsl(urlsplit(to_provider).query)).get("login_hint")
+        assert told == (None if evidence == "connected" else XPTO), "What the page masks, no address shows."
+        assert later.get(later.authorize(to_provider, password.user_id))["Location"] == "/profile/"
     assert later.client.session["stateful_oauth"]["sub"] == password.user_id
     assert AccountLink.objects.get().rule == "confirmation"
 
