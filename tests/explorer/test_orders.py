@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from scenes import SCENES, Connecting, Disconnecting, SigningIn, TwoTabs
+from scenes import SCENES, Connecting, Disconnecting, Linking, SigningIn, TwoTabs, Unlinking
 
 from stateful_oauth.flows.connect_account import ConnectAccountFlow
 from stateful_oauth.integrations.testing.clock import ManualClock
 from stateful_oauth.integrations.testing.explorer import Exploration, Explorer
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+DRAWN = 400
 
 
 def explored(scene: type[TwoTabs], clock: ManualClock, **options: int) -> Exploration:
@@ -39,11 +41,20 @@ def test_every_pair_in_every_order_with_every_crash(scene, clock, record_propert
     assert found.crashes > 0
 
 
-@pytest.mark.parametrize("scene", [SigningIn, Disconnecting], ids=lambda scene: scene.kind)
+@pytest.mark.parametrize("scene", [SigningIn, Disconnecting, Unlinking], ids=lambda scene: scene.kind)
 def test_all_three_in_every_order(scene, clock, record_property):
     found = explored(scene, clock, crashes=False)
     record_property("figures", "\n".join(f"all three: {line}" for line in found.lines()))
     nothing_wrong(found)
+
+
+@pytest.mark.parametrize("scene", [Connecting, Linking], ids=lambda scene: scene.kind)
+def test_all_three_in_orders_drawn_at_random(scene, clock, record_property):
+    """Where there are too many to try each, with a crash in every other one."""
+    found = Explorer(scene.kind, scene.scenes(clock)).draw(DRAWN)
+    record_property("figures", "\n".join(f"all three, drawn: {line}" for line in found.lines()))
+    nothing_wrong(found)
+    assert found.crashes == DRAWN // 2
 
 
 def test_what_goes_wrong_in_one_order_is_found(clock, monkeypatch):
@@ -56,3 +67,6 @@ def test_what_goes_wrong_in_one_order_is_found(clock, monkeypatch):
     monkeypatch.setattr(ConnectAccountFlow, "note_provider_user", keep_what_the_provider_forgot)
     found = explored(Connecting, clock, crashes=False, at_once=2)
     assert 0 < len(found.violations) < found.orders
+    drawn = Explorer(Connecting.kind, Connecting.scenes(clock)).draw(40, crashes=False)
+    assert (drawn.orders, drawn.crashes) == (40, 0)
+    assert drawn.violations

@@ -9,6 +9,7 @@ that there can be.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -156,6 +157,7 @@ class Explorer:
         self.found = Exploration(kind)
         self._scenes, self._prunes = scenes, prunes
         self._places: dict[CrashPlace, str] = {}
+        self._random: random.Random | None = None
         self._beginning = Beginning()
 
     def explore(self, *, crashes: bool = True, at_once: int = 3) -> Exploration:
@@ -177,6 +179,26 @@ class Explorer:
                 for last in self._lasts(crash, at_once):
                     self._explore(crash, last)
         finally:
+            self._beginning.restore()
+            self._beginning.close()
+        return self.found
+
+    def draw(self, orders: int, *, seed: int = 0, crashes: bool = True) -> Exploration:
+        """Return what was tried and found in orders drawn at random: for where they are too many to try each.
+
+        Nobody comes last here, and nothing is left out as equivalent.
+
+        Args:
+            orders: How many to follow to their end, half of them without a crash.
+            crashes: Let one actor crash in the other half, at one of the crash points met so far.
+        """
+        self._random, self._prunes = random.Random(seed), False  # noqa: S311 - which order, and no secret
+        try:
+            while self.found.orders < orders:
+                places = sorted(self._places) if crashes and self.found.orders % 2 else [None]
+                self._follow([], self._random.choice(places), last="")
+        finally:
+            self._random = None
             self._beginning.restore()
             self._beginning.close()
         return self.found
@@ -239,6 +261,8 @@ class Explorer:
                 enabled = _enabled(ensemble, alike, order, last)
                 if not enabled:
                     return tuple(order)
+                if self._random is not None:
+                    enabled = tuple(self._random.sample(enabled, len(enabled)))
                 place = _Place(enabled, self._sleepers(path))
                 if not place.choose():
                     return None
