@@ -284,3 +284,11 @@ def serve():
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def closed_port():
+    """A port at which nobody listens, held so that no other process gets it meanwhile: it is refused."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

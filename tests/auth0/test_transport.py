@@ -115,12 +115,10 @@ class TestItWorks:
         server = serve(answering(OK.replace(b"Content-Length: 8\r\n", b""), times=1))
         assert transport.get(server.url, time_limit=5).members().get("a") == 1
 
-    def test_the_next_address_of_a_name_is_tried(self, transport, serve, monkeypatch):
+    def test_the_next_address_of_a_name_is_tried(self, transport, serve, closed_port, monkeypatch):
         server = serve(answering(OK))
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            closed = listener.getsockname()
         kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
-        addresses = [(*kind, closed), (*kind, ("127.0.0.1", server.port))]
+        addresses = [(*kind, ("127.0.0.1", closed_port)), (*kind, ("127.0.0.1", server.port))]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
         assert transport.get("http://localhost:1/", time_limit=5).status == 200
 
@@ -169,10 +167,8 @@ class TestNotSent:
         assert caught.value.code == "provider_unreachable"
         assert caught.value.__context__ is None
 
-    def test_refused(self, transport):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        self.unreachable(transport, f"http://127.0.0.1:{port}/")
+    def test_refused(self, transport, closed_port):
+        self.unreachable(transport, f"http://127.0.0.1:{closed_port}/")
 
     def test_no_such_name(self, transport):
         self.unreachable(transport, "https://does-not-exist.invalid/")
@@ -218,7 +214,7 @@ class TestNotSent:
 
 class TestAnswerLost:
     def test_read_timeout(self, transport, serve):
-        lost(transport, serve(never_answer), time_limit=0.1)
+        lost(transport, serve(never_answer), time_limit=0.5)
 
     def test_reset_after_the_request(self, transport, serve):
         lost(transport, serve(read_and_reset))
@@ -257,7 +253,7 @@ class TestAnswerLost:
         ids=["headers", "body", "endless body"],
     )  # fmt: skip
     def test_a_slow_drip_has_a_hard_limit(self, transport, serve, prefix):
-        lost(transport, serve(dripping(prefix)), time_limit=0.2)
+        lost(transport, serve(dripping(prefix)), time_limit=0.5)
 
     def test_a_pause_late_in_the_answer_has_what_is_left_of_the_limit(self, transport, serve):
         def late(server, connection):
@@ -266,9 +262,12 @@ class TestAnswerLost:
             connection.sendall(b"HTTP/1.1 200 OK\r\n")
             server.stopping.wait(10)
 
-        began = time.monotonic()
-        lost(transport, serve(late), time_limit=0.5)
-        assert time.monotonic() - began < 0.8
+        took = []
+        while len(took) < 5 and min(took, default=1) >= 0.8:  # a busy machine may be late, but not every time
+            began = time.monotonic()
+            lost(transport, serve(late), time_limit=0.5)
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.8, "After the pause it waited for 0.5 s anew."
 
     def test_the_configured_limit_holds_as_well(self, serve):
         began = time.monotonic()

@@ -116,13 +116,17 @@ def test_the_bundle_is_read_once_and_not_for_every_connection(serve, certificate
     bundle = folder / "gone.pem"
     bundle.write_bytes((folder / "bundle.pem").read_bytes())
     transport = Transport(ca_bundle=str(bundle))
+    reading, connecting = [], []
+    for _ in range(9):
+        began = time.thread_time()
+        ssl.create_default_context(cafile=bundle)
+        reading.append(time.thread_time() - began)
     bundle.unlink()
-    spent = []
     for _ in range(9):
         began = time.thread_time()
         transport.post_form(server.url, {"a": "b"}, time_limit=5)
-        spent.append(time.thread_time() - began)
+        connecting.append(time.thread_time() - began)
         server.closed.acquire(timeout=5)
     assert server.accepted == 9
-    # Measured: 1.7 ms; reading certifi's bundle alone takes 15 to 19.
-    assert median(spent) < 0.010
+    # Compared on the machine that it runs on. Measured: 1.7 ms, and 15 to 19 for reading the bundle.
+    assert median(connecting) < 0.6 * median(reading)

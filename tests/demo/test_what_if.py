@@ -92,7 +92,7 @@ def test_what_nobody_can_find_out_waits_for_an_operator(visitor: HttpVisitor):
 def followed(visitor: HttpVisitor, page: Page) -> Page:
     """What a page that waits becomes."""
     progress = page.path
-    for _ in range(60):
+    for _ in range(300):  # a minute
         if page.status != 202:
             break
         time.sleep(0.2)

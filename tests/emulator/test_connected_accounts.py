@@ -17,7 +17,11 @@ def test_the_list_shows_the_accounts_and_not_who_they_are(me):
     assert me("GET", "/accounts").json() == {"accounts": []}
     made = me.connect()
     assert me("GET", "/accounts").json() == {"accounts": [made]}
-    assert "eve" not in me("GET", "/accounts").text
+    (row,) = me.desk.tenant.connected_accounts("auth0|ada")
+    shown = me("GET", "/accounts").text
+    assert row.email == "eve@gmail.com"
+    assert row.email not in shown
+    assert row.provider_user_id not in shown
 
 
 def test_two_accounts_of_one_connection_are_two_rows(me):

@@ -105,7 +105,7 @@ def test_slow_is_a_read_timeout_only_beyond_the_callers_patience(desk):
     with pytest.raises(requests.ReadTimeout):
         desk.exchange(code)
     assert (exchanged(desk, code), desk.tenant.clock.now()) == (1, before + 9)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 4, "Nobody really waits for nine seconds."
 
 
 def test_any_answer(desk):

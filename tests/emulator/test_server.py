@@ -69,9 +69,10 @@ def test_truncated_on_the_wire(served):
 
 
 def test_slow_really_delays(served):
-    served.tenant.faults.add("/.well-known/jwks.json", "slow", delay=0.2)
+    served.tenant.faults.add("/.well-known/jwks.json", "slow", delay=1)
     with pytest.raises(requests.ReadTimeout):
-        served.http.get(served.url("/.well-known/jwks.json"), timeout=0.05)
+        # However late this thread looks, the answer is not there yet; and connecting may take its time.
+        served.http.get(served.url("/.well-known/jwks.json"), timeout=(5, 0.05))
     served.tenant.faults.add("/.well-known/jwks.json", "slow", delay=0.1)
     started = time.perf_counter()
     assert served.http.get(served.url("/.well-known/jwks.json"), timeout=5).status_code == 200
