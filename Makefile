@@ -47,7 +47,7 @@ test-sqlite: $(VENV)/.dev ## Run the tests on SQLite
 	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" $(PYTEST_ARGS)
 
 .PHONY: test-slow
-test-slow: $(VENV)/.dev ## Run the tests that take long, on both databases: databases that fail, scenarios at random, workers elsewhere
+test-slow: $(VENV)/.dev ## Run the tests that take long, on both databases: every path and order, databases that fail, workers elsewhere
 	$(PY) -m pytest -n $(JOBS) -m "slow and not browser" $(PYTEST_ARGS)
 	$(PY) -m pytest -n $(JOBS) -m "slow and database and not browser" --database=postgresql $(PYTEST_ARGS)
 

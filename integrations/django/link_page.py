@@ -47,7 +47,6 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
             "heading": gettext("That was another account")
             if outcome.wrong_account
             else gettext("Is this you, too?"),
-            # The visitor has just signed in with this address: it is no news to them.
             "newcomer": _shown(outcome.newcomer, tenant),
             "candidates": [_shown(each, tenant) for each in outcome.candidates],
             "wrong_account": outcome.wrong_account,

@@ -1,4 +1,4 @@
-"""The World, as `make test-slow` has it: every transition of every flow, and what chance finds besides."""
+"""The World, as `make test` has it: every transition of every flow, and what chance finds besides."""
 
 from __future__ import annotations
 
