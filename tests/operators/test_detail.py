@@ -80,6 +80,7 @@ def test_it_says_how_a_row_stands(operator, crashed, clock):
     assert "Flow login, version 1" in page
     assert "A retry exchange_code cannot be repeated: the attempt ends with code_exchange_lost." in page
     assert "User nobody yet" in page
+    assert "Recovery is due 20" in page
 
 
 def test_it_says_what_a_code_means_and_what_to_do(operator, stuck_toy):
@@ -87,6 +88,13 @@ def test_it_says_what_a_code_means_and_what_to_do(operator, stuck_toy):
     entry = ERROR_CODES["recovery_exhausted"]
     assert " ".join(f"recovery_exhausted {entry.meaning}".split()) in page
     assert f"What to do: {entry.operator}" in page
+
+
+def test_of_a_stuck_row_it_does_not_say_that_recovery_is_due(operator, stuck_toy):
+    """No sweep takes it any more: whoever is on call would wait in vain."""
+    page = text_of(detail(operator, stuck_toy()))
+    assert "Stuck since 20" in page
+    assert "Recovery is due" not in page
 
 
 def test_the_timeline_has_every_line(operator, tenant, attempt, clock):
