@@ -93,10 +93,8 @@ def test_many_rows_at_once_each_with_its_own_result(operator, crashed, stuck_toy
     gives_up, works, postponed, waits = crashed(), stuck_toy(), toy("busy"), the_row(attempt().id)
     messages = told(operator.operate("retry", gives_up, works, postponed, waits))
     assert [level for level, _ in messages] == ["warning", "success", "error", "error"]
-    assert [
-        str(row.pk) in text
-        for row, (_, text) in zip([gives_up, works, postponed, waits], messages, strict=True)
-    ]
+    for row, (_, text) in zip([gives_up, works, postponed, waits], messages, strict=True):
+        assert str(row.pk) in text
     assert "Nothing was done. The provider asked to wait" in messages[2][1]
     assert "Nothing was done. It waits for its browser" in messages[3][1]
     assert LogEntry.objects.count() == 2, "what was not tried is not said to have been done"
