@@ -110,6 +110,14 @@ def test_what_is_not_the_visitors_own_is_not_there(visitor: HttpVisitor, path):
     assert answer.status == 404
 
 
+def test_a_button_that_is_pressed_after_signing_out_elsewhere_leads_back_to_the_page(visitor: HttpVisitor):
+    visitor.sign_in()
+    page = visitor.open("/accounts/")
+    visitor.sign_out()
+    provider = visitor.submit(page.form_to("/accounts/compare/"))
+    visitor.submit(provider.form(account="auth0|ada")).at("/accounts/").shows("Your accounts")
+
+
 def test_a_visitor_who_is_nobody_signs_in_first(visitor: HttpVisitor):
     provider = visitor.open("/accounts/")
     visitor.submit(provider.form(account="auth0|ada")).at("/accounts/").shows("Your accounts")

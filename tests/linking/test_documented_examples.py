@@ -10,12 +10,10 @@ from types import ModuleType
 import pytest
 from accounts_site import QWERTY, XPTO
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.core.checks import run_checks
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
-from django.views.decorators.http import require_POST
 
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import ConnectedAccount
@@ -80,11 +78,7 @@ def test_the_settings_of_linking_are_complete(monkeypatch, tenant, browser):
 
 
 def test_the_views_of_connecting_work(example, person, monkeypatch):
-    example |= {
-        "events_of": lambda headers: headers,
-        "require_POST": require_POST,
-        "login_required": login_required,
-    }
+    example["events_of"] = lambda headers: headers
     for block in blocks("connecting.md", "python")[1:]:
         exec(block, example)
     shown = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
@@ -11,7 +12,7 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.errors import FlowError
@@ -27,7 +28,7 @@ from stateful_oauth.integrations.django.views.connect_account import connect_inp
 from stateful_oauth.storage.models import Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.http import HttpRequest, HttpResponse
 
@@ -57,6 +58,16 @@ class Shown:
     has_more: bool
 
 
+def _button_of_the_page(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Send who comes without a form to the page: a sign-in lay between pressing the button and this."""
+
+    @wraps(view)
+    def pressed(request: HttpRequest) -> HttpResponse:
+        return view(request) if request.method == "POST" else redirect("demo:accounts")
+
+    return pressed
+
+
 @never_cache
 @login_required
 @require_safe
@@ -81,7 +92,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_POST
+@_button_of_the_page
 def compare(request: HttpRequest) -> HttpResponse:
     """Compare with the provider's list: somebody may have disconnected an account elsewhere."""
     try:
@@ -95,7 +106,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_POST
+@_button_of_the_page
 def connect_more(request: HttpRequest) -> HttpResponse:
     """Connect an account again with a scope more. Settings cannot say when: so this is a view of its own."""
     connection = request.POST.get("connection", "")
@@ -112,7 +123,7 @@ def connect_more(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @login_required
-@require_POST
+@_button_of_the_page
 def token(request: HttpRequest) -> HttpResponse:
     """Ask for an access token of the identity provider, and say what it is good for; never what it is."""
     account = accounts.own_connected_account(request, request.POST.get("account", ""))
