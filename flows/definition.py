@@ -62,6 +62,7 @@ class FlowDefinition:
             value: _kind_of(machine, state) for value, state in machine.states_map.items()
         }
         self.initial: str = machine.initial_state.value
+        _check_names(self)
         self._effects = _effects_by_state(machine, self.edges, self.state_kinds)
         self._machines: deque[FlowMachine] = deque(maxlen=_MACHINES_KEPT)
         self._allowed = frozenset((edge.source, edge.event) for edge in self.edges)
@@ -321,6 +322,16 @@ def _effects_by_state(
         if missing:
             raise TypeError(f"{machine.__name__}: {edge.target} has no edge for {', '.join(missing)}.")
     return found
+
+
+def _check_names(flow: FlowDefinition) -> None:
+    """Hold the rule that no state or event hides what every machine has: its method `send`, say."""
+    taken = sorted(name for name in {*flow.state_kinds, *flow.events} if hasattr(FlowMachine, name))
+    if taken:
+        raise TypeError(
+            f"{flow.machine.__name__}: choose other names for {', '.join(taken)}: every machine has"
+            " attributes that are called so."
+        )
 
 
 def _check_ways_out(flow: FlowDefinition) -> None:

@@ -147,3 +147,18 @@ def test_two_flows_cannot_have_one_kind():
 def test_an_unknown_kind_is_quarantined():
     with pytest.raises(Quarantined):
         FlowRegistry()["login"]
+
+
+def test_no_event_hides_what_every_machine_has():
+    """`send` is what the engine calls: an event of that name was taken for a guard that always refuses."""
+
+    class Letter(FlowMachine):
+        kind = "tests.letter"
+        version = 1
+        browser_events = ("send",)
+        written = WaitingState(initial=True)
+        sent = FinalState(Finished)
+        send = written.to(sent)
+
+    with pytest.raises(TypeError, match="choose other names for send"):
+        FlowDefinition(Letter)
