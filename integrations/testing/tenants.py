@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 _WELL_KNOWN: Final = ("github", "google-oauth2", "windowslive")
-_MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_metadata")
+MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_metadata")
 
 
 def tenant_of_settings(alias: str = DEFAULT_TENANT) -> Tenant:
@@ -64,7 +64,7 @@ def _let_manage(tenant: Tenant, chosen: TenantSettings) -> None:
     client_id = chosen.management_client_id or chosen.client_id
     if client_id not in tenant.clients:
         tenant.add_client(client_id=client_id, client_secret=chosen.management_client_secret)
-    tenant.allow_management(client_id, _MANAGEMENT_SCOPES)
+    tenant.allow_management(client_id, MANAGEMENT_SCOPES)
 
 
 def _public_key(private_key: str) -> str:

@@ -77,8 +77,12 @@ def prove(
     require_empty_database()
     chosen = profile if isinstance(profile, Profile) else PROFILES[profile]
     world.figures = figures = Figures()
-    for steps in world.corpus.values() if with_corpus else ():
-        world.replay(*steps)
+    for name, steps in world.corpus.items() if with_corpus else ():
+        try:
+            world.replay(*steps)
+        except Exception as error:
+            error.add_note(f"This is the scenario {name!r} of {world.__name__}.corpus.")
+            raise
         if progress is not None:
             progress(figures)
     end = time.process_time() + (chosen.seconds if seconds is None else seconds)

@@ -18,7 +18,12 @@ from django.db import connections, router
 from stateful_oauth.integrations.django import sweeping
 from stateful_oauth.integrations.django.conf import conf
 from stateful_oauth.integrations.testing.clock import ManualClock
-from stateful_oauth.integrations.testing.tenants import at_the_tenant, forget_provider, tenant_of_settings
+from stateful_oauth.integrations.testing.tenants import (
+    MANAGEMENT_SCOPES,
+    at_the_tenant,
+    forget_provider,
+    tenant_of_settings,
+)
 from stateful_oauth.integrations.testing.world.gateway import Gateway
 from stateful_oauth.storage.models import FlowTransaction
 
@@ -49,8 +54,8 @@ class Site:
         self.alias, self.statements, self.writes = alias, 0, 0
         self.log: list[str] = []
         self._stack = ExitStack()
-        values = {**configuration.changes(), **changes}
         self.tenant = tenant_of_settings(alias)
+        values = {**self._stand_ins(configuration), **configuration.changes(), **changes}
         configuration.furnish(self.tenant, conf.tenant(alias).client_id)
         self.gateway = Gateway(self.tenant, self.clock.advance)
         self._values = {
@@ -60,6 +65,15 @@ class Site:
             **values,
         }
         self.tenant.token_reply_hook = self.gateway.learn
+
+    def _stand_ins(self, configuration: Configuration) -> dict[str, Any]:
+        """Return what a scenario that links accounts needs besides, where the project itself links none."""
+        if configuration.linking in (None, "off") or conf.tenant(self.alias).management_client_id:
+            return {}
+        client_id, secret = "a-stand-in-that-links", "the-secret-of-a-stand-in-that-links-accounts"
+        self.tenant.add_client(client_id=client_id, client_secret=secret)
+        self.tenant.allow_management(client_id, MANAGEMENT_SCOPES)
+        return {"MANAGEMENT_CLIENT_ID": client_id, "MANAGEMENT_CLIENT_SECRET": secret}
 
     def open(self) -> None:
         """Have everything point to this scenario."""
