@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows import engine, execution, metadata
+from stateful_oauth.flows import account_linking_effects, engine, execution, metadata
 from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.facts import AccountConnected, AccountsLinked
+from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, AccountsLinked
 from stateful_oauth.integrations.auth0.management import Auth0Management
 from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.django import responses
+from stateful_oauth.integrations.django import backends, responses, sessions
 from stateful_oauth.integrations.testing.world import CORPUS, Configuration, Step, Violation, World, step
 from stateful_oauth.storage import encryption, store
 from stateful_oauth.storage.grants import DjangoGrantStore
-from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +80,10 @@ def connected_accounts_are_not_kept(patch):
     skip_facts(patch, AccountConnected)
 
 
+def disconnected_accounts_are_kept(patch):
+    skip_facts(patch, AccountDisconnected)
+
+
 def skip_facts(patch, kind):
     write = store.write_fact
 
@@ -95,6 +100,69 @@ def links_are_kept_and_not_made(patch):
 
 def own_metadata_is_overwritten(patch):
     patch.setattr(metadata, "_missing", lambda ours, theirs: dict(theirs))
+
+
+def merged_metadata_is_spoiled(patch):
+    missing = metadata._missing
+    patch.setattr(metadata, "_missing", lambda ours, theirs: dict.fromkeys(missing(ours, theirs), "spoiled"))
+
+
+def app_metadata_that_nobody_named_is_merged(patch):
+    patch.setattr(
+        account_linking_effects,
+        "app_metadata_to_add",
+        lambda ours, theirs, keys: metadata._missing(ours.app_metadata, theirs.app_metadata),
+    )
+
+
+def named_app_metadata_is_not_merged(patch):
+    patch.setattr(account_linking_effects, "app_metadata_to_add", lambda ours, theirs, keys: {})
+
+
+def everybody_is_the_first_user(patch):
+    find = backends.find_identity
+    patch.setattr(backends, "find_identity", lambda identity: find(identity) or Identity.objects.first())
+
+
+def who_comes_back_is_another_user(patch):
+    patch.setattr(backends, "find_identity", lambda identity: None)
+
+    def add(identity, make, *, now):
+        row = Identity.objects.filter(subject=identity.subject).first()
+        if row is None:
+            return add_identity(identity, make, now=now)
+        row.user = get_user_model().objects.create(username=f"again-{get_user_model().objects.count()}")
+        row.save()
+        return row
+
+    add_identity = backends.add_identity
+    patch.setattr(backends, "add_identity", add)
+
+
+def a_line_of_the_log_is_rewritten(patch):
+    create = DjangoTransactionStore.create
+
+    def rewrite(self, transaction, log):
+        TransitionRecord.objects.update(actor="nobody")
+        create(self, transaction, log)
+
+    patch.setattr(DjangoTransactionStore, "create", rewrite)
+
+
+def a_code_is_in_the_session(patch):
+    codes: list[str] = []
+    exchange, login = Auth0Provider.exchange_code, sessions.login
+
+    def remember(self, **asked):
+        codes.append(asked["code"].reveal())
+        return exchange(self, **asked)
+
+    def keep(request, user, backend=None):
+        login(request, user, backend=backend)
+        request.session["code"] = codes[-1]
+
+    patch.setattr(Auth0Provider, "exchange_code", remember)
+    patch.setattr(sessions, "login", keep)
 
 
 def metadata_is_lost(patch):
@@ -179,6 +247,12 @@ def retry_forever(patch):
     patch.setattr(engine.Engine, "_is_over", lambda self, moment: False)
 
 
+DISCONNECT = CORPUS["a disconnection: done"]
+LINK_NAMED = CORPUS["linked, and of app_metadata what the project names"]
+BOTH = (*SIGN_IN, step("sign_in", browser=1, actor=XPTO))
+AND_ANOTHER = (*SIGN_IN, step("start_sign_in", browser=1))
+BACK = (*SIGN_IN, step("sign_in", browser=0, actor=ADA))
+
 TABS = (
     SIGN_IN[0],
     step("start_sign_in", browser=0),
@@ -210,6 +284,16 @@ BREAKS = {
         Break(
             connected_accounts_are_not_kept, CONNECT, "connected accounts exist at Auth0 and here together"
         ),
+        Break(
+            disconnected_accounts_are_kept, DISCONNECT, "connected accounts exist at Auth0 and here together"
+        ),
+        Break(everybody_is_the_first_user, BOTH, "nobody is signed in as somebody else"),
+        Break(who_comes_back_is_another_user, BACK, "nobody is signed in as somebody else"),
+        Break(merged_metadata_is_spoiled, LINK, "metadata is merged exactly once"),
+        Break(app_metadata_that_nobody_named_is_merged, LINK, "metadata is merged exactly once"),
+        Break(named_app_metadata_is_not_merged, LINK_NAMED, "metadata is merged exactly once"),
+        Break(a_line_of_the_log_is_rewritten, AND_ANOTHER, "finals never change"),
+        Break(a_code_is_in_the_session, SIGN_IN, "planted secrets appear nowhere in clear"),
         Break(own_metadata_is_overwritten, LINK, "metadata is merged exactly once"),
         Break(metadata_is_lost, LINK, "metadata is merged exactly once"),
         Break(a_final_row_is_written_to, AGAIN, "finals never change"),
@@ -246,6 +330,7 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
     named = {
         "a code is exchanged at most once",
         "nobody is signed in except by a valid callback",
+        "nobody is signed in as somebody else",
         "no refresh family is killed by us",
         "a link exists at Auth0 and here together",
         "connected accounts exist at Auth0 and here together",

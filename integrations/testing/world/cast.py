@@ -49,6 +49,10 @@ CAST: Final = (
 )
 
 
+# What a project may name to be merged of `app_metadata`: what everybody has, and what each has alone.
+APP_METADATA_KEYS: Final = ("plan", *(f"role {actor.user_id}" for actor in CAST))
+
+
 def introduce(tenant: Tenant, cast: tuple[Actor, ...]) -> None:
     """Add everybody to the tenant, each with metadata of their own from their first sign-in on."""
     for name in dict.fromkeys(actor.connection for actor in cast):

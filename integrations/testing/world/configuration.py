@@ -13,6 +13,7 @@ _KEYS: Final = {
     "trusted": "LINKING_TRUSTED_CONNECTIONS",
     "par": "PUSHED_AUTHORIZATION_REQUESTS",
     "rotation": "REFRESH_TOKEN_ROTATION",
+    "app_metadata": "LINKING_APP_METADATA_KEYS",
     "scope": "SCOPE",
     "tries": "LINKING_TRIES",
     "open_per_browser": "OPEN_PER_BROWSER",
@@ -26,6 +27,7 @@ class Configuration:
     Attributes:
         linking: `LINKING`.
         trusted: `LINKING_TRUSTED_CONNECTIONS`.
+        app_metadata: `LINKING_APP_METADATA_KEYS`.
         par: `PUSHED_AUTHORIZATION_REQUESTS`, here and at the tenant.
         rotation: `REFRESH_TOKEN_ROTATION`, here and at the tenant.
         scope: `SCOPE`.
@@ -37,6 +39,7 @@ class Configuration:
 
     linking: str | None = None
     trusted: tuple[str, ...] | None = None
+    app_metadata: tuple[str, ...] | None = None
     par: bool | None = None
     rotation: bool | None = None
     scope: str | None = None
@@ -54,6 +57,7 @@ class Configuration:
         """Return the same with what hardly matters to a scenario as it is in another one."""
         return replace(
             self,
+            app_metadata=self.app_metadata if other.app_metadata is None else other.app_metadata,
             open_per_browser=other.open_per_browser,
             issuer_on_callback=other.issuer_on_callback,
             search_lag=other.search_lag,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.integrations.emulator import DATABASE
+from stateful_oauth.integrations.testing.world.cast import APP_METADATA_KEYS
 from stateful_oauth.integrations.testing.world.configuration import Configuration
 from stateful_oauth.integrations.testing.world.story import Step, step
 from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies
@@ -32,6 +33,12 @@ _LINKING: Final = step(
     "settle_in",
     configuration=Configuration(
         linking="automatic", trusted=TRUSTED, par=False, rotation=False, scope=OFFLINE, tries=3
+    ),
+)
+_LINKING_NAMED: Final = step(
+    "settle_in",
+    configuration=Configuration(
+        linking="automatic", trusted=TRUSTED, app_metadata=APP_METADATA_KEYS, par=False, tries=3
     ),
 )
 _LINKING_PUSHED: Final = step(
@@ -248,6 +255,7 @@ UNLINK_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
 _PROFILES, _LINK, _METADATA = 2, 3, 4
 ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
     "linked without asking": (_LINKING, _sign_in(ADA_GOOGLE)),
+    "linked, and of app_metadata what the project names": (_LINKING_NAMED, _sign_in(ADA_GOOGLE)),
     "linked after a proof": (_LINKING, _BOB_IS_ASKED, _prove()),
     "linked after a proof whose request is pushed": (
         _LINKING_PUSHED,

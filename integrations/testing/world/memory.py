@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.identifiers import transaction_id_of
 from stateful_oauth.integrations.django.browser import cookie_name
@@ -75,6 +75,7 @@ class Memory:
         touched: The transactions that the last step was about; None when it was about all of them.
         going: Transactions that may be gone after the last step, because it purged.
         deleted: Auth0 user ids that an administrator deleted.
+        users: The primary key of the user that each account was signed in as.
         at_provider: Who was last at the provider in each browser.
         bindings: Every value that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
@@ -88,6 +89,7 @@ class Memory:
     touched: set[uuid.UUID] | None = field(default_factory=set)
     going: set[uuid.UUID] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    users: dict[str, Any] = field(default_factory=dict)
     at_provider: dict[int, Actor] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)

@@ -107,7 +107,7 @@ class Observation:
         """Yield id, row before and row now of each transaction that came, went, or changed."""
         for id_, row in self.rows.items():
             old = before.rows.get(id_)
-            if old is None or old.columns != row.columns or len(old.log) != len(row.log):
+            if old is None or old != row:
                 yield id_, old, row
         for id_, old in before.rows.items():
             if id_ not in self.rows:

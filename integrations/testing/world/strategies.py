@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 
 from stateful_oauth.flows.crash_points import CRASH_POINTS
 from stateful_oauth.integrations.emulator import DATABASE
+from stateful_oauth.integrations.testing.world.cast import APP_METADATA_KEYS
 from stateful_oauth.integrations.testing.world.configuration import Configuration
 from stateful_oauth.integrations.testing.world.trouble import (
     FAILURES,
@@ -104,6 +105,7 @@ def configurations() -> st.SearchStrategy[Configuration]:
             ("openid profile email offline_access", "openid profile email offline_access", "openid email")
         ),
         trusted=st.sampled_from((None, (DATABASE, "google-oauth2"), (DATABASE, "google-oauth2"))),
+        app_metadata=st.sampled_from((None, APP_METADATA_KEYS)),
         tries=st.sampled_from((1, 3)),
         open_per_browser=st.sampled_from((2, 10)),
         issuer_on_callback=st.booleans(),

@@ -18,6 +18,7 @@ EVERY_STEP: Final = (
     accounts.a_link_is_here_and_there,
     sign_ins.a_code_is_exchanged_at_most_once,
     sign_ins.nobody_is_signed_in_by_anything_else,
+    sign_ins.nobody_is_signed_in_as_somebody_else,
     sign_ins.no_refresh_family_is_killed_by_us,
     accounts.metadata_is_merged_and_nothing_else,
     secrets.nothing_secret_is_in_clear,

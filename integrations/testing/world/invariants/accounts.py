@@ -24,19 +24,19 @@ def metadata_is_merged_and_nothing_else(world: Stage) -> None:
             ("app_metadata", app_metadata(user.user_id), user.app_metadata or {}),
         ):
             make = user_metadata if kind == "user_metadata" else app_metadata
-            others = {key: make(each)[key] for each in sources for key in make(each)}
+            others = [make(each) for each in sources]
             if kind == "app_metadata":
-                others = {key: value for key, value in others.items() if key in named}
+                others = [{key: value for key, value in each.items() if key in named} for each in others]
             for key, value in has.items():
                 if key in own and value != own[key] and own.keys() <= has.keys():
                     raise Violation(
                         "metadata is merged exactly once",
                         f"{kind} of {user.user_id} lost its own {key!r}: {value!r}",
                     )
-                if key not in own and (key not in others):
+                if value not in [each[key] for each in (own, *others) if key in each]:
                     raise Violation(
                         "metadata is merged exactly once",
-                        f"{kind} of {user.user_id} has {key!r}: {value!r}, which no linked account had",
+                        f"{kind} of {user.user_id} has {key!r}: {value!r}, which no account of theirs had",
                     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.testing.world.cast import user_metadata
+from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.testing.world.cast import app_metadata, user_metadata
 from stateful_oauth.integrations.testing.world.invariants.accounts import kept_links
 from stateful_oauth.integrations.testing.world.violations import Violation
 from stateful_oauth.storage.models import ConnectedAccount
@@ -49,8 +50,12 @@ def metadata_is_merged_completely(world: Stage) -> None:
         primary = world.site.tenant.people.users.get(link["primary_subject"])
         if primary is None:
             continue
-        wanted = set(user_metadata(link["secondary_subject"]))
-        missing = wanted - set(primary.user_metadata or {})
+        named = {*conf.tenant(world.alias).linking_app_metadata_keys}
+        wanted = {
+            *user_metadata(link["secondary_subject"]),
+            *(named & {*app_metadata(link["secondary_subject"])}),
+        }
+        missing = wanted - {*(primary.user_metadata or {}), *(primary.app_metadata or {})}
         if missing:
             raise Violation(
                 "metadata is merged exactly once",
@@ -59,11 +64,16 @@ def metadata_is_merged_completely(world: Stage) -> None:
 
 
 def connected_accounts_agree(world: Stage) -> None:
-    """An account that is connected at Auth0 is kept here, unless the attempt was given up."""
-    vault = world.site.tenant.vault
-    kept = set(ConnectedAccount.objects.values_list("remote_id", flat=True))
-    if "connect_account" in world.memory.given_up:
+    """What is connected at Auth0 is kept here, and the other way round, but for what was given up."""
+    given_up, people = world.memory.given_up, world.site.tenant.people.users
+    if "connect_account" in given_up:
         return
-    missing = sorted(row.id for row in vault if row.id not in kept)
-    if missing:
-        raise Violation("connected accounts exist at Auth0 and here together", f"only at Auth0: {missing}")
+    there = {row.id for row in world.site.tenant.vault}
+    kept = dict(ConnectedAccount.objects.values_list("remote_id", "owner__subject"))
+    only_there = sorted(there - kept.keys())
+    only_here = sorted(id_ for id_, owner in kept.items() if id_ not in there and owner in people)
+    if only_there or (only_here and "disconnect_account" not in given_up):
+        raise Violation(
+            "connected accounts exist at Auth0 and here together",
+            f"only here: {only_here}; only at Auth0: {only_there}",
+        )

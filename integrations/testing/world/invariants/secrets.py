@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import connections, router
 
 from stateful_oauth.integrations.testing.world.gateway import BROWSER_MEMBERS
+from stateful_oauth.integrations.testing.world.sessions import session_of
 from stateful_oauth.integrations.testing.world.violations import Violation
 
 if TYPE_CHECKING:
@@ -19,14 +20,15 @@ _NAME: Final = "planted secrets appear nowhere in clear"
 
 
 def nothing_secret_is_in_clear(world: Stage) -> None:
-    """Search what is kept, logged and shown for everything secret that went over the wire.
+    """Search what is kept, in sessions too, logged and shown for everything secret that went over the wire.
 
     What was searched before is searched again only for the secrets that are new since.
     """
     known = world.memory.searched
     secrets = {**world.site.gateway.secrets, **dict.fromkeys(world.memory.bindings, "binding")}
     fresh = {value: member for value, member in secrets.items() if value not in known.secrets}
-    kept = [text for text in _columns(world) if text not in known.columns] if world.wrote else []
+    texts = [*_columns(world), *_sessions(world)] if world.wrote else []
+    kept = [text for text in texts if text not in known.columns]
     known.columns |= set(kept)
     known.secrets |= set(fresh)
     logged = "\0".join(world.site.log)
@@ -62,6 +64,12 @@ def _columns(world: Stage) -> Iterator[str]:
                         yield bytes(value).decode("latin-1")
                     elif isinstance(value, (dict, list)):  # PostgreSQL's JSON
                         yield str(value)
+
+
+def _sessions(world: Stage) -> Iterator[str]:
+    """Yield what the session of every browser holds; in the database it is not legible."""
+    for browser in world.browsers:
+        yield repr(dict(session_of(browser).items()))
 
 
 def _pages(world: Stage) -> Iterator[str]:

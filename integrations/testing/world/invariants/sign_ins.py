@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stateful_oauth.integrations.testing.world.invariants.accounts import absorbed
 from stateful_oauth.integrations.testing.world.sessions import session_of
 from stateful_oauth.integrations.testing.world.violations import Violation
 
@@ -43,6 +44,30 @@ def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
                 "nobody is signed in except by a valid callback in the browser that started",
                 f"browser {number + 1} is signed in as user {user.pk} ({subject}): no callback explains it",
             )
+
+
+def nobody_is_signed_in_as_somebody_else(world: Stage) -> None:
+    """An account is the same user every time, and accounts with other addresses are other users."""
+    known = world.memory.users
+    for number, user in world.users.items():
+        subject = session_of(world.browsers[number]).get("stateful_oauth", {}).get("sub", "")
+        strangers = [
+            other for other in known if known[other] == user.pk and _are_strangers(world, other, subject)
+        ]
+        if known.setdefault(subject, user.pk) != user.pk or strangers:
+            raise Violation(
+                "nobody is signed in as somebody else",
+                f"browser {number + 1} came as {subject} and is user {user.pk}: so were {strangers}, and"
+                f" {subject} was user {known[subject]} before",
+            )
+
+
+def _are_strangers(world: Stage, one: str, other: str) -> bool:
+    """Whether two accounts have nothing in common: neither their address nor a link, now or ever."""
+    addresses = {who.user_id: who.email for who in world.cast}
+    if addresses.get(one, one) == addresses.get(other, other):
+        return False
+    return other not in absorbed(world, one) and one not in absorbed(world, other)
 
 
 def _justifies(world: Stage, delivery: Delivery, number: int, subject: str) -> bool:
