@@ -42,3 +42,16 @@ def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetim
     for kind, states in _NO_SESSION.items():
         rows = rows.exclude(kind=kind, state__in=states)
     rows.update(result={})
+
+
+def estrange_waiting(browser: bytes, *, nobody: bytes) -> None:
+    """Make what a browser has waiting a stranger's, because somebody signed out of it.
+
+    To delete the cookie is not enough: the answer to a request that was in flight meanwhile brings it back.
+
+    Args:
+        browser: The digest of its binding.
+        nobody: A digest that no browser's binding has.
+    """
+    rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
+    rows.filter(browser=browser, state_kind=StateKinds.WAITING).update(browser=nobody)

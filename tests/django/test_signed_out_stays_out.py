@@ -45,6 +45,16 @@ def test_nor_by_the_page_of_an_attempt_in_progress(browser):
     assert browser.user_id is None
 
 
+def test_nor_by_what_was_started_before(browser):
+    """A project's own view keeps the cookie, and the answer to a request in flight brings it back."""
+    browser.sign_in(ADA)
+    callback = browser.authorize(browser.start(), ADA)
+    browser.get("/leave/")
+    assert error_code(browser.get(callback)) == "other_browser"
+    assert browser.user_id is None
+    assert browser.sign_in(ADA)["Location"] == "/profile/", "What is started later is not concerned."
+
+
 def test_nor_after_somebody_else_used_the_browser(browser):
     adas = browser.authorize(browser.start(), ADA)
     browser.get(adas)

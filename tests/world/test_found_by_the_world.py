@@ -46,3 +46,27 @@ def test_recovery_does_not_take_what_another_tab_connected():
         step("connect", browser=0, actor=0),
         step("recover_one", row=0),
     )
+
+
+def test_what_was_started_before_signing_out_signs_nobody_in():
+    """The answer to a request that was in flight at the sign-out brings the cookie of before back."""
+    World.replay(
+        CONNECTING,
+        step("sign_in", browser=0, actor=2),
+        step("connect", browser=0, actor=1),
+        step("start_sign_in", browser=0),
+        step("authorize", tab=0, actor=7),
+        step(
+            "disconnect", browser=0, account=0, trouble=(Meanwhile("settle.after_commit", 0, "signing out"),)
+        ),
+        step("open_callback", tab=0),
+    )
+
+
+def test_nor_does_a_question_of_before_signing_out():
+    World.replay(
+        step("settle_in", configuration=Configuration(linking="confirm", par=True, rotation=True)),
+        step("sign_in", browser=0, actor=1),
+        step("start_sign_in", browser=0, trouble=(Meanwhile("start.after_commit", 0, "signing out"),)),
+        step("keep_apart", tab=0),
+    )

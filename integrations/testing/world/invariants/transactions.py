@@ -65,16 +65,28 @@ def _but_for_the_log(row: Row) -> dict[str, object]:
     return {**_without_result(row), "log": row.taken}
 
 
-def _without_result(row: Row) -> dict[str, object]:
-    kept = {name: value for name, value in row.columns.items() if name not in ("result", "user_id")}
+def _without_result(row: Row, *others: str) -> dict[str, object]:
+    left_out = ("result", "user_id", *others)
+    kept = {name: value for name, value in row.columns.items() if name not in left_out}
     return {**kept, "log": row.log}
+
+
+def _signed_out_of(old: Row, row: Row) -> bool:
+    """Whether a row differs by nothing but what signing out does: no session, and no browser to wait for."""
+    if old.is_open:
+        return row.is_open and row.result == old.result and _same(old, row, "browser")
+    return row.result in _WITHDRAWN and _same(old, row)
+
+
+def _same(old: Row, row: Row, *but_for: str) -> bool:
+    return _without_result(old, *but_for) == _without_result(row, *but_for)
 
 
 def tabs_do_not_disturb_one_another(world: Stage) -> None:
     """A step changes the transactions that it is about, and no others.
 
-    But for the oldest ones of a browser that starts more than `OPEN_PER_BROWSER`, and for the sessions that
-    signing out withdraws.
+    But for the oldest ones of a browser that starts more than `OPEN_PER_BROWSER`, and for the browsers and
+    sessions that signing out takes away.
     """
     if world.memory.touched is None:
         return  # a sweep is about all of them
@@ -85,7 +97,7 @@ def tabs_do_not_disturb_one_another(world: Stage) -> None:
     for id_, old, row in world.seen.changed_since(world.before):
         if row is None or id_ in about:
             continue
-        if old is not None and _without_result(old) == _without_result(row) and row.result in _WITHDRAWN:
+        if old is not None and _signed_out_of(old, row):
             continue
         if row.code == "superseded" and row.state == "expired" and old is not None and old.is_open:
             continue
