@@ -15,6 +15,8 @@ from stateful_oauth.integrations.emulator import Tenant
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.integrations.testing.clock import ManualClock
 
+pytest_plugins = ["coverage_of_paths"]
+
 POSTGRESQL = "STATEFUL_OAUTH_TEST_POSTGRESQL"
 
 

@@ -85,11 +85,12 @@ def test_there_are_not_too_many_paths():
 
 
 @pytest.mark.parametrize(("kind", "path"), CASES)
-def test_path(kind, path, tenant, clock, browser):
+def test_path(kind, path, tenant, clock, browser, record_property):
     walker = WALKERS[kind](prepare(tenant), clock, browser)
     walker.walk(path)
 
     row = walker.row()
+    record_property("taken", [kind, *rows.steps(row.pk)])
     rows.check_rows()
     rows.nothing_working()
     assert row.state == path[-1].target

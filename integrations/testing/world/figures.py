@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
     from stateful_oauth.flows.definition import FlowDefinition
 
@@ -18,6 +19,7 @@ class Figures:
     """Counts over many scenarios.
 
     Attributes:
+        happened: How often each rule was run, and each thing went wrong: see `assert_everything_happened`.
         edges: How often each arrow was taken: by flow, source, event and target.
         paths: The ways that transactions went, from their first state on, as far as they came.
         most: The most statements and the most calls that an action took, by the action's name.
@@ -35,6 +37,7 @@ class Figures:
     calls: int = 0
     statements: int = 0
     violations: int = 0
+    happened: Counter[str] = field(default_factory=Counter)
     edges: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     paths: set[tuple[str, ...]] = field(default_factory=set)
     most: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -67,8 +70,38 @@ class Figures:
 
     def coverage(self, flow: FlowDefinition) -> float:
         """Return how many of a flow's arrows were taken, in percent."""
-        arrows = {(flow.kind, edge.source, edge.event, edge.target) for edge in flow.edges}
-        return 100 * len(arrows & self.edges.keys()) / len(arrows)
+        arrows = {(edge.source, edge.event, edge.target) for edge in flow.edges}
+        return _percent(self._taken(flow), arrows)
+
+    def coverage_of_states(self, flow: FlowDefinition) -> float:
+        """Return in how many of a flow's states a transaction was, in percent."""
+        been = {state for source, _, target in self._taken(flow) for state in (source, target)}
+        return _percent(been, set(flow.state_kinds))
+
+    def coverage_of_outcomes(self, flow: FlowDefinition) -> float:
+        """Return how many of the events that a flow's effects can produce came of them, in percent."""
+        outcomes = {
+            (state, event)
+            for state in flow.state_kinds
+            if (effect := flow.effect_in(state)) is not None
+            for event in effect.produces
+        }
+        return _percent({(source, event) for source, event, _ in self._taken(flow)}, outcomes)
+
+    def lines_of_coverage(self, flows: Iterable[FlowDefinition]) -> list[str]:
+        """Return three lines for each flow: transitions, states, and outcomes of effects, in percent."""
+        return [
+            f"{what} covered in {flow.kind} (%): {covered(flow):.1f}"
+            for flow in flows
+            for what, covered in (
+                ("transitions", self.coverage),
+                ("states", self.coverage_of_states),
+                ("outcomes of effects", self.coverage_of_outcomes),
+            )
+        ]
+
+    def _taken(self, flow: FlowDefinition) -> set[tuple[str, str, str]]:
+        return {(source, event, target) for kind, source, event, target in self.edges if kind == flow.kind}
 
     def add(self, other: Figures) -> None:
         """Take the figures of another process in."""
@@ -77,6 +110,7 @@ class Figures:
         self.seconds = max(self.seconds, other.seconds or time.monotonic() - other.began)
         self.processor = max(self.processor, 0.0) + max(other.processor, 0.0)
         self.edges.update(other.edges)
+        self.happened.update(other.happened)
         self.paths |= other.paths
         for what, cost in other.most.items():
             self.cost(what, *cost)
@@ -84,7 +118,7 @@ class Figures:
     def lines(self, flows: Iterable[FlowDefinition]) -> list[str]:
         """Return the report: one `name: number` a line."""
         seconds = self.seconds or time.monotonic() - self.began
-        figures: dict[str, object] = {
+        done: dict[str, object] = {
             "examples": self.scenarios,
             "steps": self.steps,
             "faults": self.faults,
@@ -92,14 +126,20 @@ class Figures:
             "calls": self.calls,
             "statements": self.statements,
             "paths": len(self.paths),
-            **{f"transitions covered in {flow.kind} (%)": f"{self.coverage(flow):.1f}" for flow in flows},
+        }
+        speed: dict[str, object] = {
             "violations": self.violations,
             "seconds": f"{seconds:.1f}",
             "steps per second": f"{self.steps / max(seconds, 0.001):.1f}",
-            **(
-                {"steps per second of processor time": f"{self.steps / self.processor:.1f}"}
-                if self.processor > 0
-                else {}
-            ),
         }
-        return [f"{name}: {value}" for name, value in figures.items()]
+        if self.processor > 0:
+            speed["steps per second of processor time"] = f"{self.steps / self.processor:.1f}"
+        return [
+            *(f"{name}: {value}" for name, value in done.items()),
+            *self.lines_of_coverage(flows),
+            *(f"{name}: {value}" for name, value in speed.items()),
+        ]
+
+
+def _percent(reached: AbstractSet[object], all_: AbstractSet[object]) -> float:
+    return 100 * len(reached & all_) / len(all_) if all_ else 100.0
