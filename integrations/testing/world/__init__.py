@@ -13,6 +13,7 @@ from stateful_oauth.integrations.testing.world.prove import (
     PROFILES,
     Profile,
     assert_every_transition,
+    assert_everything_happened,
     prove,
     report,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "WorkerStalls",
     "World",
     "assert_every_transition",
+    "assert_everything_happened",
     "prove",
     "report",
     "rule",

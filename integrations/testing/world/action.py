@@ -34,6 +34,7 @@ class Action:
         places: The crash points that were passed, in order: point and step.
         died: Where the process ended, or None.
         statements: How many SQL statements it took.
+        happened: What went wrong, beside calls.
         interrupted: Whether something else happened meanwhile.
     """
 
@@ -51,6 +52,7 @@ class Action:
         self.plan = Plan.of(troubles)
         self.died: tuple[str, str] | None = None
         self.statements = 0
+        self.happened: list[str] = []
         self.interrupted = self._is_aside = False
 
     def run(self) -> Any:
@@ -89,11 +91,14 @@ class Action:
             self.troubles.remove(trouble)
             match trouble:
                 case WorkerDies():
+                    self.happened.append(f"worker dies: {point}")
                     self.died = (point, step)
                     raise Died
                 case WorkerStalls(seconds=seconds):
+                    self.happened.append(f"worker stands still: {point}")
                     self._site.clock.advance(seconds)
                 case Meanwhile(what=what):
+                    self.happened.append(f"meanwhile: {what}")
                     self.interrupted = True
                     with self.aside():
                         self._meanwhile(self, what)

@@ -13,6 +13,7 @@ from stateful_oauth.integrations.testing.world.corpus import CORPUS
 from stateful_oauth.integrations.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.integrations.testing.world.operating import Operating
 from stateful_oauth.integrations.testing.world.passing_time import PassingTime
+from stateful_oauth.integrations.testing.world.troubles import TROUBLES
 
 if TYPE_CHECKING:
     import uuid
@@ -38,7 +39,7 @@ class World(Accounts, PassingTime, Operating):
         at_rest: What has to hold when faults have ended and recovery has run.
     """
 
-    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = CORPUS
+    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {**CORPUS, **TROUBLES}
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP
     at_rest: ClassVar[tuple[Invariant, ...]] = AT_REST
 

@@ -98,6 +98,7 @@ class PassingTime(Stage):
     def change(self, what: str, browser: int = 0) -> None:
         """Change something around the site, that nobody there does."""
         tenant, site = self.site.tenant, self.site
+        self.figures.happened[f"around the site: {what}"] += 1
         self.story.tell(f"{what.capitalize()}.")
         match what:
             case "the provider rotates its signing key":

@@ -8,11 +8,15 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RULE_MARKER, run_state_machine_as_test
 
+from stateful_oauth.flows.crash_points import CRASH_POINTS
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.testing.world.figures import Figures
+from stateful_oauth.integrations.testing.world.passing_time import AROUND
 from stateful_oauth.integrations.testing.world.shortest import shortest
+from stateful_oauth.integrations.testing.world.strategies import CALLBACK_CHANGES
+from stateful_oauth.integrations.testing.world.trouble import FAILURES, MEANWHILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,3 +152,28 @@ def assert_every_transition(figures: Figures) -> None:
     never = figures.never_taken(wiring.flows())
     if never:
         raise AssertionError("No scenario took these transitions:\n  " + "\n  ".join(never))
+
+
+def assert_everything_happened(figures: Figures, world: type[World]) -> None:
+    """Demand that every rule of a World was run, and that everything went wrong that can.
+
+    A rule whose precondition never holds proves nothing, and nobody would miss it.
+
+    Raises:
+        AssertionError: Says what never happened.
+    """
+    wanted = [
+        *(f"rule: {name}" for name in _rules(world)),
+        *(f"call fails: {how}" for how in FAILURES),
+        *(f"worker {what}: {point}" for what in ("dies", "stands still") for point in CRASH_POINTS),
+        *(f"meanwhile: {what}" for what in MEANWHILE),
+        *(f"callback is changed: {change}" for change in CALLBACK_CHANGES),
+        *(f"around the site: {what}" for what in AROUND),
+    ]
+    never = [each for each in wanted if not figures.happened[each]]
+    if never:
+        raise AssertionError("In no scenario:\n  " + "\n  ".join(never))
+
+
+def _rules(world: type[World]) -> list[str]:
+    return [name for name in dir(world) if hasattr(getattr(world, name), RULE_MARKER)]

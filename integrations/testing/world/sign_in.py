@@ -121,6 +121,8 @@ class SignIn(Stage):
         if browser != chosen.browser:
             tab = self.new_tab(browser, chosen.flow)
         how = f", changed: {change}" if change else ""
+        if change:
+            self.figures.happened[f"callback is changed: {change}"] += 1
         where = f" in browser {browser + 1}" if browser != chosen.browser else ""
         self.story.tell(f"The callback of {chosen} is opened{where}{how}.")
         opened = self.browsers[browser]

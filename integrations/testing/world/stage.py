@@ -185,6 +185,7 @@ class Stage(RuleBasedStateMachine):
         """Run a rule, note it, and look at what came of it."""
         self.story.begin(function.__name__, arguments)
         self.figures.steps += 1
+        self.figures.happened[f"rule: {function.__name__}"] += 1
         self.actions, self.responses = [], []
         self.site.clock.advance(0.02)  # seconds: nothing is done in no time, and ids are ordered by it
         self._annotated(lambda: function(self, **arguments))
@@ -263,6 +264,8 @@ class Stage(RuleBasedStateMachine):
             self.figures.crashes += 1
             self.story.tell(f"  the worker died at {action.died[0]} of {action.died[1]}")
             forget_provider()
+        self.figures.happened.update(action.happened)
+        self.figures.happened.update(f"call fails: {how}" for how in action.plan.failed)
         self.figures.faults += len(action.plan.failed)
         self.figures.calls += len(action.plan.calls)
         self.figures.statements += action.statements

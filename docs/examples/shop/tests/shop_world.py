@@ -6,7 +6,7 @@ from hypothesis.stateful import invariant, precondition
 from shop import vouchers
 from shop.gifts import GiftFlow
 
-from stateful_oauth.integrations.testing.world import CORPUS, Violation, World, rule, step
+from stateful_oauth.integrations.testing.world import Violation, World, rule, step
 from stateful_oauth.integrations.testing.world.strategies import numbers, troubles
 from stateful_oauth.integrations.testing.world.trouble import Meanwhile, WorkerDies
 
@@ -18,7 +18,7 @@ class ShopWorld(World):
     """With the settings of the shop, its customers, and its gifts."""
 
     corpus = {
-        **CORPUS,
+        **World.corpus,
         "a gift is accepted": (*_GIVE, _ACCEPT),
         "a gift is refused": (*_GIVE, step("answer", gift=0, event="cancel")),
         "a gift is forgotten": (*_GIVE, step("wait", seconds=0), step("recover_one", row=0)),
