@@ -68,9 +68,19 @@ class Walker:
 
     @property
     def id(self) -> uuid.UUID:
-        """The transaction that was started on this path."""
+        """The transaction that was started on this path.
+
+        Raises:
+            AssertionError: There is none, or more than one.
+        """
         rows = FlowTransaction.objects.filter(kind=self.kind).exclude(pk__in=self._known)
-        return rows.values_list("pk", flat=True).get()
+        ids = list(rows.values_list("pk", flat=True))
+        if len(ids) != 1:
+            raise AssertionError(
+                f"{type(self).__name__} has started {len(ids)} transactions of {self.kind} on this path, and"
+                " not one: see what `stimuli` names for `start`."
+            )
+        return ids[0]
 
     def expire(self) -> None:
         """Let a sweep come after the deadline."""
@@ -166,8 +176,8 @@ def assert_every_path(walker: Callable[[], Walker]) -> list[str]:
         walker: Makes a walker for one path. It is called anew for each.
 
     Raises:
-        AssertionError: A path did not go as the machine says, an edge is on no path, or nobody knows how an
-            edge happens.
+        AssertionError: A path did not go as the machine says, an edge is on no path, nobody knows how an edge
+            happens, or the walker names edges that there are not.
     """
     kind = walker().kind
     flow = wiring.flows()[kind]
@@ -176,6 +186,10 @@ def assert_every_path(walker: Callable[[], Walker]) -> list[str]:
     never = [f"{edge.source} --{edge.event}--> {edge.target}" for edge in flow.edges if edge not in travelled]
     if never:
         raise AssertionError(f"No path of {kind} takes {never}: they cannot be reached, or lead nowhere.")
+    known = {key for edge in flow.edges for key in (_short(edge), (*_short(edge), edge.target))}
+    odd = sorted({*walker().stimuli, *walker().results} - known)
+    if odd:
+        raise AssertionError(f"{kind} has no such edges as {type(walker()).__name__} names: {odd}.")
     for path in paths:
         walker().walk(path)
     return [readable(path) for path in paths]
@@ -194,9 +208,13 @@ def _die() -> None:
     raise Died
 
 
+def _short(edge: Edge) -> tuple[str, str]:
+    return edge.source, edge.event
+
+
 def _named(table: Mapping[Key, str], edge: Edge) -> str | None:
-    found = table.get((edge.source, edge.event, edge.target))
-    return table.get((edge.source, edge.event)) if found is None else found
+    found = table.get((*_short(edge), edge.target))
+    return table.get(_short(edge)) if found is None else found
 
 
 @contextmanager
