@@ -132,6 +132,17 @@ def test_a_sign_in_that_asks_for_no_offline_access_takes_none_away(browser, sett
     assert browser.client.session["stateful_oauth"]["grant"] == str(grant.pk)
 
 
+def test_a_grant_does_not_go_over_to_whoever_signs_in_next(browser, settings):
+    plain = settings.STATEFUL_OAUTH
+    settings.STATEFUL_OAUTH = {**plain, "SCOPE": "openid email offline_access"}
+    browser.sign_in(ADA)
+    settings.STATEFUL_OAUTH = plain
+    browser.visitor.close_browser()
+    browser.sign_in(BOB)
+    assert "grant" not in browser.client.session["stateful_oauth"]
+    assert Grant.objects.get().ended_at is not None, "The session that it was for is over."
+
+
 def test_the_refresh_token_of_a_replaced_grant_is_revoked(
     browser, settings, tenant, django_capture_on_commit_callbacks
 ):
