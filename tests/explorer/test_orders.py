@@ -57,9 +57,11 @@ def test_all_three_in_every_order(scene, clock, record_property):
     nothing_wrong(found)
 
 
-@pytest.mark.parametrize("scene", [Connecting, Linking], ids=lambda scene: scene.kind)
+@pytest.mark.parametrize(
+    "scene", [Connecting, Linking, Disconnecting, Unlinking], ids=lambda scene: scene.kind
+)
 def test_all_three_in_orders_drawn_at_random(scene, clock, record_property):
-    """Where there are too many to try each, with a crash in every other one."""
+    """Where there are too many to try each, with a crash of any of the three in every other one."""
     found = Explorer(scene.kind, scene.scenes(clock)).draw(DRAWN)
     record_property("figures", "\n".join(f"all three, drawn: {line}" for line in found.lines()))
     nothing_wrong(found)

@@ -133,6 +133,10 @@ class SigningIn(TwoTabs):
     def actors(self) -> Mapping[str, Callable[[], object]]:
         return self.deliveries(*self.callbacks)
 
+    def crashing(self) -> tuple[str, ...]:
+        """The second tab as well: also while what arrives twice is on its way."""
+        return (TAB_1, TAB_2)
+
     def check_end(self) -> None:
         assert Identity.objects.filter(subject__contains="|").count() in (1, 2)
 

@@ -190,13 +190,14 @@ class Explorer:
 
         Args:
             orders: How many to follow to their end, half of them without a crash.
-            crashes: Let one actor crash in the other half, at one of the crash points met so far.
+            crashes: Let one actor, whichever, crash in the other half, at one of the crash points met so far.
         """
         self._random, self._prunes = random.Random(seed), False  # noqa: S311 - which order, and no secret
         try:
             while self.found.orders < orders:
-                places = sorted(self._places) if crashes and self.found.orders % 2 else [None]
-                self._follow([], self._random.choice(places), last="")
+                has_its_turn = crashes and self._places and 2 * self.found.crashes < self.found.orders
+                crash = self._random.choice(sorted(self._places)) if has_its_turn else None
+                self._follow([], crash, last="")
         finally:
             self._random = None
             self._beginning.restore()
@@ -243,7 +244,7 @@ class Explorer:
                 return
             if crash is not None and not ensemble.has_crashed:
                 return  # the same order was followed without a crash
-            self._note(ensemble, crash, scene.crashing())
+            self._note(ensemble, crash, scene.crashing() if self._random is None else tuple(results))
             try:
                 _recover(scene.clock)
                 scene.check(results, None if crash is None else crash[0])
