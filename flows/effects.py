@@ -132,6 +132,20 @@ class Effect:
         """Seconds for which a claim of this effect is honoured."""
         return self.time_limit + LEASE_MARGIN
 
+    def event(self, context: EffectContext, *, reread: bool = False) -> Event:
+        """Do it, or look with `reread` what became of an earlier attempt; return the event to settle with.
+
+        Raises:
+            FlowError: As the effect's own function raises it.
+            TypeError: That function returned something else.
+        """
+        does = self.reread if reread and self.reread is not None else self.run
+        event = does(context)
+        if not isinstance(event, Event):
+            returned = type(event).__name__  # and not the value: it may be secret
+            raise TypeError(f"Effect {self.name}: return the event to settle with, and not {returned}.")
+        return event
+
 
 def effect(
     run: Callable[[EffectContext], Event],

@@ -26,7 +26,7 @@ from stateful_oauth.flows.observers import NOBODY
 from stateful_oauth.flows.outcomes import HandedOver, Outcome, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from stateful_oauth.flows.access_tokens import AccessTokens
@@ -148,13 +148,10 @@ class Execution:
         pending: Effect | None = effect
         while pending is not None:
             context = self._context(run, claimed, payload, pending.time_limit)
-            does: Callable[[EffectContext], Event] = pending.run
-            if reread and pending.reread is not None:
-                does = pending.reread
             try:
                 with self._observer.part("effect", claimed, pending.name):
                     reached("effect.before", pending.name)
-                    event = does(context)
+                    event = pending.event(context, reread=reread)
                     reached("effect.after", pending.name)
             except AnswerLost as error:
                 return self._no_answer(run, claimed, pending, error)
@@ -317,7 +314,7 @@ class Execution:
 
     def _run_local(self, run: Run, walk: Walk, local: Effect, payload: Any) -> Event:
         try:
-            return local.run(self._context(run, walk.transaction, payload, 0))
+            return local.event(self._context(run, walk.transaction, payload, 0))
         except StoreUnavailable:
             raise
         except FlowError as error:

@@ -210,6 +210,14 @@ def test_a_mistake_in_an_effect_ends_the_row_and_reaches_the_error_report(land):
     assert land.counter.calls == ["count"], "A repetition would make the same mistake."
 
 
+@pytest.mark.parametrize("troubles", [("no event",), ("request lost", "no event")], ids=["run", "reread"])
+def test_an_effect_that_returns_no_event_is_named(land, troubles):
+    land = land(*troubles, lost_answer=LostAnswer.REREAD)
+    with pytest.raises(TypeError, match="Effect count: return the event to settle with, and not NoneType"):
+        land.go()
+    assert (rows.the_row(land.id).state, code_of(land)) == ("failed", "internal_error")
+
+
 def test_a_mistake_in_a_local_effect_does_the_same(land):
     land = land()
 
