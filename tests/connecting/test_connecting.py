@@ -99,6 +99,19 @@ def test_another_account_that_is_connected_before_anybody_asked_whose_this_one_i
     assert sorted(row[1] for row in kept()) == ["100", "101"]
 
 
+def test_an_account_that_is_connected_once_more_while_somebody_finds_out_whose_it_is(tenant, owner, clock):
+    """What the later one kept stands: its id is the one that the provider knows."""
+
+    def another_tab():
+        clock.advance(1)
+        owner.connect("google-oauth2", FIRST)
+
+    with at("effect.after", "identify_account", another_tab):
+        owner.connect("google-oauth2", FIRST)
+    (remote,) = tenant.connected_accounts(owner.user)
+    assert list(ConnectedAccount.objects.values_list("remote_id", "provider_user_id")) == [(remote.id, "100")]
+
+
 def test_two_people_may_connect_one_account(tenant, owner):
     owner.connect("google-oauth2", FIRST)
     tenant.add_user(email="eve@example.com", password="x")
