@@ -57,7 +57,7 @@ test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL
 
 .PHONY: test-browser
 test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium and its driver)
-	REQUIRE_BROWSER=1 $(PY) -m pytest -m browser tests/browser $(PYTEST_ARGS)
+	REQUIRE_BROWSER=1 $(PY) -m pytest -n $(JOBS) -m browser tests/browser $(PYTEST_ARGS)
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random, recover, compare with the ledger

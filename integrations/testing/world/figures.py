@@ -137,6 +137,11 @@ class Figures:
         return [
             *(f"{name}: {value}" for name, value in done.items()),
             *self.lines_of_coverage(flows),
+            *(
+                f"most {what} of {action}: {most}"
+                for action, cost in sorted(self.most.items())
+                for what, most in zip(("statements", "calls"), cost, strict=True)
+            ),
             *(f"{name}: {value}" for name, value in speed.items()),
         ]
 
