@@ -43,6 +43,19 @@ def test_every_statement_of_a_sign_in_finds_its_rows_by_an_index(tenant: Tenant,
             assert not reads_a_whole_table(sql, parameters), f"{sql}\n{plan(sql, parameters)}"
 
 
+def test_every_statement_of_a_sign_out_finds_its_rows_by_an_index(tenant: Tenant, db: None):
+    browser = Browser(tenant)
+    browser.sign_in("ada@example.com")
+    seed_finished(_ROWS)
+    browser.start()
+    with counted() as count:
+        browser.post("/auth/logout/")
+    updates = [text for name, text in zip(count.statements, count.texts, strict=True) if name == "UPDATE row"]
+    assert len(updates) == 2
+    for sql, parameters in updates:
+        assert not reads_a_whole_table(sql, parameters), f"{sql}\n{plan(sql, parameters)}"
+
+
 def test_an_identity_is_found_by_its_digest(tenant: Tenant, db: None):
     Browser(tenant).sign_in("ada@example.com")
     address_of_bob = (browser := Browser(tenant)).authorize(browser.start(), "bob@example.com")
