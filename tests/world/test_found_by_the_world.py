@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.integrations.testing.world import Configuration, Meanwhile, WorkerDies, World, step
+from stateful_oauth.integrations.testing.world import (
+    Configuration,
+    Meanwhile,
+    WorkerDies,
+    WorkerStalls,
+    World,
+    step,
+)
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -45,6 +52,16 @@ def test_recovery_does_not_take_what_another_tab_connected():
         step("wait", seconds=31),
         step("connect", browser=0, actor=0),
         step("recover_one", row=0),
+    )
+
+
+def test_an_account_is_connected_again_and_nobody_can_ask_whose_it_is():
+    """The id that the provider replaced is forgotten with the next look at the list, and not before."""
+    World.replay(
+        CONNECTING,
+        step("sign_in", browser=0, actor=2),
+        step("connect", browser=0, actor=1),
+        step("connect", browser=0, actor=1, trouble=(WorkerStalls("effect.before", 1, 601),)),
     )
 
 

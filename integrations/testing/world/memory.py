@@ -79,6 +79,7 @@ class Memory:
         at_provider: Who was last at the provider in each browser.
         bindings: Every value that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
+        unidentified: Users who connected an account of which nobody could find out whose it is.
         injected: Codes that somebody put into the callback of another transaction.
         searched: For secrets.
     """
@@ -93,6 +94,7 @@ class Memory:
     at_provider: dict[int, Actor] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)
+    unidentified: set[Any] = field(default_factory=set)
     injected: set[str] = field(default_factory=set)
     searched: Searched = field(default_factory=Searched)
 

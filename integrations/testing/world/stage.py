@@ -203,6 +203,8 @@ class Stage(RuleBasedStateMachine):
             known = 0 if old is None else len(old.log)
             if row.state in GIVEN_UP and _insisted(row):
                 self.memory.given_up.add(row.kind)
+            if row.state == "connected" and row.taken[-1].event == "fail":
+                self.memory.unidentified.add(row.user_id)
             if old is None:
                 self._numbers[row.kind] += 1
                 self._names[id_] = f"{row.kind} {self._numbers[row.kind]}"
