@@ -122,11 +122,14 @@ class Supervisor:
             os._exit(1)
 
     def _places_to_die_at(self) -> set[Place]:
-        """Return some places for the next worker, and one at which nobody has died yet."""
+        """Return some places for the next worker, one at which nobody has died yet, and all of such points."""
         died_at = set(notes(self._folder))
         left = [place for place in self._places if " ".join(place) not in died_at]
         some = {place for place in self._places if self._random.random() < _SHARE}
-        return some | {self._random.choice(left or self._places)}
+        # Few ever come to some points, and every point is to be met in every run.
+        points = {line.split(" ", 1)[0] for line in died_at}
+        rare = {(point, step) for point, step in self._places if point not in points}
+        return some | rare | {self._random.choice(left or self._places)}
 
     def _serve(self) -> None:
         make_server(
