@@ -22,7 +22,8 @@ MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accoun
 Answer = TypeVar("Answer")
 
 _SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
-SOMETHING_IS_GONE: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost"})
+# There is no grant any more, or the provider lets its user do nothing, and no repetition changes that.
+NOBODY_CAN_ASK: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost", "sign_in_refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ def reread_accounts(context: EffectContext) -> Event:
     except RateLimited:
         raise
     except ProviderRefused as error:
-        if error.code in SOMETHING_IS_GONE:
-            # Nobody can look any more. Once the user has signed in again, the list of accounts tells.
+        if error.code in NOBODY_CAN_ASK:
+            # Once the user has signed in again, the list of accounts tells.
             raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
     kept = _kept(context)

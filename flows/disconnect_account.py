@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.connect_account_effects import SOMETHING_IS_GONE, at_my_account
+from stateful_oauth.flows.connect_account_effects import NOBODY_CAN_ASK, at_my_account
 from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
 from stateful_oauth.flows.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
 from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, GrantIssued
@@ -32,8 +32,8 @@ def disconnect(context: EffectContext) -> Event:
     except RateLimited:
         raise
     except ProviderRefused as error:
-        # Without a grant nobody can ask any more. Other refusals do not say that it was not done before.
-        if error.code in SOMETHING_IS_GONE or not context.was_tried:
+        # Where somebody can ask again, a refusal does not say that it was not done before.
+        if error.code in NOBODY_CAN_ASK or not context.was_tried:
             raise
         raise AnswerLost("What became of the account could not be found out.", code=error.code) from error
     return Event("account_disconnected")

@@ -14,7 +14,7 @@ from waiting import waited
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.accounts import refreshed_connected_accounts
 from stateful_oauth.integrations.django.sweeping import recover_due
-from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
+from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -273,4 +273,22 @@ def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_happened(tenant
     tenant.faults.remove(refusing)
     recover_all(clock.advance)
     assert not ConnectedAccount.objects.exists()
+    agree(tenant, owner)
+
+
+def test_a_disconnection_that_nobody_can_finish_waits_for_no_operator(tenant, owner, clock):
+    """The answer was lost, and then the user blocked: nobody can ask for them, and the list will tell."""
+    owner.connect("google-oauth2", GOOGLE)
+    row = ConnectedAccount.objects.get()
+    deleting = "/me/v1/connected-accounts/accounts/{id}"
+    tenant.faults.add(deleting, "lost_answer", 2, method="DELETE")
+    owner.post("/auth/disconnect/", {"account": row.remote_id, "next": "/accounts/"})
+    assert FlowTransaction.objects.get(kind="disconnect_account").state == "disconnecting"
+    Grant.objects.update(access_tokens="")
+    tenant.block_user(owner.user.user_id)
+    recover_all(clock.advance)
+    ended = FlowTransaction.objects.get(kind="disconnect_account")
+    assert (ended.state, ended.code) == ("failed", "sign_in_refused"), show(ended.pk)
+    tenant.block_user(owner.user.user_id, False)
+    refreshed_connected_accounts(request_of(owner))
     agree(tenant, owner)

@@ -82,7 +82,8 @@ class PassingTime(Stage):
         for name, run in (("recovery", recover_due), ("expiry", expire_due)):
             report = self.act(f"sweep: {name}", run)
             if report.counts.get("broken") or report.counts.get("quarantined"):
-                raise AssertionError(f"The sweep left rows behind: {report.problems}")
+                why = "\n".join(self.site.log)
+                raise AssertionError(f"The sweep left rows behind: {report.problems}\n{why}")
         self.take_in(None)
 
     @precondition(lambda self: not_twice(self) and any(not row.is_open for row in self.seen.rows.values()))
