@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from stateful_oauth.integrations.testing.world import (
@@ -12,6 +14,7 @@ from stateful_oauth.integrations.testing.world import (
     World,
     step,
 )
+from stateful_oauth.integrations.testing.world.site import ENCRYPTION_KEYS
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -87,3 +90,10 @@ def test_nor_does_a_question_of_before_signing_out():
         step("start_sign_in", browser=0, trouble=(Meanwhile("start.after_commit", 0, "signing out"),)),
         step("keep_apart", tab=0),
     )
+
+
+def test_the_keys_of_a_scenario_have_nothing_in_common():
+    """What one signs is not the other's: by chance, one in 256 such values was opened with the wrong key."""
+    older, newer = (base64.urlsafe_b64decode(key) for key in ENCRYPTION_KEYS)
+    assert older[:16] != newer[:16], "The halves that sign are the same."
+    assert older[16:] != newer[16:]

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.testing.world.configuration import Configuration
 
 _STATEMENT: Final = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|TRUNCATE)\b", re.IGNORECASE)
-# Keys that only this scenario knows. Two, so that they can be rotated.
+# Keys that only this scenario knows. Two, so that they can be rotated, and neither half of one like the other's: the
+# first half signs, and whatever is signed alike is decrypted with the wrong key and now and then looks right.
 ENCRYPTION_KEYS: Final = (
-    "bm90IGEgc2VjcmV0OiBrZXkgb25lIG9mIHRlc3RzIDE=",
-    "bm90IGEgc2VjcmV0OiBrZXkgdHdvIG9mIHRlc3RzIDI=",
+    "dGhlIG9sZGVyIGtleSBvZiBzY2VuYXJpb3M6IG5vLjE=",
+    "YSBuZXdlciBrZXkgZm9yIHRoZSBzY2VuYXJpb3M6IDI=",
 )
 
 
