@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from stateful_oauth.integrations.testing.world.configuration import Configuration
 
 _STATEMENT: Final = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|TRUNCATE)\b", re.IGNORECASE)
-# Keys that only this scenario knows. Two, so that they can be rotated, and neither half of one like the other's: the
-# first half signs, and whatever is signed alike is decrypted with the wrong key and now and then looks right.
+# Keys that only this scenario knows. Two, so that they can be rotated, and neither half of one like the
+# other's: the first half signs, and what is signed alike is decrypted with the wrong key and may look right.
 ENCRYPTION_KEYS: Final = (
     "dGhlIG9sZGVyIGtleSBvZiBzY2VuYXJpb3M6IG5vLjE=",
     "YSBuZXdlciBrZXkgZm9yIHRoZSBzY2VuYXJpb3M6IDI=",
