@@ -68,6 +68,17 @@ def test_an_account_is_connected_again_and_nobody_can_ask_whose_it_is():
     )
 
 
+def test_somebody_comes_back_after_their_account_was_deleted_at_the_provider():
+    """Their connected accounts are gone there, and here with the next look at the list."""
+    World.replay(
+        CONNECTING,
+        step("sign_in", browser=0, actor=3),
+        step("connect", browser=0, actor=11),
+        step("administer_tenant", actor=11, what="delete"),
+        step("sign_in", browser=1, actor=11),
+    )
+
+
 def test_what_was_started_before_signing_out_signs_nobody_in():
     """The answer to a request that was in flight at the sign-out brings the cookie of before back."""
     World.replay(

@@ -67,9 +67,10 @@ def connected_accounts_agree(world: Stage) -> None:
     """What is connected at Auth0 is kept here, and the other way round, but for what was given up.
 
     Where nobody could find out whose account it is, it may be one that was connected before, and the id that
-    it had until then waits for the next look at the list.
+    it had until then waits for the next look at the list. So does what Auth0 forgot with a user whom an
+    administrator deleted there, and who came back.
     """
-    given_up, people = world.memory.given_up, world.site.tenant.people.users
+    given_up, people = world.memory.given_up, world.site.tenant.people.users.keys() - world.memory.deleted
     if "connect_account" in given_up:
         return
     there = {row.id for row in world.site.tenant.vault}
