@@ -1,4 +1,4 @@
-"""What a finished sign-in may still give to its browser."""
+"""What signing out takes back of what a browser began earlier: sessions, and what waits still."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetim
     rows.update(result={})
 
 
-def estrange_waiting(browser: bytes, *, nobody: bytes) -> None:
-    """Make what a browser has waiting a stranger's, because somebody signed out of it.
+def unbind_waiting(browser: bytes, *, nobody: bytes) -> None:
+    """Unbind what waits from the browser that began it, because somebody signed out of it.
 
     To delete the cookie is not enough: the answer to a request that was in flight meanwhile brings it back.
 

@@ -19,7 +19,7 @@ from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.integrations.django.grants import end_and_revoke_on_commit
-from stateful_oauth.storage.sign_ins import estrange_waiting, withdraw_sign_ins
+from stateful_oauth.storage.sign_ins import unbind_waiting, withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -104,7 +104,7 @@ def withdraw(request: HttpRequest) -> None:
         waits = _WAITS_OF_A_LINKING if conf.links_accounts else 1
         started_since = since - timedelta(seconds=waits * conf.transaction_lifetime + _WORKING)
         withdraw_sign_ins(binding_digest(binding), since=since, started_since=started_since)
-        estrange_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))
+        unbind_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:

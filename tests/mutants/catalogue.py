@@ -410,7 +410,7 @@ MUTANTS = (
     Mutant("an event may be called like what every machine has", "flows/definition.py",
            "        _check_names(self)\n", "", DEFINITION),
     Mutant("what waits in a browser outlives the sign-out", "integrations/django/sessions.py",
-           "        estrange_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))\n", "",
+           "        unbind_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))\n", "",
            ("tests/django/test_signed_out_stays_out.py",)),
     Mutant("a grant goes over to whoever signs in next", "integrations/django/sessions.py",
            'if same_user and same_tenant and "grant" in previous:',
