@@ -32,11 +32,11 @@ JOBS ?= auto
 ##@ Use
 .PHONY: demo
 demo: $(VENV)/.demo ## Run the demo site and the Auth0 emulator; prints the address and who can sign in
-	$(PY) -m stateful_oauth.integrations.demo $(DEMO_ARGS)
+	$(PY) -m stateful_oauth.demo $(DEMO_ARGS)
 
 .PHONY: demo-smoke
 demo-smoke: $(VENV)/.demo ## Start the demo, fetch its pages once, stop
-	$(PY) -m stateful_oauth.integrations.demo --smoke $(DEMO_ARGS)
+	$(PY) -m stateful_oauth.demo --smoke $(DEMO_ARGS)
 
 ##@ Tests
 .PHONY: test
@@ -73,7 +73,7 @@ mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways,
 
 .PHONY: prove
 prove: $(VENV)/.dev ## Draw scenarios of everything that can happen: PROFILE=quick, ci or deep; PROVE_ARGS="--seconds 3600"
-	$(SITE) $(PY) -m stateful_oauth.integrations.testing --world our_world.OurWorld --profile $(PROFILE) $(PROVE_ARGS)
+	$(SITE) $(PY) -m stateful_oauth.testing --world our_world.OurWorld --profile $(PROFILE) $(PROVE_ARGS)
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stateful_oauth.diagrams.render import FLOWS, rendered, stale, write
-from stateful_oauth.flows.machine import FlowMachine
+from stateful_oauth.flows.engine.machine import FlowMachine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import read_graph
-from stateful_oauth.flows.outcomes import HandedOver, Outcome, SignedIn
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, SignedIn
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stateful_oauth.flows.facts import Fact
-    from stateful_oauth.flows.machine import FlowMachine
+    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.machine import FlowMachine
 
 STEM: Final = "overview"
 

@@ -15,15 +15,15 @@ from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import StateType
 
 from stateful_oauth.diagrams.names import identifier
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.definition import Edge
-    from stateful_oauth.flows.effects import Effect
-    from stateful_oauth.flows.machine import FlowMachine
+    from stateful_oauth.flows.engine.definition import Edge
+    from stateful_oauth.flows.engine.effects import Effect
+    from stateful_oauth.flows.engine.machine import FlowMachine
 
 Drawable: TypeAlias = "FlowDefinition | type[FlowMachine]"
 

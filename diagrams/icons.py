@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from stateful_oauth.diagrams.graph import Origin
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.transaction import StateKind
 
 _CLOCK: Final = "M6 .8a5.2 5.2 0 1 0 .01 0zM6 3v3l2.2 1.6"
 _BOLT: Final = "M6.8 .8L2.4 6.8H5.6L4.8 11.2L9.4 5.2H6.2z"

@@ -30,7 +30,7 @@ from stateful_oauth.diagrams.geometry import (
 )
 from stateful_oauth.diagrams.rows import LEFT, RIGHT, Row, Side, Track, plan_rows
 from stateful_oauth.diagrams.state_text import state_lines, state_width
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

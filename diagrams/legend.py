@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stateful_oauth.diagrams.graph import Origin
 from stateful_oauth.diagrams.icons import EFFECT_ICON, ORIGIN_ICONS
 from stateful_oauth.diagrams.names import text_width
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from stateful_oauth.diagrams.graph import FlowGraph

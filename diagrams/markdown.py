@@ -10,14 +10,14 @@ from stateful_oauth.diagrams.markdown_text import address, code, is_code, plain,
 from stateful_oauth.diagrams.mermaid import render_mermaid
 from stateful_oauth.diagrams.names import duration
 from stateful_oauth.diagrams.sentences import ACTORS
-from stateful_oauth.flows.effects import LostAnswer
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.effects import LostAnswer
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Drawable, FlowGraph
-    from stateful_oauth.flows.effects import Effect
+    from stateful_oauth.flows.engine.effects import Effect
 
 GENERATED: Final = "<!-- Generated from the machine by `python -m stateful_oauth.diagrams`: do not edit. -->"
 

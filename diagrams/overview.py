@@ -18,7 +18,7 @@ from stateful_oauth.diagrams.style import SCOPE, stylesheet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stateful_oauth.flows.machine import FlowMachine
+    from stateful_oauth.flows.engine.machine import FlowMachine
 
 _MARGIN: Final = 30.0
 _TOP: Final = 118.0  # of the cards

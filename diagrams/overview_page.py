@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from stateful_oauth.diagrams.connections import Connections, Flow
-    from stateful_oauth.flows.facts import Fact
-    from stateful_oauth.flows.machine import FlowMachine
+    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.machine import FlowMachine
 
 _ABOUT = """\
 Each flow is a state machine of its own; none knows the states of another. They are tied together in two

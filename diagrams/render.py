@@ -12,13 +12,13 @@ from stateful_oauth.diagrams.names import identifier
 from stateful_oauth.diagrams.overview import render_overview
 from stateful_oauth.diagrams.overview_page import render_overview_page
 from stateful_oauth.diagrams.svg import render_svg
-from stateful_oauth.flows.built_in import BUILT_IN
+from stateful_oauth.flows.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from stateful_oauth.flows.machine import FlowMachine
+    from stateful_oauth.flows.engine.machine import FlowMachine
 
 FLOWS: Final = BUILT_IN
 _DIFF_LINES: Final = 60

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import Origin
 from stateful_oauth.diagrams.names import duration
-from stateful_oauth.flows.effects import LostAnswer
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.effects import LostAnswer
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState
-    from stateful_oauth.flows.effects import Effect
+    from stateful_oauth.flows.engine.effects import Effect
 
 ACTORS: Final = {
     Origin.BROWSER: "browser",

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.names import duration, fit, text_width
-from stateful_oauth.flows.effects import LostAnswer
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.effects import LostAnswer
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from stateful_oauth.diagrams.graph import DiagramState

@@ -16,7 +16,7 @@ from stateful_oauth.diagrams.names import fit, identifier, text_width
 from stateful_oauth.diagrams.sentences import edge_sentence, state_sentence
 from stateful_oauth.diagrams.state_text import LINE_SIZE, STATE_ICON, state_lines, state_name
 from stateful_oauth.diagrams.style import SCOPE, stylesheet
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import models, router
 from django.db.models import Q
 
-from stateful_oauth.flows.accounts import AccountOwner
+from stateful_oauth.flows.oauth.accounts import AccountOwner
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from stateful_oauth.flows.accounts import RemoteAccount
+    from stateful_oauth.flows.oauth.accounts import RemoteAccount
 
 Row = TypeVar("Row", bound=models.Model)
 
 
 class DjangoAccountDirectory:
-    """Implements `flows.ports.AccountDirectory`.
+    """Implements `flows.engine.ports.AccountDirectory`.
 
     Every method raises `StoreUnavailable` when the database does not answer.
     """

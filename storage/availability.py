@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import InterfaceError, OperationalError
 
-from stateful_oauth.flows.errors import StoreUnavailable
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.facts import (
+from stateful_oauth.flows.engine.domain_events import (
     AccountConnected,
     AccountDisconnected,
     AccountIdentified,
@@ -16,6 +15,7 @@ from stateful_oauth.flows.facts import (
     GrantIssued,
     LinkChecked,
 )
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.models import (
     AccountLink,
@@ -28,7 +28,7 @@ from stateful_oauth.storage.models import (
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from stateful_oauth.flows.transaction import Transaction
+    from stateful_oauth.flows.engine.transaction import Transaction
 
 
 # A user id begins with the strategy of its connection. That of a social connection is its name; connections

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import router, transaction
 from django.db.models import F
 
-from stateful_oauth.flows.grants import AccessToken
-from stateful_oauth.flows.grants import Grant as GrantValue
-from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.grants import AccessToken
+from stateful_oauth.flows.oauth.grants import Grant as GrantValue
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import Grant
@@ -28,7 +28,7 @@ logger = logging.getLogger("stateful_oauth.grants")
 
 
 class DjangoGrantStore:
-    """Implements `flows.ports.GrantStore`. Each write is one conditional UPDATE, fenced by the version."""
+    """Implements `flows.engine.ports.GrantStore`. Each write is one conditional UPDATE, fenced by the version."""
 
     def load(self, grant_id: str) -> GrantValue | None:
         """Return a grant that has not ended, or None: also for a text that is no grant's id.

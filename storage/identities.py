@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import AbstractBaseUser
 
-    from stateful_oauth.flows.openid import VerifiedIdentity
+    from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
 def find_identity(identity: VerifiedIdentity) -> Identity | None:

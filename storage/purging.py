@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router, transaction
 
-from stateful_oauth.flows.identifiers import earliest_id_at
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.identifiers import earliest_id_at
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 if TYPE_CHECKING:

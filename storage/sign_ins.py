@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import router
 
-from stateful_oauth.flows.identifiers import earliest_id_at
+from stateful_oauth.flows.engine.identifiers import earliest_id_at
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
 if TYPE_CHECKING:

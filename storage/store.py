@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connections, router, transaction
 
-from stateful_oauth.flows.errors import Quarantined, StoreUnavailable
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import SEQUENCE_STEP, Definition, StateKind, Transaction, TransitionLog
+from stateful_oauth.flows.engine.errors import Quarantined, StoreUnavailable
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import (
+    SEQUENCE_STEP,
+    Definition,
+    StateKind,
+    Transaction,
+    TransitionLog,
+)
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.facts import write_fact
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
@@ -23,7 +29,7 @@ from stateful_oauth.storage.statements import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stateful_oauth.flows.facts import Fact
+    from stateful_oauth.flows.engine.domain_events import Fact
 
 REJECTIONS_KEPT: Final = 20  # per transaction: enough to see what is going on, too few to fill a disk with
 _APPEND_ATTEMPTS: Final = 4
@@ -31,7 +37,7 @@ _NIL: Final = uuid.UUID(int=0)
 
 
 class DjangoTransactionStore:
-    """Implements `flows.ports.TransactionStore`."""
+    """Implements `flows.engine.ports.TransactionStore`."""
 
     @property
     def _alias(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import router, transaction
 from django.db.models import Count, Q
 
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import FlowTransaction
 

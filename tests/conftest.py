@@ -10,10 +10,10 @@ import support
 from django.conf import settings
 from postgresql import PostgreSQL
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.clock import ManualClock
 
 pytest_plugins = ["coverage_of_paths"]
 

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from weakref import WeakSet
 
-from stateful_oauth.flows.errors import FlowError, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import FlowError, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote_plus
 
-from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.auth0.config import Auth0Config
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFETIME: Final = 60  # seconds; Auth0 advises at most a minute

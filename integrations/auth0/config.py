@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from stateful_oauth.integrations.auth0.urls import check_url
-from stateful_oauth.integrations.auth0.userinfo_endpoints import userinfo_endpoints
+from stateful_oauth.auth0.urls import check_url
+from stateful_oauth.auth0.userinfo_endpoints import userinfo_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.flows.engine.secret import Secret
 
 ClientAuth = Literal["client_secret_post", "client_secret_basic", "private_key_jwt"]
 SigningAlg = Literal["RS256", "PS256", "HS256"]

@@ -28,7 +28,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import make_headers, parse_url
 
-from stateful_oauth.integrations.auth0.environment import Environment
+from stateful_oauth.auth0.environment import Environment
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse

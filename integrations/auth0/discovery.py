@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderUnreachable
-from stateful_oauth.integrations.auth0.cached import Cached
-from stateful_oauth.integrations.auth0.urls import check_url
+from stateful_oauth.auth0.cached import Cached
+from stateful_oauth.auth0.urls import check_url
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.json_members import Members
-    from stateful_oauth.integrations.auth0.transport import Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.json_members import Members
+    from stateful_oauth.auth0.transport import Transport
 
 _PATH: Final = "/.well-known/openid-configuration"
 # Seconds after its lifetime for which a document still serves while it cannot be read again: a day of outage.

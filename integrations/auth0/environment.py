@@ -9,7 +9,7 @@ from urllib.request import getproxies_environment
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from stateful_oauth.integrations.auth0.urls import LOOPBACK_HOSTS
+from stateful_oauth.auth0.urls import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.errors import IdTokenRejected, Mismatch
-from stateful_oauth.flows.openid import VerifiedIdentity
-from stateful_oauth.integrations.auth0.signature import verified_claims
+from stateful_oauth.auth0.signature import verified_claims
+from stateful_oauth.flows.engine.errors import IdTokenRejected, Mismatch
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from stateful_oauth.flows.openid import IdTokenExpectation
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.oauth.openid import IdTokenExpectation
 
 _MAX_SUBJECT: Final = 255  # OpenID Connect Core §2
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999: `datetime` knows no later one

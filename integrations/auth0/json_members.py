@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NoReturn
 
-from stateful_oauth.flows.secret import REDACTED, Secret
+from stateful_oauth.flows.engine.secret import REDACTED, Secret
 
 # No member that we read is a count that comes near it, and `datetime` knows no later second.
 _MAX_COUNT: Final = 253_402_300_799

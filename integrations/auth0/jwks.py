@@ -9,16 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from stateful_oauth.flows.errors import AnswerLost, FlowError, IdTokenRejected, ProviderUnreachable
-from stateful_oauth.integrations.auth0.cached import Cached
+from stateful_oauth.auth0.cached import Cached
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, IdTokenRejected, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.discovery import Discovery
-    from stateful_oauth.integrations.auth0.transport import Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.discovery import Discovery
+    from stateful_oauth.auth0.transport import Transport
 
 _KEY_BITS: Final = range(2048, 8193)  # RFC 7518 §3.3; longer ones only cost time
 _MAX_KEYS: Final = 64

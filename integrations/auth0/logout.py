@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.discovery import Metadata
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.discovery import Metadata
+    from stateful_oauth.flows.engine.secret import Secret
 
 
 def logout_url(

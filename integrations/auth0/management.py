@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
-from stateful_oauth.integrations.auth0.management_token import ManagementToken
-from stateful_oauth.integrations.auth0.problem_answers import problem_of, unusable
-from stateful_oauth.integrations.auth0.user_profiles import FIELDS, has_identity, user_profile
+from stateful_oauth.auth0.management_token import ManagementToken
+from stateful_oauth.auth0.problem_answers import problem_of, unusable
+from stateful_oauth.auth0.user_profiles import FIELDS, has_identity, user_profile
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from stateful_oauth.flows.accounts import UserProfile
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.json_members import Members
-    from stateful_oauth.integrations.auth0.management_sdk import Operation
-    from stateful_oauth.integrations.auth0.problem_answers import Problem
-    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.json_members import Members
+    from stateful_oauth.auth0.management_sdk import Operation
+    from stateful_oauth.auth0.problem_answers import Problem
+    from stateful_oauth.auth0.transport import Answer, Transport
+    from stateful_oauth.flows.oauth.accounts import UserProfile
 
 _INVALID: Final = "provider_answer_invalid"
 _SCOPES: Final = frozenset({"read:users", "update:users"})
@@ -31,7 +31,7 @@ _INSTALL: Final = (
 
 
 class Auth0Management:
-    """The port `flows.ports.Management`. An instance serves all threads; keep it, because it holds tokens.
+    """The port `flows.engine.ports.Management`. An instance serves all threads; keep it, because it holds tokens.
 
     No call is repeated, with one exception: one that was answered with 401 was not carried out, and is sent
     once more with a fresh token.
@@ -45,7 +45,7 @@ class Auth0Management:
         self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES)
 
     def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
-        """Return a user by id; see `flows.ports.Management.user`."""
+        """Return a user by id; see `flows.engine.ports.Management.user`."""
         answer = self._call(
             lambda sdk: sdk.users.get(user_id, fields=FIELDS, include_fields=True), time_limit=time_limit
         )
@@ -60,7 +60,7 @@ class Auth0Management:
         return profile
 
     def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
-        """Return the users with exactly this e-mail; see `flows.ports.Management.users_by_email`."""
+        """Return the users with exactly this e-mail; see `flows.engine.ports.Management.users_by_email`."""
         answer = self._call(
             lambda sdk: sdk.users.list_users_by_email(email=email, fields=FIELDS, include_fields=True),
             time_limit=time_limit,
@@ -78,7 +78,7 @@ class Auth0Management:
         app_metadata: Mapping[str, Any],
         time_limit: float,
     ) -> None:
-        """Merge metadata at its first level; see `flows.ports.Management.update_metadata`. Safe to repeat."""
+        """Merge metadata at its first level; see `flows.engine.ports.Management.update_metadata`. Safe to repeat."""
         given = {
             name: dict(value)
             for name, value in (("user_metadata", user_metadata), ("app_metadata", app_metadata))
@@ -97,7 +97,7 @@ class Auth0Management:
         answer.members()
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Make another user's main identity one of the primary's; see `flows.ports.Management.link`."""
+        """Make another user's main identity one of the primary's; see `flows.engine.ports.Management.link`."""
         answer = self._call(
             lambda sdk: sdk.users.identities.link(primary_id, provider=provider, user_id=user_id),
             time_limit=time_limit,
@@ -109,7 +109,7 @@ class Auth0Management:
             raise _not_usable("it has no such identity.")
 
     def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Take an identity out of the primary; see `flows.ports.Management.unlink`. Safe to repeat."""
+        """Take an identity out of the primary; see `flows.engine.ports.Management.unlink`. Safe to repeat."""
         answer = self._call(
             lambda sdk: sdk.users.identities.delete(primary_id, provider, user_id), time_limit=time_limit
         )
@@ -153,7 +153,7 @@ class Auth0Management:
 
 def _sdk() -> Callable[..., Answer]:
     try:
-        from stateful_oauth.integrations.auth0.management_sdk import perform  # noqa: PLC0415 - slow, and an extra
+        from stateful_oauth.auth0.management_sdk import perform  # noqa: PLC0415 - slow, and an extra
     except ImportError as error:
         name = error.name or "auth0"
     else:

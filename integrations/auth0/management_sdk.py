@@ -13,17 +13,17 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+
 from auth0.management import Auth0
 from auth0.management.core.api_error import ApiError
 from auth0.management.core.parse_error import ParsingError
-
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+    from stateful_oauth.auth0.transport import Answer, Transport
 
     Operation = Callable[[Auth0], object]
 

@@ -6,19 +6,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable
-from stateful_oauth.integrations.auth0.cached import Cached
-from stateful_oauth.integrations.auth0.oauth_answers import REFUSALS, token_response
-from stateful_oauth.integrations.auth0.unverified_claims import unverified_scope
+from stateful_oauth.auth0.cached import Cached
+from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
+from stateful_oauth.auth0.unverified_claims import unverified_scope
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.cached import Copy
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.transport import Transport
+    from stateful_oauth.auth0.cached import Copy
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.transport import Transport
+    from stateful_oauth.flows.engine.secret import Secret
 
 # Sooner than it ends, a token is not used any more: a tenth of its life, at most a minute (checklist B20).
 _SKEW_SHARE: Final = 0.1

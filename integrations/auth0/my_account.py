@@ -8,21 +8,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
-from stateful_oauth.flows.accounts import ConnectionInfo, ConnectSession, RemoteAccount
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.logout import with_query
-from stateful_oauth.integrations.auth0.problem_answers import problem_of, unusable
-from stateful_oauth.integrations.auth0.urls import check_url
+from stateful_oauth.auth0.logout import with_query
+from stateful_oauth.auth0.problem_answers import problem_of, unusable
+from stateful_oauth.auth0.urls import check_url
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.accounts import ConnectionInfo, ConnectSession, RemoteAccount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stateful_oauth.flows.accounts import ConnectRequest
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.json_members import Members
-    from stateful_oauth.integrations.auth0.problem_answers import Problem
-    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.json_members import Members
+    from stateful_oauth.auth0.problem_answers import Problem
+    from stateful_oauth.auth0.transport import Answer, Transport
+    from stateful_oauth.flows.oauth.accounts import ConnectRequest
 
 _INVALID: Final = "provider_answer_invalid"
 _ACCOUNT_ID: Final = re.compile(r"cac_[A-Za-z0-9]{1,124}")  # no longer than its column; as the next two
@@ -37,7 +37,7 @@ _NUMBERS: Final = frozenset({"max_age"})  # of `authorization_params`: the only 
 
 
 class Auth0MyAccount:
-    """The port `flows.ports.MyAccount`. An instance serves all threads."""
+    """The port `flows.engine.ports.MyAccount`. An instance serves all threads."""
 
     def __init__(self, config: Auth0Config, transport: Transport) -> None:
         self._config, self._transport = config, transport
@@ -49,7 +49,7 @@ class Auth0MyAccount:
         return self._config.my_account_audience
 
     def connect(self, token: Secret, request: ConnectRequest, *, time_limit: float) -> ConnectSession:
-        """Ask for a connected account; see `flows.ports.MyAccount.connect`.
+        """Ask for a connected account; see `flows.engine.ports.MyAccount.connect`.
 
         Raises:
             AnswerLost: Also for a `connect_uri` that the browser must not be sent to.
@@ -81,7 +81,7 @@ class Auth0MyAccount:
         code_verifier: Secret,
         time_limit: float,
     ) -> RemoteAccount:
-        """Connect the account; see `flows.ports.MyAccount.complete`. Never repeats it."""
+        """Connect the account; see `flows.engine.ports.MyAccount.complete`. Never repeats it."""
         body = {
             "auth_session": auth_session,
             "connect_code": connect_code,
@@ -98,16 +98,16 @@ class Auth0MyAccount:
     def accounts(
         self, token: Secret, *, connection: str | None = None, time_limit: float
     ) -> Sequence[RemoteAccount]:
-        """List the user's connected accounts; see `flows.ports.MyAccount.accounts`."""
+        """List the user's connected accounts; see `flows.engine.ports.MyAccount.accounts`."""
         query = {} if connection is None else {"connection": connection}
         return tuple(map(_account, self._pages("accounts", query, token, time_limit)))
 
     def connections(self, token: Secret, *, time_limit: float) -> Sequence[ConnectionInfo]:
-        """List the connections that can be connected; see `flows.ports.MyAccount.connections`."""
+        """List the connections that can be connected; see `flows.engine.ports.MyAccount.connections`."""
         return tuple(map(_connection, self._pages("connections", {}, token, time_limit)))
 
     def disconnect(self, token: Secret, account_id: str, *, time_limit: float) -> None:
-        """Delete a connected account; see `flows.ports.MyAccount.disconnect`. Safe to repeat."""
+        """Delete a connected account; see `flows.engine.ports.MyAccount.disconnect`. Safe to repeat."""
         if not _ACCOUNT_ID.fullmatch(account_id):
             raise ProviderRefused("input_invalid", "It is not the id of a connected account (cac_…).")
         answer = self._send("DELETE", f"/accounts/{quote(account_id, safe='')}", token, time_limit)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
-from stateful_oauth.flows.openid import PushedAuthorizationResponse, TokenResponse
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, TokenResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.auth0.json_members import Members
-    from stateful_oauth.integrations.auth0.transport import Answer
+    from stateful_oauth.auth0.json_members import Members
+    from stateful_oauth.auth0.transport import Answer
 
 _INVALID: Final = "provider_answer_invalid"
 

@@ -8,21 +8,21 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from stateful_oauth.flows.errors import ProviderRefused
-from stateful_oauth.integrations.auth0.management_token import ManagementToken
-from stateful_oauth.integrations.auth0.problem_answers import problem_of, unusable
-from stateful_oauth.integrations.auth0.unverified_claims import (
+from stateful_oauth.auth0.management_token import ManagementToken
+from stateful_oauth.auth0.problem_answers import problem_of, unusable
+from stateful_oauth.auth0.unverified_claims import (
     unverified_audience,
     unverified_issuer,
     unverified_scope,
 )
+from stateful_oauth.flows.engine.errors import ProviderRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.transport import Answer, Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.transport import Answer, Transport
+    from stateful_oauth.flows.engine.secret import Secret
 
 # Reserved by RFC 2606 §2: nobody has this address.
 _NOBODY: Final = "nobody@probe.invalid"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import AnswerLost
+from stateful_oauth.flows.engine.errors import AnswerLost
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.auth0.json_members import Members
-    from stateful_oauth.integrations.auth0.transport import Answer
+    from stateful_oauth.auth0.json_members import Members
+    from stateful_oauth.auth0.transport import Answer
 
 _TEXTS: Final = ("type", "title", "detail", "message", "error", "error_description")
 

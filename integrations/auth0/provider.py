@@ -7,36 +7,36 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import FlowError, InvalidInput
-from stateful_oauth.integrations.auth0.client_authentication import client_authentication
-from stateful_oauth.integrations.auth0.discovery import Discovery
-from stateful_oauth.integrations.auth0.id_token import verify_id_token
-from stateful_oauth.integrations.auth0.jwks import Keys
-from stateful_oauth.integrations.auth0.logout import logout_url, with_query
-from stateful_oauth.integrations.auth0.management import Auth0Management
-from stateful_oauth.integrations.auth0.my_account import Auth0MyAccount
-from stateful_oauth.integrations.auth0.oauth_answers import pushed_response, refusal, token_response
-from stateful_oauth.integrations.auth0.provider_user import ProviderUsers
-from stateful_oauth.integrations.auth0.token_grants import TokenGrants
-from stateful_oauth.integrations.auth0.transport import Transport
+from stateful_oauth.auth0.client_authentication import client_authentication
+from stateful_oauth.auth0.discovery import Discovery
+from stateful_oauth.auth0.id_token import verify_id_token
+from stateful_oauth.auth0.jwks import Keys
+from stateful_oauth.auth0.logout import logout_url, with_query
+from stateful_oauth.auth0.management import Auth0Management
+from stateful_oauth.auth0.my_account import Auth0MyAccount
+from stateful_oauth.auth0.oauth_answers import pushed_response, refusal, token_response
+from stateful_oauth.auth0.provider_user import ProviderUsers
+from stateful_oauth.auth0.token_grants import TokenGrants
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.flows.engine.errors import FlowError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from stateful_oauth.flows.accounts import ProviderToken, ProviderUser
-    from stateful_oauth.flows.openid import (
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.transport import Answer
+    from stateful_oauth.flows.engine.ports import Clock
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.oauth.accounts import ProviderToken, ProviderUser
+    from stateful_oauth.flows.oauth.openid import (
         AuthorizationRequest,
         IdTokenExpectation,
         PushedAuthorizationResponse,
         TokenResponse,
         VerifiedIdentity,
     )
-    from stateful_oauth.flows.ports import Clock
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.transport import Answer
 
 # Parameters that would make the provider ignore or override the ones that the flow sets (RFC 9101 §6.3).
 _OVERRIDING: Final = frozenset({"request", "request_uri"})
@@ -170,7 +170,7 @@ class Auth0Provider:
         scope: str | None = None,
         time_limit: float,
     ) -> TokenResponse:
-        """Ask for an access token (RFC 6749 §6). Never repeats it; see `flows.ports.Provider.refresh`.
+        """Ask for an access token (RFC 6749 §6). Never repeats it; see `flows.engine.ports.Provider.refresh`.
 
         Args:
             audience: None for the one of the grant.
@@ -191,7 +191,7 @@ class Auth0Provider:
     ) -> ProviderToken:
         """Ask Token Vault for an access token of the identity provider behind a connection.
 
-        See `flows.ports.Provider.provider_token`. Safe to repeat.
+        See `flows.engine.ports.Provider.provider_token`. Safe to repeat.
 
         Args:
             time_limit: Seconds for everything.

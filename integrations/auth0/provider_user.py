@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.accounts import ProviderUser
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderRefused
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.userinfo_endpoints import userinfo_endpoints
+from stateful_oauth.auth0.userinfo_endpoints import userinfo_endpoints
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.accounts import ProviderUser
 
 if TYPE_CHECKING:
-    from stateful_oauth.flows.accounts import ProviderToken
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.json_members import Members
-    from stateful_oauth.integrations.auth0.transport import Answer, Transport
-    from stateful_oauth.integrations.auth0.userinfo_endpoints import UserinfoEndpoint
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.json_members import Members
+    from stateful_oauth.auth0.transport import Answer, Transport
+    from stateful_oauth.auth0.userinfo_endpoints import UserinfoEndpoint
+    from stateful_oauth.flows.oauth.accounts import ProviderToken
 
 _INVALID: Final = "provider_answer_invalid"
 _MAX_ID: Final = 255  # with its prefix; that of a `sub` (OpenID Connect Core §2), and of the column
@@ -32,7 +32,7 @@ class ProviderUsers:
     def find(
         self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
     ) -> ProviderUser | None:
-        """Ask; see `flows.ports.Provider.provider_user`. What is known of the connection goes first.
+        """Ask; see `flows.engine.ports.Provider.provider_user`. What is known of the connection goes first.
 
         Raises:
             ProviderUnreachable: Nothing was sent.

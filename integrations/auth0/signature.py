@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from jwt.api_jws import PyJWS
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 
-from stateful_oauth.flows.errors import IdTokenRejected
-from stateful_oauth.integrations.auth0.json_members import Members
+from stateful_oauth.auth0.json_members import Members
+from stateful_oauth.flows.engine.errors import IdTokenRejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.flows.engine.secret import Secret
 
 MAX_TOKEN_CHARACTERS: Final = 16_384
 

@@ -6,17 +6,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.accounts import ProviderToken
-from stateful_oauth.integrations.auth0.oauth_answers import REFUSALS, token_response
-from stateful_oauth.integrations.auth0.unverified_claims import unverified_audience
+from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
+from stateful_oauth.auth0.unverified_claims import unverified_audience
+from stateful_oauth.flows.oauth.accounts import ProviderToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.flows.openid import TokenResponse
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.discovery import Discovery
-    from stateful_oauth.integrations.auth0.transport import Answer
+    from stateful_oauth.auth0.discovery import Discovery
+    from stateful_oauth.auth0.transport import Answer
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.oauth.openid import TokenResponse
 
     Post = Callable[[str, Mapping[str, str | Secret], float], Answer]
 
@@ -68,7 +68,7 @@ class TokenGrants:
     def refresh(
         self, refresh_token: Secret, *, audience: str | None, scope: str | None, time_limit: float
     ) -> TokenResponse:
-        """Ask for an access token; see `flows.ports.Provider.refresh`.
+        """Ask for an access token; see `flows.engine.ports.Provider.refresh`.
 
         An ID token in the answer is dropped: nobody uses it, and so nobody can use it unchecked (OpenID
         Connect Core §12.2).
@@ -86,7 +86,7 @@ class TokenGrants:
     def provider_token(
         self, refresh_token: Secret, *, connection: str, login_hint: str | None, time_limit: float
     ) -> ProviderToken:
-        """Ask Token Vault; see `flows.ports.Provider.provider_token`. Safe to repeat: nothing is spent."""
+        """Ask Token Vault; see `flows.engine.ports.Provider.provider_token`. Safe to repeat: nothing is spent."""
         deadline = time.monotonic() + time_limit
         endpoint = self._discovery.metadata(time_limit).token_endpoint
         fields: dict[str, str | Secret] = {

@@ -19,18 +19,18 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ProxyError
 
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.connections import ClosedWhileIdle, NotSent, PooledAdapter
-from stateful_oauth.integrations.auth0.json_members import Members
-from stateful_oauth.integrations.auth0.rate_limits import retry_at
+from stateful_oauth.auth0.connections import ClosedWhileIdle, NotSent, PooledAdapter
+from stateful_oauth.auth0.json_members import Members
+from stateful_oauth.auth0.rate_limits import retry_at
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests.adapters import BaseAdapter
 
-    from stateful_oauth.integrations.auth0.config import Auth0Config
+    from stateful_oauth.auth0.config import Auth0Config
 
 _CHUNK: Final = 65_536
 _INVALID: Final = "provider_answer_invalid"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.auth0.json_members import Members
-from stateful_oauth.integrations.auth0.signature import MAX_TOKEN_CHARACTERS
+from stateful_oauth.auth0.json_members import Members
+from stateful_oauth.auth0.signature import MAX_TOKEN_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.flows.engine.secret import Secret
 
 
 def unverified_audience(token: Secret) -> tuple[str, ...] | None:

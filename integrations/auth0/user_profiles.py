@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.accounts import ProfileIdentity, UserProfile
+from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.auth0.json_members import Members
+    from stateful_oauth.auth0.json_members import Members
 
 # All that is read. What is not asked for cannot be leaked, nor break anything.
 FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,created_at,user_metadata,app_metadata"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from stateful_oauth.integrations.auth0.urls import check_url
+from stateful_oauth.auth0.urls import check_url
 
 _KEYS: Final = {"url", "subject", "email", "prefix"}
 

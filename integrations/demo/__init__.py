@@ -1,6 +1,6 @@
 """The demo: a small site and the emulated tenant in one process.
 
-Run it with `python -m stateful_oauth.integrations.demo`. For loopback and for
+Run it with `python -m stateful_oauth.demo`. For loopback and for
 looking only. Three kinds of things live here; keep them apart when you copy:
 
 - `settings.py`, `urls.py`, `backends.py`, `views/profile.py` and `views/accounts.py` are what a project

@@ -1,4 +1,4 @@
-"""`python -m stateful_oauth.integrations.demo`: run the demo site and the emulated tenant until Ctrl-C."""
+"""`python -m stateful_oauth.demo`: run the demo site and the emulated tenant until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.integrations.demo.servers import Running
+    from stateful_oauth.demo.servers import Running
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m stateful_oauth.integrations.demo",
+        prog="python -m stateful_oauth.demo",
         description="Run the demo site and a local stand-in for Auth0, both on 127.0.0.1, until Ctrl-C.",
         epilog="STATEFUL_OAUTH_DEMO_DATA names a folder that keeps the database; otherwise it is temporary. "
         "STATEFUL_OAUTH_DEMO_LOG=INFO shows the log.",
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from stateful_oauth.integrations.demo.servers import PortTaken, running  # noqa: PLC0415 - needs the extra
+    from stateful_oauth.demo.servers import PortTaken, running  # noqa: PLC0415 - needs the extra
 
     stop = Event()
     try:
@@ -57,8 +57,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _smoke(options: argparse.Namespace) -> int:
-    from stateful_oauth.integrations.demo.servers import PortTaken, running  # noqa: PLC0415 - needs the extra
-    from stateful_oauth.integrations.demo.smoke import visit_everything  # noqa: PLC0415
+    from stateful_oauth.demo.servers import PortTaken, running  # noqa: PLC0415 - needs the extra
+    from stateful_oauth.demo.smoke import visit_everything  # noqa: PLC0415
 
     try:
         with running(options.port or 0, options.emulator_port or 0) as demo:
@@ -69,7 +69,7 @@ def _smoke(options: argparse.Namespace) -> int:
 
 
 def _welcome(demo: Running) -> str:
-    from stateful_oauth.integrations.demo.people import (  # noqa: PLC0415 - needs Django set up
+    from stateful_oauth.demo.people import (  # noqa: PLC0415 - needs Django set up
         OPERATOR_NAME,
         OPERATOR_PASSWORD,
         PEOPLE,

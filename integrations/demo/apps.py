@@ -8,6 +8,6 @@ from django.apps import AppConfig
 class DemoConfig(AppConfig):
     """Label `stateful_oauth_demo`."""
 
-    name = "stateful_oauth.integrations.demo"
+    name = "stateful_oauth.demo"
     label = "stateful_oauth_demo"
     verbose_name = "Demo"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.integrations.demo.people import REFUSED_DOMAIN
-from stateful_oauth.integrations.django.backends import Auth0Backend
+from stateful_oauth.demo.people import REFUSED_DOMAIN
+from stateful_oauth.django.backends import Auth0Backend
+from stateful_oauth.flows.engine.errors import AccountRefused
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
-    from stateful_oauth.flows.openid import VerifiedIdentity
+    from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
 class DemoBackend(Auth0Backend):

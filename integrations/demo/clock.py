@@ -10,7 +10,7 @@ _START: Final = timedelta()
 
 
 class OffsetClock:
-    """Implements `flows.ports.Clock`. Site and tenant both go by it."""
+    """Implements `flows.engine.ports.Clock`. Site and tenant both go by it."""
 
     def __init__(self) -> None:
         self._ahead = _START

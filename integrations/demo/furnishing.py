@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows.openid import VerifiedIdentity
-from stateful_oauth.integrations.demo.backends import DemoBackend
-from stateful_oauth.integrations.demo.people import (
+from stateful_oauth.demo.backends import DemoBackend
+from stateful_oauth.demo.people import (
     ADA,
     BEA,
     CONNIE,
@@ -24,14 +23,15 @@ from stateful_oauth.integrations.demo.people import (
     TWICE,
     Person,
 )
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.views.callbacks import callback_url
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.views.callbacks import callback_url
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity, find_identity
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator import Tenant
+    from stateful_oauth.emulator import Tenant
 
 _CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 

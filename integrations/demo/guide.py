@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from stateful_oauth.integrations.demo.people import (
+from stateful_oauth.demo.people import (
     MALLORY,
     PAT,
     PAT_BY_GOOGLE,

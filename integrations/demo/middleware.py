@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from stateful_oauth.integrations.demo.world import world_or_none
-from stateful_oauth.integrations.django.browser import binding_digest, read_binding
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.demo.world import world_or_none
+from stateful_oauth.django.browser import binding_digest, read_binding
+from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
     from collections.abc import Callable

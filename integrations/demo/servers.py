@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 SITE_PORT: Final = 8000
 EMULATOR_PORT: Final = 9400
-SETTINGS: Final = "stateful_oauth.integrations.demo.settings"
+SETTINGS: Final = "stateful_oauth.demo.settings"
 
 
 class PortTaken(Exception):
@@ -73,10 +73,10 @@ def _prepare(stack: ExitStack, emulator_port: int) -> None:
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
-    from stateful_oauth.integrations.demo import furnishing, world  # noqa: PLC0415
-    from stateful_oauth.integrations.demo.clock import OffsetClock  # noqa: PLC0415
-    from stateful_oauth.integrations.django import wiring  # noqa: PLC0415
-    from stateful_oauth.integrations.emulator import EmulatorServer, Tenant  # noqa: PLC0415
+    from stateful_oauth.demo import furnishing, world  # noqa: PLC0415
+    from stateful_oauth.demo.clock import OffsetClock  # noqa: PLC0415
+    from stateful_oauth.django import wiring  # noqa: PLC0415
+    from stateful_oauth.emulator import EmulatorServer, Tenant  # noqa: PLC0415
 
     stack.callback(connections.close_all)
     call_command("migrate", verbosity=0, interactive=False)

@@ -16,7 +16,7 @@ _DATA = os.environ.get("STATEFUL_OAUTH_DEMO_DATA", "")
 # ---- What a project writes ---------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "stateful_oauth.integrations.demo",  # your own apps; before the package's, to override its templates
+    "stateful_oauth.demo",  # your own apps; before the package's, to override its templates
     "django.contrib.admin",  # for operators
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -24,12 +24,12 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "stateful_oauth.storage",  # the tables
-    "stateful_oauth.integrations.django",  # the pages
+    "stateful_oauth.django",  # the pages
 ]
 
 AUTHENTICATION_BACKENDS = [
-    # Or stateful_oauth.integrations.django.backends.Auth0Backend, of which this is a subclass.
-    "stateful_oauth.integrations.demo.backends.DemoBackend",
+    # Or stateful_oauth.django.backends.Auth0Backend, of which this is a subclass.
+    "stateful_oauth.demo.backends.DemoBackend",
     # Only for the demo's operator, who has a password of Django's own.
     "django.contrib.auth.backends.ModelBackend",
 ]
@@ -61,14 +61,14 @@ STATEFUL_OAUTH = {
     },
 }
 
-# urls.py: path("auth/", include("stateful_oauth.integrations.django.urls"))
+# urls.py: path("auth/", include("stateful_oauth.django.urls"))
 
 # ---- What every Django project has -------------------------------------------------------------------------
 
 SECRET_KEY = "django-insecure-the-demo-is-for-loopback-only"  # noqa: S105 - nothing here is secret
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-ROOT_URLCONF = "stateful_oauth.integrations.demo.urls"
+ROOT_URLCONF = "stateful_oauth.demo.urls"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
@@ -79,7 +79,7 @@ SESSION_COOKIE_NAME = "demo_session"
 CSRF_COOKIE_NAME = "demo_csrf"
 
 MIDDLEWARE = [
-    "stateful_oauth.integrations.demo.middleware.DemoMiddleware",
+    "stateful_oauth.demo.middleware.DemoMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -98,7 +98,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "stateful_oauth.integrations.demo.views.chrome.chrome",
+                "stateful_oauth.demo.views.chrome.chrome",
             ]
         },
     }

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from stateful_oauth.integrations.demo.people import ADA, XENIA, XENIA_AT_HOME, Person
+from stateful_oauth.demo.people import ADA, XENIA, XENIA_AT_HOME, Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable

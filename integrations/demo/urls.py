@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from stateful_oauth.integrations.demo.views import accounts
-from stateful_oauth.integrations.demo.views.home import home
-from stateful_oauth.integrations.demo.views.profile import profile
-from stateful_oauth.integrations.demo.views.timeline import attempt, timeline
-from stateful_oauth.integrations.demo.views.what_if import entry, menu
+from stateful_oauth.demo.views import accounts
+from stateful_oauth.demo.views.home import home
+from stateful_oauth.demo.views.profile import profile
+from stateful_oauth.demo.views.timeline import attempt, timeline
+from stateful_oauth.demo.views.what_if import entry, menu
 
 # For looking only: no project has these.
 _demo = [
@@ -26,7 +26,7 @@ _demo = [
 ]
 
 urlpatterns = [
-    path("auth/", include("stateful_oauth.integrations.django.urls")),  # what a project writes
+    path("auth/", include("stateful_oauth.django.urls")),  # what a project writes
     path("admin/", admin.site.urls),
     path("", include((_demo, "demo"))),
 ]

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from stateful_oauth.integrations.demo.furnishing import add_person
-from stateful_oauth.integrations.demo.people import PASSWORDS, Person
+from stateful_oauth.demo.furnishing import add_person
+from stateful_oauth.demo.people import PASSWORDS, Person
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable
 
-    from stateful_oauth.integrations.demo.clock import OffsetClock
-    from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
+    from stateful_oauth.demo.clock import OffsetClock
+    from stateful_oauth.emulator import EmulatorServer, Tenant
 
 _FIRST_NUMBER: Final = 90_000_000
 _PASSERS_BY_KEPT: Final = 8  # at the provider, or its page would get long
@@ -142,10 +142,10 @@ def world() -> World:
     """Return the world of this process.
 
     Raises:
-        LookupError: The site was not started by `python -m stateful_oauth.integrations.demo`.
+        LookupError: The site was not started by `python -m stateful_oauth.demo`.
     """
     if not _current:
-        raise LookupError("Start the demo with: python -m stateful_oauth.integrations.demo")
+        raise LookupError("Start the demo with: python -m stateful_oauth.demo")
     return _current[0]
 
 

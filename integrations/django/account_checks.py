@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name
 from django.utils.functional import Promise
-
-from stateful_oauth.integrations.django.complaints import complaint
+from stateful_oauth.django.complaints import complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stateful_oauth.integrations.django.conf import TenantSettings
+    from stateful_oauth.django.conf import TenantSettings
 
 _MODES: Final = ("off", "confirm", "automatic")
 _MOST_TRIES: Final = 10
@@ -98,9 +97,9 @@ def _flaw(connection: object, chosen: Any) -> str:
 def _unusable(chosen: Mapping[str, Any]) -> str:
     """Return what of an entry's scopes and parameters the My Account API does not take."""
     # Not needed to serve a page, and python-statemachine takes its time to import.
-    from stateful_oauth.flows.connect_account import AUTHORIZATION_PARAMS  # noqa: PLC0415
-    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415
-    from stateful_oauth.flows.parameters import checked_parameters, checked_scopes  # noqa: PLC0415
+    from stateful_oauth.flows.connect_account.machine import AUTHORIZATION_PARAMS  # noqa: PLC0415
+    from stateful_oauth.flows.engine.errors import InvalidInput  # noqa: PLC0415
+    from stateful_oauth.flows.oauth.parameters import checked_parameters, checked_scopes  # noqa: PLC0415
 
     try:
         checked_scopes(chosen.get("scopes", ()))

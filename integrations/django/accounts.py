@@ -9,21 +9,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from stateful_oauth.flows.errors import ProviderRefused
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.sessions import session_details
+from stateful_oauth.flows.engine.errors import ProviderRefused
 from stateful_oauth.storage.accounts import accounts_of, keep_in_step, links_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from django.http import HttpRequest
-
-    from stateful_oauth.flows.accounts import ConnectionInfo, ProviderToken
-    from stateful_oauth.flows.grants import AccessToken
-    from stateful_oauth.flows.secret import Secret
-    from stateful_oauth.integrations.auth0.provider import Auth0Provider
+    from stateful_oauth.auth0.provider import Auth0Provider
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.oauth.accounts import ConnectionInfo, ProviderToken
+    from stateful_oauth.flows.oauth.grants import AccessToken
     from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 Answer = TypeVar("Answer")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-
-from stateful_oauth.integrations.django.operators.accounts import (
+from stateful_oauth.django.operators.accounts import (
     AccountLinkAdmin,
     ConnectedAccountAdmin,
     GrantAdmin,
     IdentityAdmin,
 )
-from stateful_oauth.integrations.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
+from stateful_oauth.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
 from stateful_oauth.storage.models import (
     AccountLink,
     ConnectedAccount,

@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 class DjangoIntegrationConfig(AppConfig):
     """Label `stateful_oauth_django`; it has templates and checks, and no tables."""
 
-    name = "stateful_oauth.integrations.django"
+    name = "stateful_oauth.django"
     label = "stateful_oauth_django"
     verbose_name = _("Auth0 sign-in pages")
 
     def ready(self) -> None:
         """Register the system checks and the receivers."""
-        from stateful_oauth.integrations.django import checks, receivers  # noqa: F401, PLC0415 - register on import
+        from stateful_oauth.django import checks, receivers  # noqa: F401, PLC0415 - register on import

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
+
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
@@ -16,9 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, router
 from django.db.models import F, UniqueConstraint
 from django.utils.module_loading import import_string
-
-from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.errors import AccountRefused
 from stateful_oauth.storage.grants import end_grants_of
 from stateful_oauth.storage.identities import add_identity, find_identity, refresh_identity
 from stateful_oauth.storage.models import Grant, identity_digest
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import AbstractBaseUser
     from django.http import HttpRequest
-
-    from stateful_oauth.flows.openid import VerifiedIdentity
+    from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
 _UNUSABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of pairs
@@ -255,5 +254,5 @@ def backend_path() -> str:
         if issubclass(import_string(path), Auth0Backend):
             return path
     raise ImproperlyConfigured(
-        "Add 'stateful_oauth.integrations.django.backends.Auth0Backend' to AUTHENTICATION_BACKENDS."
+        "Add 'stateful_oauth.django.backends.Auth0Backend' to AUTHENTICATION_BACKENDS."
     )

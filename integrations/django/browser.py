@@ -10,8 +10,8 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.identifiers import digest
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.django.conf import conf
+from stateful_oauth.flows.engine.identifiers import digest
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
-
-from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.flows.outcomes import Connected, Outcome, SignedIn
-from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
-from stateful_oauth.integrations.django.backends import backend_path
-from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
-from stateful_oauth.integrations.django.sessions import forget_session, renew_key, sign_in
+from stateful_oauth.django.backends import backend_path
+from stateful_oauth.django.browser import binding_digest, new_binding, read_binding
+from stateful_oauth.django.sessions import forget_session, renew_key, sign_in
+from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.engine.outcomes import Connected, Outcome, SignedIn
+from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.http import HttpRequest
-
-    from stateful_oauth.flows.openid import VerifiedIdentity
+    from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
 class BrowserCaller:

@@ -17,16 +17,15 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
-
-from stateful_oauth.integrations.django.complaints import complaint
-from stateful_oauth.integrations.django.conf import (
+from stateful_oauth.django.complaints import complaint
+from stateful_oauth.django.conf import (
     DEFAULT_TENANT,
     SITE_DEFAULTS,
     TENANT_DEFAULTS,
     SiteSettings,
     conf,
 )
-from stateful_oauth.integrations.django.tenant_checks import LOOPBACK, check_tenants
+from stateful_oauth.django.tenant_checks import LOOPBACK, check_tenants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -246,7 +245,7 @@ def _key_ring() -> Iterator[CheckMessage]:
 
 
 def _project() -> Iterator[CheckMessage]:
-    from stateful_oauth.integrations.django.backends import backend_path  # noqa: PLC0415 - loads models
+    from stateful_oauth.django.backends import backend_path  # noqa: PLC0415 - loads models
 
     try:
         backend_path()
@@ -266,7 +265,7 @@ def _project() -> Iterator[CheckMessage]:
         yield complaint(
             "E022",
             f"The package's addresses are not included: {', '.join(missing)}.",
-            "Include 'stateful_oauth.integrations.django.urls'.",
+            "Include 'stateful_oauth.django.urls'.",
         )
     for name in _MIDDLEWARE:
         if not _has_middleware(name):
@@ -277,7 +276,7 @@ def _project() -> Iterator[CheckMessage]:
         yield complaint(
             "E024",
             "The package's pages are not found.",
-            "Add 'stateful_oauth.integrations.django' to INSTALLED_APPS, and set APP_DIRS in TEMPLATES.",
+            "Add 'stateful_oauth.django' to INSTALLED_APPS, and set APP_DIRS in TEMPLATES.",
         )
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         yield Warning(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.flows.transaction import StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import conf
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.sweeps import has_rows
 
 if TYPE_CHECKING:

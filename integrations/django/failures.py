@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-
+from stateful_oauth.django.link_page import connection_title
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.django.link_page import connection_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

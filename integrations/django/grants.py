@@ -7,15 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db import DatabaseError, router, transaction
-
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.encryption import UndecryptableError
 from stateful_oauth.storage.grants import end_grant
 from stateful_oauth.storage.models import Grant
 
 if TYPE_CHECKING:
-    from stateful_oauth.flows.secret import Secret
+    from stateful_oauth.flows.engine.secret import Secret
 
 logger = logging.getLogger("stateful_oauth.grants")
 

@@ -8,15 +8,13 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import ensure_csrf_cookie
-
+from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.outcomes import ConfirmationNeeded
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-
-    from stateful_oauth.flows.outcomes import AccountName, Outcome
+    from stateful_oauth.flows.engine.outcomes import AccountName, Outcome
 
 _TITLES: Final[dict[str, Any]] = {
     "Username-Password-Authentication": _("e-mail and password"),

@@ -10,20 +10,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db import router, transaction
-
-from stateful_oauth.flows.observers import NOBODY
-from stateful_oauth.flows.transaction import StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.signals import Transition, flow_settled, transition_made
+from stateful_oauth.django import wiring
+from stateful_oauth.django.signals import Transition, flow_settled, transition_made
+from stateful_oauth.flows.engine.observers import NOBODY
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from stateful_oauth.flows.observers import Observer
-    from stateful_oauth.flows.outcomes import Outcome
-    from stateful_oauth.flows.transaction import Transaction, TransitionLog
+    from stateful_oauth.flows.engine.observers import Observer
+    from stateful_oauth.flows.engine.outcomes import Outcome
+    from stateful_oauth.flows.engine.transaction import Transaction, TransitionLog
 
 logger = logging.getLogger("stateful_oauth.observer")
 transitions_log: Final = logging.getLogger("stateful_oauth.transitions")
@@ -36,7 +35,7 @@ _FIELDS: Final = (
 
 
 class SiteObserver:
-    """Implements `flows.observers.Observer`.
+    """Implements `flows.engine.observers.Observer`.
 
     Args:
         telemetry: Who makes spans and counts.

@@ -18,13 +18,12 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
-
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.failures import failure
+from stateful_oauth.django.next_url import destination, may_go_to, requested_next
+from stateful_oauth.django.sessions import forget_session, save_session, session_details
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.failures import failure
-from stateful_oauth.integrations.django.next_url import destination, may_go_to, requested_next
-from stateful_oauth.integrations.django.sessions import forget_session, save_session, session_details
 
 if TYPE_CHECKING:
     import uuid

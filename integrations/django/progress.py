@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
-
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.utils.functional import Promise
-
     from stateful_oauth.storage.models import FlowTransaction
 
 _HEADINGS: Final[dict[str, Promise]] = {

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.purging import BATCH, Purge
 

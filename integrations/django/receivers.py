@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.signals import user_logged_out
 from django.db import DatabaseError, router, transaction
 from django.dispatch import receiver
-
-from stateful_oauth.integrations.django.sessions import withdraw
+from stateful_oauth.django.sessions import withdraw
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.urls import reverse
-
-from stateful_oauth.flows.outcomes import (
+from stateful_oauth.django.conf import DEFAULT_TENANT
+from stateful_oauth.django.failures import SIGN_IN
+from stateful_oauth.django.next_url import destination
+from stateful_oauth.django.pages import SeeOther
+from stateful_oauth.django.sessions import sign_in_again
+from stateful_oauth.flows.engine.outcomes import (
     ConfirmationNeeded,
     Connected,
     Disconnected,
@@ -22,11 +26,6 @@ from stateful_oauth.flows.outcomes import (
     SignedIn,
     Unlinked,
 )
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
-from stateful_oauth.integrations.django.failures import SIGN_IN
-from stateful_oauth.integrations.django.next_url import destination
-from stateful_oauth.integrations.django.pages import SeeOther
-from stateful_oauth.integrations.django.sessions import sign_in_again
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

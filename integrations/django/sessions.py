@@ -12,19 +12,17 @@ from django.contrib.auth import load_backend, login
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import InterfaceError, OperationalError
-
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.backends import backend_path
-from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.integrations.django.grants import end_and_revoke_on_commit
+from stateful_oauth.django import wiring
+from stateful_oauth.django.backends import backend_path
+from stateful_oauth.django.browser import binding_digest, new_binding, read_binding
+from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.grants import end_and_revoke_on_commit
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.sign_ins import unbind_waiting, withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-
-    from stateful_oauth.flows.outcomes import SignedIn
+    from stateful_oauth.flows.engine.outcomes import SignedIn
 
 SESSION_KEY: Final = "stateful_oauth"
 

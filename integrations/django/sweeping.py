@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import InterfaceError, OperationalError, connections, router
-
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.flows.outcomes import Expired, Failed, InProgress, Outcome, Rejected
-from stateful_oauth.flows.transaction import StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.engine.outcomes import Expired, Failed, InProgress, Outcome, Rejected
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.sweeps import DueRow, DueRows, stuck_rows
 

@@ -1,6 +1,6 @@
 """The sweeps as Django Tasks, for whichever backend a project runs.
 
-    from stateful_oauth.integrations.django import tasks
+    from stateful_oauth.django import tasks
 
     tasks.recover_flows.enqueue()
     tasks.purge_flows.using(queue_name="night").enqueue(older_than="30d")
@@ -15,8 +15,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.django import purging, sweeping
-from stateful_oauth.integrations.django.choices import check_choice
+from stateful_oauth.django import purging, sweeping
+from stateful_oauth.django.choices import check_choice
 
 try:
     from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME, task, task_backends
@@ -31,7 +31,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.integrations.django.sweeping import SweepReport
+    from stateful_oauth.django.sweeping import SweepReport
 
 logger = logging.getLogger("stateful_oauth.sweeping")
 

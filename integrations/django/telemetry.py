@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.observers import NOBODY
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.observers import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-    from stateful_oauth.flows.outcomes import Outcome
-    from stateful_oauth.flows.transaction import Transaction, TransitionLog
+    from stateful_oauth.flows.engine.outcomes import Outcome
+    from stateful_oauth.flows.engine.transaction import Transaction, TransitionLog
 
 logger = logging.getLogger("stateful_oauth.telemetry")
 
@@ -41,7 +41,7 @@ def process_telemetry() -> Telemetry:
 
 
 class Telemetry:
-    """Implements `flows.observers.Observer` with OpenTelemetry.
+    """Implements `flows.engine.observers.Observer` with OpenTelemetry.
 
     Args:
         tracer_provider: None for the global one.

@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 
 from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
-
-from stateful_oauth.integrations.django.account_checks import check_accounts
-from stateful_oauth.integrations.django.complaints import complaint
+from stateful_oauth.django.account_checks import check_accounts
+from stateful_oauth.django.complaints import complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stateful_oauth.integrations.django.conf import SiteSettings, TenantSettings
+    from stateful_oauth.django.conf import SiteSettings, TenantSettings
 
 _ALGORITHMS: Final = ("RS256", "PS256", "HS256")
 _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
@@ -45,10 +44,10 @@ def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
 
 def _together(alias: str) -> Iterator[CheckMessage]:
     """Check what the provider itself would refuse, at somebody's first sign-in."""
-    from stateful_oauth.integrations.auth0.client_authentication import (  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.auth0.client_authentication import (  # noqa: PLC0415 - not needed to serve
         client_authentication,
     )
-    from stateful_oauth.integrations.django import wiring  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.django import wiring  # noqa: PLC0415 - not needed to serve
 
     try:
         client_authentication(wiring.provider_config(alias), wiring.clock.now)
@@ -136,8 +135,8 @@ def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckM
 
 
 def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
-    from stateful_oauth.flows.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
-    from stateful_oauth.flows.parameters import (  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.flows.engine.errors import InvalidInput  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.flows.oauth.parameters import (  # noqa: PLC0415 - not needed to serve
         OWNED_PARAMETERS,
         checked_parameters,
     )

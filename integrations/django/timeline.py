@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import router
-
-from stateful_oauth.flows.errors import Quarantined
-from stateful_oauth.flows.transaction import StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import conf
+from stateful_oauth.flows.engine.errors import Quarantined
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from stateful_oauth.flows.effects import Effect
-    from stateful_oauth.flows.transaction import Transaction
+    from stateful_oauth.flows.engine.effects import Effect
+    from stateful_oauth.flows.engine.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,12 @@
 """The package's addresses, to be included where the project likes.
 
-`path("auth/", include("stateful_oauth.integrations.django.urls"))`
+`path("auth/", include("stateful_oauth.django.urls"))`
 """
 
 from __future__ import annotations
 
 from django.urls import path
-
-from stateful_oauth.integrations.django.views import (
+from stateful_oauth.django.views import (
     account_linking,
     connect_account,
     disconnect_account,

@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
+
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
-
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.flows.engine import Engine
-    from stateful_oauth.flows.observers import Observer
-    from stateful_oauth.flows.ports import Clock
-    from stateful_oauth.flows.registry import FlowRegistry
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.provider import Auth0Provider
-    from stateful_oauth.integrations.auth0.transport import Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.provider import Auth0Provider
+    from stateful_oauth.auth0.transport import Transport
+    from stateful_oauth.flows.engine.engine import Engine
+    from stateful_oauth.flows.engine.observers import Observer
+    from stateful_oauth.flows.engine.ports import Clock
+    from stateful_oauth.flows.engine.registry import FlowRegistry
 
 
 class SystemClock:
@@ -108,8 +108,8 @@ def flows() -> FlowRegistry:
 
     Imported here and not at start-up, because python-statemachine takes 50 ms to import.
     """
-    from stateful_oauth.flows.built_in import BUILT_IN  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.flows.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.registry import BUILT_IN  # noqa: PLC0415 - lazy on purpose
 
     return FlowRegistry(*BUILT_IN, *(import_string(path) for path in conf.flows))
 
@@ -121,8 +121,8 @@ def provider_config(tenant: str) -> Auth0Config:
         KeyError: There is no such tenant.
         ValueError: The settings do not go together.
     """
-    from stateful_oauth.flows.secret import Secret  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.integrations.auth0.config import Auth0Config  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.auth0.config import Auth0Config  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.secret import Secret  # noqa: PLC0415 - lazy on purpose
 
     chosen = conf.tenant(tenant)
     return Auth0Config(
@@ -158,7 +158,7 @@ def provider(tenant: str) -> Auth0Provider:
     Raises:
         KeyError: There is no such tenant.
     """
-    from stateful_oauth.integrations.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
 
     config = provider_config(tenant)
     return Auth0Provider(config, new_transport(config), _current)
@@ -166,7 +166,7 @@ def provider(tenant: str) -> Auth0Provider:
 
 def new_transport(config: Auth0Config) -> Transport:
     """Return a transport of one's own, on the adapter that the settings name."""
-    from stateful_oauth.integrations.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.auth0.transport import Transport  # noqa: PLC0415 - lazy on purpose
 
     adapter: Any = conf.transport_adapter
     if isinstance(adapter, str):
@@ -177,8 +177,8 @@ def new_transport(config: Auth0Config) -> Transport:
 @_once
 def engine() -> Engine:
     """Return the engine of this process."""
-    from stateful_oauth.flows.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.integrations.django.observer import SiteObserver  # noqa: PLC0415 - imports this module
+    from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - imports this module
+    from stateful_oauth.flows.engine.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.storage.accounts import DjangoAccountDirectory  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.storage.grants import DjangoGrantStore  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
@@ -202,10 +202,10 @@ def engine() -> Engine:
 
 def _telemetry() -> Observer:
     """Return OpenTelemetry where it is installed."""
-    from stateful_oauth.flows.observers import NOBODY  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.observers import NOBODY  # noqa: PLC0415 - lazy on purpose
 
     try:
-        from stateful_oauth.integrations.django.telemetry import process_telemetry  # noqa: PLC0415 - optional
+        from stateful_oauth.django.telemetry import process_telemetry  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "opentelemetry":
             raise

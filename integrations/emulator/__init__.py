@@ -3,7 +3,7 @@
 Use it in-process, no sockets and no sleeping::
 
     import requests
-    from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
+    from stateful_oauth.emulator import EmulatorServer, Tenant
 
     tenant = Tenant(issuer="https://tenant.example/")  # clock=None: the real time; see Clock
     tenant.add_client(
@@ -56,7 +56,7 @@ Whose account a vault token opens tells ``GET /_provider/{connection}/userinfo``
 provider's own endpoint: ``sub`` is the provider's user id.
 
 As a server, for browsers and other processes (from a shell:
-``python -m stateful_oauth.integrations.emulator --port 9400 --people people.json``)::
+``python -m stateful_oauth.emulator --port 9400 --people people.json``)::
 
     with EmulatorServer(tenant, port=0) as server:  # tenant.issuer becomes "http://127.0.0.1:<port>/"
         server.url, server.port, server.connections
@@ -114,13 +114,13 @@ makes on first use.
 Faithful to the facts about Auth0 in the project's wire contract; ``Tenant`` says what is knowingly different.
 """
 
-from stateful_oauth.integrations.emulator.answers import Answer
-from stateful_oauth.integrations.emulator.clients import Api, Client, ClientGrant
-from stateful_oauth.integrations.emulator.clock import Clock
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.faults import Fault, FaultKind, Faults
-from stateful_oauth.integrations.emulator.ledger import Entry, Ledger
-from stateful_oauth.integrations.emulator.people import (
+from stateful_oauth.emulator.answers import Answer
+from stateful_oauth.emulator.clients import Api, Client, ClientGrant
+from stateful_oauth.emulator.clock import Clock
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.faults import Fault, FaultKind, Faults
+from stateful_oauth.emulator.ledger import Entry, Ledger
+from stateful_oauth.emulator.people import (
     DATABASE,
     Account,
     Connection,
@@ -129,14 +129,14 @@ from stateful_oauth.integrations.emulator.people import (
     Organization,
     User,
 )
-from stateful_oauth.integrations.emulator.seeding import SeedError, seed
-from stateful_oauth.integrations.emulator.server import EmulatorServer
-from stateful_oauth.integrations.emulator.sessions import MFA_POLICY
-from stateful_oauth.integrations.emulator.settings import Settings
-from stateful_oauth.integrations.emulator.tenant import TOKEN_VAULT, Tenant
-from stateful_oauth.integrations.emulator.tokens import sign
-from stateful_oauth.integrations.emulator.vault import ConnectedAccount
-from stateful_oauth.integrations.emulator.visitor import Callback, PageShown, Visitor
+from stateful_oauth.emulator.seeding import SeedError, seed
+from stateful_oauth.emulator.server import EmulatorServer
+from stateful_oauth.emulator.sessions import MFA_POLICY
+from stateful_oauth.emulator.settings import Settings
+from stateful_oauth.emulator.tenant import TOKEN_VAULT, Tenant
+from stateful_oauth.emulator.tokens import sign
+from stateful_oauth.emulator.vault import ConnectedAccount
+from stateful_oauth.emulator.visitor import Callback, PageShown, Visitor
 
 __all__ = [
     "DATABASE",

@@ -1,4 +1,4 @@
-"""``python -m stateful_oauth.integrations.emulator``: serve a tenant until interrupted."""
+"""``python -m stateful_oauth.emulator``: serve a tenant until interrupted."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import json
 import sys
 from pathlib import Path
 
-from stateful_oauth.integrations.emulator.seeding import SeedError, seed
-from stateful_oauth.integrations.emulator.server import EmulatorServer
-from stateful_oauth.integrations.emulator.tenant import Tenant
+from stateful_oauth.emulator.seeding import SeedError, seed
+from stateful_oauth.emulator.server import EmulatorServer
+from stateful_oauth.emulator.tenant import Tenant
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; print the address first, so that another process can wait for that line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stateful_oauth.integrations.emulator", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m stateful_oauth.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=9400, help="0 takes a free port")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--public-url", help="the address to use in the issuer, if not the bound one")

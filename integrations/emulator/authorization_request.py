@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.sessions import MFA_POLICY, Ask
+from stateful_oauth.emulator.sessions import MFA_POLICY, Ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.people import Organization
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.people import Organization
+    from stateful_oauth.emulator.tenant import Tenant
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 RESPONSE_MODES = frozenset({"query", "form_post"})

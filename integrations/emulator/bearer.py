@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stateful_oauth.integrations.emulator.tokens import verify_own
+from stateful_oauth.emulator.tokens import verify_own
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 Flaw = Literal["missing", "malformed", "invalid", "expired"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.connect_flows import ConnectAsk
-from stateful_oauth.integrations.emulator.my_account import flaw, invalid
+from stateful_oauth.emulator.connect_flows import ConnectAsk
+from stateful_oauth.emulator.my_account import flaw, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.tenant import Tenant
 
     Limits = Mapping[str, tuple[int, int]]
     Flaws = list[dict[str, str]]

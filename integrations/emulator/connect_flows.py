@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.ids import base64url, opaque, same
+from stateful_oauth.emulator.ids import base64url, opaque, same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.integrations.emulator.people import Account, Connection
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
+    from stateful_oauth.emulator.people import Account, Connection
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.vault import ConnectedAccount
 
 OFFLINE = "offline_access"
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from stateful_oauth.integrations.emulator.answers import json_answer, text_answer
+from stateful_oauth.emulator.answers import json_answer, text_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.integrations.emulator.answers import Answer
+    from stateful_oauth.emulator.answers import Answer
 
 
 class Refusal(Exception):

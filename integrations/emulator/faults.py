@@ -9,12 +9,12 @@ from fnmatch import fnmatchcase
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from stateful_oauth.integrations.emulator.answers import Answer
+from stateful_oauth.emulator.answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.integrations.emulator.errors import Family
+    from stateful_oauth.emulator.errors import Family
 
 FaultKind = Literal[
     "unreachable",

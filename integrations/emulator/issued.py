@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.ids import opaque
+from stateful_oauth.emulator.ids import opaque
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.integrations.emulator.sessions import Ask, Session
+    from stateful_oauth.emulator.sessions import Ask, Session
 
 
 @dataclass

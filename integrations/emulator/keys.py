@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from stateful_oauth.integrations.emulator.ids import base64url, opaque
+from stateful_oauth.emulator.ids import base64url, opaque
 
 RsaAlg = Literal["RS256", "PS256"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.ids import digest
+from stateful_oauth.emulator.ids import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stateful_oauth.integrations.emulator.clock import Clock
+    from stateful_oauth.emulator.clock import Clock
 
 SECRET_FIELDS = frozenset(
     {"code", "refresh_token", "access_token", "request_uri", "ticket", "jti", "auth_session"}

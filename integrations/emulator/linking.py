@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.management_errors import management_error
-from stateful_oauth.integrations.emulator.people import Account, Connection, Identity, User, user_of
-from stateful_oauth.integrations.emulator.user_documents import profile_of
+from stateful_oauth.emulator.management_errors import management_error
+from stateful_oauth.emulator.people import Account, Connection, Identity, User, user_of
+from stateful_oauth.emulator.user_documents import profile_of
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.errors import Refusal
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.errors import Refusal
+    from stateful_oauth.emulator.tenant import Tenant
 
 
 def _bad(message: str) -> Refusal:

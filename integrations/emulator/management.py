@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.bearer import BadToken, caller_of
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.management_errors import MANAGEMENT, management_error
-from stateful_oauth.integrations.emulator.rate_limits import limited
-from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.emulator.bearer import BadToken, caller_of
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.management_errors import MANAGEMENT, management_error
+from stateful_oauth.emulator.rate_limits import limited
+from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.bearer import Caller
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.bearer import Caller
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
     Handler = Callable[[Tenant, Call, Caller], Answer]
 

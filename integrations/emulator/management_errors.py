@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import json_answer
-from stateful_oauth.integrations.emulator.errors import Refusal
+from stateful_oauth.emulator.answers import json_answer
+from stateful_oauth.emulator.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.answers import Answer
+    from stateful_oauth.emulator.answers import Answer
 
 _PHRASES = {
     400: "Bad Request",

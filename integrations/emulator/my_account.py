@@ -5,20 +5,20 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.bearer import BadToken, caller_of
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.ids import base64url
-from stateful_oauth.integrations.emulator.my_account_errors import MY_ACCOUNT, problem
-from stateful_oauth.integrations.emulator.rate_limits import limited
-from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.emulator.bearer import BadToken, caller_of
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.ids import base64url
+from stateful_oauth.emulator.my_account_errors import MY_ACCOUNT, problem
+from stateful_oauth.emulator.rate_limits import limited
+from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.bearer import Caller
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.bearer import Caller
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
     Handler = Callable[[Tenant, Call, "UserCaller"], Answer]
 

@@ -10,15 +10,15 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.answers import Answer
+from stateful_oauth.emulator.answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stateful_oauth.integrations.emulator.connect_flows import ConnectFlow
-    from stateful_oauth.integrations.emulator.people import Account, Connection
-    from stateful_oauth.integrations.emulator.sessions import Login, Session
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.connect_flows import ConnectFlow
+    from stateful_oauth.emulator.people import Account, Connection
+    from stateful_oauth.emulator.sessions import Login, Session
+    from stateful_oauth.emulator.tenant import Tenant
 
 _POST_SCRIPT = "document.forms[0].submit()"
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_POST_SCRIPT.encode()).digest()).decode("ascii")

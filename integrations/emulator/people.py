@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.ids import alphanumeric, digits, opaque, same, short_hex
+from stateful_oauth.emulator.ids import alphanumeric, digits, opaque, same, short_hex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

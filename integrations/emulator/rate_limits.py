@@ -9,15 +9,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.errors import Refusal
+from stateful_oauth.emulator.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.errors import Family
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.errors import Family
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
     Handler = Callable[[Tenant, Call], Answer]
 

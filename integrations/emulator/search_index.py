@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.user_documents import user_document
+from stateful_oauth.emulator.user_documents import user_document
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.tenant import Tenant
 
     Version = tuple[float, dict[str, Any] | None]
 

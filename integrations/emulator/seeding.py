@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.tenant import Tenant
 
 TEXT, FLAG, NUMBER, TEXTS, OBJECT, POLICIES = "text", "flag", "number", "list of texts", "object", "policies"
 

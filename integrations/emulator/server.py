@@ -10,15 +10,15 @@ from ipaddress import AddressValueError, IPv4Address
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.routes.app import reason
-from stateful_oauth.integrations.emulator.wire import BODY_LIMIT, environ
+from stateful_oauth.emulator.routes.app import reason
+from stateful_oauth.emulator.wire import BODY_LIMIT, environ
 
 if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 

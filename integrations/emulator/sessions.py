@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.ids import opaque
+from stateful_oauth.emulator.ids import opaque
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.people import Organization
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.people import Organization
 
 MFA_POLICY = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.answers import Answer, cookie, redirect, with_query
-from stateful_oauth.integrations.emulator.authorization_request import Denied
-from stateful_oauth.integrations.emulator.ids import opaque
-from stateful_oauth.integrations.emulator.pages import form_post_page
-from stateful_oauth.integrations.emulator.sessions import Login, Session
-from stateful_oauth.integrations.emulator.tokens import OIDC_SCOPES
+from stateful_oauth.emulator.answers import Answer, cookie, redirect, with_query
+from stateful_oauth.emulator.authorization_request import Denied
+from stateful_oauth.emulator.ids import opaque
+from stateful_oauth.emulator.pages import form_post_page
+from stateful_oauth.emulator.sessions import Login, Session
+from stateful_oauth.emulator.tokens import OIDC_SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.integrations.emulator.people import Account, Invitation, User
-    from stateful_oauth.integrations.emulator.sessions import Ask
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.people import Account, Invitation, User
+    from stateful_oauth.emulator.sessions import Ask
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 
 def _cookie_name(tenant: Tenant, kind: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.clients import Api
+from stateful_oauth.emulator.clients import Api
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.tenant import Tenant
 
 MANAGEMENT_PATH = "api/v2/"
 MY_ACCOUNT_PATH = "me/"

@@ -6,14 +6,14 @@ from collections import Counter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from stateful_oauth.integrations.emulator.clients import Api, Client, ClientGrant
-from stateful_oauth.integrations.emulator.clock import Clock
-from stateful_oauth.integrations.emulator.faults import Faults
-from stateful_oauth.integrations.emulator.ids import opaque
-from stateful_oauth.integrations.emulator.issued import Issued
-from stateful_oauth.integrations.emulator.keys import KeyRing
-from stateful_oauth.integrations.emulator.ledger import Ledger
-from stateful_oauth.integrations.emulator.people import (
+from stateful_oauth.emulator.clients import Api, Client, ClientGrant
+from stateful_oauth.emulator.clock import Clock
+from stateful_oauth.emulator.faults import Faults
+from stateful_oauth.emulator.ids import opaque
+from stateful_oauth.emulator.issued import Issued
+from stateful_oauth.emulator.keys import KeyRing
+from stateful_oauth.emulator.ledger import Ledger
+from stateful_oauth.emulator.people import (
     DATABASE,
     Connection,
     Invitation,
@@ -21,10 +21,10 @@ from stateful_oauth.integrations.emulator.people import (
     People,
     User,
 )
-from stateful_oauth.integrations.emulator.search_index import SearchIndex
-from stateful_oauth.integrations.emulator.sessions import Browsers, Session
-from stateful_oauth.integrations.emulator.settings import Settings
-from stateful_oauth.integrations.emulator.system_apis import (
+from stateful_oauth.emulator.search_index import SearchIndex
+from stateful_oauth.emulator.sessions import Browsers, Session
+from stateful_oauth.emulator.settings import Settings
+from stateful_oauth.emulator.system_apis import (
     MANAGEMENT_PATH,
     MANAGEMENT_SCOPES,
     MY_ACCOUNT_PATH,
@@ -33,8 +33,8 @@ from stateful_oauth.integrations.emulator.system_apis import (
     move,
     my_account_api,
 )
-from stateful_oauth.integrations.emulator.users import Users
-from stateful_oauth.integrations.emulator.vault import ConnectedAccount, Vault
+from stateful_oauth.emulator.users import Users
+from stateful_oauth.emulator.vault import ConnectedAccount, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     import requests
     from requests.adapters import BaseAdapter
 
-    from stateful_oauth.integrations.emulator.routes.app import Application
-    from stateful_oauth.integrations.emulator.visitor import Visitor
+    from stateful_oauth.emulator.routes.app import Application
+    from stateful_oauth.emulator.visitor import Visitor
 
 Part = TypeVar("Part")
 
@@ -326,7 +326,7 @@ class Tenant:
 
     def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
         """Sign a back-channel logout token for a client (wire contract §6)."""
-        from stateful_oauth.integrations.emulator.tokens import logout_token  # noqa: PLC0415 - tokens is for the routes; this is a convenience of tests
+        from stateful_oauth.emulator.tokens import logout_token  # noqa: PLC0415 - tokens is for the routes; this is a convenience of tests
 
         return logout_token(self, self.clients[client_id], user_id, sid)
 
@@ -347,14 +347,14 @@ class Tenant:
         """The WSGI application."""
         with self.lock:
             if self._app is None:
-                from stateful_oauth.integrations.emulator.routes.app import Application  # noqa: PLC0415 - the app imports what this module defines
+                from stateful_oauth.emulator.routes.app import Application  # noqa: PLC0415 - the app imports what this module defines
 
                 self._app = Application(self)
             return self._app
 
     def adapter(self) -> BaseAdapter:
         """Return an adapter to mount on a ``requests.Session`` for ``base_url``."""
-        from stateful_oauth.integrations.emulator.transports import RequestsAdapter  # noqa: PLC0415 - requests is only needed by who asks for it
+        from stateful_oauth.emulator.transports import RequestsAdapter  # noqa: PLC0415 - requests is only needed by who asks for it
 
         return RequestsAdapter(self)
 
@@ -365,12 +365,12 @@ class Tenant:
 
     def httpx_transport(self) -> httpx.BaseTransport:
         """Return a transport for an ``httpx.Client``."""
-        from stateful_oauth.integrations.emulator.transports_httpx import HttpxTransport  # noqa: PLC0415 - httpx is optional
+        from stateful_oauth.emulator.transports_httpx import HttpxTransport  # noqa: PLC0415 - httpx is optional
 
         return HttpxTransport(self)
 
     def visitor(self) -> Visitor:
         """Return a person with a fresh browser."""
-        from stateful_oauth.integrations.emulator.visitor import Visitor  # noqa: PLC0415 - it drives the app from outside
+        from stateful_oauth.emulator.visitor import Visitor  # noqa: PLC0415 - it drives the app from outside
 
         return Visitor(self)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from stateful_oauth.integrations.emulator.ids import base64url, opaque
-from stateful_oauth.integrations.emulator.issued import OpaqueAccess
-from stateful_oauth.integrations.emulator.sessions import MFA_POLICY
+from stateful_oauth.emulator.ids import base64url, opaque
+from stateful_oauth.emulator.issued import OpaqueAccess
+from stateful_oauth.emulator.sessions import MFA_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.people import User
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.people import User
+    from stateful_oauth.emulator.tenant import Tenant
 
 # In the order in which discovery lists them.
 OIDC_SCOPES = (

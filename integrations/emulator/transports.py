@@ -13,15 +13,15 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost, Unreachable
-from stateful_oauth.integrations.emulator.routes.app import reason
-from stateful_oauth.integrations.emulator.wire import environ
+from stateful_oauth.emulator.faults import AnswerLost, RequestLost, Unreachable
+from stateful_oauth.emulator.routes.app import reason
+from stateful_oauth.emulator.wire import environ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.tenant import Tenant
 
 
 class RequestsAdapter(BaseAdapter):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost
-from stateful_oauth.integrations.emulator.wire import environ
+from stateful_oauth.emulator.faults import AnswerLost, RequestLost
+from stateful_oauth.emulator.wire import environ
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.tenant import Tenant
 
 
 class HttpxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):

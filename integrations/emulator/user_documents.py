@@ -5,11 +5,11 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.people import PROFILE_FIELDS
-from stateful_oauth.integrations.emulator.tokens import iso
+from stateful_oauth.emulator.people import PROFILE_FIELDS
+from stateful_oauth.emulator.tokens import iso
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.people import Identity, User
+    from stateful_oauth.emulator.people import Identity, User
 
 
 def profile_of(user: User) -> dict[str, Any]:

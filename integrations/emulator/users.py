@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator import linking
-from stateful_oauth.integrations.emulator.management_errors import no_such_user
-from stateful_oauth.integrations.emulator.people import PROFILE_FIELDS
-from stateful_oauth.integrations.emulator.search_query import parse
+from stateful_oauth.emulator import linking
+from stateful_oauth.emulator.management_errors import no_such_user
+from stateful_oauth.emulator.people import PROFILE_FIELDS
+from stateful_oauth.emulator.search_query import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.people import User
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.people import User
+    from stateful_oauth.emulator.tenant import Tenant
 
 METADATA = ("user_metadata", "app_metadata")
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.ids import alphanumeric, opaque
+from stateful_oauth.emulator.ids import alphanumeric, opaque
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from stateful_oauth.integrations.emulator.people import Account
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.people import Account
+    from stateful_oauth.emulator.tenant import Tenant
 
 
 @dataclass

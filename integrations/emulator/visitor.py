@@ -7,14 +7,14 @@ from re import findall
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from stateful_oauth.integrations.emulator.wire import environ
+from stateful_oauth.emulator.wire import environ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.people import User
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.people import User
+    from stateful_oauth.emulator.tenant import Tenant
 
 
 class Callback(str):

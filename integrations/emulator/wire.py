@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
-from stateful_oauth.integrations.emulator.errors import Refusal, oauth_error
+from stateful_oauth.emulator.errors import Refusal, oauth_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

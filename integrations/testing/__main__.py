@@ -1,8 +1,8 @@
-"""`python -m stateful_oauth.integrations.testing`: see `proving`."""
+"""`python -m stateful_oauth.testing`: see `proving`."""
 
 import sys
 
-from stateful_oauth.integrations.testing.proving import main
+from stateful_oauth.testing.proving import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,12 +8,12 @@ from urllib.parse import urlencode, urlsplit
 from django.test import Client
 from django.urls import reverse
 
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.emulator import Callback, Tenant
+    from stateful_oauth.emulator import Callback, Tenant
 
 
 class Browser:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class ManualClock:
-    """Implements `flows.ports.Clock`.
+    """Implements `flows.engine.ports.Clock`.
 
     Sleeping lets other threads run, and moves the clock: a test that waits for somebody else waits in no
     time, and one that waits in vain comes to its limit.

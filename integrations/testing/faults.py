@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.integrations.testing.world.action import Died
-from stateful_oauth.integrations.testing.world.gateway import Gateway, Plan
-from stateful_oauth.integrations.testing.world.trouble import FAILURES, CallFails
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.testing.world.action import Died
+from stateful_oauth.testing.world.gateway import Gateway, Plan
+from stateful_oauth.testing.world.trouble import FAILURES, CallFails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ class FaultPlan:
         """End the process at a crash point; what is in the block ends there.
 
         Args:
-            point: One of `stateful_oauth.flows.crash_points.CRASH_POINTS`.
+            point: One of `stateful_oauth.flows.engine.crash_points.CRASH_POINTS`.
             nth: The how manieth time it is reached, from 0.
 
         Raises:

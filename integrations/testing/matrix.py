@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows import identifiers
-from stateful_oauth.flows.birth import new_transaction
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.errors import EventNotAllowed
-from stateful_oauth.flows.outcomes import Outcome, Rejected
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import BROWSER, Actor, StateKind, TransitionLog
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.creation import new_transaction
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import EventNotAllowed
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import BROWSER, Actor, StateKind, TransitionLog
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.definition import FlowDefinition
-    from stateful_oauth.flows.transaction import Transaction
+    from stateful_oauth.flows.engine.definition import FlowDefinition
+    from stateful_oauth.flows.engine.transaction import Transaction
 
 _SECRETS = ("nonce", "code_verifier")
 _LEASE = timedelta(seconds=60)

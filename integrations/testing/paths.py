@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from stateful_oauth.flows.definition import Edge, FlowDefinition
+    from stateful_oauth.flows.engine.definition import Edge, FlowDefinition
 
     Path: TypeAlias = tuple[Edge, ...]
 

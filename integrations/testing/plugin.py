@@ -12,26 +12,26 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from stateful_oauth.integrations.emulator import Tenant
-    from stateful_oauth.integrations.testing.browser import Browser
-    from stateful_oauth.integrations.testing.clock import ManualClock
-    from stateful_oauth.integrations.testing.faults import FaultPlan
-    from stateful_oauth.integrations.testing.world.cast import Actor
-    from stateful_oauth.integrations.testing.world.gateway import Gateway
+    from stateful_oauth.emulator import Tenant
+    from stateful_oauth.testing.browser import Browser
+    from stateful_oauth.testing.clock import ManualClock
+    from stateful_oauth.testing.faults import FaultPlan
+    from stateful_oauth.testing.world.cast import Actor
+    from stateful_oauth.testing.world.gateway import Gateway
 
 
 @pytest.fixture
 def auth0_clock() -> ManualClock:
     """A clock that site and tenant live by; it moves when it is told to."""
-    from stateful_oauth.integrations.testing.clock import ManualClock  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.clock import ManualClock  # noqa: PLC0415 - needs Django's settings
 
     return ManualClock()
 
 
 @pytest.fixture
 def _auth0_gateway(auth0_clock: ManualClock) -> Iterator[Gateway]:
-    from stateful_oauth.integrations.testing.tenants import at_the_tenant, tenant_of_settings  # noqa: PLC0415 - as above
-    from stateful_oauth.integrations.testing.world.gateway import Gateway  # noqa: PLC0415 - as above
+    from stateful_oauth.testing.tenants import at_the_tenant, tenant_of_settings  # noqa: PLC0415 - as above
+    from stateful_oauth.testing.world.gateway import Gateway  # noqa: PLC0415 - as above
 
     tenant = tenant_of_settings()
     gateway = Gateway(tenant, auth0_clock.advance)
@@ -48,7 +48,7 @@ def auth0_tenant(_auth0_gateway: Gateway) -> Tenant:
 @pytest.fixture
 def auth0_faults(_auth0_gateway: Gateway) -> FaultPlan:
     """What goes wrong on the way to the tenant, and where the worker dies."""
-    from stateful_oauth.integrations.testing.faults import FaultPlan  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.faults import FaultPlan  # noqa: PLC0415 - needs Django's settings
 
     return FaultPlan(_auth0_gateway)
 
@@ -56,7 +56,7 @@ def auth0_faults(_auth0_gateway: Gateway) -> FaultPlan:
 @pytest.fixture
 def auth0_people(auth0_tenant: Tenant) -> Mapping[str, Actor]:
     """People who can sign in at the tenant, by name: `Ada`, `Ada at Google`, `Bob` and others."""
-    from stateful_oauth.integrations.testing.world.cast import CAST, introduce  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.world.cast import CAST, introduce  # noqa: PLC0415 - needs Django's settings
 
     introduce(auth0_tenant, CAST)
     return {actor.name: actor for actor in CAST}
@@ -66,7 +66,7 @@ def auth0_people(auth0_tenant: Tenant) -> Mapping[str, Actor]:
 def auth0_browser(auth0_tenant: Tenant, db: None) -> Browser:
     """Somebody's browser, at the site and at the tenant."""
     del db  # the site needs it
-    from stateful_oauth.integrations.testing.browser import Browser  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.browser import Browser  # noqa: PLC0415 - needs Django's settings
 
     return Browser(auth0_tenant)
 
@@ -75,6 +75,6 @@ def auth0_browser(auth0_tenant: Tenant, db: None) -> Browser:
 def another_auth0_browser(auth0_tenant: Tenant, db: None) -> Callable[[], Browser]:
     """Makes more browsers."""
     del db  # the site needs it
-    from stateful_oauth.integrations.testing.browser import Browser  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.browser import Browser  # noqa: PLC0415 - needs Django's settings
 
     return lambda: Browser(auth0_tenant)

@@ -1,4 +1,4 @@
-"""Prove a site: `python -m stateful_oauth.integrations.testing --profile quick|ci|deep`.
+"""Prove a site: `python -m stateful_oauth.testing --profile quick|ci|deep`.
 
 Needs `DJANGO_SETTINGS_MODULE`. Makes test databases, as `manage.py test` does, one for each process.
 """
@@ -18,14 +18,14 @@ import django
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stateful_oauth.integrations.testing.world.figures import Figures
+    from stateful_oauth.testing.world.figures import Figures
 
 _SHOW_EVERY = 10.0  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prove with as many processes as there are cores; print progress and a report; return an exit code."""
-    parser = argparse.ArgumentParser(prog="stateful_oauth.integrations.testing", description=__doc__)
+    parser = argparse.ArgumentParser(prog="stateful_oauth.testing", description=__doc__)
     parser.add_argument("--profile", default="quick", choices=("quick", "ci", "deep"))
     parser.add_argument(
         "--seconds", type=float, help="how long to draw scenarios, in processor time of each process"
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes")
     parser.add_argument(
-        "--world", default="stateful_oauth.integrations.testing.world.World", help="dotted path of the class"
+        "--world", default="stateful_oauth.testing.world.World", help="dotted path of the class"
     )
     chosen = parser.parse_args(arguments)
     if chosen.seed is None:
@@ -89,7 +89,7 @@ def _told(workers: Sequence[Any], queue: Any) -> Iterator[tuple[int, Any, str]]:
 
 
 def _sum(latest: dict[int, Figures]) -> Figures:
-    from stateful_oauth.integrations.testing.world.figures import Figures  # noqa: PLC0415 - after `setup`
+    from stateful_oauth.testing.world.figures import Figures  # noqa: PLC0415 - after `setup`
 
     total = Figures()
     for figures in latest.values():
@@ -111,7 +111,7 @@ def _say(text: str) -> None:
 
 
 def _lines(figures: Figures) -> list[str]:
-    from stateful_oauth.integrations.testing.world.prove import report  # noqa: PLC0415 - after `setup`
+    from stateful_oauth.testing.world.prove import report  # noqa: PLC0415 - after `setup`
 
     return report(figures)
 
@@ -122,7 +122,7 @@ def _work(chosen: argparse.Namespace, number: int, queue: Any) -> None:
     from django.test.utils import setup_databases, setup_test_environment  # noqa: PLC0415 - after `setup`
     from django.utils.module_loading import import_string  # noqa: PLC0415 - after `setup`
 
-    from stateful_oauth.integrations.testing.world.prove import prove  # noqa: PLC0415 - after `setup`
+    from stateful_oauth.testing.world.prove import prove  # noqa: PLC0415 - after `setup`
 
     setup_test_environment(debug=False)
     for connection in connections.all():

@@ -9,18 +9,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from django.conf import settings
 from django.test import override_settings
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.integrations.django.views.callbacks import callback_url
-from stateful_oauth.integrations.emulator import DATABASE, Tenant
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.views.callbacks import callback_url
+from stateful_oauth.emulator import DATABASE, Tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from requests.adapters import BaseAdapter
 
-    from stateful_oauth.integrations.django.conf import TenantSettings
-    from stateful_oauth.integrations.testing.clock import ManualClock
+    from stateful_oauth.django.conf import TenantSettings
+    from stateful_oauth.testing.clock import ManualClock
 
 _CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 _WELL_KNOWN: Final = ("github", "google-oauth2", "windowslive")

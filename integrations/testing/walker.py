@@ -5,23 +5,23 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import OperatorCaller, SystemCaller
-from stateful_oauth.integrations.testing.paths import every_path, readable
-from stateful_oauth.integrations.testing.world.action import Died
-from stateful_oauth.integrations.testing.world.invariants.transactions import the_log_folds_to_the_state
-from stateful_oauth.integrations.testing.world.observations import Observation, Row
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.paths import every_path, readable
+from stateful_oauth.testing.world.action import Died
+from stateful_oauth.testing.world.invariants.transactions import the_log_folds_to_the_state
+from stateful_oauth.testing.world.observations import Observation, Row
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from stateful_oauth.flows.definition import Edge
-    from stateful_oauth.integrations.testing.clock import ManualClock
-    from stateful_oauth.integrations.testing.paths import Path
+    from stateful_oauth.flows.engine.definition import Edge
+    from stateful_oauth.testing.clock import ManualClock
+    from stateful_oauth.testing.paths import Path
 
     # Source and event, and the target where guards choose between several.
     Key: TypeAlias = tuple[str, ...]

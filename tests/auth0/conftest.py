@@ -20,11 +20,11 @@ from jwt.algorithms import RSAAlgorithm
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from stateful_oauth.flows.openid import IdTokenExpectation
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.config import Auth0Config
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.auth0.transport import Transport
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.openid import IdTokenExpectation
 
 ISSUER = "https://tenant.example/"
 

@@ -11,7 +11,7 @@ import pytest
 FORKED = """
 import os, sys, threading
 from datetime import UTC, datetime
-from stateful_oauth.integrations.auth0.cached import Cached
+from stateful_oauth.auth0.cached import Cached
 
 parent, asking, over = os.getpid(), threading.Event(), threading.Event()
 
@@ -40,7 +40,7 @@ sys.exit(status)
 FORKS_ITSELF = """
 import os, sys
 from datetime import UTC, datetime
-from stateful_oauth.integrations.auth0.cached import Cached
+from stateful_oauth.auth0.cached import Cached
 
 cached = Cached(lambda limit: os.fork(), now=lambda: datetime.now(UTC), lifetime=60, interval=5)
 child = cached.get(5).value

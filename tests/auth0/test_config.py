@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.config import Auth0Config
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.flows.engine.secret import Secret
 
 BASE = {"issuer": "https://tenant.example/", "client_id": "web", "client_secret": Secret("s3cr3t-value" * 3)}
 
@@ -78,7 +78,7 @@ def test_what_does_not_go_together(changes, named):
 
 def test_reading_a_configuration_loads_no_http_client():
     code = (
-        "import sys, stateful_oauth.integrations.auth0.config;"
+        "import sys, stateful_oauth.auth0.config;"
         "print([m for m in ('requests', 'urllib3', 'jwt', 'cryptography', 'ssl') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from stateful_oauth.flows.errors import FlowError, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import FlowError, ProviderUnreachable, RateLimited
 
 
 def refused(bench, document):

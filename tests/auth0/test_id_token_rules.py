@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from stateful_oauth.flows.errors import FlowError, IdTokenRejected, Mismatch
+from stateful_oauth.flows.engine.errors import FlowError, IdTokenRejected, Mismatch
 
 
 def encode(data):

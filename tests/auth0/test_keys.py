@@ -6,9 +6,9 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from stateful_oauth.flows.errors import FlowError, IdTokenRejected, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.flows.engine.errors import FlowError, IdTokenRejected, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
 
 
 def failing(bench, code, kind, *args, **kwargs):

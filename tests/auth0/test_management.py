@@ -9,15 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from auth0_room import ADA, GOOGLE, MACHINE_SECRET, Room, Spoken, refused
 
-from stateful_oauth.flows.accounts import ProfileIdentity
-from stateful_oauth.flows.errors import (
+from stateful_oauth.auth0 import provider as provider_module
+from stateful_oauth.flows.engine.errors import (
     AnswerLost,
     FlowError,
     ProviderRefused,
     ProviderUnreachable,
     RateLimited,
 )
-from stateful_oauth.integrations.auth0 import provider as provider_module
+from stateful_oauth.flows.oauth.accounts import ProfileIdentity
 
 USER, BY_EMAIL = "/api/v2/users/{id}", "/api/v2/users-by-email"
 IDENTITIES, IDENTITY = f"{USER}/identities", f"{USER}/identities/{{provider}}/{{user_id}}"
@@ -375,7 +375,7 @@ class TestEveryCall:
 
 def call_with(room, endpoint, status, raw):
     """Answer an endpoint with raw bytes that say that they are JSON."""
-    from stateful_oauth.integrations.emulator.answers import Answer
+    from stateful_oauth.emulator.answers import Answer
 
     fault = room.fault("answer", endpoint, times=None)
     fault.spoil = lambda *_: Answer(status, [("Content-Type", "application/json")], raw)
@@ -405,9 +405,9 @@ class TestNotConfigured:
 _LOADED = """
 import sys
 from datetime import UTC, datetime
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.config import Auth0Config
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.auth0.provider import Auth0Provider
 config = Auth0Config(
     issuer="https://tenant.example/", client_id="web", client_secret=Secret("s"),
     management_client_id="linker", management_client_secret=Secret("m"),

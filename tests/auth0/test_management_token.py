@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from auth0_room import ADA, LINKING, Room, Spoken, refused
 
-from stateful_oauth.flows.errors import FlowError, ProviderRefused, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.engine.errors import FlowError, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
 
 TOKEN, USER = "/oauth/token", "/api/v2/users/{id}"
 EXPIRED = {

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from auth0_room import CALLBACK, GMAIL, GOOGLE, Connecting, Room, Spoken, problem, refused
 
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused
-from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused
+from stateful_oauth.flows.engine.secret import Secret
 
 API = "/me/v1/connected-accounts"
 CONNECT, COMPLETE = f"{API}/connect", f"{API}/complete"

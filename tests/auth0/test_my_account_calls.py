@@ -3,8 +3,8 @@
 import pytest
 from auth0_room import CALLBACK, VERIFIER, Room, Spoken, refused
 
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
 
 API = "/me/v1/connected-accounts"
 CONNECT, COMPLETE = f"{API}/connect", f"{API}/complete"

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 from auth0_room import GMAIL, GOOGLE, Room, problem, refused
 
-from stateful_oauth.flows.accounts import ConnectionInfo
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable
-from stateful_oauth.integrations.auth0 import my_account
+from stateful_oauth.auth0 import my_account
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable
+from stateful_oauth.flows.oauth.accounts import ConnectionInfo
 
 API = "/me/v1/connected-accounts"
 ACCOUNTS, CONNECTIONS, ACCOUNT = f"{API}/accounts", f"{API}/connections", f"{API}/accounts/{{id}}"

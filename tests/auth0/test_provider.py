@@ -9,7 +9,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from stateful_oauth.flows.errors import (
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.engine.errors import (
     AnswerLost,
     FlowError,
     IdTokenRejected,
@@ -18,13 +22,9 @@ from stateful_oauth.flows.errors import (
     ProviderRefused,
     RateLimited,
 )
-from stateful_oauth.flows.identifiers import code_challenge
-from stateful_oauth.flows.openid import AuthorizationRequest, IdTokenExpectation
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.config import Auth0Config
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.auth0.transport import Transport
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "v" * 43

@@ -3,11 +3,11 @@
 import pytest
 from auth0_room import GMAIL, GOOGLE, Room, Spoken, refused
 
-from stateful_oauth.flows.accounts import ProviderToken, ProviderUser
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.config import Auth0Config
-from stateful_oauth.integrations.auth0.userinfo_endpoints import WELL_KNOWN
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.auth0.userinfo_endpoints import WELL_KNOWN
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.accounts import ProviderToken, ProviderUser
 
 USERINFO = "/_provider/{connection}/userinfo"
 ME = "https://provider.example/me"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from stateful_oauth.flows.errors import ProviderUnreachable
-from stateful_oauth.integrations.auth0.environment import Environment
-from stateful_oauth.integrations.auth0.transport import Transport
+from stateful_oauth.auth0.environment import Environment
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.flows.engine.errors import ProviderUnreachable
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import traceback
 import pytest
 import requests
 
-from stateful_oauth.flows.accounts import ConnectRequest, ProviderToken
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.openid import AuthorizationRequest
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.transport import Transport
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.accounts import ConnectRequest, ProviderToken
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest
 
 SENTINELS = {
     name: f"SENTINEL-{name}-0123456789abcdef0123456789"

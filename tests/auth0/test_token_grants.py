@@ -6,10 +6,10 @@ import json
 import pytest
 from auth0_room import GMAIL, GOOGLE, Room, refused
 
-from stateful_oauth.flows.accounts import ProviderToken
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.unverified_claims import unverified_audience, unverified_scope
+from stateful_oauth.auth0.unverified_claims import unverified_audience, unverified_scope
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.accounts import ProviderToken
 
 TOKEN = "/oauth/token"
 ME = "https://tenant.example/me/"

@@ -12,9 +12,9 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from stateful_oauth.flows.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.transport import Transport
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.secret import Secret
 
 FORM = {"code": Secret("c0de"), "grant_type": "authorization_code"}
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"a": 1}'
@@ -353,7 +353,7 @@ class TestKeepAlive:
         assert (server.accepted, len(server.requests)) == (2, 2)
 
     def test_an_old_connection_is_not_trusted(self, transport, serve, monkeypatch):
-        from stateful_oauth.integrations.auth0 import connections
+        from stateful_oauth.auth0 import connections
 
         server = serve(answering(OK))
         transport.post_form(server.url, FORM, time_limit=5)
@@ -363,7 +363,7 @@ class TestKeepAlive:
 
     def close_unnoticed(self, server, monkeypatch):
         """Blind the check for dropped connections: the race between check and use, every time."""
-        from stateful_oauth.integrations.auth0 import connections
+        from stateful_oauth.auth0 import connections
 
         server.closed.acquire(timeout=5)
         monkeypatch.setattr(connections._Connection, "is_connected", True)

@@ -98,8 +98,8 @@ def make_stuck(count: int) -> None:
     """Make transactions whose workers did not come back."""
     from datetime import UTC, datetime, timedelta
 
-    from stateful_oauth.flows.identifiers import new_transaction_id
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
+    from stateful_oauth.flows.engine.identifiers import new_transaction_id
     from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
     definition, then = wiring.flows()["login"].definition, datetime.now(UTC) - timedelta(hours=1)

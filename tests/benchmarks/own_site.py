@@ -75,7 +75,7 @@ def set_up(issuer: str, database: dict[str, Any]) -> None:
             "django.contrib.contenttypes",
             "django.contrib.sessions",
             "stateful_oauth.storage",
-            "stateful_oauth.integrations.django",
+            "stateful_oauth.django",
         ],
         MIDDLEWARE=[
             "django.middleware.security.SecurityMiddleware",
@@ -84,7 +84,7 @@ def set_up(issuer: str, database: dict[str, Any]) -> None:
             "django.middleware.csrf.CsrfViewMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
         ],
-        AUTHENTICATION_BACKENDS=["stateful_oauth.integrations.django.backends.Auth0Backend"],
+        AUTHENTICATION_BACKENDS=["stateful_oauth.django.backends.Auth0Backend"],
         STATEFUL_OAUTH={
             "BASE_URL": "http://testserver",
             "ISSUER": issuer,
@@ -97,7 +97,7 @@ def set_up(issuer: str, database: dict[str, Any]) -> None:
     call_command("migrate", verbosity=0, interactive=False)
     urls: Any = type(sys)("benchmark_urls")
     urls.urlpatterns = [
-        path("auth/", include("stateful_oauth.integrations.django.urls")),
+        path("auth/", include("stateful_oauth.django.urls")),
         path("me/", lambda request: HttpResponse(f"user:{request.user.email}")),
     ]
     sys.modules["benchmark_urls"] = urls

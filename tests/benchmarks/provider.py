@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
+from stateful_oauth.emulator import EmulatorServer, Tenant
 
 USERS = 20
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

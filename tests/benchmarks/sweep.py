@@ -101,7 +101,7 @@ def one(rows: int, finished: int) -> None:
     """One sweep of each kind, and what the sweeps ask when nothing is due."""
     from counting import counted
 
-    from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
+    from stateful_oauth.django.sweeping import expire_due, recover_due
 
     sweeps: list[tuple[str, str, Callable[[], Any]]] = [
         ("expire", "expired", expire_due),
@@ -156,7 +156,7 @@ def several(database: str, rows: int, sweeps: int) -> None:
 
 def purging(finished: int) -> None:
     """Everything that is over goes."""
-    from stateful_oauth.integrations.django.purging import age, purge
+    from stateful_oauth.django.purging import age, purge
 
     started = time.perf_counter()
     done = purge(age("0s"))

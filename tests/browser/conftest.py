@@ -145,7 +145,7 @@ def site(chromium: tuple[str, str]) -> Iterator[str]:
         if not name.startswith(("DJANGO_SETTINGS_MODULE", "STATEFUL_OAUTH_"))
     }
     demo = subprocess.Popen(
-        [sys.executable, "-m", "stateful_oauth.integrations.demo", "--port", "0", "--emulator-port", "0"],
+        [sys.executable, "-m", "stateful_oauth.demo", "--port", "0", "--emulator-port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from stateful_oauth.integrations.emulator import PageShown, Tenant
+from stateful_oauth.emulator import PageShown, Tenant
 
 PATIENCE = 40  # pages, until somebody walks away
 PASSWORD, GOOGLE, GITHUB = "Username-Password-Authentication", "google-oauth2", "github"

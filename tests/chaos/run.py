@@ -24,8 +24,8 @@ from accounts_site import prepare  # noqa: E402 - after the path is set
 from browsers import Crowd  # noqa: E402 - after the path is set
 from postgresql import PostgreSQL  # noqa: E402 - after the path is set
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS  # noqa: E402 - after the path is set
-from stateful_oauth.integrations.emulator import EmulatorServer, Tenant  # noqa: E402 - after the path is set
+from stateful_oauth.emulator import EmulatorServer, Tenant  # noqa: E402 - after the path is set
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS  # noqa: E402 - after the path is set
 
 
 def main() -> int:
@@ -106,7 +106,7 @@ def _recover() -> Counter[str]:
     """Recover with a clock that runs ahead."""
     from recovering import recover_all
 
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
 
     ahead = Ahead()
     wiring.clock = ahead

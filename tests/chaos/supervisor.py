@@ -25,12 +25,12 @@ from django.db import connections  # noqa: E402 - after setup
 from django.test import Client  # noqa: E402 - after setup
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402 - after setup
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS, observed  # noqa: E402 - after setup
-from stateful_oauth.flows.effects import LostAnswer  # noqa: E402 - after setup
-from stateful_oauth.flows.errors import FlowError  # noqa: E402 - after setup
-from stateful_oauth.flows.secret import Secret  # noqa: E402 - after setup
-from stateful_oauth.integrations.django import wiring  # noqa: E402 - after setup
-from stateful_oauth.integrations.django.sweeping import recover_due  # noqa: E402 - after setup
+from stateful_oauth.django import wiring  # noqa: E402 - after setup
+from stateful_oauth.django.sweeping import recover_due  # noqa: E402 - after setup
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS, observed  # noqa: E402 - after setup
+from stateful_oauth.flows.engine.effects import LostAnswer  # noqa: E402 - after setup
+from stateful_oauth.flows.engine.errors import FlowError  # noqa: E402 - after setup
+from stateful_oauth.flows.engine.secret import Secret  # noqa: E402 - after setup
 
 Place = tuple[str, str]
 _SHARE = 0.05  # of all places, for one worker: a flow is through a dozen of them, so most of what is begun gets somewhere

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import accounts_site
 import pytest
 
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.browser import Browser
 
 
 @pytest.fixture

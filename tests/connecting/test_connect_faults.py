@@ -11,9 +11,9 @@ from recovering import recover_all
 from rows import nothing_working, show
 from waiting import waited
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.accounts import refreshed_connected_accounts
-from stateful_oauth.integrations.django.sweeping import recover_due
+from stateful_oauth.django import wiring
+from stateful_oauth.django.accounts import refreshed_connected_accounts
+from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

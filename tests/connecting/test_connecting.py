@@ -8,21 +8,21 @@ from crashes import at
 from error_pages import shown
 from project_requests import request_of
 
-from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.accounts import (
+from stateful_oauth.django import wiring
+from stateful_oauth.django.accounts import (
     access_token,
     available_connections,
     connected_accounts,
     provider_token,
     refreshed_connected_accounts,
 )
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.views.connect_account import connect_inputs
-from stateful_oauth.integrations.emulator.connect_flows import ConnectFlows
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.emulator.connect_flows import ConnectFlows
+from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -7,10 +7,10 @@ from accounts_site import FIRST, HUB, SECOND
 from crashes import at
 from project_requests import request_of
 
-from stateful_oauth.integrations.django.accounts import connected_accounts, refreshed_connected_accounts
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.accounts import connected_accounts, refreshed_connected_accounts
 from stateful_oauth.storage.accounts import keep_in_step
 from stateful_oauth.storage.models import ConnectedAccount
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

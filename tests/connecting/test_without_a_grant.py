@@ -9,8 +9,7 @@ from accounts_site import QWERTY, XPTO, site
 from error_pages import Form, error_code
 from project_requests import request_of
 
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.integrations.django.accounts import (
+from stateful_oauth.django.accounts import (
     access_token,
     available_connections,
     connected_accounts,
@@ -18,8 +17,9 @@ from stateful_oauth.integrations.django.accounts import (
     provider_token,
     refreshed_connected_accounts,
 )
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import ConnectedAccount, Grant
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -42,7 +42,7 @@ def dead_at_the_tenant(tenant, owner):
 
 def ended_here(tenant, owner):
     """As another tab's sign-out ends it."""
-    from stateful_oauth.integrations.django.grants import end_and_revoke
+    from stateful_oauth.django.grants import end_and_revoke
 
     end_and_revoke(str(Grant.objects.get(ended_at=None).pk), "default")
     return "grant_dead"
@@ -198,7 +198,7 @@ def test_somebody_is_signed_in_otherwise(tenant, browser):
     from django.contrib.auth import get_user_model
 
     user = get_user_model().objects.create_user("root", password="x")
-    browser.client.force_login(user, backend="stateful_oauth.integrations.django.backends.Auth0Backend")
+    browser.client.force_login(user, backend="stateful_oauth.django.backends.Auth0Backend")
     assert connect(browser) == "sign_in_needed"
     for page in ("disconnect", "unlink"):
         assert error_code(browser.post(f"/auth/{page}/", {})) == "sign_in_needed"

@@ -12,8 +12,8 @@ from faulted import AFTERWARDS, prepared, survives
 from journeys import JOURNEYS
 from postgresql_proxy import Loss, Proxy, terminate_backend, through_a_proxy
 
-from stateful_oauth.flows.effects import LostAnswer
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.effects import LostAnswer
 
 pytestmark = pytest.mark.database
 

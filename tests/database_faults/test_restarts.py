@@ -19,10 +19,10 @@ from rows import check_rows, nothing_working, show
 from together import together
 from verdict import violations
 
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.flows.outcomes import Failed, Outcome
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.sweeping import recover_due
+from stateful_oauth.django import wiring
+from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.engine.outcomes import Failed, Outcome
 
 pytestmark = pytest.mark.database
 

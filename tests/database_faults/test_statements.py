@@ -11,7 +11,7 @@ from recovering import recover_all
 from rows import the_row
 from verdict import violations
 
-from stateful_oauth.integrations.django.sweeping import recover_due
+from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 
 pytestmark = pytest.mark.database

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from stateful_oauth.integrations.demo.smoke import HttpVisitor
+from stateful_oauth.demo.smoke import HttpVisitor
 
-DEMO = ["-m", "stateful_oauth.integrations.demo"]
+DEMO = ["-m", "stateful_oauth.demo"]
 START_LIMIT = 300  # seconds; a tenth of it is needed, and more on a busy machine
 
 

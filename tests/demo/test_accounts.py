@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from stateful_oauth.integrations.demo.guide import GUIDE
-from stateful_oauth.integrations.demo.people import (
+from stateful_oauth.demo.guide import GUIDE
+from stateful_oauth.demo.people import (
     GITHUB,
     GOOGLE,
     MALLORY,
@@ -20,7 +20,7 @@ from stateful_oauth.integrations.demo.people import (
     XENIA,
     XENIA_AT_HOME,
 )
-from stateful_oauth.integrations.demo.smoke import HttpVisitor, Page
+from stateful_oauth.demo.smoke import HttpVisitor, Page
 
 
 def attempts(visitor: HttpVisitor, title: str) -> list[str]:

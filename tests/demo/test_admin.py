@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from stateful_oauth.integrations.demo.people import OPERATOR_NAME, OPERATOR_PASSWORD
-from stateful_oauth.integrations.demo.smoke import HttpVisitor
+from stateful_oauth.demo.people import OPERATOR_NAME, OPERATOR_PASSWORD
+from stateful_oauth.demo.smoke import HttpVisitor
 
 STUCK = "/admin/stateful_oauth/stucktransaction/"
 

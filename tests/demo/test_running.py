@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from stateful_oauth.integrations.demo.people import PEOPLE, SPECIAL, TWICE
-from stateful_oauth.integrations.demo.smoke import HttpVisitor
+from stateful_oauth.demo.people import PEOPLE, SPECIAL, TWICE
+from stateful_oauth.demo.smoke import HttpVisitor
 
-DEMO = ("-m", "stateful_oauth.integrations.demo")
-SETTINGS = "stateful_oauth.integrations.demo.settings"
+DEMO = ("-m", "stateful_oauth.demo")
+SETTINGS = "stateful_oauth.demo.settings"
 
 
 def test_smoke_visits_every_page_and_says_so(run):
@@ -27,7 +27,7 @@ def test_smoke_visits_every_page_and_says_so(run):
 
 def test_smoke_fails_with_a_readable_line(run):
     broken = (
-        "from stateful_oauth.integrations.demo import __main__, people, smoke;"
+        "from stateful_oauth.demo import __main__, people, smoke;"
         "smoke.ADA = people.BEA;"  # whom the tenant has blocked, and who has no password
         "raise SystemExit(__main__.main(['--smoke']))"
     )
@@ -155,7 +155,7 @@ def test_without_the_extra_it_says_what_is_missing(run):
         "import sys; from importlib import util\n"
         "find = util.find_spec\n"
         "util.find_spec = lambda name, *a: None if name == 'werkzeug' else find(name, *a)\n"
-        "from stateful_oauth.integrations.demo.__main__ import main\n"
+        "from stateful_oauth.demo.__main__ import main\n"
         "sys.exit(main([]))"
     )
     done = run("-c", program)

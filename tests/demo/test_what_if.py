@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from stateful_oauth.demo.scenarios import NOT_IN_MENU, SCENARIOS
+from stateful_oauth.demo.smoke import HttpVisitor, Page
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.demo.scenarios import NOT_IN_MENU, SCENARIOS
-from stateful_oauth.integrations.demo.smoke import HttpVisitor, Page
 
 ONE_PRESS = [
     (scenario.slug, {}, scenario.codes[0])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stateful_oauth.flows.built_in import BUILT_IN
+from stateful_oauth.flows.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -6,10 +6,10 @@ from typing import Any
 
 from statemachine import State
 
-from stateful_oauth.flows.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.outcomes import Cancelled, Expired, Failed, SignedIn
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Cancelled, Expired, Failed, SignedIn
+from stateful_oauth.flows.engine.transaction import StateKind
 
 HOSTILE_WAITING = 'a"b\n<script>alert(1)</script>;:#%% --> [*]'
 HOSTILE_GUARD = 'x"]; <script>\n```\n|`'

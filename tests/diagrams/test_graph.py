@@ -9,8 +9,8 @@ import pytest
 from stateful_oauth.diagrams import edge_id, state_id
 from stateful_oauth.diagrams.graph import Origin, read_graph
 from stateful_oauth.diagrams.names import duration, fit, identifier, text_width
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.login import LoginFlow
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.login.machine import LoginFlow
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -13,9 +13,9 @@ from stateful_oauth.diagrams import render_overview
 from stateful_oauth.diagrams.connections import read_connections
 from stateful_oauth.diagrams.geometry import Box
 from stateful_oauth.diagrams.render import rendered
-from stateful_oauth.flows.built_in import BUILT_IN
-from stateful_oauth.flows.facts import AccountIdentified
-from stateful_oauth.flows.login import LoginFlow
+from stateful_oauth.flows.engine.domain_events import AccountIdentified
+from stateful_oauth.flows.login.machine import LoginFlow
+from stateful_oauth.flows.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -13,9 +13,9 @@ from stateful_oauth.diagrams import edge_id, page_stylesheet, render_svg, state_
 from stateful_oauth.diagrams.geometry import Box, Layout, PlacedEdge
 from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.diagrams.layout import lay_out
-from stateful_oauth.flows.connect_account import ConnectAccountFlow
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.login import LoginFlow
+from stateful_oauth.flows.connect_account.machine import ConnectAccountFlow
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.login.machine import LoginFlow
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stateful_oauth.diagrams import render_markdown, render_mermaid
 from stateful_oauth.diagrams.graph import read_graph
-from stateful_oauth.flows.login import LoginFlow
+from stateful_oauth.flows.login.machine import LoginFlow
 
 if TYPE_CHECKING:
     from types import ModuleType

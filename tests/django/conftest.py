@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.flows.openid import VerifiedIdentity
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
+from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.clock import ManualClock
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 

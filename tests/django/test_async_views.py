@@ -11,16 +11,16 @@ from django.http import HttpResponse
 from django.test import AsyncClient
 from django.urls import include, path
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.identifiers import transaction_id_of
-from stateful_oauth.flows.outcomes import InProgress
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller, SystemCaller
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.views.login import login_inputs
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import send_binding
+from stateful_oauth.django.callers import BrowserCaller, SystemCaller
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.views.login import login_inputs
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.identifiers import transaction_id_of
+from stateful_oauth.flows.engine.outcomes import InProgress
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 
 # Database work of async views runs on another thread: the rows have to be committed.
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
@@ -60,7 +60,7 @@ async def recover(request, transaction_id: uuid.UUID):
 
 urlpatterns = [
     path("auth/callback/", callback),
-    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("auth/", include("stateful_oauth.django.urls")),
     path("start/", start),
     path("who/", who),
     path("recover/<uuid:transaction_id>/", recover),

@@ -8,11 +8,11 @@ from django.db import connection
 from django.urls import include, path
 from error_pages import error_code
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.views.login import login_inputs
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.views.login import login_inputs
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
@@ -26,7 +26,7 @@ def own_view(request):
     )
 
 
-urlpatterns = [path("auth/", include("stateful_oauth.integrations.django.urls")), path("own/", own_view)]
+urlpatterns = [path("auth/", include("stateful_oauth.django.urls")), path("own/", own_view)]
 
 
 @pytest.fixture(autouse=True)

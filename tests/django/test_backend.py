@@ -13,16 +13,16 @@ from django.db.models.functions import Lower
 from error_pages import shown
 from rows import check_rows, nothing_working, the_row
 
-from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.flows.openid import VerifiedIdentity
-from stateful_oauth.integrations.django.backends import Auth0Backend
+from stateful_oauth.django.backends import Auth0Backend
+from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.models import Identity
 
 pytestmark = pytest.mark.database
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 ISSUER = "https://tenant.example/"
-OURS = "stateful_oauth.integrations.django.backends.Auth0Backend"
+OURS = "stateful_oauth.django.backends.Auth0Backend"
 PASSWORDS = "django.contrib.auth.backends.ModelBackend"
 
 

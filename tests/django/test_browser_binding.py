@@ -6,7 +6,7 @@ import pytest
 from error_pages import error_code, shown
 from rows import dump, rejections, the_row
 
-from stateful_oauth.integrations.django.browser import binding_digest, cookie_name, new_binding
+from stateful_oauth.django.browser import binding_digest, cookie_name, new_binding
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = pytest.mark.database

@@ -8,7 +8,7 @@ import pytest
 from error_pages import shown
 from rows import check_rows, the_row
 
-from stateful_oauth.flows.identifiers import new_state
+from stateful_oauth.flows.engine.identifiers import new_state
 
 pytestmark = pytest.mark.database
 

@@ -12,9 +12,9 @@ from error_pages import error_code, shown
 from link_pages import asked
 from rows import check_rows, nothing_working, rejections
 
-from stateful_oauth.flows.identifiers import new_state
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.flows.engine.identifiers import new_state
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -421,8 +421,8 @@ def test_the_page_of_another_flow(connecting, browser):
 def test_an_operator_ends_a_link_that_waits(linking, browser, tenant, event):
     from callers import Operator
 
-    from stateful_oauth.flows.effects import Event
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
+    from stateful_oauth.flows.engine.effects import Event
 
     wiring.engine().dispatch(linking.row().pk, Event(event), Operator(), kind="account_linking")
     response = browser.get(linking.callback)

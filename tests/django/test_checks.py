@@ -14,8 +14,8 @@ from django.urls import include, path
 from django.utils.translation import gettext_lazy
 from requests.adapters import BaseAdapter
 
-from stateful_oauth.integrations.django import account_checks, checks, tenant_checks, urls
-from stateful_oauth.integrations.django.checks import check_deployment, check_settings
+from stateful_oauth.django import account_checks, checks, tenant_checks, urls
+from stateful_oauth.django.checks import check_deployment, check_settings
 
 KEY = Fernet.generate_key().decode()
 TENANT = {"ISSUER": "https://tenant.example/", "CLIENT_ID": "web", "CLIENT_SECRET": "s"}
@@ -77,7 +77,7 @@ def test_the_right_configuration_is_silent():
         {"AUTHORIZATION_PARAMETERS": {"max_age": 0, "acr_values": "a b", "connection": None}},
         {"ALLOWED_NEXT_HOSTS": ["shop.example", "localhost:8000"], "COOKIE_NAME": "sign-in_1"},
         {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0},
-        {"TRANSPORT_ADAPTER": None, "FLOWS": ["stateful_oauth.flows.login.LoginFlow"]},
+        {"TRANSPORT_ADAPTER": None, "FLOWS": ["stateful_oauth.flows.login.machine.LoginFlow"]},
         {"TRANSPORT_ADAPTER": BaseAdapter},
         {"MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": ""},
         {"MANAGEMENT_DOMAIN": "tenant.eu.auth0.com", "REFRESH_TOKEN_ROTATION": True},

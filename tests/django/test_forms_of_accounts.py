@@ -5,8 +5,8 @@ from __future__ import annotations
 import accounts_site
 import pytest
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -9,10 +9,10 @@ from callers import Operator
 from crashes import crash_at
 from rows import check_rows, the_row
 
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.flows.outcomes import Rejected
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.progress import progress_of
+from stateful_oauth.django import wiring
+from stateful_oauth.django.progress import progress_of
+from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.outcomes import Rejected
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.states import STATES
 

@@ -8,8 +8,8 @@ from django.db import connections
 from django.http import HttpResponse
 from django.urls import resolve
 
-from stateful_oauth.integrations.django import pages
-from stateful_oauth.integrations.django.views.readiness import readiness
+from stateful_oauth.django import pages
+from stateful_oauth.django.views.readiness import readiness
 from stateful_oauth.storage.models import FlowTransaction, StuckTransaction
 
 ADDRESSES = ("/auth/login/", "/auth/callback/", "/auth/logout/", "/auth/restart/")

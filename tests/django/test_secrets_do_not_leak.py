@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from rows import dump, steps, the_row
 
 from stateful_oauth import flows, integrations, storage
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.outcomes import RedirectTo
-from stateful_oauth.integrations.django import telemetry, wiring
-from stateful_oauth.integrations.django.backends import Auth0Backend
-from stateful_oauth.integrations.django.signals import flow_settled, transition_made
+from stateful_oauth.django import telemetry, wiring
+from stateful_oauth.django.backends import Auth0Backend
+from stateful_oauth.django.signals import flow_settled, transition_made
+from stateful_oauth.flows.engine.outcomes import RedirectTo
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 pytestmark = pytest.mark.database

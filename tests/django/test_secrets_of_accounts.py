@@ -11,11 +11,11 @@ from link_pages import asked
 from project_requests import request_of
 from rows import dump
 
-from stateful_oauth.integrations.django.accounts import access_token, provider_token
-from stateful_oauth.integrations.emulator.connect_flows import ConnectFlows
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.accounts import access_token, provider_token
+from stateful_oauth.emulator.connect_flows import ConnectFlows
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -28,7 +28,7 @@ def private(request):
 
 
 urlpatterns = [
-    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("auth/", include("stateful_oauth.django.urls")),
     path("remember/", remember),
     path("profile/", private),
 ]

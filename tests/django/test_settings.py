@@ -14,10 +14,10 @@ from error_pages import Form, error_code, shown
 from requests.adapters import BaseAdapter
 from rows import the_row
 
-from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import conf
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = pytest.mark.database

@@ -15,13 +15,13 @@ from django.db import DatabaseError, connection
 from django.dispatch import Signal
 from django.test import TestCase
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import Cancelled, Expired, SignedIn
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.django.signals import flow_settled, transition_made
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.signals import flow_settled, transition_made
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import Cancelled, Expired, SignedIn
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 ADA = "ada@example.com"
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.urls import include, path
 from error_pages import error_code
 
-from stateful_oauth.flows.errors import AccountRefused
+from stateful_oauth.flows.engine.errors import AccountRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 
 pytestmark = [pytest.mark.database, pytest.mark.urls(__name__)]
@@ -22,7 +22,7 @@ def leave(request):
 
 
 urlpatterns = [
-    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("auth/", include("stateful_oauth.django.urls")),
     path("profile/", lambda request: HttpResponse("profile")),
     path("leave/", leave),
 ]
@@ -116,7 +116,7 @@ def test_a_sign_out_does_not_hang_on_the_withdrawal(browser, monkeypatch):
         raise OperationalError("database is locked")
 
     browser.sign_in(ADA)
-    monkeypatch.setattr("stateful_oauth.integrations.django.sessions.withdraw_sign_ins", locked)
+    monkeypatch.setattr("stateful_oauth.django.sessions.withdraw_sign_ins", locked)
     assert browser.get("/leave/").content == b"bye"
     assert browser.user_id is None
 

@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import INVALID_SPAN, StatusCode, get_current_span
 from toy import Bug, Counter, Toyland, make_toy
 
-from stateful_oauth.integrations.django import telemetry
-from stateful_oauth.integrations.django.telemetry import Telemetry
+from stateful_oauth.django import telemetry
+from stateful_oauth.django.telemetry import Telemetry
 
 ADA = "ada@example.com"
 
@@ -235,16 +235,16 @@ def test_where_it_is_not_installed_everything_else_works():
 
 def test_it_is_imported_by_the_first_sign_in_and_not_before():
     code = (
-        "import sys, django; django.setup(); import stateful_oauth.integrations.django.urls;"
+        "import sys, django; django.setup(); import stateful_oauth.django.urls;"
         "loaded = lambda: 'opentelemetry' in sys.modules; print(loaded());"
-        "from stateful_oauth.integrations.django import wiring; wiring.engine(); print(loaded())"
+        "from stateful_oauth.django import wiring; wiring.engine(); print(loaded())"
     )
     assert _run(code) == ["False", "True"]
 
 
 def test_another_import_error_is_not_taken_for_an_installation_without_it(monkeypatch, tenant):
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
 
-    monkeypatch.setitem(sys.modules, "stateful_oauth.integrations.django.telemetry", None)
+    monkeypatch.setitem(sys.modules, "stateful_oauth.django.telemetry", None)
     with pytest.raises(ModuleNotFoundError, match="stateful_oauth"):
         wiring.engine()

@@ -11,10 +11,10 @@ from attempts import Attempt
 from callers import Operator, Person
 from toy import Counter, Toyland, make_toy
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.integrations.django import observer, wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.django.observer import SiteObserver
+from stateful_oauth.django import observer, wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.observer import SiteObserver
+from stateful_oauth.flows.engine.effects import Event
 
 ADA = "ada@example.com"
 LOGGER = "stateful_oauth.transitions"

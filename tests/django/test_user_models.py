@@ -42,7 +42,7 @@ django.setup()
 from django.core.management import call_command
 from django.contrib.auth import get_user_model
 import support
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.testing.browser import Browser
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 tenant = support.make_tenant()

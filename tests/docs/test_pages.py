@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.test import TestCase
 
+from stateful_oauth.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
+from stateful_oauth.django.signals import flow_settled, transition_made
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
-from stateful_oauth.integrations.django.signals import flow_settled, transition_made
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,8 +25,8 @@ django.setup()
 from django.core.management import call_command
 from django.test import override_settings
 from django.urls import reverse
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.browser import Browser
 
 call_command("check", fail_level="ERROR")
 call_command("migrate", verbosity=0)
@@ -80,7 +80,7 @@ def test_the_example_of_the_testing_page_passes(tmp_path):
     (example,) = blocks("docs/testing.md", "python")
     (tmp_path / "urls_of_example.py").write_text(
         "from django.urls import include, path\n"
-        "urlpatterns = [path('auth/', include('stateful_oauth.integrations.django.urls'))]\n"
+        "urlpatterns = [path('auth/', include('stateful_oauth.django.urls'))]\n"
     )
     (tmp_path / "settings_of_example.py").write_text(
         "from testsite.settings import *\n"

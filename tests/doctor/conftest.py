@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.emulator import Tenant
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def healthy(tenant: Tenant, db: None, settings: Any) -> Tenant:
 def stages(healthy: Tenant) -> Callable[..., dict[str, Any]]:
     """Examine, and return the stages by name."""
     # This file is read before Django is set up, and models cannot be imported then.
-    from stateful_oauth.integrations.django.doctor import examine, plan
+    from stateful_oauth.django.doctor import examine, plan
 
     return lambda grant="", **plans: {
         stage.name: stage for stage in examine(plan(**plans), grant=grant).stages

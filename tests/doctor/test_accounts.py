@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.integrations.django.doctor import Verdict
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.doctor import Verdict
 from stateful_oauth.storage.models import Grant
+from stateful_oauth.testing.browser import Browser
 
 ADA = "ada@example.com"
 HUB = "ada@hub.example"
@@ -107,7 +107,7 @@ def another_token(healthy: Any, **claims: Any) -> None:
     """Let the tenant issue machine tokens with other claims than they should have."""
     import jwt
 
-    from stateful_oauth.integrations.emulator import sign
+    from stateful_oauth.emulator import sign
 
     def change(body: dict[str, Any]) -> None:
         told = jwt.decode(body["access_token"], options={"verify_signature": False})
@@ -139,7 +139,7 @@ def test_a_management_api_that_does_not_answer(stages, healthy, fault):
 
 
 def test_without_auth0_python(stages, monkeypatch):
-    monkeypatch.setattr("stateful_oauth.integrations.django.doctor.accounts.find_spec", lambda name: None)
+    monkeypatch.setattr("stateful_oauth.django.doctor.accounts.find_spec", lambda name: None)
     assert bad(stages()["management"])[0] == (
         "auth0-python is not installed.",
         "Install django-stateful-oauth[linking].",
@@ -281,7 +281,7 @@ def test_rotation_that_the_settings_deny_loses_nobodys_token(stages, healthy, si
     assert healthy.ledger.count("refresh_rotated") == 1
     kept = DjangoGrantStore().load(str(Grant.objects.get().pk))
     assert kept is not None
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
 
     wiring.provider("default").refresh(kept.refresh_token, time_limit=5)
     assert healthy.ledger.count("refresh_reused") == 0, "It kept the old token, which is spent."

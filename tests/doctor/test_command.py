@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from stateful_oauth.integrations.django.doctor import plan
+from stateful_oauth.django.doctor import plan
 
 
 def doctor(*arguments: str) -> tuple[str, int]:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rows import dump
 
-from stateful_oauth.integrations.auth0.cached import Cached
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.doctor import Verdict, examine, plan
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.auth0.cached import Cached
+from stateful_oauth.django import wiring
+from stateful_oauth.django.doctor import Verdict, examine, plan
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -79,7 +79,7 @@ def test_the_tenant_has_nothing_new_but_tokens_that_end_by_themselves(busy_site,
 
 
 def test_an_examination_closes_its_connections(healthy, monkeypatch):
-    from stateful_oauth.integrations.auth0.transport import Transport
+    from stateful_oauth.auth0.transport import Transport
 
     closed: list[Transport] = []
 

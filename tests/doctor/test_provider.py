@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import support
 
-from stateful_oauth.integrations.django.doctor import Stage, Verdict
+from stateful_oauth.django.doctor import Stage, Verdict
 
 STAGES = ["discovery", "signing_keys", "clock", "client", "callbacks", "logout"]
 
@@ -340,7 +340,7 @@ def test_one_of_several_tenants(two_tenants):
 
 
 def test_a_stage_of_one_tenant_says_nothing_of_another(two_tenants, healthy):
-    from stateful_oauth.integrations.django.doctor import examine, plan
+    from stateful_oauth.django.doctor import examine, plan
 
     found = {(each.tenant, each.name): each.verdict for each in examine(plan()).stages}
     assert found["default", "client"] is Verdict.OK

@@ -10,13 +10,13 @@ from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import get_resolver, include, path
 
-from stateful_oauth.integrations.django.doctor import readiness
-from stateful_oauth.integrations.django.views.readiness import readiness as readiness_view
+from stateful_oauth.django.doctor import readiness
+from stateful_oauth.django.views.readiness import readiness as readiness_view
 
 pytestmark = pytest.mark.database
 
 urlpatterns = [
-    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("auth/", include("stateful_oauth.django.urls")),
     path("ready/", readiness_view),
 ]
 
@@ -110,6 +110,6 @@ def test_the_view_changes_nothing(healthy, method):
 
 
 def test_no_address_of_the_package_leads_to_it():
-    names = str([*get_resolver("stateful_oauth.integrations.django.urls").reverse_dict.keys()])
+    names = str([*get_resolver("stateful_oauth.django.urls").reverse_dict.keys()])
     assert "readiness" not in names
     assert "ready" not in names

@@ -14,8 +14,8 @@ from django.contrib.sessions.models import Session
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from stateful_oauth.integrations.django.doctor import Verdict
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.doctor import Verdict
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = pytest.mark.database
 
@@ -99,7 +99,7 @@ def test_a_squashed_migration_stands_for_those_that_it_replaces(site, monkeypatc
 
     real = pkgutil.iter_modules
     monkeypatch.setattr(
-        "stateful_oauth.integrations.django.doctor.site.pkgutil",
+        "stateful_oauth.django.doctor.site.pkgutil",
         SimpleNamespace(iter_modules=lambda path: [*real(path), SimpleNamespace(name="0000_squashed")]),
     )
     assert site()["migrations"].verdict is Verdict.OK

@@ -12,7 +12,7 @@ import jwt
 import pytest
 import requests
 
-from stateful_oauth.integrations.emulator import TOKEN_VAULT, Callback, Clock, Tenant, Visitor
+from stateful_oauth.emulator import TOKEN_VAULT, Callback, Clock, Tenant, Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
+from stateful_oauth.emulator import EmulatorServer, Tenant
 
 CONNECT, COMPLETE = "/me/v1/connected-accounts/connect", "/me/v1/connected-accounts/complete"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.integrations.emulator import DATABASE, MFA_POLICY, PageShown
+from stateful_oauth.emulator import DATABASE, MFA_POLICY, PageShown
 from tests.emulator.conftest import API, CALLBACK, error
 
 
@@ -261,7 +261,7 @@ def test_a_first_login_makes_the_user(desk):
 
 
 def test_a_linked_identity_signs_in_as_the_primary(desk):
-    from stateful_oauth.integrations.emulator import Identity
+    from stateful_oauth.emulator import Identity
 
     ada = desk.tenant.people.users["auth0|ada"]
     del desk.tenant.people.users["google-oauth2|123"]

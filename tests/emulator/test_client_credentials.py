@@ -5,7 +5,7 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from stateful_oauth.integrations.emulator.keys import KeyMaterial
+from stateful_oauth.emulator.keys import KeyMaterial
 from tests.emulator.conftest import API
 
 KEY = KeyMaterial()

@@ -7,7 +7,7 @@ import re
 import pytest
 import requests
 
-from stateful_oauth.integrations.emulator import PageShown
+from stateful_oauth.emulator import PageShown
 from tests.emulator.conftest import CALLBACK, VERIFIER, sign_in_to_connect
 
 PROBLEM = "https://auth0.com/api-errors#"

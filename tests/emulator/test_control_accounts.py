@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from stateful_oauth.integrations.emulator import SeedError, Tenant, seed
+from stateful_oauth.emulator import SeedError, Tenant, seed
 from tests.emulator.conftest import CALLBACK, SECRET, Desk
 
 

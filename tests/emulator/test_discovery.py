@@ -72,7 +72,7 @@ def test_two_keys_are_published_around_a_rotation(desk):
 
 
 def test_neighbouring_tenants_and_rotated_keys_share_no_key(tenant):
-    from stateful_oauth.integrations.emulator import Tenant
+    from stateful_oauth.emulator import Tenant
 
     other = Tenant()
     tenant.keys.rotate()

@@ -8,8 +8,8 @@ import httpx
 import pytest
 import requests
 
-from stateful_oauth.integrations.emulator import Clock, Tenant
-from stateful_oauth.integrations.emulator.ids import digest
+from stateful_oauth.emulator import Clock, Tenant
+from stateful_oauth.emulator.ids import digest
 from tests.emulator.conftest import CALLBACK, SECRET, VERIFIER
 
 
@@ -218,7 +218,7 @@ def test_tenants_do_not_share_state():
 def test_the_example_of_the_package_docstring_runs(desk):
     import textwrap
 
-    from stateful_oauth.integrations import emulator
+    from stateful_oauth import emulator
 
     blocks = [block for block in emulator.__doc__.split("\n\n") if block.startswith("    ")]
     names = {"location": desk.location()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from stateful_oauth.integrations.emulator import Refusal
-from stateful_oauth.integrations.emulator.keys import KeyMaterial
+from stateful_oauth.emulator import Refusal
+from stateful_oauth.emulator.keys import KeyMaterial
 from tests.emulator.conftest import manage
 
 ADA, BOB = "auth0|ada", "google-oauth2|123"

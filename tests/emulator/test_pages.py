@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from stateful_oauth.integrations.emulator import DATABASE
+from stateful_oauth.emulator import DATABASE
 from tests.emulator.conftest import CALLBACK
 
 EVIL = "<script>alert(1)</script>\"'&$body"

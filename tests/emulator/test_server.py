@@ -11,7 +11,7 @@ import time
 import pytest
 import requests
 
-from stateful_oauth.integrations.emulator import EmulatorServer, SeedError, Tenant, seed
+from stateful_oauth.emulator import EmulatorServer, SeedError, Tenant, seed
 from tests.emulator.conftest import CALLBACK, Desk, make_tenant
 
 
@@ -214,7 +214,7 @@ def test_as_a_process(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "stateful_oauth.integrations.emulator",
+        "stateful_oauth.emulator",
         "--port",
         "0",
         "--people",
@@ -249,7 +249,7 @@ def test_https(tmp_path):
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
 
-    from stateful_oauth.integrations.emulator.keys import KeyMaterial
+    from stateful_oauth.emulator.keys import KeyMaterial
 
     key = KeyMaterial().private
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
@@ -290,7 +290,7 @@ def test_of_16_parallel_exchanges_over_sockets_one_wins(served):
 def test_the_whole_of_it_is_a_wsgi_application(desk):
     from wsgiref.validate import validator
 
-    from stateful_oauth.integrations.emulator.faults import AnswerLost
+    from stateful_oauth.emulator.faults import AnswerLost
 
     started = []
     sent = {

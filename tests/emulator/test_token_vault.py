@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.integrations.emulator import TOKEN_VAULT
+from stateful_oauth.emulator import TOKEN_VAULT
 from tests.emulator.conftest import SECRET
 
 PROVIDER_TOKEN = "http://auth0.com/oauth/token-type/federated-connection-access-token"

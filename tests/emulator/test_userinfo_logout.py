@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from stateful_oauth.integrations.emulator import PageShown
+from stateful_oauth.emulator import PageShown
 from tests.emulator.conftest import API
 
 BYE = "https://app.example/bye"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from scenes import SCENES, Connecting, Disconnecting, Linking, SigningIn, TwoTabs, Unlinking
 
-from stateful_oauth.flows.connect_account import ConnectAccountFlow
-from stateful_oauth.integrations.testing.clock import ManualClock
-from stateful_oauth.integrations.testing.explorer import Exploration, Explorer
+from stateful_oauth.flows.connect_account.machine import ConnectAccountFlow
+from stateful_oauth.testing.clock import ManualClock
+from stateful_oauth.testing.explorer import Exploration, Explorer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,11 +10,11 @@ from callers import Person
 from crashes import crash_at
 from engines import engine_with
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import Failed, RedirectTo, SignedIn
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import Failed, RedirectTo, SignedIn
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -9,11 +9,11 @@ from crashes import at, crash_at
 from toy import Bug, Counter, Finished, refuse
 from toy_family import CHILD, Family, make_family
 
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import Failed, InProgress, Rejected
-from stateful_oauth.flows.registry import FlowRegistry
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import Failed, InProgress, Rejected
+from stateful_oauth.flows.engine.registry import FlowRegistry
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
@@ -206,7 +206,7 @@ def test_a_refusal_of_the_local_effect_after_a_failure_is_the_end(family):
 
 def test_a_settlement_that_is_refused_and_whose_failure_is_refused_too_comes_to_an_end(family):
     """First the caller refuses what came of it, then the local effect refuses what is to be done instead."""
-    from stateful_oauth.flows.errors import AccountRefused
+    from stateful_oauth.flows.engine.errors import AccountRefused
 
     class Choosy(Person):
         def settled(self, outcome):
@@ -222,7 +222,7 @@ def test_a_settlement_that_is_refused_and_whose_failure_is_refused_too_comes_to_
 
 
 def test_a_caller_that_refuses_everything_leaves_no_row_working(family):
-    from stateful_oauth.flows.errors import AccountRefused
+    from stateful_oauth.flows.engine.errors import AccountRefused
 
     class Never(Person):
         def settled(self, outcome):

@@ -9,10 +9,10 @@ from crashes import crash_at
 from django.conf import settings
 from django.test import override_settings
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS, observed
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import cookie_name, new_binding
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import cookie_name, new_binding
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS, observed
 from stateful_oauth.storage.models import FlowTransaction, Identity
 
 pytestmark = pytest.mark.database

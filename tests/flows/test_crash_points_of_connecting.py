@@ -15,7 +15,7 @@ from crash_tables import CONNECT, CONNECTED, DISCONNECT
 from crashes import crash_at
 from deliveries import answer_of
 
-from stateful_oauth.integrations.django.browser import cookie_name, new_binding
+from stateful_oauth.django.browser import cookie_name, new_binding
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 
 pytestmark = pytest.mark.database

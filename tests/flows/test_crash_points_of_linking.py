@@ -18,7 +18,7 @@ from crash_tables import AUTOMATIC, CONFIRM, KEEP_APART, PROVED, UNLINK
 from crashes import crash_at
 from deliveries import answer_of
 
-from stateful_oauth.integrations.django.browser import cookie_name, new_binding
+from stateful_oauth.django.browser import cookie_name, new_binding
 from stateful_oauth.storage.models import AccountLink, FlowTransaction
 
 pytestmark = pytest.mark.database

@@ -10,12 +10,12 @@ from types import FunctionType
 
 import pytest
 
-from stateful_oauth.flows import facts
-from stateful_oauth.flows.built_in import BUILT_IN
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.facts import Fact
-from stateful_oauth.flows.link_proposal import opened_linking
-from stateful_oauth.flows.machine import FlowMachine
+from stateful_oauth.flows.account_linking.proposal import opened_linking
+from stateful_oauth.flows.engine import domain_events as facts
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.machine import FlowMachine
+from stateful_oauth.flows.registry import BUILT_IN
 
 ROOM = "stateful_oauth.flows"
 FACTS: dict[str, type[Fact]] = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from toy import Counter, Finished, make_toy
 
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.errors import Quarantined
-from stateful_oauth.flows.login import LoginFlow
-from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.outcomes import Expired, Failed
-from stateful_oauth.flows.registry import FlowRegistry
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import Quarantined
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Expired, Failed
+from stateful_oauth.flows.engine.registry import FlowRegistry
+from stateful_oauth.flows.login.machine import LoginFlow
 
 
 def run_work(context):

@@ -14,9 +14,10 @@ from django.conf import settings
 from django.test import override_settings
 from engines import engine_with
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import (
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
     Cancelled,
     Expired,
@@ -26,9 +27,8 @@ from stateful_oauth.flows.outcomes import (
     Rejected,
     SignedIn,
 )
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.storage.models import Grant, Identity
 from stateful_oauth.storage.store import REJECTIONS_KEPT, DjangoTransactionStore
 
@@ -368,7 +368,7 @@ def test_a_claim_that_is_always_overtaken_is_given_up_and_moves_nothing(tenant, 
 
 
 def test_the_state_parameter_finds_its_row(attempt):
-    from stateful_oauth.flows.identifiers import transaction_id_of
+    from stateful_oauth.flows.engine.identifiers import transaction_id_of
 
     state = parse_qs(urlsplit(attempt.outcome.url).query)["state"][0]
     assert transaction_id_of(state) == attempt.id

@@ -8,11 +8,11 @@ from callers import Operator, Person
 from crashes import at, crash_at
 from toy import RETRY_AFTER, Bug, Counter, Finished, Toyland, Waits, make_toy, refuse
 
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.effects import Event, LostAnswer
-from stateful_oauth.flows.errors import ProviderUnreachable, StoreUnavailable
-from stateful_oauth.flows.outcomes import Abandoned, Failed, InProgress, Mismatched, Rejected
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.effects import Event, LostAnswer
+from stateful_oauth.flows.engine.errors import ProviderUnreachable, StoreUnavailable
+from stateful_oauth.flows.engine.outcomes import Abandoned, Failed, InProgress, Mismatched, Rejected
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -139,7 +139,7 @@ def test_a_local_refusal_rolls_back_what_the_local_effect_wrote_and_is_logged_wh
 
 
 def test_a_mismatch_where_the_machine_has_no_such_edge_is_a_failure_with_its_code(land):
-    from stateful_oauth.flows.errors import Mismatch
+    from stateful_oauth.flows.engine.errors import Mismatch
 
     land = land()
 

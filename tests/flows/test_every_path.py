@@ -17,7 +17,7 @@ from paths.login import LoginPath
 from paths.unlink_account import UnlinkAccountPath
 from paths.walker import Walker
 
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
 
 WALKERS: dict[str, type[Walker]] = {
     walker.kind: walker

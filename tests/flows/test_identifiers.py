@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stateful_oauth.flows import identifiers
+from stateful_oauth.flows.engine import identifiers
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 678_000, tzinfo=UTC)
 

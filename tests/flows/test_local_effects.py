@@ -11,10 +11,10 @@ from crashes import at, crash_at
 from toy import Bug, Finished, refuse
 from toy_family import Family
 
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import Failed
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import Failed
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -26,12 +26,12 @@ from tables import (
     standing,
 )
 
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.errors import EventNotAllowed
-from stateful_oauth.flows.outcomes import Rejected
-from stateful_oauth.flows.transaction import BROWSER, StateKind, Transaction, TransitionLog
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import EventNotAllowed
+from stateful_oauth.flows.engine.outcomes import Rejected
+from stateful_oauth.flows.engine.transaction import BROWSER, StateKind, Transaction, TransitionLog
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 KINDS = tuple(ALLOWED)

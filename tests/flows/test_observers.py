@@ -15,9 +15,9 @@ from django.db import connection
 from engines import engine_with
 from toy import KIND, Bug, Counter, Toyland, make_toy, refuse
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.storage.models import TransitionRecord
 
 # Whether something is committed shows only where the test does not sit in a transaction of its own.

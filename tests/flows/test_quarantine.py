@@ -11,10 +11,10 @@ from django.conf import settings
 from django.test import override_settings
 from toy import KIND, Counter, Finished, Toyland, make_toy
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import InProgress, RedirectTo, Rejected, SignedIn
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import InProgress, RedirectTo, Rejected, SignedIn
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

@@ -10,9 +10,9 @@ from callers import Operator
 from crashes import crash_at
 from toy import KIND, RETRY_AFTER, Counter, Finished, Toyland, make_toy
 
-from stateful_oauth.flows.effects import Event, LostAnswer
-from stateful_oauth.flows.outcomes import Abandoned, Failed, InProgress
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event, LostAnswer
+from stateful_oauth.flows.engine.outcomes import Abandoned, Failed, InProgress
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

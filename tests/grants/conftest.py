@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from accounts_site import prepare, site
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.browser import Browser
 
 API = "https://calendar.example/"
 

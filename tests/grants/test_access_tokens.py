@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.flows.errors import ProviderRefused
-from stateful_oauth.flows.grants import key_of
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.oauth.grants import key_of
 from stateful_oauth.storage.grants import end_grant
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from rows import dump
 
-from stateful_oauth.flows.errors import ProviderRefused
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.errors import ProviderRefused
 from stateful_oauth.storage.grants import DjangoGrantStore
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

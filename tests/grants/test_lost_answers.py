@@ -6,8 +6,8 @@ import pytest
 from crashes import at, crash_at
 from django.db import connection
 
-from stateful_oauth.flows.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
 from stateful_oauth.storage.grants import DjangoGrantStore, end_grant
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

@@ -9,11 +9,11 @@ import pytest
 import toy_for_site
 from callers import Person
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.testing.matrix import assert_matrix
-from stateful_oauth.integrations.testing.walker import Walker, assert_every_path
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.testing.matrix import assert_matrix
+from stateful_oauth.testing.walker import Walker, assert_every_path
 
 pytestmark = pytest.mark.django_db
 

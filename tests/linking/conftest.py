@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import accounts_site
 import pytest
 
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.emulator import Tenant
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from error_pages import error_code
 from link_pages import asked
 from rows import check_rows, dump, nothing_working
 
-from stateful_oauth.integrations.django.backends import Auth0Backend
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.backends import Auth0Backend
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Grant, Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -186,7 +186,7 @@ def test_a_project_whose_decision_fails_leaves_nothing_half_done(tenant, two_use
     assert (linking.state, linking.code) == ("failed", "internal_error")
     assert AccountLink.objects.get().secondary_subject == two_users.google.user_id, "It is linked."
 
-    settings.AUTHENTICATION_BACKENDS = ["stateful_oauth.integrations.django.backends.Auth0Backend"]
+    settings.AUTHENTICATION_BACKENDS = ["stateful_oauth.django.backends.Auth0Backend"]
     again = Browser(tenant)
     assert again.sign_in(two_users.google.user_id)["Location"] == "/profile/"
     assert again.user_id == two_users.user_id

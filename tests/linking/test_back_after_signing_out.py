@@ -22,7 +22,7 @@ def leave(request):
     return HttpResponse("bye")
 
 
-urlpatterns = [path("auth/", include("stateful_oauth.integrations.django.urls")), path("leave/", leave)]
+urlpatterns = [path("auth/", include("stateful_oauth.django.urls")), path("leave/", leave)]
 
 
 def test_to_the_callback_of_an_account_that_was_connected(tenant, browser):

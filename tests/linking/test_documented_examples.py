@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import ConnectedAccount
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -86,7 +86,7 @@ def test_the_views_of_connecting_work(example, person, monkeypatch):
         shown.append((page, context)) or HttpResponse(status=status)
     )
     own = [
-        path("auth/", include("stateful_oauth.integrations.django.urls")),
+        path("auth/", include("stateful_oauth.django.urls")),
         path("calendar/", example["calendar"]),
         path("allow/", example["allow_calendar"]),
     ]

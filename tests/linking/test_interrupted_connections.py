@@ -6,8 +6,8 @@ import pytest
 import rows
 from accounts_site import QWERTY, XPTO
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

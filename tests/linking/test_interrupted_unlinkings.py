@@ -9,7 +9,7 @@ from error_pages import error_code
 from recovering import recover_all
 from rows import check_rows, nothing_working, show, the_row
 
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
 from stateful_oauth.storage.models import AccountLink, FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

@@ -10,10 +10,10 @@ from link_pages import asked
 from rows import check_rows, nothing_working, show
 from waiting import waited
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.sweeping import recover_due
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -12,10 +12,10 @@ from django.test import override_settings
 from link_pages import asked
 from testsite import settings as testsite
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import DATABASE, MFA_POLICY, Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import DATABASE, MFA_POLICY, Tenant
 from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -8,8 +8,8 @@ import pytest
 from accounts_site import QWERTY, XPTO, site
 from error_pages import Form, error_code
 
+from stateful_oauth.django.failures import failure
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.django.failures import failure
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

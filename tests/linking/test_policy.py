@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stateful_oauth.flows.accounts import ProfileIdentity, UserProfile
-from stateful_oauth.flows.linking_policy import Candidate, Evidence, LinkingRules, Mode, Rule, decide
+from stateful_oauth.flows.account_linking.policy import Candidate, Evidence, LinkingRules, Mode, Rule, decide
+from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
 
 ADDRESS = "ada@example.com"
 DATABASE, GOOGLE, GITHUB = "Username-Password-Authentication", "google-oauth2", "github"
@@ -305,7 +305,7 @@ def test_every_reason_has_a_case():
     import inspect
     import re
 
-    from stateful_oauth.flows import linking_policy
+    from stateful_oauth.flows.account_linking import policy as linking_policy
 
     source = inspect.getsource(linking_policy.decide) + inspect.getsource(linking_policy._flaw)
     reasons = set(re.findall(r'"([a-z_]+)"', source))

@@ -10,8 +10,8 @@ from accounts_site import VICTIM
 from error_pages import error_code
 from link_pages import asked
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, Grant
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

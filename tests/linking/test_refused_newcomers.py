@@ -6,10 +6,10 @@ import pytest
 from accounts_site import XPTO
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows.errors import AccountRefused
-from stateful_oauth.integrations.django.backends import Auth0Backend
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.backends import Auth0Backend
+from stateful_oauth.flows.engine.errors import AccountRefused
 from stateful_oauth.storage.models import AccountLink, Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

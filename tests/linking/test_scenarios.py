@@ -8,9 +8,9 @@ from error_pages import shown
 from link_pages import asked
 from rows import check_rows, nothing_working
 
-from stateful_oauth.integrations.emulator import DATABASE
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.emulator import DATABASE
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

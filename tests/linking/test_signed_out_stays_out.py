@@ -6,8 +6,8 @@ import pytest
 from accounts_site import QWERTY, XPTO
 from error_pages import error_code
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 GOOGLE = "google-oauth2"

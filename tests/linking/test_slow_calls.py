@@ -9,10 +9,10 @@ from attempts import Attempt
 from crashes import at
 from rows import show, the_row
 
-from stateful_oauth.integrations.django.sweeping import recover_due
-from stateful_oauth.integrations.emulator.transports import RequestsAdapter
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.emulator.transports import RequestsAdapter
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.clock import ManualClock
 
 # This file is read before Django is set up: what needs it is imported in the fixtures.
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def toy(counter: Counter, clock: ManualClock, db: None) -> Callable[..., Any]:
     from rows import the_row
     from toy import KIND
 
-    from stateful_oauth.flows.effects import Event
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
+    from stateful_oauth.flows.engine.effects import Event
 
     def make(*troubles: str, crash: bool = False) -> Any:
         person, engine = Person(), wiring.engine()
@@ -111,7 +111,7 @@ def stuck_toy(toy: Callable[..., Any], counter: Counter, clock: ManualClock) -> 
     from callers import SystemCaller
     from rows import the_row
 
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
 
     def make() -> Any:
         row = toy(*["request lost"] * 3)

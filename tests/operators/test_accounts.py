@@ -9,8 +9,8 @@ from account_rows import ISSUER, MODELS, Accounts, make_accounts
 from django.contrib.auth import get_user_model
 from on_call import OnCall
 
-from stateful_oauth.integrations.testing.clock import ManualClock
 from stateful_oauth.storage.models import Grant, Identity, identity_digest
+from stateful_oauth.testing.clock import ManualClock
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -10,7 +10,7 @@ import pytest
 from finished import seed_finished
 from on_call import ALL, STUCK, OnCall
 
-from stateful_oauth.flows.identifiers import earliest_id_at
+from stateful_oauth.flows.engine.identifiers import earliest_id_at
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

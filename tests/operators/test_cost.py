@@ -12,9 +12,9 @@ from django.db import connection
 from finished import seed_finished
 from on_call import ALL, STUCK, OnCall
 
-from stateful_oauth.flows.identifiers import new_transaction_id
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.flows.engine.identifiers import new_transaction_id
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.testing.clock import ManualClock
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -12,11 +12,11 @@ from on_call import ALL, STUCK, OnCall
 from rows import steps, the_row
 
 from stateful_oauth.diagrams import edge_id
+from stateful_oauth.django import wiring
+from stateful_oauth.django.operators.timeline import LINES
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.operators.timeline import LINES
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -10,8 +10,8 @@ from django.contrib.admin.models import LogEntry
 from on_call import ALL, REASON, STUCK, only, told
 from rows import the_row
 
+from stateful_oauth.django import wiring
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.django import wiring
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -200,7 +200,7 @@ def test_a_selection_that_is_no_transaction_is_refused_in_words(operator, crashe
 def test_more_than_a_page_at_once_is_refused(operator, crashed):
     first = crashed()
     values = FlowTransaction.objects.values().get(pk=first.pk)
-    from stateful_oauth.flows.identifiers import new_transaction_id
+    from stateful_oauth.flows.engine.identifiers import new_transaction_id
 
     FlowTransaction.objects.bulk_create(
         FlowTransaction(**{**values, "id": new_transaction_id(wiring.clock.now())}) for _ in range(100)

@@ -11,11 +11,11 @@ from django.db import OperationalError
 from on_call import ALL, STUCK, OnCall, only, told
 from rows import rejections, the_row
 
-from stateful_oauth.flows.effects import Event
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.operators.operations import PATIENCE
+from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.django.operators.operations import PATIENCE
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore
 

@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from on_call import ALL, STUCK, OnCall
 from rows import the_row
 
-from stateful_oauth.flows.outcomes import RedirectTo
+from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Grant, Identity
 from stateful_oauth.storage.store import DjangoTransactionStore
 

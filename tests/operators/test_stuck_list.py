@@ -11,10 +11,10 @@ from callers import Operator
 from on_call import ALL, STUCK, OnCall
 from rows import the_row
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -23,11 +23,11 @@ from django.urls import include, path
 import django
 django.setup()
 urls = types.ModuleType("without_admin")
-urls.urlpatterns = [path("auth/", include("stateful_oauth.integrations.django.urls"))]
+urls.urlpatterns = [path("auth/", include("stateful_oauth.django.urls"))]
 sys.modules["without_admin"] = urls
 from django.core.management import call_command
 call_command("check", fail_level="WARNING")
-ours, djangos = "stateful_oauth.integrations.django.operators", "django.contrib.admin"
+ours, djangos = "stateful_oauth.django.operators", "django.contrib.admin"
 print(" ".join(sorted(name for name in sys.modules if name.startswith((ours, djangos)))))
 """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from conftest import Environment
 
 pytestmark = pytest.mark.slow
-DEMO = "stateful_oauth.integrations.demo"
+DEMO = "stateful_oauth.demo"
 FIRST_PAGE = """
 import json
 import django
@@ -46,7 +46,7 @@ settings.configure(
     SECRET_KEY="of this test",
     USE_TZ=True,
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions",
-                    "stateful_oauth.storage", "stateful_oauth.integrations.django"],
+                    "stateful_oauth.storage", "stateful_oauth.django"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
 )
 django.setup()

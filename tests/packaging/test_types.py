@@ -17,14 +17,14 @@ pytestmark = pytest.mark.slow
 GOOD = """
 from typing import assert_type
 
-from stateful_oauth.flows.engine import Engine
+from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.error_codes import ERROR_CODES, ErrorCode
-from stateful_oauth.flows.outcomes import Failed, Outcome, RedirectTo, SignedIn
-from stateful_oauth.flows.ports import Clock, Provider, TransactionStore
-from stateful_oauth.integrations.auth0.config import Auth0Config
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.django.backends import Auth0Backend
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.flows.engine.outcomes import Failed, Outcome, RedirectTo, SignedIn
+from stateful_oauth.flows.engine.ports import Clock, Provider, TransactionStore
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.django.backends import Auth0Backend
+from stateful_oauth.emulator import Tenant
 from stateful_oauth.storage.apps import StorageConfig
 from stateful_oauth.diagrams import render_svg
 
@@ -40,7 +40,7 @@ def provider(made: Auth0Provider) -> Provider:
 """
 BAD = """
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.emulator import Tenant
 from stateful_oauth.storage.states import STATES
 
 status: str = ERROR_CODES["state_missing"].status

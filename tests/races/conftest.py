@@ -12,11 +12,11 @@ import pytest
 from django.db import connection
 from file_database import database_in_a_file
 
-from stateful_oauth.flows.engine import Engine, EnginePolicy
-from stateful_oauth.flows.ports import Clock, TransactionStore
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.engine.engine import Engine, EnginePolicy
+from stateful_oauth.flows.engine.ports import Clock, TransactionStore
+from stateful_oauth.testing.browser import Browser
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from link_pages import asked
 from rows import check_rows, nothing_working, show
 from together import together
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = pytest.mark.database
 
@@ -53,7 +53,7 @@ def test_one_account_connected_in_two_tabs(tenant, browser):
     """Both are told at once whose account theirs is: one row, with the id that the provider gave last."""
     from threading import Barrier, BrokenBarrierError
 
-    from stateful_oauth.flows.crash_points import observed
+    from stateful_oauth.flows.engine.crash_points import observed
 
     user = tenant.add_user(email=XPTO, password="x")
     tenant.add_user(email="g@example.com", connection="google-oauth2", user_id="100", signed_up=False)
@@ -114,7 +114,7 @@ def test_one_newcomer_signs_in_for_the_first_time_in_two_browsers(tenant, meet, 
     """B47: each of them would link it, and they meet at the worst moment."""
     from threading import Barrier, BrokenBarrierError
 
-    from stateful_oauth.flows.crash_points import observed
+    from stateful_oauth.flows.engine.crash_points import observed
 
     password = tenant.add_user(email=XPTO, password="x")
     google = tenant.add_user(email=XPTO, connection="google-oauth2", user_metadata={"colour": "red"})

@@ -10,9 +10,9 @@ from crashes import crash_at
 from lockstep import LockstepStore
 from together import together
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import Abandoned, Expired, Failed, Rejected, SignedIn
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Rejected, SignedIn
 from stateful_oauth.storage.models import Identity
 from stateful_oauth.storage.store import DjangoTransactionStore
 
@@ -41,7 +41,7 @@ def test_an_operator_abandons_while_the_answer_is_settled(tenant, engine_on):
     """The answer is there, and the operator clicks: they meet at the settle transaction."""
     from threading import Barrier
 
-    from stateful_oauth.flows.crash_points import observed
+    from stateful_oauth.flows.engine.crash_points import observed
 
     for _ in range(ROUNDS):
         attempt, person = Attempt(tenant).authorize(), Person()

@@ -8,8 +8,8 @@ from django.contrib.auth import get_user_model
 from lockstep import DELIVERIES
 from together import together
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import Identity
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = pytest.mark.database
 

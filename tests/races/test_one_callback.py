@@ -12,8 +12,8 @@ from django.contrib.sessions.models import Session
 from lockstep import DELIVERIES, LockstepStore
 from together import together
 
-from stateful_oauth.flows.outcomes import Rejected
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.outcomes import Rejected
 from stateful_oauth.storage.models import Identity
 
 pytestmark = pytest.mark.database

@@ -9,10 +9,10 @@ from accounts_site import prepare, site
 from engines import engine_with
 from together import together
 
-from stateful_oauth.flows.engine import EnginePolicy
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.flows.engine.engine import EnginePolicy
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import Grant
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = pytest.mark.database
 

@@ -10,7 +10,7 @@ import pytest
 from counting import counted
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows.openid import VerifiedIdentity
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity, find_identity
 from stateful_oauth.storage.models import Grant, Identity, identity_digest
 from stateful_oauth.storage.statements import Lookup

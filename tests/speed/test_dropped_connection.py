@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import support
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import EmulatorServer, Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import EmulatorServer, Tenant
+from stateful_oauth.testing.browser import Browser
 
 
 @pytest.fixture

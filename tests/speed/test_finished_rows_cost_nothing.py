@@ -8,8 +8,8 @@ from django.db import connection
 from finished import seed_finished
 from plans import plan, reads_a_whole_table
 
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -13,7 +13,7 @@ _SUPPORT = Path(__file__).parent.parent / "support"
 _LOADED = """
 import sys, django
 django.setup()
-import stateful_oauth.integrations.django.urls
+import stateful_oauth.django.urls
 print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 

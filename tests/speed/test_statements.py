@@ -17,9 +17,9 @@ from counting import counted
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.emulator import Tenant
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.testing.browser import Browser
 
 # Commits are only commits where the test does not sit in a transaction of its own.
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

@@ -14,8 +14,8 @@ from costs import Cost, cost_of
 from django.contrib.auth import get_user_model
 from finished import seed_finished
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
+from stateful_oauth.testing.browser import Browser
 
 # Commits are only commits where the test does not sit in a transaction of its own.
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
 from stateful_oauth.storage.models import (
     FlowTransaction,
     Grant,

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from stateful_oauth.flows.outcomes import SignedIn
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.outcomes import SignedIn
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.grants import end_grant
 from stateful_oauth.storage.models import Grant
@@ -122,7 +122,7 @@ def test_a_sign_in_that_began_under_an_old_key_ends_under_the_new_ring(tenant):
 @pytest.mark.database
 @pytest.mark.django_db
 def test_secrets_copied_to_another_row_do_not_open_there(tenant):
-    from stateful_oauth.flows.errors import Quarantined
+    from stateful_oauth.flows.engine.errors import Quarantined
     from stateful_oauth.storage.models import FlowTransaction
 
     mine, yours = Attempt(tenant), Attempt(tenant)

@@ -7,8 +7,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
 
 pytestmark = pytest.mark.database
 

@@ -15,12 +15,12 @@ from django.db import connection, connections, transaction
 from file_database import database_in_a_file
 from together import together
 
-from stateful_oauth.flows import identifiers
-from stateful_oauth.flows.errors import InvalidInput, StoreUnavailable
-from stateful_oauth.flows.facts import Fact
-from stateful_oauth.flows.outcomes import RedirectTo
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import (
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.errors import InvalidInput, StoreUnavailable
+from stateful_oauth.flows.engine.outcomes import RedirectTo
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import (
     BROWSER,
     SEQUENCE_STEP,
     Actor,

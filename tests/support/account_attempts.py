@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from link_pages import asked
 
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+from stateful_oauth.testing.browser import Browser
 
 GOOGLE = "google-oauth2|100"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows.identifiers import new_transaction_id
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.flows.engine.identifiers import new_transaction_id
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity, identity_digest
+from stateful_oauth.testing.clock import ManualClock
 
 ISSUER = "https://tenant.example/"
 MODELS = ("identity", "grant", "connectedaccount", "accountlink")

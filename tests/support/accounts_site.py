@@ -10,8 +10,8 @@ import support
 from django.conf import settings
 from django.test import override_settings
 
-from stateful_oauth.integrations.emulator import DATABASE, Tenant
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.emulator import DATABASE, Tenant
+from stateful_oauth.testing.clock import ManualClock
 
 XPTO, QWERTY, VICTIM = "xpto@acme.com", "qwerty@gmail.com", "victim@example.com"
 # The accounts at providers that the owner of tests/connecting has.

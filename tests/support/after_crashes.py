@@ -9,9 +9,9 @@ import pytest
 import rows
 from crash_tables import Place
 
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.storage.models import FlowTransaction
 
 LEASE = 31  # seconds: of the effects of accounts, which may take 10

@@ -7,13 +7,13 @@ from typing import Any
 
 from callers import Person
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.flows.outcomes import Outcome, RedirectTo
-from stateful_oauth.flows.ports import Caller
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.outcomes import Outcome, RedirectTo
+from stateful_oauth.flows.engine.ports import Caller
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 
 INPUTS = {
     "redirect_uri": "https://app.example/auth/callback/",

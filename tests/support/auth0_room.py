@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from requests.adapters import BaseAdapter
 
-from stateful_oauth.flows.accounts import ConnectRequest, RemoteAccount
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.identifiers import code_challenge
-from stateful_oauth.flows.openid import AuthorizationRequest
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.config import Auth0Config
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.auth0.transport import Transport
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.auth0.config import Auth0Config
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.accounts import ConnectRequest, RemoteAccount
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "v" * 43

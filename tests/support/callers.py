@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from stateful_oauth.flows.identifiers import digest
-from stateful_oauth.flows.openid import VerifiedIdentity
-from stateful_oauth.flows.outcomes import Outcome
-from stateful_oauth.flows.transaction import BROWSER, Actor
-from stateful_oauth.integrations.django.callers import SystemCaller
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.identifiers import digest
+from stateful_oauth.flows.engine.outcomes import Outcome
+from stateful_oauth.flows.engine.transaction import BROWSER, Actor
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
 class Person:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from stateful_oauth.flows.crash_points import observed
+from stateful_oauth.flows.engine.crash_points import observed
 
 WRITE = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+[\"`](\w+)[\"`]", re.IGNORECASE)
 

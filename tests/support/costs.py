@@ -9,7 +9,7 @@ from typing import Any
 
 from counting import counted
 
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.emulator import Tenant
 
 
 @dataclass

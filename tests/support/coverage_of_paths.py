@@ -9,8 +9,8 @@ import pytest
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     # Late: Django is set up by then.
-    from stateful_oauth.integrations.django import wiring
-    from stateful_oauth.integrations.testing.world.figures import Figures
+    from stateful_oauth.django import wiring
+    from stateful_oauth.testing.world.figures import Figures
 
     figures, walked = Figures(), Counter[str]()
     for report in terminalreporter.getreports("passed"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from stateful_oauth.flows.crash_points import observed
+from stateful_oauth.flows.engine.crash_points import observed
 
 
 class Crash(BaseException):

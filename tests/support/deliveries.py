@@ -10,12 +10,12 @@ from attempts import Attempt
 from callers import Person
 from together import together
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.flows.outcomes import InProgress, Outcome, SignedIn
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.outcomes import InProgress, Outcome, SignedIn
 from stateful_oauth.storage.models import Identity
+from stateful_oauth.testing.browser import Browser
 
 LOOKS = 500  # at the progress page
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.storage.accounts import DjangoAccountDirectory
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.store import DjangoTransactionStore

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.django.conf import conf
+from stateful_oauth.testing.browser import Browser
 
 ERROR_PATH = "/auth/error/"
 

@@ -13,8 +13,8 @@ from recovering import recover_all
 from rows import check_rows
 from verdict import violations
 
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.clock import ManualClock
 
 Afterwards = Literal["the person leaves", "the person reloads"]
 # By turns, from one place of a journey to the next: to try both at each would take twice as long.

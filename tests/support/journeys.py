@@ -13,10 +13,10 @@ from django.db import close_old_connections
 from django.http import HttpResponse
 from error_pages import ERROR_PATH
 
-from stateful_oauth.integrations.emulator import DATABASE, PageShown, Tenant
-from stateful_oauth.integrations.testing.browser import Browser
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.emulator import DATABASE, PageShown, Tenant
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.clock import ManualClock
 
 GOOGLE = "google-oauth2"
 PRIMARY, SECONDARY = "grace@example.com", "grace@gmail.example"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.testing.browser import Browser
 
 
 @dataclass

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from stateful_oauth.flows.facts import Fact
-from stateful_oauth.flows.transaction import SEQUENCE_STEP, Transaction, TransitionLog
+from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP, Transaction, TransitionLog
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 DELIVERIES = 32

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stateful_oauth.integrations.testing.world import World
-from stateful_oauth.integrations.testing.world.strategies import configurations
+from stateful_oauth.testing.world import World
+from stateful_oauth.testing.world.strategies import configurations
 
 
 class OurWorld(World):

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.testing.browser import Browser
 
 
 def request_of(browser: Browser) -> HttpRequest:

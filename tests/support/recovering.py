@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from callers import Operator
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
+from stateful_oauth.django import wiring
+from stateful_oauth.django.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
 
 _ROUNDS = 12  # pauses between attempts double, and an operator may have to retry

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import Actor, Definition, StateKind, Transaction, TransitionLog
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import Actor, Definition, StateKind, Transaction, TransitionLog
 
 FOLDER = Path(__file__).parent.parent / "upgrades"
 LOCK = FOLDER / "definitions.json"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from stateful_oauth.flows.transaction import SEQUENCE_STEP
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 Step = tuple[str, str, str]  # source, event, target

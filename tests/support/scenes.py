@@ -12,17 +12,17 @@ from callers import Person
 from link_pages import asked
 from verdict import violations
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.identifiers import transaction_id_of
-from stateful_oauth.flows.outcomes import Connected, Disconnected, Outcome, SignedIn, Unlinked
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import cookie_name
-from stateful_oauth.integrations.emulator import Callback, Tenant
-from stateful_oauth.integrations.testing.browser import Browser
-from stateful_oauth.integrations.testing.clock import ManualClock
-from stateful_oauth.integrations.testing.explorer import Crashed
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.emulator import Callback, Tenant
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.identifiers import transaction_id_of
+from stateful_oauth.flows.engine.outcomes import Connected, Disconnected, Outcome, SignedIn, Unlinked
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity
+from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.clock import ManualClock
+from stateful_oauth.testing.explorer import Crashed
 
 GOOGLE = "google-oauth2"
 TAB_1, AGAIN, TAB_2 = "tab 1", "tab 1 again", "tab 2"

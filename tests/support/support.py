@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.emulator import Tenant
 
 current: list[Tenant] = []
 

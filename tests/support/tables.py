@@ -15,26 +15,26 @@ from uuid import UUID
 
 from callers import Person
 
-from stateful_oauth.flows import identifiers
-from stateful_oauth.flows.account_linking_effects import ProfilesRead
-from stateful_oauth.flows.accounts import (
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.account_linking.effects import ProfilesRead
+from stateful_oauth.flows.account_linking.policy import Candidate, Decision, Evidence, Rule
+from stateful_oauth.flows.connect_account.effects import ConnectionIdentified, ConnectionRequested
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.errors import Mismatch, ProviderRefused
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import StateKind, Transaction
+from stateful_oauth.flows.login.effects import LinkProposed, NoCandidates
+from stateful_oauth.flows.oauth.accounts import (
     ConnectSession,
     ProfileIdentity,
     ProviderUser,
     RemoteAccount,
     UserProfile,
 )
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.connect_account_effects import ConnectionIdentified, ConnectionRequested
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.errors import Mismatch, ProviderRefused
-from stateful_oauth.flows.linking_policy import Candidate, Decision, Evidence, Rule
-from stateful_oauth.flows.login_effects import LinkProposed, NoCandidates
-from stateful_oauth.flows.openid import PushedAuthorizationResponse, VerifiedIdentity
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.sign_in import AccountResolved, SignIn
-from stateful_oauth.flows.transaction import StateKind, Transaction
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, VerifiedIdentity
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

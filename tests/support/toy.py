@@ -9,9 +9,9 @@ from typing import Any
 
 from callers import Person
 
-from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.engine import Engine, EnginePolicy
-from stateful_oauth.flows.errors import (
+from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.engine import Engine, EnginePolicy
+from stateful_oauth.flows.engine.errors import (
     AccountRefused,
     AnswerLost,
     FlowError,
@@ -20,13 +20,13 @@ from stateful_oauth.flows.errors import (
     ProviderUnreachable,
     RateLimited,
 )
-from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.observers import NOBODY, Observer
-from stateful_oauth.flows.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome
-from stateful_oauth.flows.ports import Clock, TransactionStore
-from stateful_oauth.flows.registry import FlowRegistry
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import Transaction
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.observers import NOBODY, Observer
+from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome
+from stateful_oauth.flows.engine.ports import Clock, TransactionStore
+from stateful_oauth.flows.engine.registry import FlowRegistry
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import Transaction
 from stateful_oauth.storage.accounts import DjangoAccountDirectory
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.store import DjangoTransactionStore

@@ -10,16 +10,16 @@ from callers import Person
 from engines import engine_with
 from toy import Counter, Finished, Waits
 
-from stateful_oauth.flows import identifiers
-from stateful_oauth.flows.birth import Child
-from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.outcomes import Abandoned, Expired, Failed, HandedOver, Outcome
-from stateful_oauth.flows.ports import Clock
-from stateful_oauth.flows.registry import FlowRegistry
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import Transaction
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.creation import Child
+from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, HandedOver, Outcome
+from stateful_oauth.flows.engine.ports import Clock
+from stateful_oauth.flows.engine.registry import FlowRegistry
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import Transaction
 
 PARENT, CHILD = "tests.parent", "tests.child"
 

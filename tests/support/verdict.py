@@ -7,7 +7,7 @@ from collections import Counter
 from django.contrib.auth import get_user_model
 from rows import check_rows
 
-from stateful_oauth.integrations.emulator import Tenant
+from stateful_oauth.emulator import Tenant
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import (
     AccountLink,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from stateful_oauth.integrations.testing.browser import Browser
+from stateful_oauth.testing.browser import Browser
 
 LOOKS = 400
 

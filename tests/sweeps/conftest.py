@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.integrations.emulator import Tenant
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.clock import ManualClock
 
 
 @pytest.fixture

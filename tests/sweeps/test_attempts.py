@@ -7,9 +7,9 @@ import rows
 from callers import Operator
 from toy import Counter, Toyland, make_toy
 
-from stateful_oauth.flows.effects import LostAnswer
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.sweeping import recover_due
+from stateful_oauth.django import wiring
+from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.flows.engine.effects import LostAnswer
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

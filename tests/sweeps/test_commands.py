@@ -10,8 +10,8 @@ import rows
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.flows.errors import StoreUnavailable
+from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = pytest.mark.database
@@ -194,7 +194,7 @@ def test_a_rejected_event_is_marked_and_the_operators_reason_is_there(run, tenan
     from attempts import Attempt
     from callers import Operator, Person
 
-    from stateful_oauth.flows.effects import Event
+    from stateful_oauth.flows.engine.effects import Event
 
     attempt = Attempt(tenant).authorize()
     clock.advance(7200)
@@ -252,7 +252,7 @@ def test_a_quarantined_row_is_shown_with_what_is_unknown_about_it(run, waiting, 
 
 def test_a_row_whose_upcast_is_broken_is_shown_all_the_same(run, working, monkeypatch, in_ten_minutes):
     """It is what the sweep said to look at with `flow_show`."""
-    from stateful_oauth.flows.login import LoginFlow
+    from stateful_oauth.flows.login.machine import LoginFlow
 
     (id_,) = working()
     FlowTransaction.objects.filter(pk=id_).update(definition_version=0)

@@ -9,8 +9,8 @@ from counting import Count, counted
 from finished import seed_finished
 from plans import plan, reads_a_whole_table
 
-from stateful_oauth.integrations.django.purging import purge
-from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.purging import purge
+from stateful_oauth.django.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = pytest.mark.database

@@ -15,9 +15,9 @@ from file_database import database_in_a_file
 from processes import make_rows
 from together import together
 
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.integrations.django.purging import age, purge
-from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.purging import age, purge
+from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 pytestmark = pytest.mark.database
@@ -95,7 +95,7 @@ def test_a_browser_that_comes_back_meanwhile_is_told_the_same(database, waiting,
     """The sweep and the browsers' own pages race for the same rows."""
     from callers import Person
 
-    from stateful_oauth.integrations.django import wiring
+    from stateful_oauth.django import wiring
 
     ids = waiting(40)
     in_ten_minutes()

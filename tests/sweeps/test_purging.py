@@ -10,7 +10,7 @@ from counting import counted
 from django.db import connection
 from finished import seed_finished
 
-from stateful_oauth.integrations.django.purging import age, purge
+from stateful_oauth.django.purging import age, purge
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 pytestmark = pytest.mark.database

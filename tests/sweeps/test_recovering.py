@@ -8,11 +8,11 @@ import pytest
 import rows
 from django.db import OperationalError
 
-from stateful_oauth.flows.engine import Engine
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.integrations.django import sweeping
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
+from stateful_oauth.django import sweeping
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.sweeps import DueRows
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.database
 
 @pytest.fixture
 def tasks():
-    from stateful_oauth.integrations.django import tasks
+    from stateful_oauth.django import tasks
 
     return tasks
 
@@ -74,7 +74,7 @@ def test_an_argument_that_makes_no_sense_fails_the_task(db, tasks, arguments):
 # Workers in processes of their own.
 
 ENQUEUE = """
-from stateful_oauth.integrations.django import tasks
+from stateful_oauth.django import tasks
 results = [
     tasks.recover_flows.enqueue(),
     tasks.expire_flows.enqueue(kind="login"),
@@ -84,7 +84,7 @@ print(json.dumps([result.id for result in results]))
 """
 RESULTS = """
 from collections import Counter
-from stateful_oauth.integrations.django import tasks
+from stateful_oauth.django import tasks
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 results = [tasks.recover_flows.get_backend().get_result(id) for id in {ids}]
 print(json.dumps({{
@@ -122,7 +122,7 @@ def test_a_backend_without_a_default_queue_is_taken_as_it_is():
     code = """
 from django.conf import settings
 settings.TASKS = {"default": {**settings.TASKS["default"], "QUEUES": ["night"]}}
-from stateful_oauth.integrations.django import tasks
+from stateful_oauth.django import tasks
 print(json.dumps([task.queue_name for task in (tasks.recover_flows, tasks.expire_flows, tasks.purge_flows)]))
 """
     assert Site(database="of nobody").run(code) == ["night"] * 3

@@ -27,14 +27,14 @@ from paths import covering, every_path  # noqa: E402
 from paths.walker import Walker  # noqa: E402
 from released import CORPUS, LOCK, Lock, Snapshot, file_of, problems, read_lock  # noqa: E402
 
-from stateful_oauth.flows.definition import FlowDefinition  # noqa: E402
-from stateful_oauth.flows.transaction import Actor, TransitionLog  # noqa: E402
-from stateful_oauth.integrations.django import wiring  # noqa: E402
-from stateful_oauth.integrations.django.signals import Transition, transition_made  # noqa: E402
-from stateful_oauth.integrations.testing.browser import Browser  # noqa: E402
-from stateful_oauth.integrations.testing.clock import ManualClock  # noqa: E402
+from stateful_oauth.django import wiring  # noqa: E402
+from stateful_oauth.django.signals import Transition, transition_made  # noqa: E402
+from stateful_oauth.flows.engine.definition import FlowDefinition  # noqa: E402
+from stateful_oauth.flows.engine.transaction import Actor, TransitionLog  # noqa: E402
 from stateful_oauth.storage.models import TransitionRecord  # noqa: E402
 from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: E402
+from stateful_oauth.testing.browser import Browser  # noqa: E402
+from stateful_oauth.testing.clock import ManualClock  # noqa: E402
 
 
 def main() -> int:

@@ -12,15 +12,15 @@ from callers import Operator
 from django.contrib.auth import get_user_model
 from released import CORPUS, Snapshot, fold, read
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import RedirectTo, Rejected, SignedIn
-from stateful_oauth.flows.transaction import BROWSER, StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import RedirectTo, Rejected, SignedIn
+from stateful_oauth.flows.engine.transaction import BROWSER, StateKind
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore
+from stateful_oauth.testing.clock import ManualClock
 
 pytestmark = pytest.mark.django_db
 

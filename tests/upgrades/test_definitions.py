@@ -8,9 +8,9 @@ import pytest
 from released import CORPUS, Snapshot, fold, problems, read, read_lock
 from toy import KIND, Counter, make_toy
 
-from stateful_oauth.flows.definition import FlowDefinition
-from stateful_oauth.flows.effects import LostAnswer
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.definition import FlowDefinition
+from stateful_oauth.flows.engine.effects import LostAnswer
 
 
 def names() -> set[str]:

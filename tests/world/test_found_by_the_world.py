@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from stateful_oauth.integrations.testing.world import (
+from stateful_oauth.testing.world import (
     Configuration,
     Meanwhile,
     WorkerDies,
@@ -14,7 +14,7 @@ from stateful_oauth.integrations.testing.world import (
     World,
     step,
 )
-from stateful_oauth.integrations.testing.world.site import ENCRYPTION_KEYS
+from stateful_oauth.testing.world.site import ENCRYPTION_KEYS
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows import account_linking_effects, engine, execution, metadata
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.facts import AccountConnected, AccountDisconnected, AccountsLinked
-from stateful_oauth.integrations.auth0.management import Auth0Management
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.django import backends, responses, sessions
-from stateful_oauth.integrations.testing.world import CORPUS, Configuration, Step, Violation, World, step
+from stateful_oauth.auth0.management import Auth0Management
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.django import backends, responses, sessions
+from stateful_oauth.flows.account_linking import effects as account_linking_effects
+from stateful_oauth.flows.account_linking import metadata
+from stateful_oauth.flows.engine import engine, execution
+from stateful_oauth.flows.engine.domain_events import AccountConnected, AccountDisconnected, AccountsLinked
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage import encryption, store
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
+from stateful_oauth.testing.world import CORPUS, Configuration, Step, Violation, World, step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

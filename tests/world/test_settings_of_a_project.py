@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from stateful_oauth.integrations.testing.world import CORPUS, World, prove, step
+from stateful_oauth.testing.world import CORPUS, World, prove, step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from our_world import OurWorld
 
-from stateful_oauth.integrations.testing.world import (
+from stateful_oauth.testing.world import (
     assert_every_transition,
     assert_everything_happened,
     prove,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from stateful_oauth.integrations.demo.scenarios.answers import ANSWERS
-from stateful_oauth.integrations.demo.scenarios.connecting import CONNECTING
-from stateful_oauth.integrations.demo.scenarios.linking import LINKING
-from stateful_oauth.integrations.demo.scenarios.provider import PROVIDER
-from stateful_oauth.integrations.demo.scenarios.scenario import Group, Scenario
-from stateful_oauth.integrations.demo.scenarios.site import ACCOUNTS, ADDRESSES, OPERATIONS
-from stateful_oauth.integrations.demo.scenarios.visitors import AGAIN, FIRST, REFUSALS
+from stateful_oauth.demo.scenarios.answers import ANSWERS
+from stateful_oauth.demo.scenarios.connecting import CONNECTING
+from stateful_oauth.demo.scenarios.linking import LINKING
+from stateful_oauth.demo.scenarios.provider import PROVIDER
+from stateful_oauth.demo.scenarios.scenario import Group, Scenario
+from stateful_oauth.demo.scenarios.site import ACCOUNTS, ADDRESSES, OPERATIONS
+from stateful_oauth.demo.scenarios.visitors import AGAIN, FIRST, REFUSALS
 
 GROUPS: Final[tuple[Group, ...]] = (
     FIRST,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.integrations.demo.people import ADA, GRACE, ORGANIZATION, OTHER_ORGANIZATION
-from stateful_oauth.integrations.demo.scenarios.scenario import Action, Choice, Group, Scenario
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.emulator import MFA_POLICY, sign
+from stateful_oauth.demo.people import ADA, GRACE, ORGANIZATION, OTHER_ORGANIZATION
+from stateful_oauth.demo.scenarios.scenario import Action, Choice, Group, Scenario
+from stateful_oauth.django import wiring
+from stateful_oauth.emulator import MFA_POLICY, sign
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.scenarios.visit import Visit
-    from stateful_oauth.integrations.demo.world import Claims, Tampering
-    from stateful_oauth.integrations.emulator import Tenant
+    from stateful_oauth.demo.scenarios.visit import Visit
+    from stateful_oauth.demo.world import Claims, Tampering
+    from stateful_oauth.emulator import Tenant
 
 _DAY: Final = 86_400
 _ELSEWHERE: Final = "https://elsewhere.example/"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.integrations.demo.people import GITHUB, GOOGLE, PASSWORDS
-from stateful_oauth.integrations.demo.scenarios.scenario import Action, Group, Scenario
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.demo.people import GITHUB, GOOGLE, PASSWORDS
+from stateful_oauth.demo.scenarios.scenario import Action, Group, Scenario
+from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.people import Person
-    from stateful_oauth.integrations.demo.scenarios.visit import Attempt, Visit
-    from stateful_oauth.integrations.emulator.faults import FaultKind
+    from stateful_oauth.demo.people import Person
+    from stateful_oauth.demo.scenarios.visit import Attempt, Visit
+    from stateful_oauth.emulator.faults import FaultKind
 
 _COMPLETE: Final = "/me/v1/connected-accounts/complete"
 _CONNECT: Final = "/me/v1/connected-accounts/connect"

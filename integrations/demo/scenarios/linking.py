@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.urls import reverse
 
-from stateful_oauth.integrations.demo.people import GITHUB, GOOGLE, PASSWORDS
-from stateful_oauth.integrations.demo.scenarios.scenario import Action, Group, Scenario, Step
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.demo.people import GITHUB, GOOGLE, PASSWORDS
+from stateful_oauth.demo.scenarios.scenario import Action, Group, Scenario, Step
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import OperatorCaller, SystemCaller
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.people import Person
-    from stateful_oauth.integrations.demo.scenarios.visit import Attempt, Visit
-    from stateful_oauth.integrations.emulator.faults import FaultKind
+    from stateful_oauth.demo.people import Person
+    from stateful_oauth.demo.scenarios.visit import Attempt, Visit
+    from stateful_oauth.emulator.faults import FaultKind
 
 _IDENTITIES: Final = "/api/v2/users/{id}/identities"
 _USER: Final = "/api/v2/users/{id}"

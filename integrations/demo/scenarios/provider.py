@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.integrations.demo.people import ADA
-from stateful_oauth.integrations.demo.scenarios.scenario import Action, Group, Scenario
-from stateful_oauth.integrations.django import wiring
+from stateful_oauth.demo.people import ADA
+from stateful_oauth.demo.scenarios.scenario import Action, Group, Scenario
+from stateful_oauth.django import wiring
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.scenarios.visit import Visit
-    from stateful_oauth.integrations.emulator.faults import FaultKind
+    from stateful_oauth.demo.scenarios.visit import Visit
+    from stateful_oauth.emulator.faults import FaultKind
 
 _TOKEN: Final = "/oauth/token"  # noqa: S105 - an address
 _KEYS: Final = "/.well-known/jwks.json"

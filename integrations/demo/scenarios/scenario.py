@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.scenarios.visit import Visit
+    from stateful_oauth.demo.scenarios.visit import Visit
 
 Action: TypeAlias = "Callable[[Visit], HttpResponse]"
 

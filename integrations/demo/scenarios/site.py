@@ -11,10 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.db import connection
 from django.urls import reverse
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.integrations.demo.people import (
+from stateful_oauth.demo.people import (
     ADA,
     CONNIE,
     IVY,
@@ -22,16 +19,19 @@ from stateful_oauth.integrations.demo.people import (
     OPERATOR_PASSWORD,
     REX,
 )
-from stateful_oauth.integrations.demo.scenarios.scenario import Action, Group, Scenario
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import BrowserCaller, OperatorCaller
+from stateful_oauth.demo.scenarios.scenario import Action, Group, Scenario
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import BrowserCaller, OperatorCaller
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.people import Person
-    from stateful_oauth.integrations.demo.scenarios.visit import Visit
+    from stateful_oauth.demo.people import Person
+    from stateful_oauth.demo.scenarios.visit import Visit
 
 
 def _sign_in_as(person: Person) -> Action:

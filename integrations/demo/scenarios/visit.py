@@ -13,28 +13,28 @@ from urllib.parse import parse_qs, urlsplit
 from django.http import HttpRequest
 from django.urls import reverse
 
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import ConfirmationNeeded, Outcome, RedirectTo, SignedIn
-from stateful_oauth.integrations.demo.middleware import VISITOR_COOKIE
-from stateful_oauth.integrations.demo.world import Note
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import cookie_name, new_binding, read_binding, send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.pages import SeeOther
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.views.connect_account import connect_inputs
-from stateful_oauth.integrations.django.views.login import login_inputs
+from stateful_oauth.demo.middleware import VISITOR_COOKIE
+from stateful_oauth.demo.world import Note
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import cookie_name, new_binding, read_binding, send_binding
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.pages import SeeOther
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.django.views.login import login_inputs
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded, Outcome, RedirectTo, SignedIn
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 
 if TYPE_CHECKING:
     import uuid
 
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.people import Person
-    from stateful_oauth.integrations.demo.world import World
-    from stateful_oauth.integrations.emulator import Tenant, Visitor
+    from stateful_oauth.demo.people import Person
+    from stateful_oauth.demo.world import World
+    from stateful_oauth.emulator import Tenant, Visitor
 
 
 class NotStarted(Exception):

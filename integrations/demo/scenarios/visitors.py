@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final
 import requests
 from django.contrib.auth import logout as end_session
 
-from stateful_oauth.integrations.demo.people import ADA, ALAN, BEA, GRACE
-from stateful_oauth.integrations.demo.scenarios.scenario import Group, Scenario, Step
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.views.logout import logout as sign_out_page
-from stateful_oauth.integrations.emulator import MFA_POLICY
+from stateful_oauth.demo.people import ADA, ALAN, BEA, GRACE
+from stateful_oauth.demo.scenarios.scenario import Group, Scenario, Step
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.views.logout import logout as sign_out_page
+from stateful_oauth.emulator import MFA_POLICY
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.demo.clock import OffsetClock
-    from stateful_oauth.integrations.demo.scenarios.visit import Attempt, Visit
+    from stateful_oauth.demo.clock import OffsetClock
+    from stateful_oauth.demo.scenarios.visit import Attempt, Visit
 
 _MINUTE: Final = 60
 _ANSWER_LIMIT: Final = 20  # seconds

@@ -14,17 +14,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from stateful_oauth.django import accounts, wiring
+from stateful_oauth.django.browser import send_binding
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.failures import failure
+from stateful_oauth.django.link_page import connection_title
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.integrations.django import accounts, wiring
-from stateful_oauth.integrations.django.browser import send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.failures import failure
-from stateful_oauth.integrations.django.link_page import connection_title
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.sessions import session_details
-from stateful_oauth.integrations.django.views.connect_account import connect_inputs
 from stateful_oauth.storage.models import Grant
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-    from stateful_oauth.integrations.django.failures import Failure
+    from stateful_oauth.django.failures import Failure
     from stateful_oauth.storage.models import ConnectedAccount
 
 # Consent comes step by step: a sign-in asks for next to nothing, connecting for what `CONNECTIONS` says, and

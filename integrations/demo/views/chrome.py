@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.integrations.demo.middleware import NONCE
-from stateful_oauth.integrations.demo.world import world_or_none
+from stateful_oauth.demo.middleware import NONCE
+from stateful_oauth.demo.world import world_or_none
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from stateful_oauth.integrations.demo.guide import GUIDE
-from stateful_oauth.integrations.demo.people import PEOPLE
-from stateful_oauth.integrations.demo.scenarios import GROUPS
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.demo.guide import GUIDE
+from stateful_oauth.demo.people import PEOPLE
+from stateful_oauth.demo.scenarios import GROUPS
+from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -12,12 +12,12 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from stateful_oauth.demo.middleware import NONCE, VISITOR_COOKIE
+from stateful_oauth.demo.world import world_or_none
 from stateful_oauth.diagrams import edge_id, render_svg
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import binding_digest, read_binding
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.integrations.demo.middleware import NONCE, VISITOR_COOKIE
-from stateful_oauth.integrations.demo.world import world_or_none
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import binding_digest, read_binding
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from stateful_oauth.integrations.demo.scenarios import GROUPS, SCENARIOS
-from stateful_oauth.integrations.demo.scenarios.visit import NotStarted, Visit
-from stateful_oauth.integrations.demo.views.timeline import own_transactions, shown
-from stateful_oauth.integrations.demo.world import world
+from stateful_oauth.demo.scenarios import GROUPS, SCENARIOS
+from stateful_oauth.demo.scenarios.visit import NotStarted, Visit
+from stateful_oauth.demo.views.timeline import own_transactions, shown
+from stateful_oauth.demo.world import world
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from stateful_oauth.integrations.demo.scenarios import Scenario
+    from stateful_oauth.demo.scenarios import Scenario
 
 
 @never_cache

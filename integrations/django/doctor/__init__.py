@@ -4,7 +4,7 @@
 it calls the provider with a transport, documents and tokens of its own.
 """
 
-from stateful_oauth.integrations.django.doctor.examination import examine, plan, readiness
-from stateful_oauth.integrations.django.doctor.stages import Finding, Report, Stage, Verdict
+from stateful_oauth.django.doctor.examination import examine, plan, readiness
+from stateful_oauth.django.doctor.stages import Finding, Report, Stage, Verdict
 
 __all__ = ["Finding", "Report", "Stage", "Verdict", "examine", "plan", "readiness"]

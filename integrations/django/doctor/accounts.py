@@ -9,21 +9,21 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.errors import FlowError, ProviderRefused
-from stateful_oauth.flows.identifiers import new_nonce
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.django.doctor.patient import TIME_LIMIT
-from stateful_oauth.integrations.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.django.doctor.patient import TIME_LIMIT
+from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.flows.engine.errors import FlowError, ProviderRefused
+from stateful_oauth.flows.engine.identifiers import new_nonce
+from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.storage.accounts import accounts_of
 from stateful_oauth.storage.grants import DjangoGrantStore, newest_grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stateful_oauth.flows.grants import Grant
-    from stateful_oauth.flows.openid import TokenResponse
-    from stateful_oauth.integrations.auth0.probes import MachineClaims
-    from stateful_oauth.integrations.django.doctor.patient import Patient
+    from stateful_oauth.auth0.probes import MachineClaims
+    from stateful_oauth.django.doctor.patient import Patient
+    from stateful_oauth.flows.oauth.grants import Grant
+    from stateful_oauth.flows.oauth.openid import TokenResponse
 
 NEWEST: Final = "newest"
 

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseProblem
-
-from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.doctor.site import SITE
-from stateful_oauth.integrations.django.doctor.stages import (
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.doctor.site import SITE
+from stateful_oauth.django.doctor.stages import (
     Finding,
     Probe,
     Report,
@@ -23,6 +20,8 @@ from stateful_oauth.integrations.django.doctor.stages import (
     failed,
     not_probed,
 )
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,8 +55,8 @@ def plan(
     """
     planned = [Planned(probe, "") for probe in SITE if probe.cheap or not cheap]
     if outbound:
-        from stateful_oauth.integrations.django.doctor.accounts import ACCOUNTS  # noqa: PLC0415 - loads requests
-        from stateful_oauth.integrations.django.doctor.provider import PROVIDER  # noqa: PLC0415 - loads requests
+        from stateful_oauth.django.doctor.accounts import ACCOUNTS  # noqa: PLC0415 - loads requests
+        from stateful_oauth.django.doctor.provider import PROVIDER  # noqa: PLC0415 - loads requests
 
         for alias in _aliases(tenants):
             planned += [Planned(probe, alias) for probe in (*PROVIDER, *ACCOUNTS)]
@@ -128,7 +127,7 @@ def _patient(patients: dict[str, Any], alias: str, grant: str) -> Any:
     if not alias:
         return None
     if alias not in patients:
-        from stateful_oauth.integrations.django.doctor.patient import Patient  # noqa: PLC0415 - loads requests
+        from stateful_oauth.django.doctor.patient import Patient  # noqa: PLC0415 - loads requests
 
         patients[alias] = Patient(alias, grant)
     return patients[alias]

@@ -6,23 +6,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import ImproperlyConfigured
-
-from stateful_oauth.flows import identifiers
-from stateful_oauth.flows.openid import AuthorizationRequest
-from stateful_oauth.flows.parameters import checked_parameters
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.auth0.discovery import Discovery
-from stateful_oauth.integrations.auth0.jwks import Keys
-from stateful_oauth.integrations.auth0.probes import Probes
-from stateful_oauth.integrations.auth0.provider import Auth0Provider
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import TenantSettings, conf
-from stateful_oauth.integrations.django.views.callbacks import callback_url
+from stateful_oauth.auth0.discovery import Discovery
+from stateful_oauth.auth0.jwks import Keys
+from stateful_oauth.auth0.probes import Probes
+from stateful_oauth.auth0.provider import Auth0Provider
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import TenantSettings, conf
+from stateful_oauth.django.views.callbacks import callback_url
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest
+from stateful_oauth.flows.oauth.parameters import checked_parameters
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.auth0.config import Auth0Config
-    from stateful_oauth.integrations.auth0.discovery import Metadata
-    from stateful_oauth.integrations.auth0.transport import Transport
+    from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.discovery import Metadata
+    from stateful_oauth.auth0.transport import Transport
 
 TIME_LIMIT: Final = 10.0  # seconds, for each call
 

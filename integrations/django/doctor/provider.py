@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from stateful_oauth.flows import identifiers
-from stateful_oauth.flows.errors import ProviderRefused
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.django.doctor.patient import TIME_LIMIT
-from stateful_oauth.integrations.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.doctor.patient import TIME_LIMIT
+from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stateful_oauth.integrations.auth0.probes import Landing
-    from stateful_oauth.integrations.django.doctor.patient import Patient
+    from stateful_oauth.auth0.probes import Landing
+    from stateful_oauth.django.doctor.patient import Patient
 
 # What a provider answers to `prompt=none` when nobody is signed in (OpenID Connect Core §3.1.2.6): the
 # request itself was in order.

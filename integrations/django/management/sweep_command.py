@@ -10,16 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
-
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.integrations.django.choices import check_choice
+from stateful_oauth.django.choices import check_choice
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.core.management.base import CommandParser
-
-    from stateful_oauth.integrations.django.sweeping import SweepReport
+    from stateful_oauth.django.sweeping import SweepReport
 
 NEEDS_SOMEBODY: Final = 1
 USAGE: Final = 2

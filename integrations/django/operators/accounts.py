@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-
-from stateful_oauth.integrations.django.operators.read_only import ReadOnlyAdmin
+from stateful_oauth.django.operators.read_only import ReadOnlyAdmin
 
 _USERS = _("User name, e-mail or primary key of the user, or a subject.")
 

@@ -10,16 +10,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import router
 from django.utils.translation import gettext_lazy as _
-
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.operators.operations import RETRY, consequence, refusal
-from stateful_oauth.integrations.django.operators.situations import Release
+from stateful_oauth.django import wiring
+from stateful_oauth.django.operators.operations import RETRY, consequence, refusal
+from stateful_oauth.django.operators.situations import Release
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stateful_oauth.integrations.django.operators.operations import Operation
+    from stateful_oauth.django.operators.operations import Operation
 
 CHOSEN: Final = "transaction"  # the parameter: an id, and after a colon the version that was shown
 MOST: Final = 100  # at once

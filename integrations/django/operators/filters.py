@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from django.contrib.admin import SimpleListFilter
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
-
-from stateful_oauth.flows.identifiers import earliest_id_at
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.operators.situations import (
+from stateful_oauth.django import wiring
+from stateful_oauth.django.operators.situations import (
     Release,
     Situation,
     condition,
     needs_operator,
 )
+from stateful_oauth.flows.engine.identifiers import earliest_id_at
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:

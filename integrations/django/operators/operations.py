@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import messages
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-
-from stateful_oauth.flows.effects import Event, LostAnswer
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import OperatorCaller
+from stateful_oauth.django.operators import durations
+from stateful_oauth.django.operators.situations import Release
+from stateful_oauth.flows.engine.effects import Event, LostAnswer
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.outcomes import Outcome, Rejected
-from stateful_oauth.flows.transaction import StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import OperatorCaller
-from stateful_oauth.integrations.django.operators import durations
-from stateful_oauth.integrations.django.operators.situations import Release
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.utils.text import capfirst
-
-from stateful_oauth.integrations.django.operators.newest_first import BEFORE, NewestFirst
-from stateful_oauth.integrations.django.operators.search import matching
+from stateful_oauth.django.operators.newest_first import BEFORE, NewestFirst
+from stateful_oauth.django.operators.search import matching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

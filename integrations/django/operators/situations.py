@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-
-from stateful_oauth.flows.transaction import StateKind
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import conf
+from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from stateful_oauth.flows.definition import FlowDefinition
-    from stateful_oauth.flows.registry import FlowRegistry
+    from stateful_oauth.flows.engine.definition import FlowDefinition
+    from stateful_oauth.flows.engine.registry import FlowRegistry
 
 
 class Situation(TextChoices):

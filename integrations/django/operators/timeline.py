@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import router
 from django.utils.safestring import mark_safe
-
-from stateful_oauth.integrations.django.operators.durations import shown
+from stateful_oauth.django.operators.durations import shown
 from stateful_oauth.storage.models import TransitionRecord
 
 if TYPE_CHECKING:
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.utils.safestring import SafeString
-
-    from stateful_oauth.flows.definition import FlowDefinition
+    from stateful_oauth.flows.engine.definition import FlowDefinition
 
 LINES: Final = 300  # the newest; a transaction has a handful, unless its provider had it wait for days
 

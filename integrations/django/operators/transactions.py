@@ -16,12 +16,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-
-from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.transaction import SEQUENCE_STEP
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.operators import durations
-from stateful_oauth.integrations.django.operators.confirmation import (
+from stateful_oauth.django import wiring
+from stateful_oauth.django.operators import durations
+from stateful_oauth.django.operators.confirmation import (
     CHOSEN,
     MOST,
     NEVER_SHOWN,
@@ -29,7 +26,7 @@ from stateful_oauth.integrations.django.operators.confirmation import (
     Selection,
     context_of,
 )
-from stateful_oauth.integrations.django.operators.filters import (
+from stateful_oauth.django.operators.filters import (
     CodeFilter,
     FlowFilter,
     SituationFilter,
@@ -37,18 +34,20 @@ from stateful_oauth.integrations.django.operators.filters import (
     StateFilter,
     TenantFilter,
 )
-from stateful_oauth.integrations.django.operators.newest_first import Few
-from stateful_oauth.integrations.django.operators.operations import (
+from stateful_oauth.django.operators.newest_first import Few
+from stateful_oauth.django.operators.operations import (
     OPERATIONS,
     Operation,
     consequence,
     operate,
     refusal,
 )
-from stateful_oauth.integrations.django.operators.read_only import ReadOnlyAdmin
-from stateful_oauth.integrations.django.operators.situations import Release, needs_operator, situation_of
-from stateful_oauth.integrations.django.operators.timeline import diagram_of, timeline_of
-from stateful_oauth.integrations.django.pages import outside_of_transactions
+from stateful_oauth.django.operators.read_only import ReadOnlyAdmin
+from stateful_oauth.django.operators.situations import Release, needs_operator, situation_of
+from stateful_oauth.django.operators.timeline import diagram_of, timeline_of
+from stateful_oauth.django.pages import outside_of_transactions
+from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP
+from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 if TYPE_CHECKING:

@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.outcomes import ConfirmationNeeded, RedirectTo, Rejected
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
-from stateful_oauth.integrations.django.link_page import link_page
-from stateful_oauth.integrations.django.pages import SeeOther, flow_page
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.views.callbacks import callback_outcome
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import DEFAULT_TENANT
+from stateful_oauth.django.link_page import link_page
+from stateful_oauth.django.pages import SeeOther, flow_page
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.views.callbacks import callback_outcome
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded, RedirectTo, Rejected
 from stateful_oauth.storage.store import started_by
 
 if TYPE_CHECKING:
     import uuid
 
     from django.http import HttpRequest, HttpResponse
-
-    from stateful_oauth.flows.outcomes import Outcome
+    from stateful_oauth.flows.engine.outcomes import Outcome
 
 KIND = "account_linking"
 

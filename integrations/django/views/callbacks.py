@@ -10,16 +10,15 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 from django.views.decorators.debug import sensitive_variables
-
-from stateful_oauth.flows.authorization_response import AuthorizationResponse
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.flows.identifiers import transaction_id_of
-from stateful_oauth.flows.outcomes import Outcome, Rejected
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings, conf
-from stateful_oauth.integrations.django.responses import respond
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
+from stateful_oauth.django.responses import respond
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.identifiers import transaction_id_of
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

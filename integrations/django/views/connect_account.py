@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
-
-from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.outcomes import Outcome, Rejected
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings
-from stateful_oauth.integrations.django.next_url import requested_next
-from stateful_oauth.integrations.django.pages import flow_page, sign_in_needed
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.sessions import session_details
-from stateful_oauth.integrations.django.views.callbacks import (
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import send_binding
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings
+from stateful_oauth.django.next_url import requested_next
+from stateful_oauth.django.pages import flow_page, sign_in_needed
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.views.callbacks import (
     answer_callback,
     callback_url,
     tenant_or_404,
 )
+from stateful_oauth.flows.engine.errors import InvalidInput
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

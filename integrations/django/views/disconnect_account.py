@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from django.http import Http404
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
-
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.accounts import own_connected_account
-from stateful_oauth.integrations.django.browser import send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
-from stateful_oauth.integrations.django.next_url import requested_next
-from stateful_oauth.integrations.django.pages import flow_page, sign_in_needed
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.django import wiring
+from stateful_oauth.django.accounts import own_connected_account
+from stateful_oauth.django.browser import send_binding
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import DEFAULT_TENANT
+from stateful_oauth.django.next_url import requested_next
+from stateful_oauth.django.pages import flow_page, sign_in_needed
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.sessions import session_details
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
-
-from stateful_oauth.flows.link_proposal import linking_inputs
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings
-from stateful_oauth.integrations.django.next_url import requested_next
-from stateful_oauth.integrations.django.pages import flow_page
-from stateful_oauth.integrations.django.responses import respond
-from stateful_oauth.integrations.django.views.callbacks import (
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import send_binding
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings
+from stateful_oauth.django.next_url import requested_next
+from stateful_oauth.django.pages import flow_page
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.views.callbacks import (
     answer_callback,
     callback_url,
     tenant_or_404,
 )
+from stateful_oauth.flows.account_linking.proposal import linking_inputs
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

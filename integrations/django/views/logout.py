@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from django.contrib.auth import logout as django_logout
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
-
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import forget_binding
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.integrations.django.grants import end_and_revoke
-from stateful_oauth.integrations.django.pages import SeeOther, flow_page
-from stateful_oauth.integrations.django.sessions import session_details
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import forget_binding
+from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.grants import end_and_revoke
+from stateful_oauth.django.pages import SeeOther, flow_page
+from stateful_oauth.django.sessions import session_details
+from stateful_oauth.flows.engine.errors import FlowError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
-
+from stateful_oauth.django import wiring
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.next_url import requested_next
+from stateful_oauth.django.pages import error_page, flow_page, sign_in_page
+from stateful_oauth.django.progress import progress_of
+from stateful_oauth.django.responses import respond, to_error_page
+from stateful_oauth.flows.engine.errors import FenceLost
+from stateful_oauth.flows.engine.outcomes import InProgress
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.flows.errors import FenceLost
-from stateful_oauth.flows.outcomes import InProgress
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.next_url import requested_next
-from stateful_oauth.integrations.django.pages import error_page, flow_page, sign_in_page
-from stateful_oauth.integrations.django.progress import progress_of
-from stateful_oauth.integrations.django.responses import respond, to_error_page
 from stateful_oauth.storage.store import started_by
 
 if TYPE_CHECKING:

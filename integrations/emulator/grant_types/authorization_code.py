@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.errors import invalid_grant, oauth_error
-from stateful_oauth.integrations.emulator.ids import base64url, same
-from stateful_oauth.integrations.emulator.issued import Code, Family
-from stateful_oauth.integrations.emulator.tokens import Subject, user_reply
+from stateful_oauth.emulator.errors import invalid_grant, oauth_error
+from stateful_oauth.emulator.ids import base64url, same
+from stateful_oauth.emulator.issued import Code, Family
+from stateful_oauth.emulator.tokens import Subject, user_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.people import User
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.people import User
+    from stateful_oauth.emulator.tenant import Tenant
 
 GRANT_TYPE = "authorization_code"
 INVALID = "Invalid authorization code"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.errors import oauth_error
-from stateful_oauth.integrations.emulator.tokens import machine_token
+from stateful_oauth.emulator.errors import oauth_error
+from stateful_oauth.emulator.tokens import machine_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.tenant import Tenant
 
 GRANT_TYPE = "client_credentials"
 

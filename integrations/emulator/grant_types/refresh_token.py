@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.errors import invalid_grant, oauth_error
-from stateful_oauth.integrations.emulator.tokens import OIDC_SCOPES, Subject, user_reply
+from stateful_oauth.emulator.errors import invalid_grant, oauth_error
+from stateful_oauth.emulator.tokens import OIDC_SCOPES, Subject, user_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.issued import Family, RefreshToken
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.issued import Family, RefreshToken
+    from stateful_oauth.emulator.tenant import Tenant
 
 GRANT_TYPE = "refresh_token"
 INVALID = "Unknown or invalid refresh token."

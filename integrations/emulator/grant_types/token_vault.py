@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import json_answer
-from stateful_oauth.integrations.emulator.errors import Refusal, invalid_grant, oauth_error
-from stateful_oauth.integrations.emulator.grant_types.refresh_token import live_token
-from stateful_oauth.integrations.emulator.ids import opaque
-from stateful_oauth.integrations.emulator.tenant import TOKEN_VAULT
-from stateful_oauth.integrations.emulator.tokens import verify_access
+from stateful_oauth.emulator.answers import json_answer
+from stateful_oauth.emulator.errors import Refusal, invalid_grant, oauth_error
+from stateful_oauth.emulator.grant_types.refresh_token import live_token
+from stateful_oauth.emulator.ids import opaque
+from stateful_oauth.emulator.tenant import TOKEN_VAULT
+from stateful_oauth.emulator.tokens import verify_access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.vault import ConnectedAccount
 
 GRANT_TYPE = TOKEN_VAULT
 REFRESH_TOKEN = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105 - a type

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.errors import OAUTH, Family
+from stateful_oauth.emulator.errors import OAUTH, Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Request
 
-from stateful_oauth.integrations.emulator.errors import OAUTH, Refusal, not_found
-from stateful_oauth.integrations.emulator.faults import AnswerLost, RequestLost, Unreachable
-from stateful_oauth.integrations.emulator.routes import Route, table
-from stateful_oauth.integrations.emulator.wire import Call
+from stateful_oauth.emulator.errors import OAUTH, Refusal, not_found
+from stateful_oauth.emulator.faults import AnswerLost, RequestLost, Unreachable
+from stateful_oauth.emulator.routes import Route, table
+from stateful_oauth.emulator.wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from stateful_oauth.integrations.emulator.answers import Answer
-    from stateful_oauth.integrations.emulator.tenant import Tenant
+    from stateful_oauth.emulator.answers import Answer
+    from stateful_oauth.emulator.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from stateful_oauth.integrations.emulator.answers import Answer, redirect
-from stateful_oauth.integrations.emulator.authorization_request import (
+from stateful_oauth.emulator.answers import Answer, redirect
+from stateful_oauth.emulator.authorization_request import (
     Denied,
     Unsafe,
     find_client,
     read_ask,
     response_mode,
 )
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.pages import error_page
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.sign_in import (
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.pages import error_page
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.sign_in import (
     admit,
     browser_of,
     denial,
@@ -31,9 +31,9 @@ from stateful_oauth.integrations.emulator.sign_in import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.sessions import Ask, Session
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.sessions import Ask, Session
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 _DESCRIPTIONS = {
     "login_required": "Login required",

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from stateful_oauth.integrations.emulator.answers import Answer, redirect, with_query
-from stateful_oauth.integrations.emulator.connect_flows import ConnectFlow, ConnectFlows
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.ids import opaque
-from stateful_oauth.integrations.emulator.pages import connect_page, error_page
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.sign_in import browser_cookie, browser_of
+from stateful_oauth.emulator.answers import Answer, redirect, with_query
+from stateful_oauth.emulator.connect_flows import ConnectFlow, ConnectFlows
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.ids import opaque
+from stateful_oauth.emulator.pages import connect_page, error_page
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.sign_in import browser_cookie, browser_of
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.people import Account
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.people import Account
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 LOST = "This connection request is unknown, has expired, was used already, or belongs to another browser."
 

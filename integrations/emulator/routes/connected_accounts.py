@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.connect_bodies import read_complete, read_connect
-from stateful_oauth.integrations.emulator.connect_flows import CompletionRefused, ConnectFlows
-from stateful_oauth.integrations.emulator.my_account import (
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.connect_bodies import read_complete, read_connect
+from stateful_oauth.emulator.connect_flows import CompletionRefused, ConnectFlows
+from stateful_oauth.emulator.my_account import (
     cursor_after,
     endpoint,
     flaw,
@@ -16,14 +16,14 @@ from stateful_oauth.integrations.emulator.my_account import (
     json_body,
     page_of,
 )
-from stateful_oauth.integrations.emulator.my_account_errors import problem
-from stateful_oauth.integrations.emulator.tokens import iso
+from stateful_oauth.emulator.my_account_errors import problem
+from stateful_oauth.emulator.tokens import iso
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.my_account import UserCaller
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.my_account import UserCaller
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.vault import ConnectedAccount
+    from stateful_oauth.emulator.wire import Call
 
 CREATE, READ, DELETE = (f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete"))
 MAX_CONNECTIONS = 20

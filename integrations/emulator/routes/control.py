@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator import seeding
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.faults import KINDS, Fault
-from stateful_oauth.integrations.emulator.routes import Route, table
+from stateful_oauth.emulator import seeding
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.faults import KINDS, Fault
+from stateful_oauth.emulator.routes import Route, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
     Handler = Callable[[Tenant, Call], Answer]
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.routes.control import bad, body_of, collection, control_route, shown
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.routes.control import bad, body_of, collection, control_route, shown
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.clients import Client, ClientGrant
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.clients import Client, ClientGrant
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.vault import ConnectedAccount
+    from stateful_oauth.emulator.wire import Call
 
 
 def _document(row: ConnectedAccount) -> dict[str, Any]:

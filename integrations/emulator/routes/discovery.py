@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.tokens import OIDC_SCOPES
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.tokens import OIDC_SCOPES
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 CLAIMS = [
     "aud",

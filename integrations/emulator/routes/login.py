@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from stateful_oauth.integrations.emulator.answers import Answer, redirect
-from stateful_oauth.integrations.emulator.authorization_request import Denied
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.pages import consent_page, error_page, sign_in_page
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.sign_in import (
+from stateful_oauth.emulator.answers import Answer, redirect
+from stateful_oauth.emulator.authorization_request import Denied
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.pages import consent_page, error_page, sign_in_page
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.sign_in import (
     admit,
     browser_of,
     consent_items,
@@ -24,10 +24,10 @@ from stateful_oauth.integrations.emulator.sign_in import (
 )
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.people import Account
-    from stateful_oauth.integrations.emulator.sessions import Login
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.people import Account
+    from stateful_oauth.emulator.sessions import Login
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 LOST = (
     "You may have pressed the back button, refreshed during login, opened too many login dialogs, "

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, redirect, text_answer, with_query
-from stateful_oauth.integrations.emulator.errors import Refusal
-from stateful_oauth.integrations.emulator.ids import opaque
-from stateful_oauth.integrations.emulator.pages import error_page, logout_page
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.sessions import LogoutConfirmation
-from stateful_oauth.integrations.emulator.sign_in import (
+from stateful_oauth.emulator.answers import Answer, redirect, text_answer, with_query
+from stateful_oauth.emulator.errors import Refusal
+from stateful_oauth.emulator.ids import opaque
+from stateful_oauth.emulator.pages import error_page, logout_page
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.sessions import LogoutConfirmation
+from stateful_oauth.emulator.sign_in import (
     browser_cookie,
     browser_of,
     end_session,
     session_cookie,
     session_of,
 )
-from stateful_oauth.integrations.emulator.tokens import verify_own
+from stateful_oauth.emulator.tokens import verify_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.integrations.emulator.clients import Client
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 
 def _refuse(description: str) -> Refusal:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.management import (
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.management import (
     endpoint,
     flag_of,
     invalid_query,
@@ -14,16 +14,16 @@ from stateful_oauth.integrations.emulator.management import (
     query_of,
     user_id_of,
 )
-from stateful_oauth.integrations.emulator.tokens import iso
+from stateful_oauth.emulator.tokens import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.bearer import Caller
-    from stateful_oauth.integrations.emulator.people import Connection
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.bearer import Caller
+    from stateful_oauth.emulator.people import Connection
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.vault import ConnectedAccount
+    from stateful_oauth.emulator.wire import Call
 
 _LIST = {"name", "strategy", "page", "per_page", "include_totals", "from", "take", "fields", "include_fields"}
 MAX_ACCOUNTS = 20

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.management import (
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.management import (
     endpoint,
     insufficient_scope,
     invalid_body,
     json_body,
     user_id_of,
 )
-from stateful_oauth.integrations.emulator.management_errors import management_error
-from stateful_oauth.integrations.emulator.system_apis import CURRENT_USER_SCOPES
-from stateful_oauth.integrations.emulator.tokens import verify_own
-from stateful_oauth.integrations.emulator.user_documents import identity_document
+from stateful_oauth.emulator.management_errors import management_error
+from stateful_oauth.emulator.system_apis import CURRENT_USER_SCOPES
+from stateful_oauth.emulator.tokens import verify_own
+from stateful_oauth.emulator.user_documents import identity_document
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.bearer import Caller
-    from stateful_oauth.integrations.emulator.errors import Refusal
-    from stateful_oauth.integrations.emulator.people import User
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.bearer import Caller
+    from stateful_oauth.emulator.errors import Refusal
+    from stateful_oauth.emulator.people import User
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 UPDATE = ("update:users", *CURRENT_USER_SCOPES)
 NAMED, BY_TOKEN = {"provider", "user_id", "connection_id"}, {"link_with"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.management import (
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.management import (
     endpoint,
     flag_of,
     insufficient_scope,
@@ -17,18 +17,18 @@ from stateful_oauth.integrations.emulator.management import (
     query_of,
     user_id_of,
 )
-from stateful_oauth.integrations.emulator.management_errors import management_error
-from stateful_oauth.integrations.emulator.search_query import BadQuery
-from stateful_oauth.integrations.emulator.user_documents import user_document
-from stateful_oauth.integrations.emulator.users import METADATA
+from stateful_oauth.emulator.management_errors import management_error
+from stateful_oauth.emulator.search_query import BadQuery
+from stateful_oauth.emulator.user_documents import user_document
+from stateful_oauth.emulator.users import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.emulator.bearer import Caller
-    from stateful_oauth.integrations.emulator.people import User
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.bearer import Caller
+    from stateful_oauth.emulator.people import User
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 _FIELDS = {"fields", "include_fields"}
 _SEARCH = {"q", "search_engine", "page", "per_page", "include_totals", "sort", "connection", "primary_order"}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.authorization_request import Denied, Unsafe, find_client, read_ask
-from stateful_oauth.integrations.emulator.client_auth import authenticate
-from stateful_oauth.integrations.emulator.errors import oauth_error
-from stateful_oauth.integrations.emulator.ids import opaque
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.sessions import Pushed
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.authorization_request import Denied, Unsafe, find_client, read_ask
+from stateful_oauth.emulator.client_auth import authenticate
+from stateful_oauth.emulator.errors import oauth_error
+from stateful_oauth.emulator.ids import opaque
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.sessions import Pushed
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 MAX_PAYLOAD = 10 * 1024
 MAX_CUSTOM = 10

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.people import PROFILE_FIELDS
-from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.people import PROFILE_FIELDS
+from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.vault import ConnectedAccount
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.vault import ConnectedAccount
+    from stateful_oauth.emulator.wire import Call
 
 _EMAIL_SCOPES = {"email", "https://www.googleapis.com/auth/userinfo.email"}
 _EMAIL_FIELDS = {"email", "email_verified"}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer
-from stateful_oauth.integrations.emulator.client_auth import authenticate
-from stateful_oauth.integrations.emulator.errors import oauth_error
-from stateful_oauth.integrations.emulator.grant_types import handlers
-from stateful_oauth.integrations.emulator.routes import Route
+from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.client_auth import authenticate
+from stateful_oauth.emulator.errors import oauth_error
+from stateful_oauth.emulator.grant_types import handlers
+from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 
 def _token(tenant: Tenant, call: Call) -> Answer:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.emulator.answers import Answer, json_answer, text_answer
-from stateful_oauth.integrations.emulator.routes import Route
-from stateful_oauth.integrations.emulator.tokens import profile_claims, verify_access
+from stateful_oauth.emulator.answers import Answer, json_answer, text_answer
+from stateful_oauth.emulator.routes import Route
+from stateful_oauth.emulator.tokens import profile_claims, verify_access
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from stateful_oauth.integrations.emulator.tenant import Tenant
-    from stateful_oauth.integrations.emulator.wire import Call
+    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.wire import Call
 
 
 def _userinfo(tenant: Tenant, call: Call) -> Answer:

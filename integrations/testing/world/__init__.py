@@ -4,12 +4,12 @@
 tenant, with the invariants of the package; `prove` runs it. See docs/testing.md.
 """
 
-from stateful_oauth.integrations.testing.world.cast import CAST, Actor
-from stateful_oauth.integrations.testing.world.configuration import Configuration
-from stateful_oauth.integrations.testing.world.corpus import CORPUS
-from stateful_oauth.integrations.testing.world.figures import Figures
-from stateful_oauth.integrations.testing.world.machine import World
-from stateful_oauth.integrations.testing.world.prove import (
+from stateful_oauth.testing.world.cast import CAST, Actor
+from stateful_oauth.testing.world.configuration import Configuration
+from stateful_oauth.testing.world.corpus import CORPUS
+from stateful_oauth.testing.world.figures import Figures
+from stateful_oauth.testing.world.machine import World
+from stateful_oauth.testing.world.prove import (
     PROFILES,
     Profile,
     assert_every_transition,
@@ -17,10 +17,10 @@ from stateful_oauth.integrations.testing.world.prove import (
     prove,
     report,
 )
-from stateful_oauth.integrations.testing.world.stage import rule
-from stateful_oauth.integrations.testing.world.story import Step, step
-from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.testing.world.stage import rule
+from stateful_oauth.testing.world.story import Step, step
+from stateful_oauth.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
+from stateful_oauth.testing.world.violations import Violation
 
 __all__ = [
     "CAST",

@@ -8,17 +8,17 @@ import hypothesis.strategies as st
 from django.http import HttpRequest
 from django.urls import reverse
 
-from stateful_oauth.flows.errors import FlowError
-from stateful_oauth.integrations.django import accounts
-from stateful_oauth.integrations.testing.world.sessions import session_of
-from stateful_oauth.integrations.testing.world.sign_in import SignIn
-from stateful_oauth.integrations.testing.world.stage import Stage, precondition, rule
-from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
+from stateful_oauth.django import accounts
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+from stateful_oauth.testing.world.sessions import session_of
+from stateful_oauth.testing.world.sign_in import SignIn
+from stateful_oauth.testing.world.stage import Stage, precondition, rule
+from stateful_oauth.testing.world.strategies import actors, numbers, troubles
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.testing.world.tabs import Tab
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.tabs import Tab
+    from stateful_oauth.testing.world.trouble import Trouble
 
 
 def asked_to_link(world: Stage) -> list[Tab]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.crash_points import observed
-from stateful_oauth.integrations.testing.world.gateway import Plan
-from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.testing.world.gateway import Plan
+from stateful_oauth.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from stateful_oauth.integrations.testing.world.site import Site
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.site import Site
+    from stateful_oauth.testing.world.trouble import Trouble
 
 
 class Died(BaseException):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.integrations.emulator import DATABASE
+from stateful_oauth.emulator import DATABASE
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator import Client, Tenant, User
+    from stateful_oauth.emulator import Client, Tenant, User
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.emulator import Tenant
+    from stateful_oauth.emulator import Tenant
 
 _KEYS: Final = {
     "linking": "LINKING",

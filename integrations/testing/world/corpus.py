@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.integrations.emulator import DATABASE
-from stateful_oauth.integrations.testing.world.cast import APP_METADATA_KEYS
-from stateful_oauth.integrations.testing.world.configuration import Configuration
-from stateful_oauth.integrations.testing.world.story import Step, step
-from stateful_oauth.integrations.testing.world.trouble import CallFails, Meanwhile, WorkerDies
+from stateful_oauth.emulator import DATABASE
+from stateful_oauth.testing.world.cast import APP_METADATA_KEYS
+from stateful_oauth.testing.world.configuration import Configuration
+from stateful_oauth.testing.world.story import Step, step
+from stateful_oauth.testing.world.trouble import CallFails, Meanwhile, WorkerDies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

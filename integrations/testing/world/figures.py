@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
-    from stateful_oauth.flows.definition import FlowDefinition
+    from stateful_oauth.flows.engine.definition import FlowDefinition
 
 
 @dataclass

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from stateful_oauth.integrations.emulator.transports import RequestsAdapter
-from stateful_oauth.integrations.testing.world.trouble import FAILURES, CallFails
+from stateful_oauth.emulator.transports import RequestsAdapter
+from stateful_oauth.testing.world.trouble import FAILURES, CallFails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import requests
 
-    from stateful_oauth.integrations.emulator import Tenant
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.emulator import Tenant
+    from stateful_oauth.testing.world.trouble import Trouble
 
 # Members of bodies and parameters that nobody but the site and the tenant may ever see.
 SECRET_MEMBERS: Final = frozenset(

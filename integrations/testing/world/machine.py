@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis.stateful import invariant
 
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.testing.world.accounts import Accounts
-from stateful_oauth.integrations.testing.world.corpus import CORPUS
-from stateful_oauth.integrations.testing.world.invariants import AT_REST, EVERY_STEP
-from stateful_oauth.integrations.testing.world.operating import Operating
-from stateful_oauth.integrations.testing.world.passing_time import PassingTime
-from stateful_oauth.integrations.testing.world.troubles import TROUBLES
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.testing.world.accounts import Accounts
+from stateful_oauth.testing.world.corpus import CORPUS
+from stateful_oauth.testing.world.invariants import AT_REST, EVERY_STEP
+from stateful_oauth.testing.world.operating import Operating
+from stateful_oauth.testing.world.passing_time import PassingTime
+from stateful_oauth.testing.world.troubles import TROUBLES
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.integrations.testing.world.action import Action
-    from stateful_oauth.integrations.testing.world.stage import Stage
-    from stateful_oauth.integrations.testing.world.story import Step
-    from stateful_oauth.integrations.testing.world.tabs import Tab
+    from stateful_oauth.testing.world.action import Action
+    from stateful_oauth.testing.world.stage import Stage
+    from stateful_oauth.testing.world.story import Step
+    from stateful_oauth.testing.world.tabs import Tab
 
     Invariant = Callable[[Stage], None]
 
@@ -32,7 +32,7 @@ class World(Accounts, PassingTime, Operating):
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
     function in `every_step`), to change the cast, or to draw other configurations. Run it with
-    `stateful_oauth.integrations.testing.world.prove`.
+    `stateful_oauth.testing.world.prove`.
 
     Attributes:
         every_step: What has to hold after every step.

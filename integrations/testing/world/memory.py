@@ -9,18 +9,18 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.identifiers import transaction_id_of
-from stateful_oauth.integrations.django.browser import cookie_name
-from stateful_oauth.integrations.testing.world.tabs import fields_of
+from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.flows.engine.identifiers import transaction_id_of
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.world.tabs import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from stateful_oauth.integrations.testing.browser import Browser
-    from stateful_oauth.integrations.testing.world.cast import Actor
-    from stateful_oauth.integrations.testing.world.gateway import Gateway
-    from stateful_oauth.integrations.testing.world.tabs import Tab
+    from stateful_oauth.testing.browser import Browser
+    from stateful_oauth.testing.world.cast import Actor
+    from stateful_oauth.testing.world.gateway import Gateway
+    from stateful_oauth.testing.world.tabs import Tab
 
 
 @dataclass(frozen=True)

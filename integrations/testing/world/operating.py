@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.integrations.django.callers import OperatorCaller
-from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, precondition, rule
-from stateful_oauth.integrations.testing.world.strategies import actors, numbers, troubles
+from stateful_oauth.django.callers import OperatorCaller
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
+from stateful_oauth.testing.world.strategies import actors, numbers, troubles
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.trouble import Trouble
 
 OPERATOR = "7"  # the primary key of whoever is on call
 

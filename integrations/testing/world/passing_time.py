@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import hypothesis.strategies as st
 from django.core.management import call_command
 
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.django.purging import purge
-from stateful_oauth.integrations.django.sweeping import expire_due, recover_due
-from stateful_oauth.integrations.testing.world.site import ENCRYPTION_KEYS
-from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, precondition, rule
-from stateful_oauth.integrations.testing.world.strategies import WAITS, browser_numbers, numbers, troubles
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.purging import purge
+from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.testing.world.site import ENCRYPTION_KEYS
+from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
+from stateful_oauth.testing.world.strategies import WAITS, browser_numbers, numbers, troubles
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.trouble import Trouble
 
 _ROUNDS: Final = 40  # of recovery, until nothing can be due any more
 _LENGTH: Final = 4  # calls

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import RULE_MARKER, run_state_machine_as_test
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.testing.world.figures import Figures
-from stateful_oauth.integrations.testing.world.passing_time import AROUND
-from stateful_oauth.integrations.testing.world.shortest import shortest
-from stateful_oauth.integrations.testing.world.strategies import CALLBACK_CHANGES
-from stateful_oauth.integrations.testing.world.trouble import FAILURES, MEANWHILE
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS
+from stateful_oauth.testing.world.figures import Figures
+from stateful_oauth.testing.world.passing_time import AROUND
+from stateful_oauth.testing.world.shortest import shortest
+from stateful_oauth.testing.world.strategies import CALLBACK_CHANGES
+from stateful_oauth.testing.world.trouble import FAILURES, MEANWHILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.integrations.testing.world.machine import World
+    from stateful_oauth.testing.world.machine import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def prove(
         Exception: The site failed in a way that nobody expected.
         RuntimeError: The database has transactions already, which a scenario would delete.
     """
-    from stateful_oauth.integrations.testing.world.site import require_empty_database  # noqa: PLC0415 - needs the app registry
+    from stateful_oauth.testing.world.site import require_empty_database  # noqa: PLC0415 - needs the app registry
 
     require_empty_database()
     chosen = profile if isinstance(profile, Profile) else PROFILES[profile]

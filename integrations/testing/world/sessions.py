@@ -10,7 +10,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.testing.browser import Browser
+    from stateful_oauth.testing.browser import Browser
 
 
 def session_of(browser: Browser) -> Any:

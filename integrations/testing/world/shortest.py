@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.integrations.testing.world.story import Step
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.testing.world.story import Step
+from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stateful_oauth.integrations.testing.world.stage import Stage
+    from stateful_oauth.testing.world.stage import Stage
 
 _PATIENCE: Final = 120.0  # seconds of processor time; what is left then is short enough to be read
 

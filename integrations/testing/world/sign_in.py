@@ -7,9 +7,9 @@ from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
 
-from stateful_oauth.integrations.emulator import PageShown
-from stateful_oauth.integrations.testing.world.stage import Stage, not_twice, precondition, rule
-from stateful_oauth.integrations.testing.world.strategies import (
+from stateful_oauth.emulator import PageShown
+from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
+from stateful_oauth.testing.world.strategies import (
     actors,
     browser_numbers,
     callback_changes,
@@ -17,14 +17,14 @@ from stateful_oauth.integrations.testing.world.strategies import (
     other_browsers,
     troubles,
 )
-from stateful_oauth.integrations.testing.world.tabs import addressed_row, fields_of
+from stateful_oauth.testing.world.tabs import addressed_row, fields_of
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.testing.world.cast import Actor
-    from stateful_oauth.integrations.testing.world.tabs import Tab
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.cast import Actor
+    from stateful_oauth.testing.world.tabs import Tab
+    from stateful_oauth.testing.world.trouble import Trouble
 
 _CALLBACKS = {"login": "callback", "connect_account": "connect_callback", "account_linking": "link_callback"}
 

@@ -15,22 +15,22 @@ from django.contrib.auth import get_user_model
 from django.core.management.color import no_style
 from django.db import connections, router
 
-from stateful_oauth.integrations.django import sweeping
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.testing.clock import ManualClock
-from stateful_oauth.integrations.testing.tenants import (
+from stateful_oauth.django import sweeping
+from stateful_oauth.django.conf import conf
+from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.clock import ManualClock
+from stateful_oauth.testing.tenants import (
     MANAGEMENT_SCOPES,
     at_the_tenant,
     forget_provider,
     tenant_of_settings,
 )
-from stateful_oauth.integrations.testing.world.gateway import Gateway
-from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.world.gateway import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stateful_oauth.integrations.testing.world.configuration import Configuration
+    from stateful_oauth.testing.world.configuration import Configuration
 
 _STATEMENT: Final = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|TRUNCATE)\b", re.IGNORECASE)
 # Keys that only this scenario knows. Two, so that they can be rotated, and neither half of one like the

@@ -13,20 +13,20 @@ from hypothesis.stateful import initialize as hypothesis_initialize
 from hypothesis.stateful import precondition as hypothesis_precondition
 from hypothesis.stateful import rule as hypothesis_rule
 
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.testing.browser import Browser
-from stateful_oauth.integrations.testing.tenants import forget_provider
-from stateful_oauth.integrations.testing.world.action import Action
-from stateful_oauth.integrations.testing.world.cast import CAST, introduce
-from stateful_oauth.integrations.testing.world.configuration import Configuration
-from stateful_oauth.integrations.testing.world.figures import Figures
-from stateful_oauth.integrations.testing.world.memory import Memory
-from stateful_oauth.integrations.testing.world.observations import Observation
-from stateful_oauth.integrations.testing.world.sessions import signed_in
-from stateful_oauth.integrations.testing.world.site import Site
-from stateful_oauth.integrations.testing.world.story import Step, Story, step
-from stateful_oauth.integrations.testing.world.tabs import Tab
+from stateful_oauth.django import wiring
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.tenants import forget_provider
+from stateful_oauth.testing.world.action import Action
+from stateful_oauth.testing.world.cast import CAST, introduce
+from stateful_oauth.testing.world.configuration import Configuration
+from stateful_oauth.testing.world.figures import Figures
+from stateful_oauth.testing.world.memory import Memory
+from stateful_oauth.testing.world.observations import Observation
+from stateful_oauth.testing.world.sessions import signed_in
+from stateful_oauth.testing.world.site import Site
+from stateful_oauth.testing.world.story import Step, Story, step
+from stateful_oauth.testing.world.tabs import Tab
 
 if TYPE_CHECKING:
     import uuid
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.testing.world.cast import Actor
-    from stateful_oauth.integrations.testing.world.observations import Row
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.cast import Actor
+    from stateful_oauth.testing.world.observations import Row
+    from stateful_oauth.testing.world.trouble import Trouble
 
 BROWSERS: Final = 3
 GIVEN_UP: Final = ("abandoned", "failed")  # they do not say what happened at the provider

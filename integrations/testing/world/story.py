@@ -82,4 +82,4 @@ def _imports(steps: list[Step]) -> list[str]:
     text = repr(steps)
     names = ("CallFails", "Configuration", "Meanwhile", "WorkerDies", "WorkerStalls")
     used = ", ".join([*(name for name in names if f"{name}(" in text), "step"])
-    return ["import pytest", "", f"from stateful_oauth.integrations.testing.world import {used}"]
+    return ["import pytest", "", f"from stateful_oauth.testing.world import {used}"]

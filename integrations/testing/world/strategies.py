@@ -6,11 +6,11 @@ from typing import Final
 
 import hypothesis.strategies as st
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS
-from stateful_oauth.integrations.emulator import DATABASE
-from stateful_oauth.integrations.testing.world.cast import APP_METADATA_KEYS
-from stateful_oauth.integrations.testing.world.configuration import Configuration
-from stateful_oauth.integrations.testing.world.trouble import (
+from stateful_oauth.emulator import DATABASE
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS
+from stateful_oauth.testing.world.cast import APP_METADATA_KEYS
+from stateful_oauth.testing.world.configuration import Configuration
+from stateful_oauth.testing.world.trouble import (
     FAILURES,
     MEANWHILE,
     OUTSIDE,

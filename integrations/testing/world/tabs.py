@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.urls import Resolver404, resolve
 
-from stateful_oauth.flows.identifiers import transaction_id_of
+from stateful_oauth.flows.engine.identifiers import transaction_id_of
 
 if TYPE_CHECKING:
     import uuid
 
     from django.http import HttpResponse
 
-    from stateful_oauth.integrations.emulator import Callback
+    from stateful_oauth.emulator import Callback
 
 
 @dataclass(eq=False)

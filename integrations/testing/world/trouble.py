@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

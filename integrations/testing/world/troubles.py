@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.crash_points import CRASH_POINTS
-from stateful_oauth.integrations.testing.world.configuration import Configuration
-from stateful_oauth.integrations.testing.world.passing_time import AROUND
-from stateful_oauth.integrations.testing.world.story import Step, step
-from stateful_oauth.integrations.testing.world.strategies import CALLBACK_CHANGES
-from stateful_oauth.integrations.testing.world.trouble import (
+from stateful_oauth.flows.engine.crash_points import CRASH_POINTS
+from stateful_oauth.testing.world.configuration import Configuration
+from stateful_oauth.testing.world.passing_time import AROUND
+from stateful_oauth.testing.world.story import Step, step
+from stateful_oauth.testing.world.strategies import CALLBACK_CHANGES
+from stateful_oauth.testing.world.trouble import (
     FAILURES,
     MEANWHILE,
     CallFails,
@@ -21,7 +21,7 @@ from stateful_oauth.integrations.testing.world.trouble import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stateful_oauth.integrations.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.trouble import Trouble
 
 _ADA, _XPTO = 0, 2
 _SITE: Final = step(

@@ -6,8 +6,8 @@ LOGIN = "/auth/login/"
 def settings(ctx):
     """Return the settings that a project adds; ctx has `op`, `client_id` and `client_secret`."""
     return {
-        "INSTALLED_APPS": ["stateful_oauth.storage", "stateful_oauth.integrations.django"],
-        "AUTHENTICATION_BACKENDS": ["stateful_oauth.integrations.django.backends.Auth0Backend"],
+        "INSTALLED_APPS": ["stateful_oauth.storage", "stateful_oauth.django"],
+        "AUTHENTICATION_BACKENDS": ["stateful_oauth.django.backends.Auth0Backend"],
         "STATEFUL_OAUTH": {
             "BASE_URL": "http://testserver",
             "ISSUER": ctx["op"],
@@ -22,4 +22,4 @@ def urls():
     """Return the addresses that a project includes."""
     from django.urls import include, path
 
-    return [path("auth/", include("stateful_oauth.integrations.django.urls"))]
+    return [path("auth/", include("stateful_oauth.django.urls"))]

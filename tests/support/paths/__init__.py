@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from stateful_oauth.flows.definition import Edge, FlowDefinition
-from stateful_oauth.flows.transaction import StateKind
+from stateful_oauth.flows.engine.definition import Edge, FlowDefinition
+from stateful_oauth.flows.engine.transaction import StateKind
 
 Path = tuple[Edge, ...]
 

@@ -18,7 +18,7 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-from stateful_oauth.integrations.emulator import DATABASE, User
+from stateful_oauth.emulator import DATABASE, User
 from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
 
 ADA = "ada@example.com"

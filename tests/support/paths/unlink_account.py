@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from accounts_site import XPTO, site
 
 from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
-from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.storage.models import AccountLink, Identity
+from stateful_oauth.testing.browser import Browser
 
 GOOGLE = "google-oauth2"
 BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}

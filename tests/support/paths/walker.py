@@ -12,17 +12,17 @@ from django.contrib.auth import get_user_model
 from rows import show, steps
 
 from paths import Path
-from stateful_oauth.flows.definition import Edge
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.flows.openid import VerifiedIdentity
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import cookie_name, new_binding
-from stateful_oauth.integrations.django.callers import SystemCaller
-from stateful_oauth.integrations.emulator import Tenant, User
-from stateful_oauth.integrations.testing.browser import Browser
-from stateful_oauth.integrations.testing.clock import ManualClock
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import cookie_name, new_binding
+from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.emulator import Tenant, User
+from stateful_oauth.flows.engine.definition import Edge
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity
 from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.clock import ManualClock
 
 LEASE = 60  # seconds; longer than that of any effect
 Key: TypeAlias = tuple[str, ...]  # source and event, and the target where guards choose between several

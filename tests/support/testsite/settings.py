@@ -16,7 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "stateful_oauth.storage",
-    "stateful_oauth.integrations.django",
+    "stateful_oauth.django",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -41,7 +41,7 @@ TEMPLATES = [
 ]
 # Many tests make users of their own, and none is about passwords: a slow hash took half of their time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-AUTHENTICATION_BACKENDS = ["stateful_oauth.integrations.django.backends.Auth0Backend"]
+AUTHENTICATION_BACKENDS = ["stateful_oauth.django.backends.Auth0Backend"]
 STATIC_URL = "/static/"
 LOGIN_URL = "stateful_oauth:login"
 LOGIN_REDIRECT_URL = "/profile/"

@@ -13,6 +13,6 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("auth/", include("stateful_oauth.integrations.django.urls")),
+    path("auth/", include("stateful_oauth.django.urls")),
     path("profile/", profile),
 ]

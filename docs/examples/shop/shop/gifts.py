@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from shop import vouchers
-from stateful_oauth.flows.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.errors import InvalidInput
-from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.outcomes import Abandoned, Cancelled, Expired, Failed, Outcome
-from stateful_oauth.flows.ports import Provider
-from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.transaction import Transaction
+from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import InvalidInput
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Abandoned, Cancelled, Expired, Failed, Outcome
+from stateful_oauth.flows.engine.ports import Provider
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "stateful_oauth.storage",
-    "stateful_oauth.integrations.django",
+    "stateful_oauth.django",
     "shop",
 ]
 MIDDLEWARE = [

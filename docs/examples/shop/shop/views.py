@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from shop.gifts import GiftFlow
-from stateful_oauth.flows.effects import Event
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import send_binding
-from stateful_oauth.integrations.django.callers import BrowserCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import send_binding
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.flows.engine.effects import Event
 
 
 @login_required

@@ -6,9 +6,9 @@ from hypothesis.stateful import invariant, precondition
 from shop import vouchers
 from shop.gifts import GiftFlow
 
-from stateful_oauth.integrations.testing.world import Violation, World, rule, step
-from stateful_oauth.integrations.testing.world.strategies import numbers, troubles
-from stateful_oauth.integrations.testing.world.trouble import Meanwhile, WorkerDies
+from stateful_oauth.testing.world import Violation, World, rule, step
+from stateful_oauth.testing.world.strategies import numbers, troubles
+from stateful_oauth.testing.world.trouble import Meanwhile, WorkerDies
 
 _GIVE = (step("settle_in"), step("sign_in", browser=0, actor=0), step("give", browser=0))
 _ACCEPT = step("answer", gift=0, event="accept")

@@ -7,9 +7,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-
-from stateful_oauth.flows.errors import StoreUnavailable
-from stateful_oauth.integrations.django.timeline import Head, Line, Timeline, timeline
+from stateful_oauth.django.timeline import Head, Line, Timeline, timeline
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
-
-from stateful_oauth.integrations.django.doctor import Finding, Report, Stage, Verdict, examine, plan
+from stateful_oauth.django.doctor import Finding, Report, Stage, Verdict, examine, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from django.core.management.base import CommandParser
-
-    from stateful_oauth.integrations.django.doctor.examination import Planned
+    from stateful_oauth.django.doctor.examination import Planned
 
 FAILURES: Final = 1
 USAGE: Final = 2

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stateful_oauth.integrations.testing.world.invariants import (
+from stateful_oauth.testing.world.invariants import (
     accounts,
     cost,
     rest,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.integrations.testing.world.stage import Stage
+    from stateful_oauth.testing.world.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.django.conf import conf
-from stateful_oauth.integrations.testing.world.cast import app_metadata, user_metadata
-from stateful_oauth.integrations.testing.world.invariants.accounts import kept_links
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.django.conf import conf
 from stateful_oauth.storage.models import ConnectedAccount
+from stateful_oauth.testing.world.cast import app_metadata, user_metadata
+from stateful_oauth.testing.world.invariants.accounts import kept_links
+from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.testing.world.stage import Stage
+    from stateful_oauth.testing.world.stage import Stage
 
 
 def nothing_is_left_working(world: Stage) -> None:

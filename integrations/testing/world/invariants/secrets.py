@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from django.apps import apps
 from django.db import connections, router
 
-from stateful_oauth.integrations.testing.world.gateway import BROWSER_MEMBERS
-from stateful_oauth.integrations.testing.world.sessions import session_of
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.testing.world.gateway import BROWSER_MEMBERS
+from stateful_oauth.testing.world.sessions import session_of
+from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stateful_oauth.integrations.testing.world.stage import Stage
+    from stateful_oauth.testing.world.stage import Stage
 
 _NAME: Final = "planted secrets appear nowhere in clear"
 

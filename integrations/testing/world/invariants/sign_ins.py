@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.integrations.testing.world.invariants.accounts import absorbed
-from stateful_oauth.integrations.testing.world.sessions import session_of
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.testing.world.invariants.accounts import absorbed
+from stateful_oauth.testing.world.sessions import session_of
+from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
-    from stateful_oauth.integrations.testing.world.memory import Delivery
-    from stateful_oauth.integrations.testing.world.stage import Stage
+    from stateful_oauth.testing.world.memory import Delivery
+    from stateful_oauth.testing.world.stage import Stage
 
 
 def a_code_is_exchanged_at_most_once(world: Stage) -> None:

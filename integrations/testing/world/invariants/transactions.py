@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.transaction import SEQUENCE_STEP
-from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.testing.world.violations import Violation
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP
+from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
     import uuid
 
-    from stateful_oauth.integrations.testing.world.observations import Row
-    from stateful_oauth.integrations.testing.world.stage import Stage
+    from stateful_oauth.testing.world.observations import Row
+    from stateful_oauth.testing.world.stage import Stage
 
 # Columns of a row that is over which may change still: signing out withdraws the session that it may give.
 _WITHDRAWN: Final[tuple[dict[str, object], ...]] = ({},)

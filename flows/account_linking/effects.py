@@ -1,0 +1,294 @@
+"""The effects of linking accounts: what each asks of the provider, and with which event it comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.account_linking.candidates import candidate_of
+from stateful_oauth.flows.account_linking.metadata import app_metadata_to_add, user_metadata_to_add
+from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
+from stateful_oauth.flows.engine.effects import EffectContext, Event
+from stateful_oauth.flows.engine.errors import (
+    AnswerLost,
+    FlowError,
+    IdTokenRejected,
+    Mismatch,
+    ProviderRefused,
+    RateLimited,
+)
+from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.oauth.accounts import ProfileIdentity
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation, VerifiedIdentity
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
+
+if TYPE_CHECKING:
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.oauth.accounts import UserProfile
+
+# Refusals that say something of the two accounts, and not of the application or the request.
+_ABOUT_THE_ACCOUNTS: Final = frozenset({"link_exists", "link_refused", "user_unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilesRead:
+    """Both accounts as they are before the link.
+
+    Attributes:
+        identity: The secondary's main identity.
+        metadata: What the primary will get: `user_metadata` and `app_metadata`.
+        evidence: What the decision stands on; nothing secret.
+        secondary_user: The Django user of the account that will be gone, as text, or None.
+    """
+
+    identity: ProfileIdentity
+    metadata: dict[str, Any]
+    evidence: dict[str, Json]
+    secondary_user: str | None = None
+
+
+def authorization_request(transaction: Transaction) -> AuthorizationRequest:
+    """Build the request that asks for the account that was there first, and for nothing remembered.
+
+    `prompt=login` and `max_age=0`: somebody who only sits at a signed-in browser confirms nothing. The
+    address goes along where the newcomer came with the same one: of another one the visitor sees a mask.
+    """
+    inputs, secrets = transaction.inputs, transaction.secrets
+    expected = next(each for each in inputs["candidates"] if each["user_id"] == inputs["expected"])
+    parameters = {**inputs["parameters"], "prompt": "login", "max_age": "0"}
+    if expected["connection"]:
+        parameters["connection"] = expected["connection"]
+    if expected["email"] and expected["email"] == inputs["newcomer"]["email"]:
+        parameters["login_hint"] = expected["email"]
+    return AuthorizationRequest(
+        redirect_uri=inputs["redirect_uri"],
+        scope=inputs["scope"],
+        state=secrets["state"],
+        nonce=secrets["nonce"],
+        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
+        parameters=parameters,
+    )
+
+
+def push_request(context: EffectContext) -> Event:
+    """POST the authorization request to the provider (RFC 9126)."""
+    pushed = context.provider.push_authorization_request(
+        authorization_request(context.transaction), time_limit=context.time_limit
+    )
+    return Event("request_pushed", pushed)
+
+
+def verify_primary(context: EffectContext) -> Event:
+    """POST the code to the token endpoint, and check that it is one of the accounts that were there first."""
+    inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    tokens = context.provider.exchange_code(
+        code=context.payload.code,
+        redirect_uri=inputs["redirect_uri"],
+        code_verifier=secrets["code_verifier"],
+        time_limit=context.time_limit,
+    )
+    if tokens.id_token is None:
+        raise IdTokenRejected("id_token_missing")
+    parameters, now = inputs["parameters"], context.clock.now()
+    expected = IdTokenExpectation(
+        nonce=secrets["nonce"],
+        access_token=tokens.access_token,
+        # Since the question: how long the way back took, by a second factor say, is no matter.
+        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),
+        acr_values=tuple(parameters.get("acr_values", "").split()),
+        organization=parameters.get("organization"),
+    )
+    identity = context.provider.verify_id_token(tokens.id_token, expected, now=now)
+    if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
+        if tokens.refresh_token is not None:
+            _forget(context, tokens.refresh_token)
+        raise Mismatch("wrong_account", "Another account than the expected one signed in.")
+    return Event("primary_verified", SignIn.granted(identity, tokens))
+
+
+def _forget(context: EffectContext, refresh_token: Secret) -> None:
+    """Leave no refresh token behind of an account that is nobody's here. What fails expires by itself."""
+    try:
+        context.provider.revoke_refresh_token(refresh_token, time_limit=context.time_limit)
+    except FlowError:
+        return
+
+
+def read_profiles(context: EffectContext) -> Event:
+    """GET both accounts by id, and check once more that they may be linked.
+
+    What was decided stood on reads of an earlier moment, and somebody may have been asked in between.
+    """
+    inputs, management = context.transaction.inputs, context.provider.management
+    primary = management.user(inputs["primary"], time_limit=context.time_limit)
+    if primary is None:
+        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+    newcomer = management.user(inputs["newcomer"]["user_id"], time_limit=context.time_limit)
+    if newcomer is None or newcomer.main is None:
+        inside = _inside(primary, inputs["newcomer"]["user_id"])
+        if inside is None:
+            # Another tab may have linked it between the two reads.
+            primary = management.user(inputs["primary"], time_limit=context.time_limit) or primary
+            inside = _inside(primary, inputs["newcomer"]["user_id"])
+        if inside is None:
+            raise ProviderRefused("newcomer_gone", "The account that signed in does not exist any more.")
+        found = ProfilesRead(inside, _nothing(), _evidence(inputs, primary, None), _secondary_user(context))
+        return Event("accounts_linked", found)
+    _check_still_allowed(context, primary, newcomer)
+    metadata = {
+        "user_metadata": user_metadata_to_add(primary, newcomer),
+        "app_metadata": app_metadata_to_add(primary, newcomer, inputs["linking"]["app_metadata"]),
+    }
+    evidence = _evidence(inputs, primary, newcomer)
+    return Event("profiles_read", ProfilesRead(newcomer.main, metadata, evidence, _secondary_user(context)))
+
+
+def _secondary_user(context: EffectContext) -> str | None:
+    inputs = context.transaction.inputs
+    return context.accounts.user_of(inputs["issuer"], inputs["newcomer"]["user_id"])
+
+
+def _nothing() -> dict[str, Any]:
+    return {"user_metadata": {}, "app_metadata": {}}
+
+
+def _inside(primary: UserProfile, user_id: str) -> ProfileIdentity | None:
+    """Return the identity of the primary that an Auth0 user id names, or None."""
+    return next((each for each in primary.identities if f"{each.provider}|{each.user_id}" == user_id), None)
+
+
+def _check_still_allowed(context: EffectContext, primary: UserProfile, newcomer: UserProfile) -> None:
+    inputs = context.transaction.inputs
+    candidate = candidate_of(context, inputs["issuer"], newcomer, primary)
+    decision = decide(newcomer, [candidate], LinkingRules.of(inputs["linking"]))
+    if decision.rule is Rule.NONE or (inputs["rule"] != Rule.CONFIRMATION and not decision.is_automatic):
+        raise ProviderRefused("link_not_allowed", f"Not any more: {decision.reason}.")
+
+
+def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -> dict[str, Json]:
+    chosen = next((each for each in inputs["candidates"] if each["user_id"] == primary.user_id), None)
+    found: dict[str, Json] = {
+        "reason": inputs["reason"],
+        "candidates": len(inputs["candidates"]),
+        "evidence": None if chosen is None else chosen["evidence"],
+        "primary_connection": None if primary.main is None else primary.main.connection,
+        "primary_email_verified": primary.email_verified,
+    }
+    if newcomer is not None and newcomer.main is not None:
+        found["secondary_connection"] = newcomer.main.connection
+        found["secondary_email_verified"] = newcomer.email_verified
+        found["same_email"] = bool(newcomer.email) and newcomer.email == primary.email
+    return found
+
+
+def link_accounts(context: EffectContext) -> Event:
+    """POST the secondary's identity to the primary (Management API). Repeating it changes nothing.
+
+    What a refusal means, both accounts tell: an earlier attempt, or somebody else, may have linked them.
+    """
+    inputs, management = context.transaction.inputs, context.provider.management
+    identity = _identity(inputs)
+    try:
+        management.link(
+            inputs["primary"],
+            provider=identity.provider,
+            user_id=identity.user_id,
+            time_limit=context.time_limit,
+        )
+    except ProviderRefused as error:
+        if error.code not in _ABOUT_THE_ACCOUNTS:
+            raise
+        refused = error
+    else:
+        return _linked(context)
+    primary = _read_back(context, inputs["primary"])
+    if primary is None:
+        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+    if primary.has(identity):
+        return _linked(context)
+    if _read_back(context, inputs["newcomer"]["user_id"]) is None:
+        raise ProviderRefused("newcomer_gone", "The account that signed in is none of its own any more.")
+    raise refused
+
+
+def reread_link(context: EffectContext) -> Event:
+    """GET the primary's identities, which tell whether the link happened; link where it did not.
+
+    Two calls, which the smallest rate limit has room for.
+    """
+    primary = _read_back(context, context.transaction.inputs["primary"])
+    if primary is not None and primary.has(_identity(context.transaction.inputs)):
+        return _linked(context)
+    return link_accounts(context)
+
+
+def _read_back(context: EffectContext, user_id: str) -> UserProfile | None:
+    try:
+        return context.provider.management.user(user_id, time_limit=context.time_limit)
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        # That it cannot be read does not say that it did not happen.
+        raise AnswerLost("What became of the link could not be read.", code=error.code) from error
+
+
+def _identity(inputs: Any) -> ProfileIdentity:
+    return ProfileIdentity(**inputs["identity"])
+
+
+def _linked(context: EffectContext) -> Event:
+    inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    metadata = json.loads(secrets["metadata"].reveal())
+    return Event("accounts_linked", ProfilesRead(_identity(inputs), metadata, inputs["evidence"]))
+
+
+def merge_metadata(context: EffectContext) -> Event:
+    """PATCH the primary with what only the secondary had, out of the snapshots of before the link."""
+    metadata = json.loads(context.transaction.secrets["metadata"].reveal())
+    if any(metadata.values()):
+        context.provider.management.update_metadata(
+            context.transaction.inputs["primary"], **metadata, time_limit=context.time_limit
+        )
+    return Event("metadata_merged")
+
+
+def resolve_primary(context: EffectContext) -> Event:
+    """Find or make the Django user of the account that stays, in the settle transaction."""
+    inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    if "primary_sign_in" in secrets:
+        sign_in = SignIn.from_secret(secrets["primary_sign_in"])
+    else:
+        sign_in = _signed_in_as(inputs, SignIn.from_secret(secrets["sign_in"]))
+    user_id = context.caller.resolve_account(sign_in.identity)
+    secondary = inputs.get("secondary_user")
+    if secondary is not None and secondary != user_id:
+        context.caller.accounts_linked(primary=user_id, secondary=secondary)
+    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=True)
+    return Event("account_resolved", resolved, context.transaction.code)
+
+
+def _signed_in_as(inputs: Any, newcomer: SignIn) -> SignIn:
+    """Return the primary as somebody who signed in through an identity of it, which from now on it is.
+
+    Without the newcomer's refresh token: the user that it was issued for does not exist any more.
+    """
+    name = next(each for each in inputs["candidates"] if each["user_id"] == inputs["primary"])
+    claims = {"email": name["email"], "email_verified": inputs["evidence"]["primary_email_verified"]}
+    if newcomer.identity.sid:
+        claims["sid"] = newcomer.identity.sid
+    identity = VerifiedIdentity(issuer=newcomer.identity.issuer, subject=inputs["primary"], claims=claims)
+    return SignIn(identity=identity)
+
+
+def resolve_newcomer(context: EffectContext) -> Event:
+    """Find or make the Django user of the account that the user came with, in the settle transaction."""
+    sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
+    user_id = context.caller.resolve_account(sign_in.identity)
+    # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
+    # sign-in looks again.
+    asked = not isinstance(context.payload, FlowError) and context.caller.actor.kind != "operator"
+    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=asked)
+    return Event("account_resolved", resolved, context.transaction.code)

@@ -1,0 +1,352 @@
+"""Linking accounts: one person's two Auth0 users become one, without asking or after a proof."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.account_linking.effects import (
+    ProfilesRead,
+    authorization_request,
+    link_accounts,
+    merge_metadata,
+    push_request,
+    read_profiles,
+    reread_link,
+    resolve_newcomer,
+    resolve_primary,
+    verify_primary,
+)
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.domain_events import (
+    AccountIdentified,
+    AccountsLinked,
+    AccountsUnlinked,
+    GrantIssued,
+    LinkChecked,
+)
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import EventNotAllowed, InvalidInput
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import (
+    Abandoned,
+    AccountName,
+    ConfirmationNeeded,
+    Expired,
+    Failed,
+    KeptApart,
+    Linked,
+    Mismatched,
+    Outcome,
+    RedirectTo,
+)
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+    from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
+
+_SESSION = ("sub", "sid", "grant")
+
+
+class AccountLinkingFlow(FlowMachine):
+    """One attempt to link accounts. A sign-in opens it, and it finishes that sign-in."""
+
+    kind = "account_linking"
+    version = 1
+    browser_events = ("confirm", "callback", "cancel")
+    judged_events = ("decline", "mismatch", "fail")
+    records = (AccountsLinked, GrantIssued, LinkChecked)
+    relies_on = (AccountIdentified, AccountsUnlinked)
+
+    # States, in the order in which a link passes them.
+    created = WaitingState(initial=True)
+    awaiting_confirmation = WaitingState()
+    pushing_request = WorkingState()
+    awaiting_callback = WaitingState()
+    verifying_primary = WorkingState()
+    wrong_account = WaitingState()
+    reading_profiles = WorkingState()
+    linking = WorkingState()
+    merging_metadata = WorkingState()
+    resolving_primary = WorkingState()
+    linked = FinalState(Linked)
+
+    keeping_apart = WorkingState()
+    kept_apart = FinalState(KeptApart)
+    mismatched = FinalState(Mismatched)
+    failed = FinalState(Failed)
+    expired = FinalState(Expired)
+    abandoned = FinalState(Abandoned)
+
+    # Effects.
+    push_request = effect(
+        push_request,
+        produces=("request_pushed", "fail"),
+        time_limit=5,
+        lost_answer=LostAnswer.REPEAT,  # a pushed request that nobody uses expires by itself
+    )
+    verify_primary = effect(
+        verify_primary,
+        produces=("primary_verified", "mismatch", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.GIVE_UP,  # sending a code twice revokes what it bought (RFC 6749 §4.1.2)
+        lost_code="code_exchange_lost",
+    )
+    read_profiles = effect(
+        read_profiles,
+        produces=("profiles_read", "accounts_linked", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # it only reads
+        patient=True,
+    )
+    link_accounts = effect(
+        link_accounts,
+        produces=("accounts_linked", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REREAD,  # the primary's identities tell whether it happened
+        reread=reread_link,
+        max_attempts=8,
+        patient=True,
+        insists=True,
+    )
+    merge_metadata = effect(
+        merge_metadata,
+        produces=("metadata_merged", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # computed from snapshots: once more changes nothing
+        max_attempts=8,
+        patient=True,
+        insists=True,
+    )
+    resolve_primary = effect(
+        resolve_primary,
+        produces=("account_resolved", "fail"),
+        time_limit=0,
+        lost_answer=LostAnswer.NOT_POSSIBLE,
+    )
+    resolve_newcomer = effect(
+        resolve_newcomer,
+        produces=("account_resolved", "fail"),
+        time_limit=0,
+        lost_answer=LostAnswer.NOT_POSSIBLE,
+    )
+
+    # Edges.
+    start = created.to(reading_profiles, on="read_profiles")
+    pending_link = created.to(awaiting_confirmation)
+    confirm = (
+        awaiting_confirmation.to(pushing_request, cond="pushes_request", on=["ask_again", "push_request"])
+        | awaiting_confirmation.to(awaiting_callback, unless="pushes_request", on="ask_again")
+        | wrong_account.to(pushing_request, cond="pushes_request", on=["ask_again", "push_request"])
+        | wrong_account.to(awaiting_callback, unless="pushes_request", on="ask_again")
+    )
+    request_pushed = pushing_request.to(awaiting_callback, on="keep_request_uri")
+    callback = awaiting_callback.to(verifying_primary, on="verify_primary")
+    decline = awaiting_callback.to(awaiting_confirmation)
+    primary_verified = verifying_primary.to(reading_profiles, on=["keep_primary", "read_profiles"])
+    profiles_read = reading_profiles.to(linking, on=["keep_profiles", "link_accounts"])
+    accounts_linked = linking.to(merging_metadata, on=["note_link", "merge_metadata"]) | reading_profiles.to(
+        merging_metadata, on=["keep_profiles", "note_link", "merge_metadata"]
+    )
+    metadata_merged = merging_metadata.to(resolving_primary, on="resolve_primary")
+    account_resolved = resolving_primary.to(linked, on="sign_in") | keeping_apart.to(kept_apart, on="sign_in")
+
+    cancel = (
+        awaiting_confirmation.to(keeping_apart, on="resolve_newcomer")
+        | awaiting_callback.to(keeping_apart, on="resolve_newcomer")
+        | wrong_account.to(keeping_apart, on="resolve_newcomer")
+    )
+    mismatch = (
+        awaiting_callback.to(mismatched)
+        | verifying_primary.to(wrong_account, cond="may_try_again")
+        | verifying_primary.to(mismatched, unless="may_try_again")
+    )
+    fail = (
+        pushing_request.to(awaiting_confirmation)
+        | awaiting_callback.to(awaiting_confirmation)
+        | verifying_primary.to(awaiting_confirmation)
+        # Where the newcomer is nobody's account any more, there is nobody to sign in.
+        | reading_profiles.to(failed, cond="newcomer_is_gone")
+        | reading_profiles.to(keeping_apart, unless="newcomer_is_gone", on="resolve_newcomer")
+        | linking.to(failed, cond="newcomer_is_gone")
+        | linking.to(keeping_apart, unless="newcomer_is_gone", on="resolve_newcomer")
+        # The accounts are one by then, and that counts.
+        | merging_metadata.to(resolving_primary, on="resolve_primary")
+        | resolving_primary.to(failed)
+        | keeping_apart.to(failed)
+    )
+    expire = awaiting_confirmation.to(expired) | awaiting_callback.to(expired) | wrong_account.to(expired)
+    retry = (
+        pushing_request.to(pushing_request, on="push_request")
+        | reading_profiles.to(reading_profiles, on="read_profiles")
+        | linking.to(linking, on="link_accounts")
+        | merging_metadata.to(merging_metadata, on="merge_metadata")
+    )
+    abandon = (
+        awaiting_confirmation.to(abandoned)
+        | pushing_request.to(abandoned)
+        | awaiting_callback.to(abandoned)
+        | verifying_primary.to(abandoned)
+        | wrong_account.to(abandoned)
+        | reading_profiles.to(abandoned)
+        | linking.to(abandoned)
+        | merging_metadata.to(abandoned)
+    )
+
+    # Guards.
+    def pushes_request(self) -> bool:
+        """Whether the authorization request is pushed first."""
+        return bool(self.step.transaction.inputs.get("par"))
+
+    def may_try_again(self, payload: Any) -> bool:
+        """Whether another account than the expected one was chosen, and the user may choose again."""
+        return getattr(payload, "code", "") == "wrong_account" and _tries_left(self.step.transaction) > 0
+
+    def newcomer_is_gone(self, payload: Any) -> bool:
+        """Whether the account that signed in is none any more."""
+        return getattr(payload, "code", "") == "newcomer_gone"
+
+    # Actions.
+    def ask_again(self, payload: str) -> None:
+        """Choose whom to ask for, with a fresh `state`, `nonce` and verifier: an older answer is nobody's."""
+        inputs = self.step.transaction.inputs
+        asked_at = self.step.now.isoformat()
+        self.step.keep_inputs(expected=payload, tries=inputs["tries"] + 1, asked_at=asked_at)
+        self.step.renew_state(
+            nonce=Secret(identifiers.new_nonce()), code_verifier=Secret(identifiers.new_code_verifier())
+        )
+
+    def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
+        """Keep the reference for the redirect."""
+        self.step.keep_secrets(request_uri=payload.request_uri)
+
+    def keep_primary(self, payload: SignIn) -> None:
+        """Keep who proved to own the account that was there first."""
+        self.step.keep_secrets(primary_sign_in=payload.to_secret())
+        self.step.keep_inputs(primary=payload.identity.subject)
+
+    def keep_profiles(self, payload: ProfilesRead) -> None:
+        """Keep what the link will discard, and what it stands on."""
+        identity = payload.identity
+        self.step.keep_secrets(metadata=Secret(json.dumps(payload.metadata)))
+        self.step.keep_inputs(
+            identity={
+                "connection": identity.connection,
+                "provider": identity.provider,
+                "user_id": identity.user_id,
+                "is_social": identity.is_social,
+            },
+            evidence=payload.evidence,
+            secondary_user=payload.secondary_user,
+        )
+
+    def note_link(self, payload: ProfilesRead) -> None:
+        """Have the link kept, with its evidence, whatever becomes of the rest."""
+        inputs = self.step.transaction.inputs
+        self.step.record(
+            AccountsLinked(
+                issuer=inputs["issuer"],
+                primary=inputs["primary"],
+                secondary=inputs["newcomer"]["user_id"],
+                identity=payload.identity,
+                email=inputs["newcomer"]["email"],
+                rule=inputs["rule"],
+                evidence=payload.evidence,
+            )
+        )
+
+    def sign_in(self, payload: AccountResolved) -> None:
+        """Note who is signed in, and the grant if there is one."""
+        note_sign_in(self.step, payload)
+        if payload.link_checked:
+            identity = payload.sign_in.identity
+            self.step.record(LinkChecked(issuer=identity.issuer, subject=identity.subject))
+
+    @classmethod
+    def check_inputs(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Json], dict[str, Secret]]:
+        """Refuse: a sign-in opens it, with what it has read and decided.
+
+        Raises:
+            InvalidInput: `input_invalid`, always.
+        """
+        del inputs, provider  # whatever they are
+        raise InvalidInput(
+            "input_invalid", "Start a sign-in: it opens an account linking where there is one."
+        )
+
+    @classmethod
+    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
+        """Check whom a confirmation means; check the issuer of a callback first, then its error."""
+        del caller  # the browser was compared before
+        if event.name == "confirm":
+            return Event("confirm", _chosen(event.payload, transaction))
+        if event.name != "callback":
+            return event
+        response: AuthorizationResponse = event.payload
+        if flaw := response.issuer_flaw(transaction.inputs["issuer"], provider):
+            return Event("mismatch", response, flaw)
+        if response.error == "access_denied":
+            return Event("decline", response, response.error_code)
+        if response.error is not None:
+            return Event("fail", response, response.error_code)
+        return event
+
+    @classmethod
+    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+        """Ask the user, or send the browser to the provider."""
+        if transaction.state == cls.awaiting_callback.value:
+            request_uri = transaction.secrets.get("request_uri")
+            if request_uri is not None:
+                url = provider.pushed_authorization_url(request_uri)
+            else:
+                url = provider.authorization_url(authorization_request(transaction))
+            return cls.describe(RedirectTo, transaction, url=url)
+        inputs = transaction.inputs
+        return cls.describe(
+            ConfirmationNeeded,
+            transaction,
+            newcomer=_account_name(inputs["newcomer"]),
+            candidates=tuple(_account_name(each) for each in inputs["candidates"]),
+            wrong_account=transaction.state == cls.wrong_account.value,
+            tries_left=_tries_left(transaction),
+        )
+
+    @classmethod
+    def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
+        """Add who is signed in."""
+        if issubclass(outcome, (Linked, KeptApart)):
+            result = transaction.result
+            session = {name: result[name] for name in _SESSION if name in result}
+            fields |= {"user_id": transaction.user_id, "session": session}
+        return super().describe(outcome, transaction, **fields)
+
+
+def _chosen(user_id: object, transaction: Transaction) -> str:
+    """Return the candidate that a confirmation means: the only one, or the one that it names.
+
+    Raises:
+        EventNotAllowed: `candidate_unknown`.
+    """
+    candidates = [each["user_id"] for each in transaction.inputs["candidates"]]
+    if not user_id and len(candidates) == 1:
+        return str(candidates[0])
+    if user_id not in candidates:
+        raise EventNotAllowed("The form names an account that was not offered.", code="candidate_unknown")
+    return str(user_id)
+
+
+def _tries_left(transaction: Transaction) -> int:
+    inputs = transaction.inputs
+    return max(0, int(inputs["linking"]["tries"]) - int(inputs["tries"]))
+
+
+def _account_name(kept: Mapping[str, Any]) -> AccountName:
+    return AccountName(user_id=kept["user_id"], connection=kept["connection"], email=kept["email"])

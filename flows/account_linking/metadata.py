@@ -1,0 +1,32 @@
+"""What a primary account gets of a secondary's metadata (Auth0 discards it when accounts are linked)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from stateful_oauth.flows.oauth.accounts import UserProfile
+
+
+def user_metadata_to_add(primary: UserProfile, secondary: UserProfile) -> dict[str, Any]:
+    """Return the members that only the secondary has: the primary's own are never replaced.
+
+    Computed from snapshots of before the link, so that sending it once more changes nothing. First level
+    only, because that is what Auth0 merges.
+    """
+    return _missing(primary.user_metadata, secondary.user_metadata)
+
+
+def app_metadata_to_add(
+    primary: UserProfile, secondary: UserProfile, keys: Collection[str]
+) -> dict[str, Any]:
+    """Return the same of `app_metadata`, for the keys that the project named: others may hold roles (L9)."""
+    wanted = {key: value for key, value in secondary.app_metadata.items() if key in keys}
+    return _missing(primary.app_metadata, wanted)
+
+
+def _missing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    # None would remove a key at Auth0.
+    return {key: value for key, value in theirs.items() if key not in ours and value is not None}

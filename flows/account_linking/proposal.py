@@ -1,0 +1,88 @@
+"""What a sign-in hands over to the account linking that goes on with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.creation import Child
+from stateful_oauth.flows.engine.effects import Event
+
+if TYPE_CHECKING:
+    from stateful_oauth.flows.account_linking.policy import Candidate, Decision
+    from stateful_oauth.flows.engine.machine import Step
+    from stateful_oauth.flows.engine.transaction import Json
+    from stateful_oauth.flows.oauth.accounts import UserProfile
+
+_NOT_FOR_ANOTHER_ACCOUNT = frozenset(
+    {"connection", "login_hint", "prompt", "max_age", "screen_hint", "invitation"}
+)
+
+
+def linking_inputs(
+    *,
+    mode: str,
+    redirect_uri: str,
+    trusted: tuple[str, ...] = (),
+    app_metadata: tuple[str, ...] = (),
+    tries: int,
+) -> dict[str, Json]:
+    """Return the `linking` of a sign-in's inputs: what the project chose when it started.
+
+    Args:
+        mode: `automatic` or `confirm`; a project that links nothing gives no `linking` at all.
+        redirect_uri: The callback of account linking.
+        trusted: Names of connections whose `email_verified` is believed.
+        app_metadata: The keys of `app_metadata` that go over to the primary.
+        tries: How often the user may sign in with a wrong account.
+    """
+    return {
+        "mode": mode,
+        "redirect_uri": redirect_uri,
+        "trusted": list(trusted),
+        "app_metadata": list(app_metadata),
+        "tries": tries,
+    }
+
+
+def opened_linking(step: Step, newcomer: UserProfile, decision: Decision) -> Child:
+    """Return the account linking that a sign-in opens."""
+    login = step.transaction.inputs
+    kept: dict[str, Json] = {
+        "issuer": login["issuer"],
+        "scope": login["scope"],
+        "parameters": {
+            name: value for name, value in login["parameters"].items() if name not in _NOT_FOR_ANOTHER_ACCOUNT
+        },
+        "redirect_uri": login["linking"]["redirect_uri"],
+        "linking": login["linking"],
+        "login": str(step.transaction.id),
+        "newcomer": _name(newcomer),
+        "candidates": [_of(each) for each in decision.candidates],
+        "rule": str(decision.rule),
+        "reason": decision.reason,
+        "tries": 0,
+    }
+    kept |= {name: login[name] for name in ("next", "par") if name in login}
+    if decision.is_automatic:
+        kept["primary"] = decision.candidates[0].profile.user_id
+    return Child(
+        id=identifiers.new_transaction_id(step.now),
+        kind="account_linking",
+        event=Event("start" if decision.is_automatic else "pending_link"),
+        inputs=kept,
+        secrets={"sign_in": step.transaction.secrets["sign_in"]},
+    )
+
+
+def _of(candidate: Candidate) -> dict[str, Any]:
+    return {**_name(candidate.profile), "evidence": str(candidate.evidence)}
+
+
+def _name(profile: UserProfile) -> dict[str, Any]:
+    main = profile.main
+    return {
+        "user_id": profile.user_id,
+        "connection": "" if main is None else main.connection,
+        "email": profile.email,
+    }

@@ -1,0 +1,1 @@
+"""Connecting an account at another provider."""

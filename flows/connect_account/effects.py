@@ -1,0 +1,177 @@
+"""The effects of connecting an account: what each asks of the provider, and which event comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from stateful_oauth.flows.engine.effects import EffectContext, Event
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, RateLimited
+from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.oauth.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from stateful_oauth.flows.engine.secret import Secret
+
+TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
+MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accounts"
+
+Answer = TypeVar("Answer")
+
+_SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
+# There is no grant any more, or the provider lets its user do nothing, and no repetition changes that.
+NOBODY_CAN_ASK: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost", "sign_in_refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRequested:
+    """The provider took the request; `known` are the ids of the accounts that were there before."""
+
+    session: ConnectSession
+    known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionIdentified:
+    """Who was connected, and what that replaced.
+
+    Attributes:
+        user: None where nobody could tell.
+        gone: The ids of accounts that are kept here and that the provider does not list any more.
+    """
+
+    user: ProviderUser | None
+    gone: tuple[str, ...] = ()
+
+
+def at_my_account(
+    context: EffectContext, call: Callable[[Secret], Answer], scope: str = MY_ACCOUNT_SCOPE
+) -> Answer:
+    """Call the My Account API with an access token of the grant that the flow was started with."""
+    return context.tokens.used(
+        context.transaction.inputs.get("grant"),
+        call,
+        audience=context.provider.my_account.audience,
+        scope=scope,
+        time_limit=context.time_limit,
+        rejected=TOKEN_REJECTED,
+    )
+
+
+def request_connection(context: EffectContext) -> Event:
+    """POST the connect request to the My Account API, after noting which accounts are there already."""
+    inputs, secrets, api = (
+        context.transaction.inputs,
+        context.transaction.secrets,
+        context.provider.my_account,
+    )
+    request = ConnectRequest(
+        connection=inputs["connection"],
+        redirect_uri=inputs["redirect_uri"],
+        state=secrets["state"],
+        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
+        scopes=tuple(inputs["scopes"]),
+        authorization_params=inputs["authorization_params"],
+    )
+
+    def ask(token: Secret) -> tuple[Sequence[RemoteAccount], ConnectSession]:
+        before = api.accounts(token, connection=request.connection, time_limit=context.time_limit)
+        return before, api.connect(token, request, time_limit=context.time_limit)
+
+    before, session = at_my_account(context, ask)
+    return Event("connection_requested", ConnectionRequested(session, tuple(each.id for each in before)))
+
+
+def complete_connection(context: EffectContext) -> Event:
+    """POST the `connect_code` to the My Account API."""
+    secrets = context.transaction.secrets
+    account = at_my_account(
+        context,
+        lambda token: context.provider.my_account.complete(
+            token,
+            auth_session=secrets["auth_session"],
+            connect_code=secrets["connect_code"],
+            redirect_uri=context.transaction.inputs["redirect_uri"],
+            code_verifier=secrets["code_verifier"],
+            time_limit=context.time_limit,
+        ),
+    )
+    return Event("connection_completed", account)
+
+
+def reread_accounts(context: EffectContext) -> Event:
+    """Look for an account that was not there before; complete again where there is none.
+
+    The code is single-use, so where it did buy an account, that one is listed. So are those that other tabs
+    connected meanwhile: what is kept here already is theirs, unless there is nothing else.
+    """
+    inputs = context.transaction.inputs
+    try:
+        listed = _listed(context)
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        if error.code in NOBODY_CAN_ASK:
+            # Once the user has signed in again, the list of accounts tells.
+            raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
+        raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
+    kept = _kept(context)
+    account = _new_account(listed, {*inputs["known"], *kept}, context) or _new_account(
+        listed, inputs["known"], context
+    )
+    return complete_connection(context) if account is None else Event("connection_completed", account)
+
+
+def _new_account(
+    listed: Sequence[RemoteAccount], known: Collection[str], context: EffectContext
+) -> RemoteAccount | None:
+    since = context.transaction.created_at - _SKEW
+    found = [each for each in listed if each.id not in known and each.created_at >= since]
+    return min(found, key=lambda each: each.created_at, default=None)
+
+
+def identify_account(context: EffectContext) -> Event:
+    """Ask the identity provider itself who was connected, with a token from Token Vault.
+
+    Only the provider's own user id is evidence for linking later; an account that nobody could identify is
+    connected all the same. Whoever connects an account again, in this tab or in another, gives it a new id:
+    the ids that the provider forgot are forgotten here, too.
+    """
+    inputs, own = context.transaction.inputs, context.transaction.result["account"]
+    connection = inputs["connection"]
+    kept = _kept(context)
+    others = kept.keys() - {own}
+    gone = kept.keys() - {each.id for each in _listed(context)} if others else set()
+    identified = ConnectionIdentified(None, tuple(sorted(gone)))
+    if own in gone:
+        return Event("account_identified", identified, "account_unidentified")
+    token = context.tokens.provider_token(
+        inputs.get("grant"), connection=connection, time_limit=context.time_limit
+    )
+    user = context.provider.provider_user(
+        token, connection=connection, strategy=connection, time_limit=context.time_limit
+    )
+    # Token Vault takes no `cac_…` id: with several accounts at one connection it chooses. What it says of an
+    # account that is still connected under an id of its own is not about this one.
+    if user is None or any(kept[each] == user.id for each in others - gone):
+        return Event("account_identified", identified, "account_unidentified")
+    return Event("account_identified", ConnectionIdentified(user, identified.gone))
+
+
+def _kept(context: EffectContext) -> Mapping[str, str]:
+    """Return the accounts at the connection that are kept here: the provider's user ids, by `cac_…` id."""
+    inputs = context.transaction.inputs
+    return context.accounts.connected(inputs["issuer"], inputs["subject"], connection=inputs["connection"])
+
+
+def _listed(context: EffectContext) -> Sequence[RemoteAccount]:
+    """Return the user's connected accounts at the connection."""
+    return at_my_account(
+        context,
+        lambda token: context.provider.my_account.accounts(
+            token, connection=context.transaction.inputs["connection"], time_limit=context.time_limit
+        ),
+    )

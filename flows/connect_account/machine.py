@@ -1,0 +1,243 @@
+"""Connecting an account at another provider (Auth0: Connected Accounts for Token Vault, My Account API)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.connect_account.effects import (
+    ConnectionIdentified,
+    ConnectionRequested,
+    complete_connection,
+    identify_account,
+    request_connection,
+    reread_accounts,
+)
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.domain_events import (
+    AccountConnected,
+    AccountDisconnected,
+    AccountIdentified,
+    GrantIssued,
+)
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import InvalidInput
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import (
+    Abandoned,
+    Cancelled,
+    Connected,
+    Expired,
+    Failed,
+    Mismatched,
+    Outcome,
+    RedirectTo,
+)
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.parameters import checked_parameters, checked_scopes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.oauth.accounts import RemoteAccount
+    from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+
+# What the My Account API takes as `authorization_params`; it refuses anything else.
+AUTHORIZATION_PARAMS: Final = frozenset(
+    {"acr_values", "audience", "display", "id_token_hint", "login_hint", "max_age", "prompt", "resource",
+     "ui_locales"}
+)  # fmt: skip
+# At most 128 characters (My Account API). Auth0 makes names of letters, digits and dashes; the other two are
+# in names of old.
+_CONNECTION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class ConnectAccountFlow(FlowMachine):
+    """One attempt to connect an account."""
+
+    kind = "connect_account"
+    version = 1
+    needs_user = True
+    browser_events = ("callback",)
+    judged_events = ("cancel", "mismatch", "fail")
+    kept_inputs = ("next", "connection")  # so that its page can offer to connect the same again
+    records = (AccountConnected, AccountIdentified, AccountDisconnected)
+    relies_on = (GrantIssued, AccountIdentified)
+
+    # States, in the order in which a connection passes them.
+    created = WaitingState(initial=True)
+    requesting_connection = WorkingState()
+    awaiting_callback = WaitingState()
+    completing_connection = WorkingState()
+    identifying_account = WorkingState()
+    connected = FinalState(Connected)
+
+    cancelled = FinalState(Cancelled)
+    mismatched = FinalState(Mismatched)
+    failed = FinalState(Failed)
+    expired = FinalState(Expired)
+    abandoned = FinalState(Abandoned)
+
+    # Effects.
+    request_connection = effect(
+        request_connection,
+        produces=("connection_requested", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # a connect session that nobody uses expires by itself
+    )
+    complete_connection = effect(
+        complete_connection,
+        produces=("connection_completed", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REREAD,  # the code is single-use, and the list of accounts tells
+        reread=reread_accounts,
+        max_attempts=8,
+        patient=True,
+        insists=True,
+    )
+    identify_account = effect(
+        identify_account,
+        produces=("account_identified", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # it only reads
+    )
+
+    # Edges.
+    start = created.to(requesting_connection, on="request_connection")
+    connection_requested = requesting_connection.to(awaiting_callback, on="keep_session")
+    callback = awaiting_callback.to(completing_connection, on=["keep_connect_code", "complete_connection"])
+    connection_completed = completing_connection.to(
+        identifying_account, on=["note_account", "identify_account"]
+    )
+    account_identified = identifying_account.to(connected, on="note_provider_user")
+
+    cancel = awaiting_callback.to(cancelled)
+    mismatch = awaiting_callback.to(mismatched)
+    fail = (
+        requesting_connection.to(failed)
+        | awaiting_callback.to(failed)
+        | completing_connection.to(failed)
+        | identifying_account.to(connected)  # it is connected, whoever it may be
+    )
+    expire = awaiting_callback.to(expired)
+    retry = (
+        requesting_connection.to(requesting_connection, on="request_connection")
+        | completing_connection.to(completing_connection, on="complete_connection")
+        | identifying_account.to(identifying_account, on="identify_account")
+    )
+    abandon = (
+        requesting_connection.to(abandoned)
+        | awaiting_callback.to(abandoned)
+        | completing_connection.to(abandoned)
+    )
+
+    # Actions.
+    def keep_session(self, payload: ConnectionRequested) -> None:
+        """Keep what the completion needs, and wait no longer than the provider does."""
+        self.step.keep_secrets(
+            auth_session=payload.session.auth_session, connect_uri=payload.session.connect_uri
+        )
+        self.step.keep_inputs(known=list(payload.known))
+        self.step.wait_at_most(payload.session.expires_in)
+
+    def keep_connect_code(self, payload: AuthorizationResponse) -> None:
+        """Keep the code: recovery needs it where the completion never arrived."""
+        self.step.keep_secrets(connect_code=payload.code or Secret(""))
+
+    def note_account(self, payload: RemoteAccount) -> None:
+        """Have the account kept, before anybody knows who it is."""
+        inputs = self.step.transaction.inputs
+        self.step.record(
+            AccountConnected(issuer=inputs["issuer"], subject=inputs["subject"], account=payload)
+        )
+        self.step.keep_result(account=payload.id, connection=payload.connection)
+
+    def note_provider_user(self, payload: ConnectionIdentified) -> None:
+        """Have it kept who was connected, if the provider said so, and forget the ids of before."""
+        inputs, result = self.step.transaction.inputs, self.step.transaction.result
+        owner = {"issuer": inputs["issuer"], "subject": inputs["subject"]}
+        if payload.user is not None:
+            self.step.record(
+                AccountIdentified(
+                    **owner, connection=result["connection"], account_id=result["account"], user=payload.user
+                )
+            )
+            self.step.keep_result(provider_user_id=payload.user.id)
+        if payload.gone:
+            self.step.record(AccountDisconnected(**owner, account_ids=payload.gone))
+
+    @classmethod
+    def check_inputs(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Json], dict[str, Secret]]:
+        """Take `connection`, `redirect_uri`, `subject`; if any: `grant`, `scopes`, `next`, `parameters`.
+
+        Args:
+            inputs: `subject` is the `sub` of the session and `grant` its grant, if it has one; `scopes` is a
+                list for the identity provider; `parameters` go into `authorization_params`.
+
+        Raises:
+            InvalidInput: `connection_unknown` for what can be no connection's name, `parameter_reserved` for
+                a parameter that the API does not take, and `input_invalid` for a value of the wrong form.
+        """
+        connection = inputs["connection"]
+        if not isinstance(connection, str) or not _CONNECTION.fullmatch(connection):
+            raise InvalidInput(
+                "connection_unknown", "A connection's name has 1 to 128 letters, digits, dots, - and _."
+            )
+        parameters = checked_parameters(inputs.get("parameters") or {})
+        if others := sorted(parameters.keys() - AUTHORIZATION_PARAMS):
+            raise InvalidInput(
+                "parameter_reserved", f"Remove {', '.join(others)}: connecting takes no such parameter."
+            )
+        if not inputs.get("subject"):
+            raise InvalidInput(
+                "input_invalid", "Only somebody who signed in with Auth0 can connect an account."
+            )
+        kept: dict[str, Json] = {
+            "connection": connection,
+            "redirect_uri": inputs["redirect_uri"],
+            "scopes": checked_scopes(inputs.get("scopes") or ()),
+            "authorization_params": parameters,
+            "issuer": provider.issuer,
+            "subject": inputs["subject"],
+        }
+        kept |= {name: inputs[name] for name in ("next", "grant") if inputs.get(name)}
+        return kept, {"code_verifier": Secret(identifiers.new_code_verifier())}
+
+    @classmethod
+    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
+        """Check the issuer, then who is signed in, then turn an error response into its event."""
+        del provider  # whether it sends `iss` with authorization responses says nothing about this one
+        response: AuthorizationResponse = event.payload
+        # The My Account API's redirect is not an authorization response of RFC 9207: `iss` may be missing.
+        if response.issuer is not None and response.issuer != transaction.inputs["issuer"]:
+            return Event("mismatch", response, "issuer_mismatch")
+        if caller.user_id != transaction.user_id:
+            return Event("mismatch", response, "user_changed")
+        if response.error == "access_denied":
+            return Event("cancel", response, "provider_declined")
+        if response.error is not None:
+            return Event("fail", response, response.error_code)
+        return event
+
+    @classmethod
+    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+        """Send the browser to the page where the account is chosen."""
+        del provider  # it said where when it was asked
+        return cls.describe(RedirectTo, transaction, url=transaction.secrets["connect_uri"].reveal())
+
+    @classmethod
+    def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
+        """Add what was connected."""
+        if outcome is Connected:
+            result = transaction.result
+            fields |= {
+                "user_id": transaction.user_id,
+                "connection": result["connection"],
+                "account_id": result["account"],
+                "provider_user_id": result.get("provider_user_id", ""),
+            }
+        return super().describe(outcome, transaction, **fields)

@@ -1,0 +1,1 @@
+"""Taking a connected account back."""

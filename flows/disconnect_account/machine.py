@@ -1,0 +1,104 @@
+"""Disconnecting an account at another provider (My Account API)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.connect_account.effects import NOBODY_CAN_ASK, at_my_account
+from stateful_oauth.flows.engine.domain_events import AccountConnected, AccountDisconnected, GrantIssued
+from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Abandoned, Disconnected, Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.ports import Provider
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.engine.transaction import Json
+
+
+def disconnect(context: EffectContext) -> Event:
+    """DELETE the connected account at the My Account API. The grant at the provider itself lives on."""
+    try:
+        at_my_account(
+            context,
+            lambda token: context.provider.my_account.disconnect(
+                token, context.transaction.inputs["account"], time_limit=context.time_limit
+            ),
+            "delete:me:connected_accounts",
+        )
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        # Where somebody can ask again, a refusal does not say that it was not done before.
+        if error.code in NOBODY_CAN_ASK or not context.was_tried:
+            raise
+        raise AnswerLost("What became of the account could not be found out.", code=error.code) from error
+    return Event("account_disconnected")
+
+
+class DisconnectAccountFlow(FlowMachine):
+    """One disconnection."""
+
+    kind = "disconnect_account"
+    version = 1
+    needs_user = True
+    browser_events = ()
+    operator_events = ("abandon",)
+    records = (AccountDisconnected,)
+    relies_on = (GrantIssued, AccountConnected)
+
+    created = WaitingState(initial=True)
+    disconnecting = WorkingState()
+    disconnected = FinalState(Disconnected)
+
+    failed = FinalState(Failed)
+    abandoned = FinalState(Abandoned)
+
+    disconnect = effect(
+        disconnect,
+        produces=("account_disconnected", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # an account that is not there counts as disconnected
+        max_attempts=8,
+        patient=True,
+        insists=True,
+    )
+
+    start = created.to(disconnecting, on="disconnect")
+    account_disconnected = disconnecting.to(disconnected, on="note_disconnection")
+    fail = disconnecting.to(failed)
+    retry = disconnecting.to(disconnecting, on="disconnect")
+    abandon = disconnecting.to(abandoned)
+
+    def note_disconnection(self) -> None:
+        """Have the account forgotten."""
+        inputs = self.step.transaction.inputs
+        self.step.record(
+            AccountDisconnected(
+                issuer=inputs["issuer"], subject=inputs["subject"], account_ids=(inputs["account"],)
+            )
+        )
+        self.step.keep_result(connection=inputs["connection"])
+
+    @classmethod
+    def check_inputs(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Json], dict[str, Secret]]:
+        """Take `account` (`cac_…`), `connection`, `subject`, and optionally `grant` and `next`.
+
+        Raises:
+            InvalidInput: `input_invalid` when nobody is signed in with Auth0.
+        """
+        if not inputs.get("subject"):
+            raise InvalidInput("input_invalid", "Only who signed in with Auth0 has connected accounts.")
+        kept: dict[str, Json] = {
+            "account": inputs["account"],
+            "connection": inputs["connection"],
+            "subject": inputs["subject"],
+            "issuer": provider.issuer,
+        }
+        kept |= {name: inputs[name] for name in ("next", "grant") if inputs.get(name)}
+        return kept, {}

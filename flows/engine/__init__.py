@@ -1,0 +1,1 @@
+"""The durable machine: states, definitions, transitions, effects, the engine itself, and its ports."""

@@ -1,0 +1,193 @@
+"""Effects: the calls to the provider that are attached to transitions.
+
+A transition that enters a working state names its effect. The machine only *intends* it; the engine commits
+the new state first, runs the effect outside any database transaction, and settles with the event that the
+effect returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stateful_oauth.flows.engine.ports import AccountDirectory, Caller, Clock, Provider
+    from stateful_oauth.flows.engine.transaction import Transaction
+    from stateful_oauth.flows.oauth.access_tokens import AccessTokens
+
+# The lease outlives the effect's own time limit by this much, so that a slow commit is not mistaken for a
+# dead worker.
+LEASE_MARGIN: Final = 20.0  # seconds
+_COMMIT_MARGIN: Final = 5.0  # seconds of them that no call may use up
+
+
+class LostAnswer(StrEnum):
+    """What to do when the request was sent and no answer came, or the process died in between."""
+
+    REPEAT = "repeat"  # safe to do again
+    REREAD = "re-read"  # a reconciling read tells whether it happened
+    GIVE_UP = "give up"  # neither: end the flow with a code and a way to start over
+    NOT_POSSIBLE = "local"  # the effect touches our own database only, inside the settle transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens to a transaction.
+
+    Attributes:
+        name: The machine's event.
+        payload: One object, handed to guards and actions as `payload`.
+        code: The error code to keep with the transition, or an empty string.
+    """
+
+    name: str
+    payload: Any = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectContext:
+    """What an effect may use.
+
+    Attributes:
+        payload: The payload of the event that entered the state. None when the effect is repeated by
+            recovery, which knows only what the row kept.
+        tokens: Access tokens of grants.
+        accounts: Who is known here.
+        call_limit: Seconds for one call, as the effect declares it.
+    """
+
+    transaction: Transaction
+    payload: Any
+    provider: Provider
+    caller: Caller
+    clock: Clock
+    tokens: AccessTokens
+    accounts: AccountDirectory
+    call_limit: float
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds for the next call: what the effect declares, and nothing beyond the lease.
+
+        Whoever finds the lease over takes this worker for dead, and asks the provider as well: so an effect
+        of several slow calls has no time for the last of them, and one that was held up for none.
+        """
+        until = self.transaction.lease_until
+        if until is None:
+            return self.call_limit
+        left = (until - self.clock.now()).total_seconds() - _COMMIT_MARGIN
+        return max(0.0, min(self.call_limit, left))
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether an earlier attempt may have done it: each begins with the code of what became of the last.
+
+        Only of an effect whose state is entered without a code.
+        """
+        return bool(self.transaction.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A call with consequences.
+
+    Attributes:
+        name: What diagrams, log and admin call it.
+        run: Does it, and returns the event to settle with. Raises `FlowError`.
+        produces: The events that `run` may return or raise.
+        time_limit: Seconds for each of its calls. All of them together end before the lease does.
+        lost_answer: What a lost answer means.
+        lost_code: The error code of giving up.
+        reread: For `LostAnswer.REREAD`: finds out what happened, and returns the event to settle with.
+        max_attempts: How often the effect is started before recovery ends.
+        insists: What happened at the provider must not be forgotten: when recovery ends, the row stays as it
+            is, *stuck*, for an operator to retry. Otherwise the flow fails.
+        patient: On a rate limit, keep the transaction working until the provider takes requests again and
+            leave it to recovery; otherwise a rate limit is a failure like any other. An effect that insists
+            is patient, too, and an attempt that met a rate limit is not one of its `max_attempts`.
+    """
+
+    name: str
+    run: Callable[[EffectContext], Event]
+    produces: tuple[str, ...]
+    time_limit: float
+    lost_answer: LostAnswer
+    lost_code: str = "provider_answer_lost"
+    reread: Callable[[EffectContext], Event] | None = None
+    max_attempts: int = 3
+    patient: bool = False
+    insists: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs inside the settle transaction, because it touches our own database only."""
+        return self.lost_answer is LostAnswer.NOT_POSSIBLE
+
+    @property
+    def lease(self) -> float:
+        """Seconds for which a claim of this effect is honoured."""
+        return self.time_limit + LEASE_MARGIN
+
+    def event(self, context: EffectContext, *, reread: bool = False) -> Event:
+        """Do it, or look with `reread` what became of an earlier attempt; return the event to settle with.
+
+        Raises:
+            FlowError: As the effect's own function raises it.
+            TypeError: That function returned something else.
+        """
+        does = self.reread if reread and self.reread is not None else self.run
+        event = does(context)
+        if not isinstance(event, Event):
+            returned = type(event).__name__  # and not the value: it may be secret
+            raise TypeError(f"Effect {self.name}: return the event to settle with, and not {returned}.")
+        return event
+
+
+def effect(
+    run: Callable[[EffectContext], Event],
+    *,
+    produces: tuple[str, ...],
+    time_limit: float,
+    lost_answer: LostAnswer,
+    lost_code: str = "provider_answer_lost",
+    reread: Callable[[EffectContext], Event] | None = None,
+    max_attempts: int = 3,
+    patient: bool = False,
+    insists: bool = False,
+) -> Callable[..., None]:
+    """Return the machine action that intends the effect; name it in a transition's `on=`.
+
+    The action is a plain function, because python-statemachine reads the code object of its callbacks.
+    """
+    declared = Effect(
+        run.__name__,
+        run,
+        produces,
+        time_limit,
+        lost_answer,
+        lost_code,
+        reread,
+        max_attempts,
+        patient,
+        insists,
+    )
+    if (reread is not None) != (lost_answer is LostAnswer.REREAD):
+        raise TypeError(f"Effect {declared.name}: give `reread` exactly when lost_answer is RE-READ.")
+
+    def intend(self: Any) -> None:
+        self.step.effect = declared
+
+    intend.__name__ = declared.name
+    intend.__qualname__ = f"effect.{declared.name}"
+    intend.__doc__ = run.__doc__
+    intend.effect = declared  # type: ignore[attr-defined]  # functions take attributes
+    return intend
+
+
+def effect_of(action: object) -> Effect | None:
+    """Return the effect that a machine action intends, or None for any other action."""
+    return getattr(action, "effect", None)

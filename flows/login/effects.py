@@ -1,0 +1,125 @@
+"""The effects of a sign-in: what each asks of the provider, and with which event it comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.account_linking.candidates import candidates_of
+from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
+from stateful_oauth.flows.engine.effects import EffectContext, Event
+from stateful_oauth.flows.engine.errors import IdTokenRejected, ProviderRefused
+from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
+
+if TYPE_CHECKING:
+    from stateful_oauth.flows.account_linking.policy import Decision
+    from stateful_oauth.flows.engine.transaction import Transaction
+    from stateful_oauth.flows.oauth.accounts import UserProfile
+
+
+def authorization_request(transaction: Transaction) -> AuthorizationRequest:
+    """Build the authorization request that a row stands for."""
+    inputs, secrets = transaction.inputs, transaction.secrets
+    return AuthorizationRequest(
+        redirect_uri=inputs["redirect_uri"],
+        scope=inputs["scope"],
+        state=secrets["state"],
+        nonce=secrets["nonce"],
+        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
+        parameters=inputs["parameters"],
+    )
+
+
+def push_request(context: EffectContext) -> Event:
+    """POST the authorization request to the provider (RFC 9126)."""
+    pushed = context.provider.push_authorization_request(
+        authorization_request(context.transaction), time_limit=context.time_limit
+    )
+    return Event("request_pushed", pushed)
+
+
+def exchange_code(context: EffectContext) -> Event:
+    """POST the code to the token endpoint, and check the ID token that comes back."""
+    inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    tokens = context.provider.exchange_code(
+        code=context.payload.code,
+        redirect_uri=inputs["redirect_uri"],
+        code_verifier=secrets["code_verifier"],
+        time_limit=context.time_limit,
+    )
+    if tokens.id_token is None:
+        raise IdTokenRejected("id_token_missing")
+    parameters = inputs["parameters"]
+    expected = IdTokenExpectation(
+        nonce=secrets["nonce"],
+        access_token=tokens.access_token,
+        max_age=int(parameters["max_age"]) if "max_age" in parameters else None,
+        acr_values=tuple(parameters.get("acr_values", "").split()),
+        organization=parameters.get("organization"),
+        subject=inputs.get("subject"),
+    )
+    identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
+    return Event("code_exchanged", SignIn.granted(identity, tokens))
+
+
+def resolve_account(context: EffectContext) -> Event:
+    """Find or make the Django user of the identity, in the settle transaction.
+
+    Not before accounts that it might be linked to were looked for, where the project links accounts.
+    """
+    kept = context.transaction.secrets.get("sign_in")
+    sign_in: SignIn = context.payload if kept is None else SignIn.from_secret(kept)
+    if (
+        kept is None
+        and "linking" in context.transaction.inputs
+        and context.caller.link_check_due(sign_in.identity)
+    ):
+        return Event("account_unknown", sign_in)
+    if context.payload == _GONE:
+        raise ProviderRefused("newcomer_gone", "The account that signed in does not exist any more.")
+    user_id = context.caller.resolve_account(sign_in.identity)
+    checked = isinstance(context.payload, NoCandidates)
+    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
+    return Event("account_resolved", resolved, context.transaction.code)
+
+
+@dataclass(frozen=True, slots=True)
+class NoCandidates:
+    """There is nothing to link; `reason` says why."""
+
+    reason: str
+
+
+_GONE: Final = NoCandidates("newcomer_gone")  # deleted, or linked to another one, since it signed in
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProposed:
+    """There is something to link."""
+
+    newcomer: UserProfile
+    decision: Decision
+
+
+def find_candidates(context: EffectContext) -> Event:
+    """GET whoever may be the same person, from the Management API, and decide."""
+    sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
+    management, identity = context.provider.management, sign_in.identity
+    email = identity.claims.get("email")
+    # Also finds the newcomer, so that one call does for most.
+    profiles = (
+        list(management.users_by_email(email, time_limit=context.time_limit))
+        if isinstance(email, str) and email
+        else []
+    )
+    newcomer = next((each for each in profiles if each.user_id == identity.subject), None)
+    newcomer = newcomer or management.user(identity.subject, time_limit=context.time_limit)
+    if newcomer is None:
+        return Event("no_candidates", _GONE)
+    found = candidates_of(context, identity.issuer, newcomer, profiles)
+    decision = decide(newcomer, found, LinkingRules.of(context.transaction.inputs["linking"]))
+    if decision.rule is Rule.NONE:
+        return Event("no_candidates", NoCandidates(decision.reason))
+    return Event("pending_link", LinkProposed(newcomer, decision))

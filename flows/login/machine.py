@@ -1,0 +1,234 @@
+"""Sign-in: the authorization code flow (RFC 6749 §4.1) with PKCE, `nonce` and, when on, PAR (RFC 9126)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.account_linking.proposal import opened_linking
+from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.domain_events import (
+    AccountIdentified,
+    AccountsUnlinked,
+    GrantIssued,
+    LinkChecked,
+)
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import InvalidInput
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import (
+    Abandoned,
+    Cancelled,
+    Expired,
+    Failed,
+    HandedOver,
+    Mismatched,
+    Outcome,
+    RedirectTo,
+    SignedIn,
+)
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.login.effects import (
+    LinkProposed,
+    authorization_request,
+    exchange_code,
+    find_candidates,
+    push_request,
+    resolve_account,
+)
+from stateful_oauth.flows.oauth.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+    from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
+
+
+class LoginFlow(FlowMachine):
+    """One attempt to sign in."""
+
+    kind = "login"
+    version = 1
+    browser_events = ("callback",)
+    judged_events = ("cancel", "mismatch", "fail")
+    opens = ("account_linking",)
+    records = (GrantIssued, LinkChecked)
+    relies_on = (LinkChecked, AccountIdentified, AccountsUnlinked)
+
+    # States, in the order in which a sign-in passes them.
+    created = WaitingState(initial=True)
+    pushing_request = WorkingState()
+    awaiting_callback = WaitingState()
+    exchanging_code = WorkingState()
+    resolving_account = WorkingState()
+    finding_candidates = WorkingState()
+    signed_in = FinalState(SignedIn)
+    link_pending = FinalState(HandedOver)
+
+    cancelled = FinalState(Cancelled)
+    mismatched = FinalState(Mismatched)
+    failed = FinalState(Failed)
+    expired = FinalState(Expired)
+    abandoned = FinalState(Abandoned)
+
+    # Effects.
+    push_request = effect(
+        push_request,
+        produces=("request_pushed", "fail"),
+        time_limit=5,
+        lost_answer=LostAnswer.REPEAT,  # a pushed request that nobody uses expires by itself
+    )
+    exchange_code = effect(
+        exchange_code,
+        produces=("code_exchanged", "mismatch", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.GIVE_UP,  # sending a code twice revokes what it bought (RFC 6749 §4.1.2)
+        lost_code="code_exchange_lost",
+    )
+    resolve_account = effect(
+        resolve_account,
+        produces=("account_resolved", "account_unknown", "fail"),
+        time_limit=0,
+        lost_answer=LostAnswer.NOT_POSSIBLE,
+    )
+    find_candidates = effect(
+        find_candidates,
+        produces=("no_candidates", "pending_link", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # it only reads
+        patient=True,
+    )
+
+    # Edges.
+    start = created.to(pushing_request, cond="pushes_request", on="push_request") | created.to(
+        awaiting_callback, unless="pushes_request"
+    )
+    request_pushed = pushing_request.to(awaiting_callback, on="keep_request_uri")
+    callback = awaiting_callback.to(exchanging_code, on="exchange_code")
+    code_exchanged = exchanging_code.to(resolving_account, on="resolve_account")
+    account_resolved = resolving_account.to(signed_in, on="sign_in")
+    account_unknown = resolving_account.to(finding_candidates, on=["keep_sign_in", "find_candidates"])
+    no_candidates = finding_candidates.to(resolving_account, on="resolve_account")
+    pending_link = finding_candidates.to(link_pending, on="open_linking")
+
+    cancel = awaiting_callback.to(cancelled)
+    mismatch = awaiting_callback.to(mismatched) | exchanging_code.to(mismatched)
+    fail = (
+        created.to(failed)
+        | pushing_request.to(failed)
+        | awaiting_callback.to(failed)
+        | exchanging_code.to(failed)
+        | resolving_account.to(failed)
+        # Nobody is locked out because the Management API is: the next sign-in looks again.
+        | finding_candidates.to(resolving_account, on="resolve_account")
+    )
+    expire = awaiting_callback.to(expired)
+    retry = pushing_request.to(pushing_request, on="push_request") | finding_candidates.to(
+        finding_candidates, on="find_candidates"
+    )
+    abandon = (
+        pushing_request.to(abandoned)
+        | awaiting_callback.to(abandoned)
+        | exchanging_code.to(abandoned)
+        | finding_candidates.to(abandoned)
+    )
+
+    # Guards and actions.
+    def pushes_request(self) -> bool:
+        """Whether the authorization request is pushed first."""
+        return bool(self.step.transaction.inputs.get("par"))
+
+    def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
+        """Keep the reference for the redirect."""
+        self.step.keep_secrets(request_uri=payload.request_uri)
+
+    def sign_in(self, payload: AccountResolved) -> None:
+        """Note who signed in, and the grant if there is one."""
+        note_sign_in(self.step, payload)
+        if payload.link_checked:
+            identity = payload.sign_in.identity
+            self.step.record(LinkChecked(issuer=identity.issuer, subject=identity.subject))
+
+    def keep_sign_in(self, payload: SignIn) -> None:
+        """Keep what the provider granted: its code is spent, and the decision is still to come."""
+        self.step.keep_secrets(sign_in=payload.to_secret())
+
+    def open_linking(self, payload: LinkProposed) -> None:
+        """Hand the sign-in over to an account linking."""
+        child = opened_linking(self.step, payload.newcomer, payload.decision)
+        self.step.open(child)
+        self.step.keep_result(linking=str(child.id))
+
+    @classmethod
+    def check_inputs(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Json], dict[str, Secret]]:
+        """Take `redirect_uri`, `scope`, and optionally `next`, `parameters`, `subject` and `linking`.
+
+        Args:
+            inputs: `parameters` are extra authorization parameters (texts or whole numbers; None is left
+                out); `subject` is the `sub` that must come back; `linking` is what `linking_inputs` takes,
+                where the project links accounts.
+
+        Raises:
+            InvalidInput: `parameter_reserved` for a parameter that the flow owns, `scope_invalid` for a scope
+                without `openid`, and `input_invalid` for a value that nothing could be asked with.
+        """
+        parameters = checked_parameters(inputs.get("parameters") or {}, reserved=OWNED_PARAMETERS)
+        if "openid" not in str(inputs["scope"]).split():
+            raise InvalidInput("scope_invalid", "Add `openid` to the scope: without it there is no ID token.")
+        if not can_be_kept(str(inputs.get("subject"))):
+            raise InvalidInput("input_invalid", "The subject holds a character that no database keeps.")
+        kept: dict[str, Json] = {
+            "redirect_uri": inputs["redirect_uri"],
+            "scope": inputs["scope"],
+            "parameters": parameters,
+            "issuer": provider.issuer,
+        }
+        kept |= {name: inputs[name] for name in ("next", "subject", "linking") if inputs.get(name)}
+        if not can_be_kept(str(kept.get("next"))):
+            del kept["next"]  # a visitor wrote it; no address of a page looks like that
+        if provider.uses_pushed_authorization_requests():
+            kept["par"] = True
+        return kept, {
+            "nonce": Secret(identifiers.new_nonce()),
+            "code_verifier": Secret(identifiers.new_code_verifier()),
+        }
+
+    @classmethod
+    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
+        """Check the issuer first (RFC 9207 §2.4), then turn an error response into its event."""
+        del caller  # the browser was compared before
+        if event.name != "callback":
+            return event
+        response: AuthorizationResponse = event.payload
+        if flaw := response.issuer_flaw(transaction.inputs["issuer"], provider):
+            return Event("mismatch", response, flaw)
+        if response.error == "access_denied":
+            return Event("cancel", response, response.error_code)
+        if response.error is not None:
+            return Event("fail", response, response.error_code)
+        return event
+
+    @classmethod
+    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+        """Send the browser to the provider."""
+        request_uri = transaction.secrets.get("request_uri")
+        if request_uri is not None:
+            url = provider.pushed_authorization_url(request_uri)
+        else:
+            url = provider.authorization_url(authorization_request(transaction))
+        return cls.describe(RedirectTo, transaction, url=url)
+
+    @classmethod
+    def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
+        """Add who signed in, or which transaction goes on with it."""
+        if outcome is HandedOver:
+            fields |= {"child_id": uuid.UUID(transaction.result["linking"])}
+        elif outcome is SignedIn:
+            fields |= {"user_id": transaction.user_id, "session": transaction.result}
+        return super().describe(outcome, transaction, **fields)

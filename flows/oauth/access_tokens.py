@@ -1,0 +1,251 @@
+"""Access tokens of grants: kept while they last, and refreshed by one worker at a time.
+
+Claim → effect → settle, as for transactions: a short write notes that the refresh token is being used, the
+provider is asked outside of any database transaction, and a short fenced write keeps what it answered. With
+rotation a refresh token that was sent is spent, whether its answer came or not, and sending it again makes
+the provider revoke the whole family (RFC 9700 §4.14). So nobody sends it twice.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from stateful_oauth.flows.engine.crash_points import reached
+from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.oauth.grants import AccessToken, Grant, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stateful_oauth.flows.engine.ports import Clock, GrantStore, Provider
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.oauth.accounts import ProviderToken
+    from stateful_oauth.flows.oauth.openid import TokenResponse
+
+Answer = TypeVar("Answer")
+
+_CLAIM_MARGIN: Final = 20.0  # seconds by which a claim outlives the call's own time limit
+_POLL_INTERVAL: Final = 0.05  # seconds
+_DEFAULT_LIFETIME: Final = 300  # seconds, where the provider does not say (RFC 6749 §5.1 only recommends it)
+_SKEW: Final = 60.0  # seconds before the end at which a token is not used any more
+_SKEW_SHARE: Final = 0.1  # but never more than this part of its lifetime (checklist B20)
+
+
+class AccessTokens:
+    """Hands out access tokens. One instance serves all threads.
+
+    Args:
+        store: Where grants live.
+        providers: The provider of a tenant, by the tenant's alias.
+        patience: Seconds for which a worker waits for another one that is refreshing the same grant.
+    """
+
+    def __init__(
+        self, store: GrantStore, providers: Callable[[str], Provider], clock: Clock, *, patience: float
+    ) -> None:
+        self._store, self._providers, self._clock, self._patience = store, providers, clock, patience
+
+    def access_token(
+        self, grant_id: str | None, *, audience: str = "", scope: str = "", time_limit: float
+    ) -> AccessToken:
+        """Return a token that lasts, from what is kept or from the provider.
+
+        Args:
+            grant_id: As the session names it; None when the sign-in brought no refresh token.
+            audience: The API, or an empty string for the one of the grant.
+            scope: What is needed, separated by spaces; an empty string for all that was granted.
+            time_limit: Seconds for the whole call.
+
+        Raises:
+            ProviderRefused: `grant_missing` (sign in with `offline_access`), `grant_dead` (sign in again),
+                `step_up_required`, `audience_not_granted` or `scope_not_granted` (the provider narrowed it
+                away: a setting of the application), `client_rejected`.
+            FlowError: `refresh_lost` when the refresh token was sent and no answer came: it may be spent, so
+                the grant is ended. `grant_in_use` when another worker takes too long.
+        """
+        token, _ = self._token(grant_id, audience, scope, time_limit)
+        return token
+
+    def used(
+        self,
+        grant_id: str | None,
+        call: Callable[[Secret], Answer],
+        *,
+        audience: str,
+        scope: str,
+        time_limit: float,
+        rejected: str,
+    ) -> Answer:
+        """Call an API with a token that lasts; if the API does not take the one that was kept, with another.
+
+        A token may end before its time, when its key is revoked for instance. Kept until then, it would be of
+        no use to anybody.
+
+        Args:
+            call: Calls the API with the token, once or twice. What is refused with `rejected` was not done.
+            rejected: The code of an API that does not take the token.
+
+        Raises:
+            FlowError: As `access_token`, and whatever `call` raises.
+        """
+        token, was_kept = self._token(grant_id, audience, scope, time_limit)
+        try:
+            return call(token.value)
+        except ProviderRefused as error:
+            if error.code != rejected or not was_kept:
+                raise
+        self._forget(grant_id, key_of(audience, scope), token)
+        return call(self.access_token(grant_id, audience=audience, scope=scope, time_limit=time_limit).value)
+
+    def _token(
+        self, grant_id: str | None, audience: str, scope: str, time_limit: float
+    ) -> tuple[AccessToken, bool]:
+        """Return a token, and whether it was kept from an earlier time."""
+        key = key_of(audience, scope)
+        waited = 0.0
+        while True:
+            grant = self._load(grant_id)
+            kept = grant.access_tokens.get(key)
+            if kept is not None and self._lasts(kept):
+                return kept, True
+            claimed = self._claim(grant, time_limit)
+            if claimed is not None:
+                return self._refresh(claimed, audience, scope, key, time_limit), False
+            if waited >= self._patience:
+                raise ProviderRefused("grant_in_use", "Another worker is refreshing this grant.")
+            self._clock.sleep(_POLL_INTERVAL)
+            waited += _POLL_INTERVAL
+
+    def provider_token(
+        self, grant_id: str | None, *, connection: str, login_hint: str | None = None, time_limit: float
+    ) -> ProviderToken:
+        """Return an access token of the identity provider behind a connection, from Token Vault.
+
+        The refresh token is the proof here and is not spent: Token Vault works without rotation only.
+
+        Raises:
+            ProviderRefused: As `access_token`, and `account_not_connected`, `connected_account_unknown`,
+                `token_vault_refused`.
+        """
+        grant = self._load(grant_id)
+        provider = self._providers(grant.tenant)
+        if provider.rotates_refresh_tokens():
+            raise ProviderRefused(
+                "token_vault_refused",
+                "Token Vault needs an application without refresh-token rotation: turn it off in the "
+                "application, then set REFRESH_TOKEN_ROTATION to False.",
+            )
+        try:
+            return provider.provider_token(
+                grant.refresh_token, connection=connection, login_hint=login_hint, time_limit=time_limit
+            )
+        except ProviderRefused as error:
+            self._end_if_dead(grant, error)
+            raise
+
+    def _load(self, grant_id: str | None) -> Grant:
+        if not grant_id:
+            raise ProviderRefused("grant_missing", "This sign-in brought no refresh token.")
+        grant = self._store.load(grant_id)
+        if grant is None:
+            raise ProviderRefused("grant_dead", "The refresh token of this sign-in is over.")
+        return grant
+
+    def _forget(self, grant_id: str | None, key: str, token: AccessToken) -> None:
+        """Keep a token no longer, unless somebody has replaced it, or is about to."""
+        grant = self._load(grant_id)
+        kept = grant.access_tokens.get(key)
+        if kept is None or kept.value != token.value or grant.claimed_until is not None:
+            return
+        others = {name: each for name, each in grant.access_tokens.items() if name != key}
+        self._store.settle(grant, refresh_token=grant.refresh_token, tokens=others)
+
+    def _lasts(self, token: AccessToken) -> bool:
+        return self._clock.now() < token.expires_at
+
+    def _claim(self, grant: Grant, time_limit: float) -> Grant | None:
+        """Take the grant, or return None while somebody else has it.
+
+        Raises:
+            ProviderRefused: `refresh_lost`: whoever had it did not come back, and with rotation nobody can
+                tell whether the refresh token is spent.
+        """
+        now = self._clock.now()
+        if grant.claimed_until is not None:
+            if now < grant.claimed_until:
+                return None
+            if self._providers(grant.tenant).rotates_refresh_tokens():
+                self._lose(grant)
+        return self._store.claim(grant, until=now + timedelta(seconds=time_limit + _CLAIM_MARGIN))
+
+    def _refresh(self, grant: Grant, audience: str, scope: str, key: str, time_limit: float) -> AccessToken:
+        provider = self._providers(grant.tenant)
+        reached("refresh.claimed", "refresh")
+        try:
+            answer = provider.refresh(
+                grant.refresh_token, audience=audience or None, scope=scope or None, time_limit=time_limit
+            )
+        except AnswerLost:
+            if provider.rotates_refresh_tokens():
+                self._lose(grant)
+            self._store.release(grant)
+            raise
+        except (ProviderUnreachable, RateLimited):
+            self._store.release(grant)
+            raise
+        except ProviderRefused as error:
+            if not self._end_if_dead(grant, error):
+                self._store.release(grant)
+            raise
+        reached("refresh.answered", "refresh")
+        token = self._kept(answer, scope or grant.scope)
+        flaw = _narrowed(answer, audience, scope)
+        # What was narrowed is kept under no key that anybody asks for; a new refresh token is kept always.
+        tokens = {name: each for name, each in grant.access_tokens.items() if self._lasts(each)}
+        if flaw is None:
+            tokens[key] = token
+        self._store.settle(grant, refresh_token=answer.refresh_token or grant.refresh_token, tokens=tokens)
+        reached("refresh.settled", "refresh")
+        if flaw is not None:
+            raise flaw
+        return token
+
+    def _kept(self, answer: TokenResponse, asked: str) -> AccessToken:
+        lifetime = float(answer.expires_in if answer.expires_in is not None else _DEFAULT_LIFETIME)
+        usable = lifetime - min(_SKEW, lifetime * _SKEW_SHARE)
+        return AccessToken(
+            value=answer.access_token,
+            scope=answer.scope if answer.scope is not None else asked,
+            expires_at=self._clock.now() + timedelta(seconds=usable),
+        )
+
+    def _lose(self, grant: Grant) -> None:
+        """End a grant whose refresh token may be spent.
+
+        Raises:
+            ProviderRefused: `refresh_lost`, always.
+        """
+        self._store.end(grant, code="refresh_lost", now=self._clock.now())
+        raise ProviderRefused("refresh_lost", "The refresh token was sent, and no answer came.") from None
+
+    def _end_if_dead(self, grant: Grant, error: ProviderRefused) -> bool:
+        if error.code != "grant_dead":
+            return False
+        self._store.end(grant, code=error.code, now=self._clock.now())
+        return True
+
+
+def _narrowed(answer: TokenResponse, audience: str, scope: str) -> ProviderRefused | None:
+    """Return the error of an answer that holds less than what was asked for.
+
+    The provider does not refuse an audience or a scope that its policy does not have: it leaves them out.
+    """
+    if audience and answer.audience is not None and audience not in answer.audience:
+        return ProviderRefused("audience_not_granted", f"The provider gave no token for {audience}.")
+    if answer.scope is None:
+        return None  # it left the scope out, which means "as asked" (RFC 6749 §5.1)
+    missing = sorted(set(scope.split()) - set(answer.scope.split()))
+    if missing:
+        return ProviderRefused("scope_not_granted", f"The provider left out {', '.join(missing)}.")
+    return None

@@ -1,0 +1,109 @@
+"""The authorization response: the parameters that the provider sends to the callback.
+
+RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207. The order of checks follows RFC 9700: form first, then the issuer,
+then the state, then the error; a flow does the last three when it knows its transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.engine.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stateful_oauth.flows.engine.ports import Provider
+
+# Characters. A state of ours has 54 of them; Auth0's codes have about 50.
+_LIMITS: Final = {"state": 128, "code": 2048, "connect_code": 46, "iss": 512, "error": 128}
+
+# RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6, by what the user or the operator can do about them.
+_ERRORS: Final = {
+    "access_denied": "access_denied",
+    "login_required": "login_required",
+    "consent_required": "interaction_required",
+    "interaction_required": "interaction_required",
+    "account_selection_required": "interaction_required",
+    "temporarily_unavailable": "provider_busy",
+    "server_error": "provider_error",
+    "invalid_request": "request_rejected",
+    "invalid_scope": "request_rejected",
+    "unauthorized": "sign_in_refused",
+    "unauthorized_client": "request_rejected",
+    "unsupported_response_type": "request_rejected",
+}
+_DESCRIPTION_LIMIT: Final = 200  # of error_description, which is cut and never trusted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationResponse:
+    """A response of the right form: a `state`, and either a code or an error.
+
+    Attributes:
+        issuer: `iss`, or None when it was not sent.
+        error_description: Cut to 200 printable characters; show it escaped, and do not log it.
+    """
+
+    state: str = field(repr=False)
+    code: Secret | None = None
+    issuer: str | None = None
+    error: str | None = None
+    error_description: str = ""
+
+    @classmethod
+    def parse(
+        cls, parameters: Iterable[tuple[str, list[str]]], *, code_parameter: str = "code"
+    ) -> AuthorizationResponse:
+        """Read a query or form body.
+
+        Args:
+            parameters: Pairs of name and all its values, as `QueryDict.lists()` gives them.
+            code_parameter: `code`, or `connect_code` when an account was connected (My Account API).
+
+        Raises:
+            FlowError: `parameter_repeated`, `parameter_invalid`, `state_missing` or `response_incomplete`.
+        """
+        found: dict[str, str] = {}
+        for name, values in parameters:
+            if name not in _LIMITS and name != "error_description":
+                continue
+            if len(values) != 1:
+                raise FlowError("parameter_repeated", f"{name} was sent {len(values)} times.")
+            found[name] = values[0]
+        for name, limit in _LIMITS.items():
+            value = found.get(name, "")
+            if len(value) > limit or not (value.isascii() and value.isprintable()):
+                raise FlowError("parameter_invalid", f"{name} is too long or not printable ASCII.")
+        if not found.get("state"):
+            raise FlowError("state_missing")
+        code, error = found.get(code_parameter), found.get("error")
+        if not code and not error:
+            raise FlowError("response_incomplete", f"Neither {code_parameter} nor error was sent.")
+        if code and error:
+            raise FlowError("parameter_invalid", f"Both {code_parameter} and error were sent.")
+        description = "".join(c for c in found.get("error_description", "") if c.isprintable())
+        return cls(
+            state=found["state"],
+            code=Secret(code) if code else None,
+            issuer=found.get("iss"),
+            error=error or None,
+            error_description=description[:_DESCRIPTION_LIMIT],
+        )
+
+    def issuer_flaw(self, issuer: str, provider: Provider) -> str:
+        """Return the code of what is wrong with `iss`, or an empty string (RFC 9207 §2.4).
+
+        Compared before anything else, errors included: an answer of another provider says nothing about this
+        transaction.
+        """
+        if self.issuer is None:
+            return "issuer_missing" if provider.sends_issuer() else ""
+        return "" if self.issuer == issuer else "issuer_mismatch"
+
+    @property
+    def error_code(self) -> str:
+        """Return the code that `error` stands for, or an empty string when there is none."""
+        return "" if self.error is None else _ERRORS.get(self.error, "provider_error")

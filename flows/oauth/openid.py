@@ -1,0 +1,102 @@
+"""What a flow and an OpenID Provider say to each other, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """An authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core §3.1.2.1).
+
+    Attributes:
+        parameters: Everything that the flow does not own: `audience`, `connection`, `prompt`, `max_age`,
+            `organization` and so on.
+    """
+
+    redirect_uri: str
+    scope: str
+    state: Secret
+    nonce: Secret
+    code_challenge: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedAuthorizationResponse:
+    """The provider took the request (RFC 9126 §2.2).
+
+    Attributes:
+        request_uri: The single-use reference.
+        expires_in: Seconds.
+    """
+
+    request_uri: Secret
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenResponse:
+    """A successful answer of the token endpoint (RFC 6749 §5.1).
+
+    Attributes:
+        scope: What was granted, or None when the provider left it out, which means "as asked".
+        expires_in: Seconds, or None.
+        audience: The `aud` of the access token, or None where it cannot be read. It is read and not
+            verified, because the provider sent it to us: it only tells what was narrowed away.
+    """
+
+    access_token: Secret
+    id_token: Secret | None = None
+    refresh_token: Secret | None = None
+    scope: str | None = None
+    expires_in: int | None = None
+    audience: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdTokenExpectation:
+    """What the ID token has to say besides the rules that always hold.
+
+    Attributes:
+        nonce: The one that was sent.
+        access_token: For `at_hash`.
+        max_age: Seconds, when the request asked for it.
+        acr_values: The classes of which one was asked for.
+        organization: The Auth0 organization asked for: an id (`org_…`) or a name.
+        subject: The `sub` that must come back, when the user is known already.
+    """
+
+    nonce: Secret
+    access_token: Secret | None = None
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
+    organization: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedIdentity:
+    """Who the provider says is there: the claims of an ID token that passed every rule.
+
+    Attributes:
+        issuer: `iss`, byte-exact.
+        subject: `sub`, byte-exact.
+        claims: All claims.
+    """
+
+    issuer: str
+    subject: str
+    claims: Mapping[str, Any]
+
+    @property
+    def sid(self) -> str:
+        """The provider's session id (OpenID Connect Back-Channel Logout §2.1), or an empty string."""
+        sid = self.claims.get("sid", "")
+        return sid if isinstance(sid, str) else ""

@@ -1,0 +1,101 @@
+"""Unlinking: a linked identity becomes an Auth0 user of its own again, without metadata (Management API)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from stateful_oauth.flows.engine.domain_events import AccountsLinked, AccountsUnlinked
+from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Abandoned, Failed, Unlinked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.ports import Provider
+    from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.engine.transaction import Json
+
+
+# Refusals that say how the identity stands, and not only that it cannot be asked for.
+_ABOUT_THE_IDENTITY: Final = frozenset({"unlink_refused", "user_unknown"})
+
+
+def unlink(context: EffectContext) -> Event:
+    """DELETE the identity from the primary."""
+    inputs = context.transaction.inputs
+    try:
+        context.provider.management.unlink(
+            inputs["primary"],
+            provider=inputs["provider"],
+            user_id=inputs["provider_user_id"],
+            time_limit=context.time_limit,
+        )
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        if error.code in _ABOUT_THE_IDENTITY or not context.was_tried:
+            raise
+        # That it may not be done now does not say that it was not done before.
+        raise AnswerLost("What became of the unlinking could not be found out.", code=error.code) from error
+    return Event("account_unlinked")
+
+
+class UnlinkAccountFlow(FlowMachine):
+    """One unlinking."""
+
+    kind = "unlink_account"
+    version = 1
+    needs_user = True
+    browser_events = ()
+    operator_events = ("abandon",)
+    records = (AccountsUnlinked,)
+    relies_on = (AccountsLinked,)
+
+    created = WaitingState(initial=True)
+    unlinking = WorkingState()
+    unlinked = FinalState(Unlinked)
+
+    failed = FinalState(Failed)
+    abandoned = FinalState(Abandoned)
+
+    unlink = effect(
+        unlink,
+        produces=("account_unlinked", "fail"),
+        time_limit=10,
+        lost_answer=LostAnswer.REPEAT,  # an identity that is not there counts as taken out
+        max_attempts=8,
+        patient=True,
+        insists=True,
+    )
+
+    start = created.to(unlinking, on="unlink")
+    account_unlinked = unlinking.to(unlinked, on="note_unlinking")
+    fail = unlinking.to(failed)
+    retry = unlinking.to(unlinking, on="unlink")
+    abandon = unlinking.to(abandoned)
+
+    def note_unlinking(self) -> None:
+        """Have it kept that the identity stands alone again."""
+        inputs = self.step.transaction.inputs
+        self.step.record(AccountsUnlinked(issuer=inputs["issuer"], secondary=inputs["secondary"]))
+        self.step.keep_result(connection=inputs["connection"])
+
+    @classmethod
+    def check_inputs(
+        cls, inputs: Mapping[str, Any], provider: Provider
+    ) -> tuple[dict[str, Json], dict[str, Secret]]:
+        """Take `primary` and `secondary` (Auth0 user ids), `connection`, `provider` and `provider_user_id`.
+
+        Raises:
+            InvalidInput: `input_invalid` when nobody is signed in with Auth0.
+        """
+        if not inputs.get("primary"):
+            raise InvalidInput("input_invalid", "Only who signed in with Auth0 has linked accounts.")
+        wanted = ("primary", "secondary", "connection", "provider", "provider_user_id")
+        kept: dict[str, Json] = {name: inputs[name] for name in wanted}
+        kept["issuer"] = provider.issuer
+        if inputs.get("next"):
+            kept["next"] = inputs["next"]
+        return kept, {}

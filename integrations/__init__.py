@@ -1,1 +1,0 @@
-"""What connects the flows to the world: Auth0, Django, the emulator, the test kit, the demo."""
