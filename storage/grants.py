@@ -28,7 +28,10 @@ logger = logging.getLogger("stateful_oauth.grants")
 
 
 class DjangoGrantStore:
-    """Implements `flows.engine.ports.GrantStore`. Each write is one conditional UPDATE, fenced by the version."""
+    """Implements `flows.engine.ports.GrantStore`.
+
+    Each write is one conditional UPDATE, fenced by the version.
+    """
 
     def load(self, grant_id: str) -> GrantValue | None:
         """Return a grant that has not ended, or None: also for a text that is no grant's id.

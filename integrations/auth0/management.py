@@ -31,7 +31,9 @@ _INSTALL: Final = (
 
 
 class Auth0Management:
-    """The port `flows.engine.ports.Management`. An instance serves all threads; keep it, because it holds tokens.
+    """The port `flows.engine.ports.Management`.
+
+    An instance serves all threads; keep it, because it holds tokens.
 
     No call is repeated, with one exception: one that was answered with 401 was not carried out, and is sent
     once more with a fresh token.
@@ -78,7 +80,10 @@ class Auth0Management:
         app_metadata: Mapping[str, Any],
         time_limit: float,
     ) -> None:
-        """Merge metadata at its first level; see `flows.engine.ports.Management.update_metadata`. Safe to repeat."""
+        """Merge metadata at its first level; see `flows.engine.ports.Management.update_metadata`.
+
+        Safe to repeat.
+        """
         given = {
             name: dict(value)
             for name, value in (("user_metadata", user_metadata), ("app_metadata", app_metadata))
@@ -97,7 +102,10 @@ class Auth0Management:
         answer.members()
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Make another user's main identity one of the primary's; see `flows.engine.ports.Management.link`."""
+        """Make another user's main identity one of the primary's.
+
+        See `flows.engine.ports.Management.link`.
+        """
         answer = self._call(
             lambda sdk: sdk.users.identities.link(primary_id, provider=provider, user_id=user_id),
             time_limit=time_limit,

@@ -86,7 +86,10 @@ class TokenGrants:
     def provider_token(
         self, refresh_token: Secret, *, connection: str, login_hint: str | None, time_limit: float
     ) -> ProviderToken:
-        """Ask Token Vault; see `flows.engine.ports.Provider.provider_token`. Safe to repeat: nothing is spent."""
+        """Ask Token Vault; see `flows.engine.ports.Provider.provider_token`.
+
+        Safe to repeat: nothing is spent.
+        """
         deadline = time.monotonic() + time_limit
         endpoint = self._discovery.metadata(time_limit).token_endpoint
         fields: dict[str, str | Secret] = {

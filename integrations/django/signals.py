@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Sender: the model `FlowTransaction`. Argument: `transition`, a `Transition`.
 transition_made: Final = Signal(use_caching=True)
 
-# Sender: the model `FlowTransaction`. Argument: `outcome`, of `flows.engine.outcomes`: how a transaction ended, of
-# which flow and tenant, with which code; and of a sign-in, whose it was.
+# Sender: the model `FlowTransaction`. Argument: `outcome`, of `flows.engine.outcomes`: how a transaction
+# ended, of which flow and tenant, with which code; and of a sign-in, whose it was.
 flow_settled: Final = Signal(use_caching=True)
 
 

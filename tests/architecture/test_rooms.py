@@ -47,7 +47,14 @@ def test_the_rooms_are_imported_from_their_folders(rooms: dict[str, Path], proje
         spec = importlib.util.find_spec(name)
         assert spec is not None, name
         assert spec.origin is not None, f"{name} has no __init__.py where it is installed"
-    assert set(rooms) == {f"stateful_oauth.{folder.name}" for folder in rooms.values()}
+
+
+def test_the_mapping_is_that_of_the_folders(rooms: dict[str, Path], root: Path) -> None:
+    """Each package of `integrations/` is imported without it; every other folder by its own name."""
+    folders = [root / "flows", root / "storage", root / "diagrams"]
+    folders += [folder for folder in (root / "integrations").iterdir() if (folder / "__init__.py").exists()]
+    assert rooms == {f"stateful_oauth.{folder.name}": folder for folder in folders}
+    assert [str(path) for path in (root / "integrations").glob("*.py")] == []
 
 
 def test_the_package_itself_is_a_namespace_without_a_file() -> None:

@@ -4,16 +4,19 @@ import base64
 import json
 import logging
 import traceback
+from pathlib import Path
 
 import pytest
 import requests
 
+from stateful_oauth import auth0
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ConnectRequest, ProviderToken
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest
 
+OURS = str(Path(auth0.__file__).parent)
 SENTINELS = {
     name: f"SENTINEL-{name}-0123456789abcdef0123456789"
     for name in ("secret", "code", "verifier", "state", "nonce", "token")
@@ -48,7 +51,7 @@ def everything_shown(error):
     library = [
         f"{frame.name} {sorted((frame.locals or {}).items())}"
         for frame in trace.stack
-        if "/integrations/auth0/" in frame.filename
+        if frame.filename.startswith(OURS)
     ]
     return [
         str(error),
@@ -172,7 +175,7 @@ def frames_of_others(error):
     return [
         frame.filename
         for frame in trace.stack
-        if not any(place in frame.filename for place in ("/integrations/auth0/", "/tests/"))
+        if not frame.filename.startswith(OURS) and "/tests/" not in frame.filename
     ]
 
 

@@ -113,7 +113,7 @@ def test_the_renderer_needs_flows_and_the_state_machine_only() -> None:
     program = (
         "import sys;"
         "missing = ('django', 'pydot', 'graphviz', 'requests', 'jwt', 'cryptography',"
-        " 'stateful_oauth.storage', 'stateful_oauth.integrations');"
+        " 'stateful_oauth.storage', 'stateful_oauth.auth0', 'stateful_oauth.django');"
         "sys.modules.update(dict.fromkeys(missing));"  # importing them fails
         "from stateful_oauth.diagrams.render import FLOWS, rendered;"
         "sys.exit(0 if rendered(FLOWS) else 1)"

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from rows import dump, steps, the_row
 
-from stateful_oauth import flows, integrations, storage
+from stateful_oauth import auth0, django, flows, storage
 from stateful_oauth.django import telemetry, wiring
 from stateful_oauth.django.backends import Auth0Backend
 from stateful_oauth.django.signals import flow_settled, transition_made
@@ -204,7 +204,7 @@ def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
     with pytest.raises(RuntimeError, match="own mistake") as caught:
         browser.get(callback)
     reporter = ExceptionReporter(RequestFactory().get("/"), caught.type, caught.value, caught.tb)
-    ours = tuple(str(Path(room.__file__).parent) for room in (flows, storage, integrations))
+    ours = tuple(str(Path(room.__file__).parent) for room in (flows, storage, auth0, django))
     frames = [frame for frame in reporter.get_traceback_frames() if frame["filename"].startswith(ours)]
     assert any(name == "sign_in" for frame in frames for name, _ in frame["vars"]), (
         "the frames with the tokens"

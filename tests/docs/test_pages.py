@@ -138,7 +138,7 @@ def test_every_system_check_is_documented():
 
 def test_the_error_codes_that_the_code_uses_are_those_of_the_table():
     used = set()
-    for source in [*(ROOT / "flows").glob("*.py"), *(ROOT / "integrations" / "auth0").glob("*.py")]:
+    for source in [*(ROOT / "flows").rglob("*.py"), *(ROOT / "integrations" / "auth0").glob("*.py")]:
         if source.name != "error_codes.py":
             text = source.read_text(encoding="utf-8")
             used |= set(re.findall(r'"((?:id_token|provider|code|client|discovery|keys)_[a-z_]+)"', text))

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import takewhile
@@ -32,6 +33,7 @@ sys.path.insert(0, str(HERE))
 from catalogue import MUTANTS, Mutant  # noqa: E402 - after the path is set
 
 ROOMS = ("flows", "storage", "integrations", "diagrams")
+PACKAGES = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
 RESULTS = CHECKOUT / "build" / "mutants.jsonl"
 # Every way of testing that the catalogue uses, in seconds: a machine, the engine, the site, the emulator, a database.
 SANE = ("tests/flows/test_effects.py", "tests/django/test_session.py", "tests/linking/test_coming_back.py")
@@ -66,8 +68,8 @@ class Copy:
         for name in ("pyproject.toml", "README.md", "docs", "CHANGELOG.md", "SECURITY.md", "Makefile"):
             (folder / name).symlink_to(CHECKOUT / name)
         (folder / "package" / "stateful_oauth").mkdir(parents=True)
-        for room in ROOMS:
-            (folder / "package" / "stateful_oauth" / room).symlink_to(folder / room)
+        for name, place in PACKAGES.items():
+            (folder / "package" / name.replace(".", "/")).symlink_to(folder / place)
 
     def judge(self, mutant: Mutant) -> Verdict:
         started = time.monotonic()

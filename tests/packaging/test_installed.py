@@ -31,7 +31,7 @@ print(json.dumps(shown))
 EVERY_MODULE = """
 import importlib, pkgutil, sys
 sys.modules["django"] = None  # as if it were not installed; python-statemachine imports it where it finds it
-for room in ("flows", "diagrams", "integrations.auth0", "integrations.emulator"):
+for room in ("flows", "diagrams", "auth0", "emulator"):
     package = importlib.import_module("stateful_oauth." + room)
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith(("__main__", "transports_httpx")):  # httpx is not in the demo's extra
