@@ -1,6 +1,6 @@
 """The contract of error codes: code, meaning, HTTP status, what the user is told, what the operator does.
 
-Codes are stable: they stand in logs, rows and people's alerts. `docs/error-codes.md` is generated from here.
+Codes are stable: logs, rows, and your alerts refer to them. `docs/error-codes.md` is generated from this table.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class ErrorCode:
     Attributes:
         meaning: For developers.
         status: HTTP status of the page.
-        user: What the user is told, a complete sentence; translated by the Django integration.
-        operator: What whoever is on call does about it.
+        user: What the user is told, as complete sentences. The Django integration translates it.
+        operator: What the operator does about it.
     """
 
     meaning: str
@@ -27,7 +27,7 @@ class ErrorCode:
 
 
 def _(text: str) -> str:
-    """Mark a text for `makemessages`, as `gettext_noop` does; whoever shows it translates it."""
+    """Mark a text for `makemessages`, as `gettext_noop` does. The page that shows it translates it."""
     return text
 
 
@@ -35,303 +35,303 @@ _NOTHING: Final = "Nothing, unless it happens often."
 _OUR_SIDE: Final = _(
     "Sign-in does not work right now because of a problem on our side. Please try again later."
 )
-_BUSY: Final = _("The sign-in service did not answer. Please try again in a moment.")
-_BAD_TOKEN: Final = _("The answer of the sign-in service could not be trusted, so you are not signed in.")
+_BUSY: Final = _("The sign-in service did not respond. Please try again in a moment.")
+_BAD_TOKEN: Final = _("We could not verify the response from the sign-in service, so you are not signed in.")
 _REPORT_TOKEN: Final = (
-    "Compare tenant and settings; if they agree, treat it as an attack and look at the log."  # noqa: S105 - a message
+    "Compare the tenant with your settings. If they match, treat this as an attack and check the log."  # noqa: S105 - a message
 )
 
 ERROR_CODES: Final[dict[str, ErrorCode]] = {
-    # The callback's form, and whose transaction it is. The row, if there is one, is not touched.
+    # The form of the callback, and the browser it comes from. The row, if there is one, is not touched.
     "state_missing": ErrorCode(
-        "A callback without `state`, for example from a link in an Auth0 e-mail.", 400,
-        _("This address is only used while signing in. If you wanted to sign in, start again."), _NOTHING),
+        "The callback has no `state`. For example, it was opened from a link in an Auth0 email.", 400,
+        _("This page is only used during sign-in. To sign in, start again."), _NOTHING),
     "parameter_repeated": ErrorCode(
-        "A parameter of the callback was sent more than once.", 400,
-        _("This sign-in address is damaged. Please sign in again."), _NOTHING),
+        "The callback repeats a parameter.", 400,
+        _("This sign-in link is not valid. Please sign in again."), _NOTHING),
     "parameter_invalid": ErrorCode(
-        "A parameter of the callback is too long, not printable, or contradicts another one.", 400,
-        _("This sign-in address is damaged. Please sign in again."), _NOTHING),
+        "A callback parameter is too long, is not printable, or contradicts another parameter.", 400,
+        _("This sign-in link is not valid. Please sign in again."), _NOTHING),
     "response_incomplete": ErrorCode(
-        "The callback carries neither `code` nor `error`.", 400,
-        _("The sign-in service sent an incomplete answer. Please sign in again."), "Look at the tenant's log."),
+        "The callback has neither `code` nor `error`.", 400,
+        _("The sign-in service sent an incomplete response. Please sign in again."), "Check the tenant's log."),
     "transaction_unknown": ErrorCode(
-        "No transaction has this `state`: forged, mistyped, or purged long ago.", 400,
-        _("We do not know this sign-in attempt; it may be too old. Please sign in again."), _NOTHING),
+        "No transaction has this `state`. It was forged, mistyped, or purged.", 400,
+        _("We cannot find this sign-in attempt. It may be too old. Please sign in again."), _NOTHING),
     "browser_unknown": ErrorCode(
         "The callback came without the browser-binding cookie.", 403,
-        _("Your browser did not send the cookie that belongs to this sign-in. Allow cookies for this site, then start again."), "If it happens often: check SameSite, Secure and the site's domain."),
+        _("Your browser did not send the cookie for this sign-in. Allow cookies for this site, then start again."), "If it happens often, check SameSite, Secure, and the site's domain."),
     "other_browser": ErrorCode(
         "The callback came from a browser that did not start the transaction.", 403,
         _("This sign-in was started in another browser. Finish it there, or start again here."),
-        "If it happens often: somebody may be passing callback links around."),
+        "If it happens often, callback links may be shared between browsers."),
     "wrong_flow": ErrorCode(
-        "The callback of one flow was called for a transaction of another kind or tenant.", 400,
-        _("This sign-in address is damaged. Please sign in again."), "Check the redirect_uri settings."),
+        "The callback URL of one flow was opened for a transaction of another flow or tenant.", 400,
+        _("This sign-in link is not valid. Please sign in again."), "Check the redirect_uri settings."),
     "event_not_allowed": ErrorCode(
-        "The transaction takes no such event in its state.", 409,
+        "The transaction does not accept this event in its current state.", 409,
         _("This step is no longer possible. Please sign in again."), _NOTHING),
     "already_completed": ErrorCode(
-        "The sign-in was completed earlier, and this browser is not signed in any more.", 409,
+        "The sign-in was completed earlier, and this browser is no longer signed in.", 409,
         _("This sign-in was already used. Please sign in again."), _NOTHING),
     "quarantined": ErrorCode(
-        "The row was written by a release whose definition this one does not know.", 503,
-        _("This sign-in cannot be finished right now. Please sign in again."),
+        "The row was written by a release whose flow definition this release does not know.", 503,
+        _("This sign-in cannot be completed right now. Please sign in again."),
         "Deploy the release that wrote the row, or add an upcast."),
     "in_progress": ErrorCode(
-        "Another delivery of the same callback is being worked on.", 202,
+        "Another delivery of the same callback is in progress.", 202,
         _("Signing you in…"), _NOTHING),
     "fence_lost": ErrorCode(
-        "Another worker moved the row first; the late result was dropped.", 503,
-        _("This sign-in is being finished elsewhere. Please reload the page."), _NOTHING),
-    # What the provider said at the callback.
+        "Another worker changed the row first. This result came late and was dropped.", 503,
+        _("This sign-in is already being completed. Please reload the page."), _NOTHING),
+    # What the provider reports in the callback.
     "access_denied": ErrorCode(
-        "The user declined, or an Action of the tenant denied access.", 403,
-        _("The sign-in was cancelled."), "Look at the tenant's log if users did not decline themselves."),
+        "The user declined, or an Action in the tenant denied access.", 403,
+        _("The sign-in was cancelled."), "If users did not decline themselves, check the tenant's log."),
     "login_required": ErrorCode(
-        "`prompt=none`, and there is no session at the provider.", 401,
+        "`prompt=none` was sent, and there is no session at the provider.", 401,
         _("You are not signed in at the sign-in service. Please sign in again."), _NOTHING),
     "interaction_required": ErrorCode(
-        "`prompt=none`, and the user has to consent or choose something.", 401,
+        "`prompt=none` was sent, and the user has to consent or choose something.", 401,
         _("The sign-in service needs your attention. Please sign in again."), _NOTHING),
     "sign_in_refused": ErrorCode(
-        "The provider refuses this user (`unauthorized`).", 403,
-        _("The sign-in service does not let this account in."), "Look at the tenant's log."),
+        "The provider refused this user (`unauthorized`).", 403,
+        _("The sign-in service did not allow this account to sign in."), "Check the tenant's log."),
     "request_rejected": ErrorCode(
-        "The provider refused the authorization request itself.", 502, _OUR_SIDE,
-        "Compare scope, audience, organization and grant types with the application in the tenant."),
+        "The provider rejected the authorization request itself.", 502, _OUR_SIDE,
+        "Compare scope, audience, organization, and grant types with the application in the tenant."),
     "provider_error": ErrorCode(
-        "The provider reported an error of its own.", 502, _BUSY, "Look at the provider's status page."),
+        "The provider reported an internal error.", 502, _BUSY, "Check the provider's status page."),
     "provider_busy": ErrorCode(
-        "The provider asks to come back later.", 503, _BUSY, "Look at the provider's status page."),
+        "The provider asked you to try again later.", 503, _BUSY, "Check the provider's status page."),
     # Calls to the provider.
     "provider_unreachable": ErrorCode(
-        "No connection to the provider: nothing was sent.", 503, _BUSY,
-        "Check network, DNS and TLS from the workers to the tenant."),
+        "The connection to the provider failed. Nothing was sent.", 503, _BUSY,
+        "Check network, DNS, and TLS from the workers to the tenant."),
     "provider_answer_lost": ErrorCode(
-        "A request was sent and no answer came.", 504, _BUSY, "Check the provider's latency."),
+        "A request was sent, and no response arrived.", 504, _BUSY, "Check the provider's response times."),
     "provider_answer_invalid": ErrorCode(
-        "The provider answered with something else than documented: HTML, empty, too large, not JSON.", 502,
+        "The provider's response does not have the documented form: HTML, empty, too large, or not JSON.", 502,
         _BUSY, "Look for a proxy or an outage page between the workers and the tenant."),
     "rate_limited": ErrorCode(
-        "The provider refused with 429.", 503, _("Too many people are signing in right now. Please try again in a moment."), "Raise the tenant's limits or find out who is calling."),
+        "The provider refused the request with 429.", 503, _("Too many people are signing in right now. Please try again in a moment."), "Raise the tenant's limits, or find out what is calling it so often."),
     "code_rejected": ErrorCode(
-        "The token endpoint refused the code (`invalid_grant`): expired, used, or of another client.", 400,
+        "The token endpoint rejected the code (`invalid_grant`): it expired, was used, or belongs to another client.", 400,
         _("This sign-in took too long or was already used. Please sign in again."), _NOTHING),
     "code_exchange_lost": ErrorCode(
-        "The code was sent and the answer was lost. It is not sent again: that would revoke the tokens.", 504,
-        _("The sign-in service did not answer in time. Please sign in again."), "Check the provider's latency."),
+        "The code was sent, and the response was lost. Sending the code again would revoke the tokens.", 504,
+        _("The sign-in service did not respond in time. Please sign in again."), "Check the provider's response times."),
     "client_rejected": ErrorCode(
-        "The provider refused the client: wrong secret, assertion or grant type.", 502, _OUR_SIDE,
+        "The provider rejected the client: wrong secret, assertion, or grant type.", 502, _OUR_SIDE,
         "Check CLIENT_ID, CLIENT_SECRET or the private key, and the application's grant types."),
     "step_up_required": ErrorCode(
         "The provider asks for another factor (`mfa_required`).", 403,
-        _("The sign-in service needs another factor. Please sign in again."), "Check the tenant's MFA policy."),
+        _("The sign-in service asks for another factor. Please sign in again."), "Check the tenant's MFA policy."),
     "discovery_invalid": ErrorCode(
-        "The discovery document is missing something, or is of another issuer.", 502, _OUR_SIDE,
-        "Check DOMAIN or ISSUER: the issuer must match to the letter."),
+        "The discovery document is incomplete, or belongs to another issuer.", 502, _OUR_SIDE,
+        "Check DOMAIN or ISSUER. The issuer must match exactly."),
     "keys_unavailable": ErrorCode(
         "The provider's keys (JWKS) could not be read.", 502, _BUSY, "Fetch the jwks_uri by hand."),
-    # The ID token: one code per rule of OpenID Connect Core §3.1.3.7 and its neighbours.
+    # The ID token: one code per rule of OpenID Connect Core §3.1.3.7 and related sections.
     "id_token_missing": ErrorCode("The token endpoint sent no ID token.", 502, _BAD_TOKEN, "Ask for `openid`."),
     "id_token_malformed": ErrorCode("The ID token is not a JWT.", 502, _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_encrypted": ErrorCode(
-        "The ID token is encrypted, which is not configured.", 502, _BAD_TOKEN,
-        "Turn ID-token encryption off in the tenant."),
+        "The ID token is encrypted. Encrypted ID tokens are not supported.", 502, _BAD_TOKEN,
+        "Turn off ID token encryption in the tenant."),
     "id_token_algorithm": ErrorCode(
-        "The ID token is signed with another algorithm than ID_TOKEN_SIGNING_ALG.", 502, _BAD_TOKEN,
+        "The ID token is not signed with ID_TOKEN_SIGNING_ALG.", 502, _BAD_TOKEN,
         "Compare the setting with the application's JsonWebToken signature algorithm."),
     "id_token_header": ErrorCode(
-        "The ID token's header brings its own key or asks for extensions (`jwk`, `jku`, `x5u`, `crit`).", 502,
+        "The ID token's header brings its own key or requires extensions (`jwk`, `jku`, `x5u`, `crit`).", 502,
         _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_key_unknown": ErrorCode(
-        "No key of the provider has the ID token's `kid`, even after reading the keys again.", 502, _BAD_TOKEN,
+        "No key of the provider has the ID token's `kid`, even after the keys were read again.", 502, _BAD_TOKEN,
         _REPORT_TOKEN),
     "id_token_signature": ErrorCode("The ID token's signature is wrong.", 502, _BAD_TOKEN, _REPORT_TOKEN),
-    "id_token_issuer": ErrorCode("The ID token is of another issuer.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_issuer": ErrorCode("The ID token comes from another issuer.", 502, _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_audience": ErrorCode(
-        "The ID token is for another client, or also for one that is not trusted.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+        "The ID token is for another client, or also for an audience that is not trusted.", 502, _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_authorized_party": ErrorCode(
         "`azp` is missing or is not this client.", 502, _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_expired": ErrorCode(
         "The ID token has expired.", 502, _BAD_TOKEN, "Check the workers' clocks."),
     "id_token_issued_at": ErrorCode(
-        "`iat` lies in the future or too far in the past, or `nbf` in the future.", 502, _BAD_TOKEN,
+        "`iat` is in the future or too far in the past, or `nbf` is in the future.", 502, _BAD_TOKEN,
         "Check the workers' clocks."),
     "id_token_claims": ErrorCode(
         "A required claim is missing or has the wrong type.", 502, _BAD_TOKEN, _REPORT_TOKEN),
     "id_token_auth_time": ErrorCode(
-        "`max_age` was asked for, and the user authenticated longer ago or `auth_time` is missing.", 403,
-        _("You have to prove again who you are. Please sign in again."), "Check the tenant's max_age handling."),
+        "`max_age` was requested, and the user authenticated longer ago, or `auth_time` is missing.", 403,
+        _("You need to prove your identity again. Please sign in again."), "Check the tenant's max_age handling."),
     "id_token_acr": ErrorCode(
-        "The user was not authenticated in the way that was asked for (`acr`).", 403,
-        _("The sign-in service did not check what this site asks for. Please sign in again."),
+        "The user was not authenticated in the requested way (`acr`).", 403,
+        _("The sign-in service did not perform the check that this site requires. Please sign in again."),
         "Check the tenant's step-up policy."),
     "id_token_at_hash": ErrorCode(
-        "`at_hash` does not belong to the access token.", 502, _BAD_TOKEN, _REPORT_TOKEN),
-    # Not what was asked for.
+        "`at_hash` does not match the access token.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    # The response does not match the request.
     "issuer_mismatch": ErrorCode(
-        "The callback's `iss` is not the issuer that was asked (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),
+        "The callback's `iss` is not the expected issuer (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),
     "issuer_missing": ErrorCode(
-        "The provider announces `iss` and did not send it (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),
+        "The provider announces `iss` but did not send it (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),
     "nonce_mismatch": ErrorCode(
         "The ID token was issued for another sign-in.", 403, _BAD_TOKEN, _REPORT_TOKEN),
     "organization_mismatch": ErrorCode(
-        "The user signed in to another organization than the one asked for.", 403,
-        _("You signed in to another organization than the one you were asked to use. Please sign in again."), _NOTHING),
+        "The user signed in to a different organization from the requested one.", 403,
+        _("You signed in to a different organization from the one requested. Please sign in again."), _NOTHING),
     "subject_mismatch": ErrorCode(
-        "Another user signed in than the one asked for.", 403,
-        _("You signed in with another account than the one you were asked to use. Please sign in again."), _NOTHING),
+        "The user who signed in is not the requested user.", 403,
+        _("You signed in with a different account from the one requested. Please sign in again."), _NOTHING),
     # The account.
     "account_inactive": ErrorCode(
         "The Django user is inactive.", 403, _("This account is not active. Please contact support."),
-        "Activate the user if this is wrong; signing in never does."),
+        "Activate the user if this is wrong. Signing in never activates a user."),
     "account_refused": ErrorCode(
-        "The project's backend refused the identity.", 403, _("This account may not sign in here."),
-        "Look at the project's backend."),
+        "The project's authentication backend refused the identity.", 403, _("This account is not allowed to sign in here."),
+        "Check the project's authentication backend."),
     "account_conflict": ErrorCode(
-        "A Django user with this e-mail or username exists and belongs to another identity.", 409,
-        _("An account with this address exists already. Sign in the way you did before."),
-        "Decide with the user which account is right; accounts are never linked by e-mail alone."),
+        "A Django user with this email or username already exists and belongs to another identity.", 409,
+        _("An account with this email address already exists. Sign in the way you did before."),
+        "Decide with the user which account is right. Accounts are never linked by email alone."),
     "sign_in_needed": ErrorCode(
-        "A page was opened that only somebody who is signed in with Auth0 can use.", 403,
+        "The page requires a user who is signed in with Auth0.", 403,
         _("Please sign in first."), _NOTHING),
     # Connecting an account.
     "user_changed": ErrorCode(
-        "Another user is signed in than the one who started to connect the account.", 403,
-        _("You are signed in as somebody else than when you started. Sign in as before, then connect the account again."), _NOTHING),
+        "The signed-in user is not the user who started to connect the account.", 403,
+        _("You are signed in as a different user than when you started. Sign in as before, then connect the account again."), _NOTHING),
     "connect_unconfirmed": ErrorCode(
-        "The answer of the completion was lost, and nobody can look any more: the sign-in's grant is over.", 503,
-        _("We could not find out whether the account was connected. Sign in again and look at your list of accounts."), _NOTHING),
+        "The response to the completion was lost. The list of accounts cannot be read, because the sign-in's grant has ended.", 503,
+        _("We could not confirm whether the account was connected. Sign in again and check your list of accounts."), _NOTHING),
     "account_unidentified": ErrorCode(
-        "The account is connected; who it is at its provider could not be told. It is no evidence for linking.", 200,
-        _("The account is connected."), "Check PROVIDER_USERINFO and Token Vault if it happens often."),
+        "The account is connected, but its user at the identity provider is not known. It is no evidence for linking.", 200,
+        _("The account is connected."), "If it happens often, check PROVIDER_USERINFO and Token Vault."),
     # Linking accounts.
     "wrong_account": ErrorCode(
-        "The user proved to own another account than one of the candidates.", 403,
-        _("You signed in with another account than the expected one. Please sign in again."), "Look for an account that was made by mistake."),
+        "The user signed in with an account that is not one of the candidates.", 403,
+        _("You signed in with a different account from the one expected. Please sign in again."), "Look for an account that was created by mistake."),
     "candidate_unknown": ErrorCode(
         "The form names an account that was not offered.", 400,
         _("This step is no longer possible. Please sign in again."), _NOTHING),
     "candidate_gone": ErrorCode(
-        "The account to link to was deleted meanwhile; the sign-in went on without it.", 409,
-        _("The other account does not exist any more."), _NOTHING),
+        "The account to link to was deleted in the meantime. The sign-in continued without it.", 409,
+        _("The other account no longer exists."), _NOTHING),
     "newcomer_gone": ErrorCode(
-        "The account that signed in was deleted, or linked to another one, meanwhile.", 409,
-        _("This account was changed while you signed in. Please sign in again."), _NOTHING),
+        "The account that signed in was deleted in the meantime, or linked to another account.", 409,
+        _("This account changed while you were signing in. Please sign in again."), _NOTHING),
     "link_not_allowed": ErrorCode(
-        "What spoke for the link does not hold any more; the sign-in went on without it.", 409,
-        _("The accounts were not linked."), "Look at the note in the log; a rule changed, or an e-mail did."),
+        "The evidence for the link no longer holds. The sign-in continued without it.", 409,
+        _("The accounts were not linked."), "Read the note in the log. A rule or an email changed."),
     "kept_apart": ErrorCode(
-        "The user chose to keep the accounts apart.", 200,
-        _("The accounts stay apart."), _NOTHING),
-    # Grants, connected accounts and linked accounts: what their APIs refuse, and what became of a refresh token.
+        "The user chose to keep the accounts separate.", 200,
+        _("The accounts stay separate."), _NOTHING),
+    # Grants, connected accounts, and linked accounts: refused calls and lost refresh tokens.
     "grant_dead": ErrorCode(
-        "The provider does not take the refresh token any more (`invalid_grant`).", 401,
+        "The provider no longer accepts the refresh token (`invalid_grant`).", 401,
         _("Your access has ended. Please sign in again, then repeat what you were doing."),
-        "Nothing, unless it happens often: then compare rotation and lifetimes with REFRESH_TOKEN_ROTATION."),
+        "Nothing, unless it happens often. In that case, compare rotation and lifetimes with REFRESH_TOKEN_ROTATION."),
     "grant_missing": ErrorCode(
         "This sign-in has no refresh token.", 401,
-        _("This needs a fresh sign-in. Please sign in again, then repeat what you were doing."),
+        _("This step requires a new sign-in. Please sign in again, then repeat what you were doing."),
         "Add `offline_access` to SCOPE."),
     "grant_in_use": ErrorCode(
-        "Another worker is using the refresh token of this sign-in.", 503,
-        _("Another page is busy with the same thing. Please try again in a moment."), _NOTHING),
+        "Another worker is using this sign-in's refresh token.", 503,
+        _("Another page is doing the same thing. Please try again in a moment."), _NOTHING),
     "refresh_lost": ErrorCode(
-        "A rotating refresh token was sent and the answer was lost: the token may be spent, so it is not used again.", 504,
-        _("The sign-in service did not answer. Please sign in again, then repeat what you were doing."),
-        "Check the provider's latency."),
+        "A rotating refresh token was sent, and the response was lost. The token may be used up, so it is not sent again.", 504,
+        _("The sign-in service did not respond. Please sign in again, then repeat what you were doing."),
+        "Check the provider's response times."),
     "scope_not_granted": ErrorCode(
-        "An access token lacks the scope that the call needs; the provider narrows without a word.", 502,
+        "An access token lacks the scope that the call needs. Providers reduce scopes without an error.", 502,
         _("Connecting accounts does not work right now because of a problem on our side. Please try again later."),
-        "Grant the scope that the message names: the API's client grant, and the application's multi-resource refresh token policy."),
+        "Grant the scope named in the message: in the API's client grant, and in the application's multi-resource refresh token policy."),
     "audience_not_granted": ErrorCode(
-        "A refresh brought an access token for another API than the one asked for.", 502,
+        "A refresh returned an access token for a different API from the requested one.", 502,
         _("Connecting accounts does not work right now because of a problem on our side. Please try again later."),
         "Activate the API, and add its audience to the application's multi-resource refresh token policy."),
     "connection_unknown": ErrorCode(
-        "No accounts can be connected at this connection.", 400,
+        "Accounts cannot be connected at this connection.", 400,
         _("Accounts of this kind cannot be connected here. Please choose another one."),
-        "Enable the connection for the application, with Connected Accounts among its purposes."),
+        "Enable the connection for the application, and include Connected Accounts in its purposes."),
     "connect_session_over": ErrorCode(
-        "The provider does not know the connect request any more, or it is another user's.", 410,
+        "The provider no longer knows the connect request, or the request belongs to another user.", 410,
         _("Connecting the account took too long. Please connect it again."), _NOTHING),
     "connect_code_rejected": ErrorCode(
-        "The provider refused the code that completes a connected account: expired, used or of another request.", 400,
+        "The provider rejected the code that completes the connection: it expired, was used, or belongs to another request.", 400,
         _("The account was not connected. Please connect it again."), _NOTHING),
     "provider_declined": ErrorCode(
-        "The user, or the identity provider, did not agree that the account is connected.", 403,
-        _("The account was not connected, because access to it was declined. Please connect it again if you want it."), _NOTHING),
+        "The user or the identity provider declined the connection.", 403,
+        _("The account was not connected because access was declined. To connect it, please try again."), _NOTHING),
     "account_not_connected": ErrorCode(
-        "Token Vault has no usable token of the identity provider: never connected, disconnected, or revoked there.", 409,
-        _("This account is not connected any more. Please connect it again."),
-        "If it happens often: some providers give no refresh token, or let it expire within days."),
+        "Token Vault has no usable token: the account was never connected, was disconnected, or was revoked at the identity provider.", 409,
+        _("This account is no longer connected. Please connect it again."),
+        "If it happens often, check the identity provider: some issue no refresh token, or let it expire within days."),
     "connected_account_unknown": ErrorCode(
-        "The user has connected accounts at this connection, but not the one asked for.", 409,
-        _("This account is not the one that is connected. Please connect it again."), _NOTHING),
+        "The user has connected accounts at this connection, but not the requested one.", 409,
+        _("This account is not connected. Please connect it again."), _NOTHING),
     "token_vault_refused": ErrorCode(
-        "Token Vault refused the application or its request.", 502,
+        "Token Vault rejected the application or its request.", 502,
         _("The connected account cannot be used right now because of a problem on our side. Please try again later."),
-        "Check the Token Vault grant type, that the application is confidential and first-party, and that its refresh tokens do not rotate."),
+        "Enable the Token Vault grant type. Check that the application is confidential and first-party, and that its refresh tokens do not rotate."),
     "provider_user_unknown": ErrorCode(
-        "The identity provider did not say whose access token it is.", 502,
-        _("The connected account could not be identified. Please connect it again."),
+        "The identity provider did not identify the user of its access token.", 502,
+        _("We could not identify the connected account. Please connect it again."),
         "Check the scopes of the connection, and PROVIDER_USERINFO."),
     "my_account_token_rejected": ErrorCode(
-        "The My Account API does not take the access token.", 401,
+        "The My Account API rejected the access token.", 401,
         _("Your access has ended. Please sign in again, then connect the account again."),
-        "Check that the audience is `me/` at the same domain that users sign in at."),
+        "Check that the audience is `me/` at the domain where users sign in."),
     "management_not_configured": ErrorCode(
         "Linking needs the Management API, which is not configured or not installed.", 500,
         _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
         "Install django-stateful-oauth[linking], and set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET."),
     "management_refused": ErrorCode(
-        "The Management API, or the token endpoint, refused the application's own credentials.", 502,
+        "The Management API or the token endpoint rejected the application's own credentials.", 502,
         _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
-        "Check MANAGEMENT_CLIENT_ID, MANAGEMENT_CLIENT_SECRET, the application's client grant, and MANAGEMENT_DOMAIN where there is a custom domain."),
+        "Check MANAGEMENT_CLIENT_ID, MANAGEMENT_CLIENT_SECRET, and the application's client grant. With a custom domain, check MANAGEMENT_DOMAIN too."),
     "management_scope_missing": ErrorCode(
-        "The Management API's token lacks a scope.", 502,
+        "The Management API token lacks a scope.", 502,
         _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
-        "Add the scope that the message names to the client grant of MANAGEMENT_CLIENT_ID."),
+        "Add the scope named in the message to the client grant of MANAGEMENT_CLIENT_ID."),
     "link_exists": ErrorCode(
-        "The Management API answered 409: the identity is linked already, here or elsewhere.", 409,
-        _("These accounts cannot be linked: one of them is linked already."),
-        "Look at the identities of both users in the tenant."),
+        "The Management API responded with 409: the identity is already linked, to this user or to another one.", 409,
+        _("These accounts cannot be linked because one of them is already linked."),
+        "Check the identities of both users in the tenant."),
     "link_refused": ErrorCode(
         "The Management API refused to link the two users.", 409,
         _("These accounts cannot be linked. Please sign in the way you did before."),
-        "Look at both users in the tenant: a user with several identities is not linked to another."),
+        "Check both users in the tenant. A user with several identities cannot be linked to another user."),
     "unlink_refused": ErrorCode(
-        "The Management API refused to take the identity out: it is the user's main one.", 409,
-        _("This account cannot be unlinked: it is the one that all others are linked to."), _NOTHING),
+        "The Management API refused to unlink the identity because it is the user's main identity.", 409,
+        _("This account cannot be unlinked because all other accounts are linked to it."), _NOTHING),
     "user_unknown": ErrorCode(
-        "The tenant has no such user: deleted, or linked to another one.", 409,
-        _("This account does not exist any more. Please sign in again."), "Look for the user in the tenant."),
-    # Time, operators, and ourselves.
+        "The tenant has no such user: it was deleted or linked to another user.", 409,
+        _("This account no longer exists. Please sign in again."), "Look for the user in the tenant."),
+    # Time limits, operators, and the site itself.
     "recovery_exhausted": ErrorCode(
-        "Recovery has used up its attempts; what happened at the provider is not known.", 503,
-        _("This takes longer than it should. We are looking into it."),
-        "Find out what keeps the provider from answering, then retry; abandon when the row is settled by hand."),
+        "Recovery has used all its attempts. What happened at the provider is not known.", 503,
+        _("This is taking longer than it should. We are looking into it."),
+        "Find out why the provider does not respond, then retry. If you settle the attempt by hand, abandon it."),
     "transaction_expired": ErrorCode(
-        "The callback came after the deadline.", 410, _("This sign-in took too long. Please sign in again."), _NOTHING),
+        "The callback arrived after the deadline.", 410, _("This sign-in took too long. Please sign in again."), _NOTHING),
     "superseded": ErrorCode(
-        "The browser started too many sign-ins; the oldest was closed.", 410,
+        "The browser started too many sign-ins, and the oldest was closed.", 410,
         _("This sign-in was replaced by a newer one. Please sign in again."), _NOTHING),
     "cancelled_by_operator": ErrorCode(
         "An operator cancelled the transaction.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
     "abandoned": ErrorCode(
-        "An operator gave the transaction up.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
+        "An operator abandoned the transaction.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
     "store_unavailable": ErrorCode(
-        "The database did not take the change.", 503, _OUR_SIDE, "Check the database."),
+        "The database did not accept the change.", 503, _OUR_SIDE, "Check the database."),
     "internal_error": ErrorCode(
-        "An exception that nobody expected; the error report has it.", 500, _OUR_SIDE, "Read the error report."),
-    # Wrong calls of a project's own code: never a user's doing.
+        "An unexpected exception occurred.", 500, _OUR_SIDE, "Read the error report."),
+    # Wrong calls in the project's own code. A user never causes these.
     "parameter_reserved": ErrorCode(
         "The caller tried to set an authorization parameter that the flow owns.", 500, _OUR_SIDE,
-        "Mend the call: the message names the parameter."),
+        "Fix the call. The message names the parameter."),
     "scope_invalid": ErrorCode(
-        "The scope lacks `openid`.", 500, _OUR_SIDE, "Mend SCOPE."),
+        "The scope lacks `openid`.", 500, _OUR_SIDE, "Fix SCOPE."),
     "input_invalid": ErrorCode(
-        "A value that a flow was started with has the wrong form.", 500, _OUR_SIDE,
-        "Mend the call: the message names the value."),
+        "A value passed at the start of a flow has the wrong form.", 500, _OUR_SIDE,
+        "Fix the call. The message names the value."),
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,8 +45,8 @@ class ProfilesRead:
     """
 
     identity: ProfileIdentity
-    metadata: dict[str, Any]
-    evidence: dict[str, Json]
+    metadata: dict[str, Any] = field(repr=False)
+    evidence: dict[str, Json] = field(repr=False)
     secondary_user: str | None = None
 
 

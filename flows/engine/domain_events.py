@@ -5,7 +5,7 @@ A new kind of fact is a value here and a writer in `storage/facts.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ class AccountsLinked(Fact):
     primary: str
     secondary: str
     identity: ProfileIdentity
-    email: str
+    email: str = field(repr=False)
     rule: str
-    evidence: Mapping[str, Any]
+    evidence: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

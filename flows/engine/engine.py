@@ -168,7 +168,7 @@ class Engine(AsyncEngine):
             winner's answer is not there yet.
 
         Raises:
-            StoreUnavailable: The database did not take the change.
+            StoreUnavailable: The database did not accept the change.
         """
         for _ in range(_CLAIM_ATTEMPTS):
             row = self._find(transaction_id, state)
@@ -199,7 +199,7 @@ class Engine(AsyncEngine):
         What the sweep and the operator's `retry` call. A transaction that is in order is left alone.
 
         Raises:
-            StoreUnavailable: The database did not take the change.
+            StoreUnavailable: The database did not accept the change.
         """
         row = self._find(transaction_id)
         if isinstance(row, Rejected):
@@ -219,7 +219,7 @@ class Engine(AsyncEngine):
         What the page of a browser that waits for an answer calls.
 
         Raises:
-            StoreUnavailable: The database did not take the change.
+            StoreUnavailable: The database did not accept the change.
         """
         row = self._find(transaction_id)
         if isinstance(row, Rejected):

@@ -81,7 +81,7 @@ class InvalidInput(FlowError, ValueError):
 
 
 class StoreUnavailable(FlowError):
-    """The database did not take the change. Code: `store_unavailable`."""
+    """The database did not accept the change. Code: `store_unavailable`."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__("store_unavailable", message)

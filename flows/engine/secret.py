@@ -1,15 +1,25 @@
-"""Values that must not reach a log, a repr or an error page."""
+"""Values that must not reach a log, a repr, a pickle or an error page."""
 
 from __future__ import annotations
 
 import hmac
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REDACTED: Final = "[redacted]"
 
 
 class Secret:
-    """A string that shows itself only to who calls `reveal()`."""
+    """A string that shows itself only to the caller of `reveal()`.
+
+    Copies are the object itself, so `dataclasses.asdict` and `copy.deepcopy` keep a secret a secret. It
+    cannot be pickled: a cache, a task queue or another process would hold it in clear.
+
+    Raises:
+        TypeError: It is pickled.
+    """
 
     __slots__ = ("_value",)
 
@@ -22,7 +32,10 @@ class Secret:
 
     def equals(self, other: str) -> bool:
         """Compare in constant time."""
-        return hmac.compare_digest(self._value.encode(), other.encode())
+        # An error of the strict encoder would show the value.
+        return hmac.compare_digest(
+            self._value.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass")
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self.equals(other._value)
@@ -37,3 +50,21 @@ class Secret:
         return f"Secret({REDACTED!r})"
 
     __str__ = __repr__
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("A Secret cannot be pickled: keep it encrypted, and pass on the id of its row.")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        self.__getstate__()
+
+
+def names_only(members: Iterable[str]) -> str:
+    """Return how a repr shows a mapping whose values are personal: its names, sorted, at most 30 of them."""
+    names = sorted(map(str, members))
+    return f"<{', '.join(names[:30])}{', …' if len(names) > 30 else ''}>"

@@ -87,7 +87,7 @@ class Transaction:
     version: int
     browser: bytes | None
     state_digest: bytes
-    inputs: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     deadline: datetime | None = None
     lease_until: datetime | None = None
@@ -95,7 +95,7 @@ class Transaction:
     stuck_since: datetime | None = None
     code: str = ""
     user_id: str | None = None
-    result: Mapping[str, Json] = field(default_factory=dict)
+    result: Mapping[str, Json] = field(default_factory=dict, repr=False)
     created_at: datetime
     changed_at: datetime
 

@@ -84,7 +84,7 @@ class AccountOwner:
     """
 
     subject: str
-    email: str
+    email: str = field(repr=False)
     was_verified: bool
 
 
@@ -125,7 +125,7 @@ class ProviderUser:
     """
 
     id: str
-    email: str = ""
+    email: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +159,14 @@ class UserProfile:
     """
 
     user_id: str
-    email: str = ""
+    email: str = field(default="", repr=False)
     email_verified: bool = False
-    name: str = ""
+    name: str = field(default="", repr=False)
     blocked: bool = False
     identities: tuple[ProfileIdentity, ...] = ()
     created_at: datetime | None = None
-    user_metadata: Mapping[str, Any] = field(default_factory=dict)
-    app_metadata: Mapping[str, Any] = field(default_factory=dict)
+    user_metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    app_metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def main(self) -> ProfileIdentity | None:

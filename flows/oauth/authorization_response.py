@@ -51,7 +51,7 @@ class AuthorizationResponse:
     code: Secret | None = None
     issuer: str | None = None
     error: str | None = None
-    error_description: str = ""
+    error_description: str = field(default="", repr=False)
 
     @classmethod
     def parse(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.flows.engine.secret import names_only
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -88,12 +90,15 @@ class VerifiedIdentity:
     Attributes:
         issuer: `iss`, byte-exact.
         subject: `sub`, byte-exact.
-        claims: All claims.
+        claims: All claims. Its repr shows their names only: they are personal, and a repr reaches logs.
     """
 
     issuer: str
     subject: str
     claims: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"VerifiedIdentity(claims={names_only(self.claims)})"
 
     @property
     def sid(self) -> str:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.auth0.signature import verified_claims
@@ -36,7 +36,7 @@ _HASHES: Final = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "HS256": has
 class _Case:
     """A token whose signature is right, and what it is held against."""
 
-    claims: Mapping[str, Any]
+    claims: Mapping[str, Any] = field(repr=False)
     config: Auth0Config
     expected: IdTokenExpectation
     now: float

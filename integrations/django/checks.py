@@ -74,15 +74,29 @@ def check_deployment(
 ) -> list[CheckMessage]:
     """Check what is fine to begin with, and not for a site that people use (`check --deploy`)."""
     values = getattr(settings, "STATEFUL_OAUTH", None)
-    if not isinstance(values, dict) or values.get("ENCRYPTION_KEYS"):
-        return []
-    return [
-        Warning(
+    return [*_undeployable(values)] if isinstance(values, dict) else []
+
+
+def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    if not values.get("ENCRYPTION_KEYS"):
+        yield Warning(
             "ENCRYPTION_KEYS is empty: secrets are encrypted under a key derived from SECRET_KEY.",
             hint="Set ENCRYPTION_KEYS, so that the keys can be rotated independently: see docs/settings.md.",
             id="stateful_oauth.W001",
         )
-    ]
+    if values.get("ALLOW_INSECURE_HTTP_ON_LOOPBACK"):
+        yield Warning(
+            "ALLOW_INSECURE_HTTP_ON_LOOPBACK is True: a provider on this machine is called without TLS.",
+            hint="Remove it: it is for the emulator, during development.",
+            id="stateful_oauth.W004",
+        )
+    if values.get("TRANSPORT_ADAPTER") is not None:
+        yield Warning(
+            "TRANSPORT_ADAPTER is set: all calls to the provider go through it, with codes and tokens, "
+            "and it answers in the provider's place.",
+            hint="Remove it: it is for tests.",
+            id="stateful_oauth.W005",
+        )
 
 
 def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:

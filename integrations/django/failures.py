@@ -1,4 +1,4 @@
-"""What the page of a failed attempt says, and which way on it offers: by flow and by error code."""
+"""The texts and the main button of an error page, by flow and by error code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SIGN_IN: Final = "login"
 CONNECT: Final = "connect_account"
-# What somebody does who is signed in already.
+# Flows of a user who is already signed in.
 _SIGNED_IN: Final = frozenset({CONNECT, "disconnect_account", "unlink_account"})
 
 _HEADINGS: Final[dict[str, Any]] = {
@@ -31,12 +31,12 @@ _HEADINGS_OF_CODES: Final[dict[str, Any]] = {
     "connect_unconfirmed": _("The account may be connected"),
 }
 
-# Only a fresh sign-in helps: what a step needs, nobody has any more.
+# Only a new sign-in helps: the site no longer has what the step needs.
 _NEEDS_SIGN_IN: Final = frozenset(
     {"connect_unconfirmed", "grant_dead", "grant_missing", "my_account_token_rejected", "refresh_lost",
      "sign_in_needed", "step_up_required", "user_changed"}
 )  # fmt: skip
-# Once more would bring the same: somebody has to change the configuration first.
+# Another attempt would fail in the same way: an operator has to change the configuration first.
 _NEEDS_OPERATOR: Final = frozenset(
     {"audience_not_granted", "client_rejected", "connection_unknown", "discovery_invalid",
      "management_not_configured", "management_refused", "management_scope_missing", "request_rejected",
@@ -47,34 +47,33 @@ _OUR_SIDE: Final = _("This does not work right now because of a problem on our s
 _BUSY: Final = _("The sign-in service is busy. Please try again in a moment.")
 _STEP_OVER: Final = _("This step is no longer possible. Please start again.")
 _CANCELLED: Final = _("This was cancelled. Please start again.")
-_DAMAGED: Final = _("This address is damaged. Please start again.")
-# The table of error codes speaks of signing in, which is what most of them happen at. Where somebody who is
-# signed in does something else, it has to say so.
+_DAMAGED: Final = _("This link is not valid. Please start again.")
+# The table of error codes talks about signing in, because most errors happen there. The flows of a user
+# who is already signed in need other words.
 _MESSAGES: Final[dict[str, Any]] = {
     "abandoned": _CANCELLED,
     "access_denied": _CANCELLED,
-    "already_completed": _("This was done already, or has ended. Please start again if you still want it."),
+    "already_completed": _("This was already done, or it has ended. To try again, please start again."),
     "browser_unknown": _(
-        "Your browser did not send the cookie that belongs to this. Allow cookies for this site, then start "
-        "again."
+        "Your browser did not send the cookie for this step. Allow cookies for this site, then start again."
     ),
     "cancelled_by_operator": _CANCELLED,
-    "code_rejected": _("This took too long, or was done already. Please start again."),
-    "connect_code_rejected": _("The answer could not be used. Please connect the account again."),
+    "code_rejected": _("This took too long, or it was already done. Please start again."),
+    "connect_code_rejected": _("We could not use the response. Please connect the account again."),
     "event_not_allowed": _STEP_OVER,
-    "fence_lost": _("This is being finished elsewhere. Please reload the page."),
+    "fence_lost": _("This is already being completed. Please reload the page."),
     "in_progress": _("Working on it…"),
     "other_browser": _("This was started in another browser. Finish it there, or start again here."),
     "parameter_invalid": _DAMAGED,
     "parameter_repeated": _DAMAGED,
-    "provider_declined": _("Access to it was declined. Connect it again if you want it."),
-    "quarantined": _("This cannot be finished right now. Please start again."),
+    "provider_declined": _("Access was declined. To connect the account, please try again."),
+    "quarantined": _("This cannot be completed right now. Please start again."),
     "rate_limited": _BUSY,
-    "response_incomplete": _("The sign-in service sent an incomplete answer. Please start again."),
-    "state_missing": _("This address is of no use by itself. Please start again."),
+    "response_incomplete": _("The sign-in service sent an incomplete response. Please start again."),
+    "state_missing": _("This page is only used during another step. Please start again."),
     "superseded": _("This was replaced by a newer attempt. Please start again."),
     "transaction_expired": _("This took too long. Please start again."),
-    "transaction_unknown": _("We do not know this attempt; it may be too old. Please start again."),
+    "transaction_unknown": _("We cannot find this attempt. It may be too old. Please start again."),
     "wrong_flow": _DAMAGED,
 }
 
@@ -89,12 +88,12 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What the page says.
+    """The texts of the page.
 
     Attributes:
-        label: Of the main button.
-        goes_back: Whether there is a second button, to where the visitor came from.
-        connection: What to connect, for `Way.CONNECT`.
+        label: The text of the main button.
+        goes_back: Whether a second button leads back to where the user came from.
+        connection: The connection to connect, for `Way.CONNECT`.
     """
 
     heading: Any
@@ -106,11 +105,11 @@ class Failure:
 
 
 def failure(code: str, kind: str, inputs: Mapping[str, Any], tenant: str) -> Failure:
-    """Return what to say about an attempt that ended with a code.
+    """Return the texts for an attempt that ended with a code.
 
     Args:
-        kind: The flow, or an empty string when it is not known.
-        inputs: What the transaction keeps, empty when it is not known.
+        kind: The flow; empty when the transaction is not known.
+        inputs: What the transaction keeps; empty when the transaction is not known.
         tenant: The tenant's alias.
     """
     kind = kind if kind in _HEADINGS else SIGN_IN

@@ -1,4 +1,4 @@
-"""The page that asks whether accounts are to be linked."""
+"""The page that asks the user whether to link accounts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.outcomes import AccountName, Outcome
 
 _TITLES: Final[dict[str, Any]] = {
-    "Username-Password-Authentication": _("e-mail and password"),
+    "Username-Password-Authentication": _("email and password"),
     "apple": "Apple",
     "facebook": "Facebook",
     "github": "GitHub",
@@ -27,24 +27,24 @@ _TITLES: Final[dict[str, Any]] = {
 }
 
 
-@ensure_csrf_cookie  # the forms need it, also where the project lacks the middleware
+@ensure_csrf_cookie  # the forms need it, even if the project does not use the middleware
 def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
-    """Render the question, or where the user is at the provider already, the way there.
+    """Render the question, or a link to the provider if the user has already been sent there.
 
     Args:
-        outcome: `ConfirmationNeeded`, or `RedirectTo` for somebody who came back by the back button.
+        outcome: `ConfirmationNeeded`, or `RedirectTo` for a user who came back with the back button.
     """
     context: dict[str, Any] = {
         "transaction_id": outcome.transaction_id,
         "outcome": outcome,
-        "heading": gettext("You are on your way"),
+        "heading": gettext("Your sign-in is not finished"),
     }
     if isinstance(outcome, ConfirmationNeeded):
         tenant = outcome.tenant or DEFAULT_TENANT
         context |= {
-            "heading": gettext("That was another account")
+            "heading": gettext("You used a different account")
             if outcome.wrong_account
-            else gettext("Is this you, too?"),
+            else gettext("Is this your account too?"),
             "newcomer": _shown(outcome.newcomer, tenant),
             "candidates": [_shown(each, tenant) for each in outcome.candidates],
             "wrong_account": outcome.wrong_account,
@@ -58,13 +58,13 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
 
 
 def connection_title(connection: str, tenant: str = DEFAULT_TENANT) -> str:
-    """Return what people call a connection: its `title` in `CONNECTIONS`, a well-known name, or its own."""
+    """Return a connection's display name: its `title`, a well-known name, or its own name."""
     chosen = conf.tenant(tenant).connections.get(connection, {})
     return str(chosen.get("title") or _TITLES.get(connection, connection))
 
 
 def masked(email: str) -> str:
-    """Return an address that its owner recognises and nobody else learns: `a•••@e•••.com`."""
+    """Return an email that only its owner recognises: `a•••@e•••.com`."""
     local, at, domain = email.rpartition("@")
     if not at or not local or not domain:
         return ""
@@ -73,7 +73,7 @@ def masked(email: str) -> str:
 
 
 def _message(outcome: ConfirmationNeeded) -> str:
-    """Return why the question is asked again."""
+    """Return the reason why the page asks again."""
     if outcome.wrong_account or outcome.code not in ERROR_CODES:
         return ""
     if outcome.code == "access_denied":

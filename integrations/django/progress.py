@@ -1,4 +1,4 @@
-"""What the page of a browser that waits says, and when it looks again."""
+"""The texts of the page for a browser that waits, and when the page reloads."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ _HEADINGS: Final[dict[str, Promise]] = {
 }
 _HEADING: Final = _("Working on it…")  # a project's own flow
 
-# With one of these a working state is entered once more: its effect was tried, and is due again later.
+# With one of these codes, the effect was tried and is due again later.
 _DELAYS: Final = frozenset(
     {"rate_limited", "provider_answer_lost", "provider_answer_invalid", "provider_unreachable"}
 )
 
 # Seconds.
 _SOON: Final = 1
-_SLOW: Final = 3  # between looks at what usually takes a moment, and does not
+_SLOW: Final = 3  # between reloads, when a step takes longer than usual
 _SLOW_AFTER: Final = 10
-_LONGEST: Final = 15  # between looks at what is known to take longer: somebody may have finished it earlier
-_STUCK: Final = 60  # between looks at what waits for a person
+_LONGEST: Final = 15  # at most between reloads of a delayed step: a sweep may finish it earlier
+_STUCK: Final = 60  # between reloads of a stuck transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a transaction in flight stands, for the visitor who started it.
+    """The progress of a transaction, for the user who started it.
 
     Attributes:
         heading: What is being done, in a few words.
-        is_delayed: Whether it is known to take longer: the provider asked to come back later, or an answer
-            was lost and is asked for again.
-        is_stuck: Whether it waits for a person.
-        look_again: In how many seconds.
-        reference: What to tell whoever helps: the transaction's id.
+        is_delayed: Whether it takes longer than usual: the provider asked to try again later, or a
+            response was lost and the call is repeated.
+        is_stuck: Whether it waits for an operator.
+        look_again: Seconds until the page reloads.
+        reference: The transaction's id, which the user gives to the support team.
     """
 
     heading: str | Promise
@@ -58,7 +58,7 @@ class Progress:
 
 
 def progress_of(row: FlowTransaction) -> Progress:
-    """Return what there is to say about a row in a working state."""
+    """Return the progress of a row in a working state."""
     now, heading = wiring.clock.now(), _HEADINGS.get(row.kind, _HEADING)
     if row.stuck_since is not None:
         return Progress(heading, is_delayed=False, is_stuck=True, look_again=_STUCK, reference=str(row.pk))
@@ -73,7 +73,7 @@ def progress_of(row: FlowTransaction) -> Progress:
 
 
 def _until(due: datetime | None, now: datetime) -> int:
-    """Look when it is due, which is when looking brings it on; but not too seldom."""
+    """Reload when the row is due, because the reload continues it; at most `_LONGEST` seconds apart."""
     seconds = math.ceil((due - now).total_seconds()) if due is not None else 0
     return max(_SOON, min(seconds, _LONGEST))
 

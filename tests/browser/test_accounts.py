@@ -79,7 +79,7 @@ def test_declining_to_connect_offers_to_connect_again(browser):
 
 def test_a_question_is_answered_with_the_other_account(browser):
     start(browser, "link-asked")
-    browser.sees("Is this you, too?")
+    browser.sees("Is this your account too?")
     browser.press("Sign in with GitHub")
     choose_the_owner(browser)
     browser.sees("confirm")
@@ -88,7 +88,7 @@ def test_a_question_is_answered_with_the_other_account(browser):
 
 def test_the_wrong_account_may_be_followed_by_the_right_one(browser):
     start(browser, "link-wrong")
-    browser.sees("That was another account")
+    browser.sees("You used a different account")
     browser.sees("You can try 2 more times.")
     browser.press("Sign in with GitHub")
     choose_the_owner(browser)
@@ -101,15 +101,15 @@ def test_back_at_the_provider_leads_to_a_page_that_goes_on(browser):
     question = browser.path
     browser.press("Sign in with GitHub")
     browser.open(question)
-    browser.sees("You are on your way")
-    browser.press("Go on signing in")
+    browser.sees("Your sign-in is not finished")
+    browser.press("Continue signing in")
     choose_the_owner(browser)
     browser.sees("linked")
 
 
 def test_accounts_can_be_kept_apart(browser):
     start(browser, "link-asked")
-    browser.press("Keep the accounts apart")
+    browser.press("Keep the accounts separate")
     browser.sees("kept apart")
     browser.open("/profile/")
     browser.sees("auth0|")

@@ -40,7 +40,7 @@ def test_a_connected_account_signs_in_and_every_flow_has_its_timeline(start):
         visitor.connect(XENIA_AT_HOME).at("/accounts/").shows(XENIA_AT_HOME.email)
         visitor.sign_out()
         visitor.sign_in_by_clicking(XENIA_AT_HOME).at("/profile/").shows(XENIA.sub)
-        visitor.open("/accounts/").shows("you had connected it").shows("This needs a fresh sign-in.")
+        visitor.open("/accounts/").shows("you had connected it").shows("This step requires a new sign-in.")
         visitor.submit(visitor.open("/accounts/").form_to("/auth/unlink/")).shows("None. Sign out")
         visitor.sign_out()
         visitor.sign_in(XENIA)
@@ -72,7 +72,7 @@ def test_github_first_and_a_password_later(start):
     with HttpVisitor(start().site) as visitor:
         visitor.sign_in_by_clicking(SAM)
         visitor.sign_out()
-        asked = visitor.sign_in(SAM_BY_PASSWORD).shows("Is this you, too?").shows("s•••@e•••.com")
+        asked = visitor.sign_in(SAM_BY_PASSWORD).shows("Is this your account too?").shows("s•••@e•••.com")
         provider = visitor.submit(asked.form_to(f"{asked.path}confirm/"))
         visitor.submit(provider.form(account=SAM.sub)).at("/profile/").shows(SAM.sub)
         visitor.open("/accounts/").shows("you showed that it is yours")

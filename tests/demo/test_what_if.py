@@ -60,10 +60,10 @@ def test_an_entry_that_ends_well_shows_what_its_log_has(visitor: HttpVisitor, sl
 @pytest.mark.parametrize(
     ("slug", "words"),
     [
-        ("link-asked", "Is this you, too?"),
-        ("link-two", "Is this you, too?"),
-        ("link-wrong", "That was another account"),
-        ("link-declined", "Is this you, too?"),
+        ("link-asked", "Is this your account too?"),
+        ("link-two", "Is this your account too?"),
+        ("link-wrong", "You used a different account"),
+        ("link-declined", "Is this your account too?"),
     ],
 )
 def test_an_entry_that_asks_shows_the_question(visitor: HttpVisitor, slug, words):
@@ -77,7 +77,7 @@ def test_an_entry_that_asks_shows_the_question(visitor: HttpVisitor, slug, words
 def test_a_busy_management_api_is_waited_for(visitor: HttpVisitor):
     page = visitor.what_if("link-busy")
     assert page.status == 202
-    page.shows("Linking your accounts…").shows("This takes longer than usual.")
+    page.shows("Linking your accounts…").shows("This is taking longer than usual.")
     followed(visitor, page).at("/what-if/link-busy/").shows(">linked</span>").shows("rate_limited")
 
 

@@ -45,7 +45,7 @@ class Nowhere:
 @pytest.fixture(autouse=True)
 def right(configure):
     """A configuration that no check complains about."""
-    configure(ENCRYPTION_KEYS=[KEY])
+    configure(ENCRYPTION_KEYS=[KEY], TRANSPORT_ADAPTER=None)
 
 
 def found():
@@ -66,7 +66,6 @@ def test_the_right_configuration_is_silent():
         {"BASE_URL": "http://127.0.0.1"},
         {"BASE_URL": "https://app.example:8443/"},
         {"ISSUER": "", "DOMAIN": "example.eu.auth0.com"},
-        {"ISSUER": "http://localhost:9400/", "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True},
         {"ISSUER": "https://op.example/realms/one"},
         {"TRANSACTION_LIFETIME": 3600, "LEEWAY": 0, "READ_TIMEOUT": 5},
         {"CLIENT_AUTHENTICATION": "client_secret_basic"},
@@ -78,7 +77,6 @@ def test_the_right_configuration_is_silent():
         {"ALLOWED_NEXT_HOSTS": ["shop.example", "localhost:8000"], "COOKIE_NAME": "sign-in_1"},
         {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0},
         {"TRANSPORT_ADAPTER": None, "FLOWS": ["stateful_oauth.flows.login.machine.LoginFlow"]},
-        {"TRANSPORT_ADAPTER": BaseAdapter},
         {"MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": ""},
         {"MANAGEMENT_DOMAIN": "tenant.eu.auth0.com", "REFRESH_TOKEN_ROTATION": True},
         {**LINKING, "LINKING": "confirm"},
@@ -103,6 +101,16 @@ def test_the_right_configuration_is_silent():
 def test_other_right_configurations_are_silent_too(configure, keys):
     configure(**keys)
     assert found() == {}
+
+
+def test_what_is_for_development_is_said_only_when_the_site_is_deployed(configure):
+    configure(
+        ISSUER="http://localhost:9400/", ALLOW_INSECURE_HTTP_ON_LOOPBACK=True, TRANSPORT_ADAPTER=BaseAdapter
+    )
+    assert check_settings() == []
+    messages = check_deployment()
+    assert [message.id for message in messages] == ["stateful_oauth.W004", "stateful_oauth.W005"]
+    assert all(message.hint for message in messages)
 
 
 def test_several_tenants_are_silent_too(settings):

@@ -61,7 +61,7 @@ def test_a_transaction_that_is_due_later_is_looked_at_then(browser, clock, in_fl
     row_with(clock, code=code, due_in=due_in)
     seconds, text = look(browser, in_flight)
     assert seconds == looks_in
-    assert "This takes longer than usual." in text
+    assert "This is taking longer than usual." in text
     assert SPINNER in text
     assert str(the_row().pk) in text, "Who asks for help needs the reference."
 
@@ -88,7 +88,7 @@ def test_a_stuck_transaction_says_that_somebody_has_to_look_at_it(browser, clock
         seconds, text = look(browser, in_flight)
         assert seconds == 60
         assert SPINNER not in text, "Nothing turns that nobody is turning."
-        assert "somebody has to look at it" in text
+        assert "our team needs to check it" in text
         assert str(the_row().pk) in text
     assert the_row().version == 2, "Looking moved it."
 

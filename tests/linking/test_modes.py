@@ -84,7 +84,7 @@ def test_confirm_asks_always(tenant, browser, evidence):
     with site(LINKING="confirm"):
         later = Browser(tenant)
         question = asked(later, later.sign_in(google.user_id))
-        assert "e-mail and password" in question.text
+        assert "email and password" in question.text
         if evidence == "connected":
             assert QWERTY not in question.text, "An address that the visitor did not come with is masked."
             assert "q•••@g•••.com" in question.text
@@ -132,8 +132,8 @@ def test_somebody_with_two_candidates_chooses(tenant, browser):
     github = tenant.add_user(email=XPTO, connection="github")
     question = asked(browser, browser.sign_in(github.user_id))
     assert set(question.offered) == {password.user_id, google.user_id}
-    assert {"Google", "e-mail and password"} <= {
-        name for name in ("Google", "e-mail and password") if name in question.text
+    assert {"Google", "email and password"} <= {
+        name for name in ("Google", "email and password") if name in question.text
     }
     for unknown in ("", "auth0|nobody", github.user_id):
         response = browser.post(f"{question.address}confirm/", {"account": unknown})

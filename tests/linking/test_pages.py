@@ -90,7 +90,7 @@ def test_a_dead_grant_leads_to_a_sign_in_that_comes_back(tenant, person):
 def test_a_callback_that_is_nobodys_still_knows_what_it_was_for(person):
     page = person.opens(person.get("/auth/connect/callback/?state=forged&connect_code=x"))
     assert "The account was not connected" in text_of(page)
-    assert "We do not know this attempt" in text_of(page)
+    assert "We cannot find this attempt" in text_of(page)
 
 
 def test_a_visitor_who_is_nobody_is_asked_to_sign_in_and_comes_back(tenant, another_browser):
@@ -116,12 +116,12 @@ def question(tenant, browser):
 def test_the_question_names_the_other_account_masked_and_both_ways_on(browser, question):
     page = browser.get(question)
     text, source = text_of(page), page.content.decode()
-    assert "Is this you, too?" in text
-    assert "You signed in with e-mail and password as x•••@a•••.com." in text
+    assert "Is this your account too?" in text
+    assert "You signed in with email and password as x•••@a•••.com." in text
     assert "Google x•••@a•••.com" in text
     assert XPTO not in source, "Either address may be somebody else's."
     assert "Sign in with Google" in text
-    assert "Keep the accounts apart" in text
+    assert "Keep the accounts separate" in text
     assert source.count("<h1") == 1
     assert " on" + "click" not in source
 
@@ -130,7 +130,7 @@ def test_another_account_is_named_as_such_with_the_tries_that_are_left(browser, 
     back = browser.confirm(question, "google-oauth2|2")
     page = browser.opens(back)
     text = text_of(page)
-    assert "That was another account" in text
+    assert "You used a different account" in text
     assert "We expect this account: Google x•••@a•••.com" in text
     assert "You can try 2 more times." in text
     back = browser.confirm(question, "google-oauth2|2")
@@ -140,9 +140,9 @@ def test_another_account_is_named_as_such_with_the_tries_that_are_left(browser, 
 def test_somebody_who_comes_back_from_the_provider_may_go_on_or_not(browser, question):
     browser.post(f"{question}confirm/", {})
     text = text_of(browser.get(question))
-    assert "You are on your way" in text
-    assert "Go on signing in" in text
-    assert "Keep the accounts apart" in text
+    assert "Your sign-in is not finished" in text
+    assert "Continue signing in" in text
+    assert "Keep the accounts separate" in text
     assert browser.post(f"{question}cancel/")["Location"] == "/profile/"
 
 

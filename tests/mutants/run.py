@@ -30,7 +30,9 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
-from catalogue import MUTANTS, Mutant  # noqa: E402 - after the path is set
+import catalogue  # noqa: E402 - after the path is set
+import catalogue_of_values  # noqa: E402 - as above
+from catalogue import Mutant  # noqa: E402 - as above
 
 ROOMS = ("flows", "storage", "integrations", "diagrams")
 PACKAGES = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
@@ -201,7 +203,8 @@ def _is_there(test: str) -> bool:
 
 def main() -> int:
     arguments = _arguments()
-    chosen = [mutant for mutant in MUTANTS if arguments.only in f"{mutant.file} {mutant.name}"]
+    mutants = (*catalogue.MUTANTS, *catalogue_of_values.MUTANTS)
+    chosen = [mutant for mutant in mutants if arguments.only in f"{mutant.file} {mutant.name}"]
     if not chosen:
         sys.exit(f"No mutant's file or name has {arguments.only!r} in it.")
     wrong = [m.name for m in chosen if (CHECKOUT / m.file).read_text().count(m.old) != 1]

@@ -149,7 +149,7 @@ LINKING: Final = Group(
     (
         Scenario(
             slug="link-asked",
-            title="Is this you, too?",
+            title="Is this your account too?",
             what="Somebody signed up with GitHub. Now they sign in with a password and the same address: "
             "you are asked, and you answer by signing in at the provider, as them or as somebody else.",
             begin=ask,

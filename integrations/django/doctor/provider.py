@@ -141,7 +141,7 @@ def _callback_names(patient: Patient) -> list[str]:
 
 def _landed(patient: Patient, redirect_uri: str, landing: Landing) -> Finding:
     if landing.status >= 500:
-        return failed(f"The provider answered {landing.status}.", "Look at the provider's status page.")
+        return failed(f"The provider answered {landing.status}.", "Check the provider's status page.")
     if landing.status >= 400:
         return failed(
             f"The provider refuses to send browsers to {redirect_uri} (a page with status {landing.status}).",
@@ -177,7 +177,7 @@ def _logout(patient: Patient) -> Iterator[Finding]:
     url = patient.provider.logout_url(return_to=home)
     landing = patient.probes.open(url, time_limit=TIME_LIMIT)
     if landing.status >= 500:
-        yield failed(f"The provider answered {landing.status}.", "Look at the provider's status page.")
+        yield failed(f"The provider answered {landing.status}.", "Check the provider's status page.")
     elif landing.status >= 400:
         yield failed(
             f"The provider refuses to send browsers to {home} after signing out "
