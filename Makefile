@@ -179,14 +179,16 @@ $(VENV)/.base: constraints.txt
 	@$(PIP_INSTALL) --upgrade pip setuptools
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.base pyproject.toml
+$(VENV)/.demo: $(VENV)/.base pyproject.toml .ci/editable.py
 	@echo "Installing the demo into $(VENV)"
 	@$(PIP_INSTALL) --build-constraint constraints.txt -e '.[demo]'
+	@$(PY) .ci/editable.py
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.base pyproject.toml
+$(VENV)/.dev: $(VENV)/.base pyproject.toml .ci/editable.py
 	@echo "Installing the package and the development tools into $(VENV)"
 	@$(PIP_INSTALL) --build-constraint constraints.txt -e '.[demo]' --group dev
+	@$(PY) .ci/editable.py
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.browser: $(VENV)/.dev
