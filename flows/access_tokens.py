@@ -29,7 +29,7 @@ _CLAIM_MARGIN: Final = 20.0  # seconds by which a claim outlives the call's own 
 _POLL_INTERVAL: Final = 0.05  # seconds
 _DEFAULT_LIFETIME: Final = 300  # seconds, where the provider does not say (RFC 6749 §5.1 only recommends it)
 _SKEW: Final = 60.0  # seconds before the end at which a token is not used any more
-_SKEW_SHARE: Final = 0.1  # but never more than this part of its lifetime (checklist B20)
+_SKEW_SHARE: Final = 0.1  # but never more than this part of its lifetime (docs/security-checklist.md B20)
 
 
 class AccessTokens:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ALGORITHMS: Final = ("RS256", "PS256", "HS256")
 _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
-_LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
+_LONGEST_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
 # It stands in addresses, beside `error/<code>/` and the callbacks of the other flows.
 _ALIAS: Final = re.compile(r"(?!(?:error|connect|link)$)[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")

@@ -115,9 +115,10 @@ class TestUser:
             room.fault("answer", USER, status=200, json=body)
             assert api.user(room.ada, time_limit=5).created_at == moment
 
+    @pytest.mark.security("L1")
     @pytest.mark.parametrize("value", ["true", "yes", 1, None, [True]], ids=str)
     def test_an_address_is_verified_when_it_is_true_and_not_when_it_says_so(self, room, api, value):
-        """L1: auth0-python takes the text for the truth value."""
+        """`auth0-python` reads the text "false" as true."""
         body = {"user_id": room.ada, "identities": [], "email": ADA, "email_verified": value}
         room.fault("answer", USER, status=200, json=body)
         assert api.user(room.ada, time_limit=5).email_verified is False
@@ -154,8 +155,9 @@ class TestUsersByEmail:
         user = room.tenant.add_user(email=email, connection=GOOGLE)
         assert [profile.user_id for profile in api.users_by_email(email, time_limit=5)] == [user.user_id]
 
+    @pytest.mark.security("L6")
     def test_only_to_the_letter(self, room, api):
-        """L6: whatever comes back, another spelling is another address."""
+        """Whatever comes back, another spelling is another address."""
         emails = ["ADA@example.com", ADA, None]
         body = [{"user_id": f"a|{n}", "email": email, "identities": []} for n, email in enumerate(emails)]
         room.fault("answer", BY_EMAIL, status=200, json=body)
@@ -426,7 +428,7 @@ def test_a_sign_in_does_not_pay_for_the_sdk():
 
 
 def test_where_the_api_is():
-    """Wire contract §10: the canonical domain, whatever the custom one is."""
+    """docs/auth0-contract.md §10: the canonical domain, whatever the custom one is."""
     room = Room(config={"management_base_url": "https://tenant.eu.auth0.example"})
     spoken = Spoken(room)
     assert room.config.management_audience == "https://tenant.eu.auth0.example/api/v2/"

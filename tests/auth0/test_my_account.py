@@ -88,6 +88,7 @@ class TestConnect:
         elsewhere = "https://elsewhere.example/"
         refused(ProviderRefused, "request_rejected", self.connect, room, token, redirect_uri=elsewhere)
 
+    @pytest.mark.security("B33")
     def test_b33_the_query_of_connect_uri_is_kept(self, room, token):
         uri = "https://tenant.example/connect?a=b%20c"
         room.fault(
@@ -162,6 +163,7 @@ class TestComplete:
         refused(ProviderRefused, "request_rejected", Connecting(room, token).agree().complete,
                 redirect_uri="https://elsewhere.example/")  # fmt: skip
 
+    @pytest.mark.security("B7")
     def test_b7_a_session_that_is_over(self, room, token):
         connecting = Connecting(room, token).agree()
         room.sleep(connecting.session.expires_in)
@@ -171,6 +173,7 @@ class TestComplete:
         refused(ProviderRefused, "connect_session_over", Connecting(room, token).agree().complete,
                 auth_session=Secret("never"))  # fmt: skip
 
+    @pytest.mark.security("B31")
     def test_another_users_session(self, room, token):
         connecting = Connecting(room, token).agree()
         room.tenant.add_user(email="bob@example.com", password="pw")

@@ -161,6 +161,7 @@ class TestAuthorizationRequest:
             "code_challenge_method": ["S256"],
         }
 
+    @pytest.mark.security("B10")
     def test_b10_parameters_never_win(self, web):
         evil = dict.fromkeys(
             ("state", "nonce", "redirect_uri", "code_challenge", "code_challenge_method", "client_id",
@@ -170,6 +171,7 @@ class TestAuthorizationRequest:
         )  # fmt: skip
         assert "evil" not in web.provider.authorization_url(web.request(parameters=evil))
 
+    @pytest.mark.security("B10")
     @pytest.mark.parametrize("name", ["request", "request_uri"])
     def test_b10_parameters_that_replace_the_whole_request(self, web, name):
         refused(
@@ -308,6 +310,7 @@ class TestTokenAnswers:
         web.tenant.token_reply_hook = lambda body: body.update(changes)
         refused(AnswerLost, "provider_answer_invalid", web.exchange)
 
+    @pytest.mark.security("B19")
     def test_b19_what_is_optional_may_be_missing(self, web):
         def only_the_access_token(body):
             for name in ("id_token", "refresh_token", "scope", "expires_in"):
@@ -371,6 +374,7 @@ class TestLogout:
         url = web.provider.logout_url(return_to="https://app.example/", sid=identity.sid)
         assert visitor.logout(url, confirm=False) == "https://app.example/"
 
+    @pytest.mark.security("B14")
     def test_b14_nothing_is_sent_that_nobody_gave(self, web):
         assert web.provider.logout_url(return_to=None) == "https://tenant.example/oidc/logout?client_id=web"
 

@@ -246,6 +246,7 @@ class TestAnswerLost:
     def test_not_http(self, transport, serve):
         lost(transport, serve(answering(b"SSH-2.0-OpenSSH_9.9\r\n\r\n", times=1)))
 
+    @pytest.mark.security("S14")
     @pytest.mark.parametrize(
         "prefix",
         [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 19999\r\n\r\n",
@@ -269,6 +270,7 @@ class TestAnswerLost:
             took.append(time.monotonic() - began)
         assert min(took) < 0.8, "After the pause it waited for 0.5 s anew."
 
+    @pytest.mark.security("S14")
     def test_the_configured_limit_holds_as_well(self, serve):
         began = time.monotonic()
         lost(Transport(read_timeout=0.1), serve(dripping(b"HTTP/1.1 200 OK\r\n\r\n")), time_limit=60)

@@ -77,6 +77,7 @@ def signed_in(browser):
     return browser.get("/profile/").status_code == 200
 
 
+@pytest.mark.security("B43")
 def test_everything_speaks_of_the_primary(tenant, two_users):
     primary, secondary = two_users.user_id, two_users.other.user_id
     third = link(tenant, two_users)
@@ -90,6 +91,7 @@ def test_everything_speaks_of_the_primary(tenant, two_users):
     assert (linking.state, str(linking.user_id)) == ("linked", primary)
 
 
+@pytest.mark.security("L1", "B43")
 def test_the_secondarys_grants_are_dead_here_and_at_the_tenant(tenant, two_users):
     held = Grant.objects.get(identity__subject=two_users.google.user_id)
     families = tenant.issued.families(two_users.google.user_id, "web")
@@ -126,6 +128,7 @@ def test_a_secondary_with_a_password_of_its_own_here_keeps_its_sessions(tenant, 
     assert user.check_password("for the admin")
 
 
+@pytest.mark.security("B48")
 def test_a_project_decides_what_becomes_of_the_secondarys_user(tenant, two_users, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
     primary, secondary = two_users.user_id, two_users.other.user_id
@@ -278,9 +281,10 @@ def test_a_primary_without_metadata_gets_all(tenant, browser, pair):
 ROLES = {"roles": ["admin"], "plan": "gold", "limits": {"seats": 5}}
 
 
+@pytest.mark.security("L9")
 @pytest.mark.parametrize("keys", [(), ("plan",), ("plan", "limits", "roles"), ("nothing",)])
 def test_app_metadata_goes_over_for_named_keys_only(tenant, browser, pair, settings, keys):
-    """L9: the secondary's admin role never reaches the primary, which has roles of its own, if any."""
+    """The secondary's admin role never reaches the primary, which has roles of its own, if any."""
     settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "LINKING_APP_METADATA_KEYS": keys}
     password, google = pair({"roles": ["user"]}, ROLES, "app_metadata")
     browser.sign_in(google.user_id)
@@ -290,6 +294,7 @@ def test_app_metadata_goes_over_for_named_keys_only(tenant, browser, pair, setti
     assert patches(tenant) == ([("app_metadata", ",".join(wanted))] if wanted else [])
 
 
+@pytest.mark.security("L9")
 def test_an_admin_role_reaches_nobody_who_has_none(tenant, browser, pair):
     password, google = pair(None, ROLES, "app_metadata")
     browser.sign_in(google.user_id)
@@ -297,6 +302,7 @@ def test_an_admin_role_reaches_nobody_who_has_none(tenant, browser, pair):
     assert tenant.users.get(password.user_id).app_metadata is None
 
 
+@pytest.mark.security("B44")
 @pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html", "server_error"])
 def test_a_merge_whose_answer_is_lost_is_repeated_and_changes_nothing_more(tenant, browser, pair, kind):
     password, google = pair(OURS, THEIRS)
@@ -315,8 +321,8 @@ def test_what_the_user_changed_meanwhile_is_not_undone(tenant, browser, pair):
     assert tenant.users.get(password.user_id).user_metadata == {"new": "changed since"}
 
 
+@pytest.mark.security("B44")
 def test_a_link_that_fails_leaves_the_primarys_metadata_alone(tenant, browser, pair):
-    """B44."""
     password, google = pair(OURS, THEIRS)
     tenant.faults.add(
         "/api/v2/users/{id}/identities",
@@ -361,6 +367,7 @@ def test_unlinking_gives_the_account_back_and_signs_nobody_out(tenant, linked):
     assert signed_in(linked)
 
 
+@pytest.mark.security("L7", "B45")
 def test_who_signs_in_with_an_unlinked_account_is_asked_and_not_linked_silently(tenant, linked):
     unlink(linked)
     again = Browser(tenant)
@@ -407,6 +414,7 @@ def test_unlinking_what_is_not_linked_any_more_is_done(tenant, linked):
     assert AccountLink.objects.get().unlinked_at is not None
 
 
+@pytest.mark.security("L14")
 def test_only_the_owner_unlinks(tenant, linked):
     key = AccountLink.objects.get().pk
     tenant.add_user(email="eve@example.com", password="x")
