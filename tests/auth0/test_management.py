@@ -1,6 +1,7 @@
 """The Management API by auth0-python, against the emulated tenant: what is sent, read, refused and lost."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ class TestUser:
     @pytest.mark.parametrize(
         "changes",
         [{"user_id": None}, {"user_id": "auth0|another"}, {"user_id": 7}, {"email": 7}, {"email": "a\0"},
-         {"name": []}, {"blocked": "false"}, {"blocked": 0}, {"identities": None}, {"identities": {}},
+         {"blocked": "false"}, {"blocked": 0}, {"identities": None}, {"identities": {}},
          {"identities": ["a"]}, {"identities": [{"provider": "auth0", "user_id": "a"}]},
          {"user_metadata": []}, {"app_metadata": "a"},
          {"identities": [{"provider": "auth0", "connection": "c", "user_id": ""}]},
@@ -102,6 +103,31 @@ class TestUser:
         }
         room.fault("answer", USER, status=200, json={"user_id": room.ada, "identities": [], **odd})
         assert api.user(room.ada, time_limit=5).user_id == room.ada
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "1e999",
+            "-1e999",
+            "NaN",
+            "Infinity",
+            "1" * 401,
+            '"a\\ud800"',
+            '{"\\udfff": 1}',
+            "[" * 65 + "]" * 65,
+        ],
+    )
+    @pytest.mark.parametrize("deep", [False, True])
+    def test_metadata_that_cannot_be_relied_on_does_not_hide_the_user(self, room, api, value, deep):
+        """A user writes it, perhaps an attacker with an unverified copy of another user's email."""
+        user = {"user_id": "auth0|a", "email": ADA, "identities": [], "name": "a\ud800"}
+        user |= {"user_metadata": {"poison": "@", "plan": "free"}, "app_metadata": {"poison": "@"}}
+        raw = json.dumps([user]).replace('"@"', f'{{"b": [{value}]}}' if deep else value)
+        call_with(room, "/api/v2/users-by-email", 200, raw.encode())
+        (found,) = api.users_by_email(ADA, time_limit=5)
+        assert found.user_metadata == {"poison": None, "plan": "free"}
+        assert found.app_metadata == {"poison": None}
+        assert found.name == ""
 
     def test_when_it_was_made_is_read_with_its_offset_or_not_at_all(self, room, api):
         for text, moment in (
@@ -344,7 +370,7 @@ class TestEveryCall:
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 200, 202])
     @pytest.mark.parametrize(
-        "raw", [b"<html>", b"", b"{", b'{"message": "\xff"}', b"[" * 100_000, b'{"a": "\\ud800"}']
+        "raw", [b"<html>", b"", b"{", b'{"message": "\xff"}', b"[" * 100_000, b'{"a": "\\ud800"']
     )
     def test_bodies_that_are_nobodys_word(self, room, name, status, raw):
         """Also what makes json, or auth0-python, raise something else than it says."""

@@ -204,13 +204,23 @@ class TestComplete:
          {"id": "cac_" + "a" * 125}, {"connection": "a" * 129}, {"access_type": "a" * 33},
          {"connection": None}, {"connection": "a\0"}, {"created_at": None}, {"created_at": "yesterday"},
          {"created_at": "2026-11-20T12:00:00"}, {"created_at": 1}, {"scopes": "openid"}, {"scopes": [1]},
-         {"expires_at": "soon"}, {"access_type": 7}],
+         {"created_at": "0001-01-01T00:00:00+23:59"}, {"created_at": "9999-12-31T23:59:59-23:59"},
+         {"created_at": "1969-12-31T23:59:59Z"}, {"created_at": "9999-01-01T00:00:00Z"}, {"access_type": 7}],
         ids=str,
     )  # fmt: skip
     def test_an_answer_that_is_none(self, room, token, changes):
         connecting = Connecting(room, token).agree()
         room.fault("answer", COMPLETE, status=201, json={**REMOTE, **changes})
         refused(*INVALID, connecting.complete)
+
+    @pytest.mark.parametrize(
+        "text", ["soon", "9999-12-31T23:59:59.999999-01:00", "0001-01-01T00:00:00Z", "\0"]
+    )
+    def test_end_that_no_date_can_hold_is_not_kept(self, room, token, text):
+        """It is shown to people, and decides nothing: the account is connected all the same."""
+        connecting = Connecting(room, token).agree()
+        room.fault("answer", COMPLETE, status=201, json={**REMOTE, "expires_at": text})
+        assert connecting.complete().expires_at is None
 
     def test_what_may_be_missing_and_what_is_new(self, room, token):
         connecting = Connecting(room, token).agree()

@@ -259,7 +259,7 @@ class TestTokenRefusals:
 class TestTokenAnswers:
     """Whether the exchange happened: only the provider's own refusal and 429 say that it did not."""
 
-    @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token", "scope", "other"])
+    @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token", "scope"])
     def test_half_of_a_surrogate_pair(self, web, name):
         """JSON can write what no encoding can carry, and so no later step could (RFC 8259 §8.2)."""
         right = {"access_token": "a", "id_token": "i", "token_type": "Bearer", "expires_in": 60}
@@ -301,14 +301,26 @@ class TestTokenAnswers:
         "changes",
         [{"access_token": None}, {"access_token": ""}, {"access_token": 7}, {"token_type": None},
          {"token_type": "DPoP"},
-         {"token_type": 7}, {"id_token": 7}, {"id_token": ""}, {"refresh_token": ["a"]}, {"scope": 7},
-         {"expires_in": "3600"}, {"expires_in": -1}, {"expires_in": True}, {"expires_in": 1.5},
-         {"expires_in": 10**30}],
+         {"token_type": 7}, {"id_token": 7}, {"id_token": ""}, {"refresh_token": ["a"]}, {"scope": 7}],
         ids=str,
     )  # fmt: skip
     def test_members_have_their_types(self, web, changes):
         web.tenant.token_reply_hook = lambda body: body.update(changes)
         refused(AnswerLost, "provider_answer_invalid", web.exchange)
+
+    @pytest.mark.parametrize(
+        ("value", "read"),
+        [("3600", 3600), ("-1", 0), ("true", None), ("1.5", 1), ("1" + "0" * 30, 31_536_000), ("[]", None),
+         ("253402300799", 31_536_000), ("1e999", None), ("-1e999", None), ("NaN", None), ('"3600"', 3600),
+         ("1" * 500, None), ('"' + "1" * 500 + '"', None), ('"soon"', None), ("1e300", 31_536_000)],
+    )  # fmt: skip
+    def test_a_lifetime_is_bounded_and_loses_no_tokens(self, bench, value, read):
+        """It only says when to ask again; the answer may hold a rotated refresh token."""
+        body = f'{{"access_token": "a", "token_type": "Bearer", "refresh_token": "r", "expires_in": {value}}}'
+        bench.answers["/oauth/token"] = (200, {"Content-Type": "application/json"}, body.encode())
+        tokens = bench.provider.refresh(Secret("old"), time_limit=5)
+        assert tokens.expires_in == read
+        assert tokens.refresh_token == Secret("r")
 
     @pytest.mark.security("B19")
     def test_b19_what_is_optional_may_be_missing(self, web):

@@ -228,7 +228,7 @@ class TestTokenVault:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"access_token": ""}, {"access_token": 7}, {"token_type": "N_A"}, {"expires_in": "60"}],
+        [{"access_token": ""}, {"access_token": 7}, {"token_type": "N_A"}],
         ids=str,
     )
     def test_members_have_their_types(self, room, token, account, changes):

@@ -332,7 +332,12 @@ class TestRateLimit:
          ("X-RateLimit-Reset: {0}\r\nRetry-After: 90", 90), ("X-RateLimit-Reset: 1", 0),
          ("Retry-After: Fri, 20 Nov 2020 12:00:09 GMT", 0), ("X-RateLimit-Reset: 99999999999", 86_400),
          ("Retry-After: 99999999999", 86_400), ("Retry-After: soon", None), ("Retry-After: -1", None),
-         ("X-RateLimit-Reset: 9999999999999999", None), ("X-Other: 1", None)],
+         ("X-RateLimit-Reset: 9999999999999999", None), ("X-Other: 1", None),
+         ("Retry-After: Fri, 31 Dec 9999 23:59:59 -2359", 86_400), ("Retry-After: " + "9" * 5000, None),
+         ("Retry-After: Mon, 01 Jan 0001 00:00:00 +2359", 0),
+         ("Retry-After: Fri, 31 Dec 99999 23:59:59 GMT", None),
+         ("Retry-After: Fri, 20 Nov 2026 12:00:09 +999999", None), ("Retry-After: , , , : :", None),
+         ("Retry-After: 1e999", None), ("X-RateLimit-Reset: NaN", None), ("X-RateLimit-Reset: -1", None)],
     )  # fmt: skip
     def test_when_to_come_back(self, serve, header, seconds):
         line = header.format(int(self.NOW.timestamp()) + 60)

@@ -77,6 +77,20 @@ def test_it_is_used_until_a_little_before_its_end(granted, clock, rotation, life
     assert grant.sent == 2
 
 
+@both
+@pytest.mark.parametrize(
+    "lifetime", [253_402_300_799, 10**30, -1, "soon", float("inf"), float("nan"), True, []]
+)
+def test_flawed_lifetime_loses_no_refresh_token(granted, clock, rotation, lifetime):
+    grant = granted(rotation=rotation)
+    grant.tenant.token_reply_hook = lambda body: body.update(expires_in=lifetime)
+    assert grant.token()
+    clock.advance(31_536_000)
+    assert grant.token(), "and the rotated refresh token was kept"
+    assert grant.sent == 2
+    assert grant.row.ended_at is None
+
+
 def test_where_the_provider_does_not_say_how_long_it_lasts_five_minutes_are_assumed(grant, clock):
     grant.tenant.token_reply_hook = lambda body: body.pop("expires_in")
     first = grant.token()
