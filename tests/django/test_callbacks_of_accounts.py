@@ -136,7 +136,6 @@ def test_an_unknown_tenant_is_a_404(attempt, browser):
 @pytest.mark.security("S1")
 @pytest.mark.parametrize("cookie", ["none", "another"])
 def test_another_browser_is_refused_and_burns_nothing(attempt, browser, tenant, cookie):
-    """The same user being signed in there changes nothing."""
     other = Browser(tenant)
     if cookie == "another":
         other.sign_in(attempt.user.user_id)
@@ -219,7 +218,6 @@ def test_after_signing_out(attempt, browser):
 @pytest.mark.parametrize("issuer", ["https://evil.example/", "https://tenant.example", ""])
 @pytest.mark.parametrize("answer", ["code", "error"])
 def test_a_wrong_issuer(attempt, browser, issuer, answer):
-    """The rule holds for a code and for an error."""
     fields = attempt.callback.fields
     first = (attempt.code, fields[attempt.code]) if answer == "code" else ("error", "access_denied")
     bad = query(first, ("state", fields["state"]), ("iss", issuer))
@@ -234,7 +232,6 @@ def test_a_wrong_issuer(attempt, browser, issuer, answer):
     ["//evil.example/", "https://evil.example/", "\\\\evil.example", "javascript:alert(1)", "/%09/evil"],
 )
 def test_nobody_is_sent_elsewhere(attempt, browser, target):
-    """A row that other code has written cannot change that."""
     row = attempt.row()
     row.inputs["next"] = target
     row.save()
@@ -261,7 +258,6 @@ def connecting(tenant, browser):
 
 @pytest.mark.security("L10", "B31")
 def test_another_user_signed_in_meanwhile(connecting, browser, tenant):
-    """The user is switched in another tab of the same browser."""
     eve = tenant.add_user(email="eve@example.com", password="x")
     browser.visitor.close_browser()
     browser.sign_in(eve.user_id)
@@ -306,7 +302,6 @@ def linking(tenant, browser):
 
 @pytest.mark.security("L13", "B46")
 def test_an_unrelated_sign_in_does_not_honour_it(linking, browser, tenant):
-    """This holds even for the account that was asked for, in the same browser."""
     browser.visitor.close_browser()
     browser.sign_in(linking.user.user_id)
     assert browser.user_id is not None
