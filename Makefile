@@ -137,6 +137,10 @@ diagrams: $(VENV)/.dev ## Draw the diagrams
 upgrades: $(VENV)/.dev ## Lock today's definitions, and write rows of those that are new; UNRELEASED=1: of all of today's
 	PYTHONPATH=tests/support $(PY) tests/upgrades/generate.py $(if $(UNRELEASED),--unreleased)
 
+.PHONY: hooks
+hooks: $(VENV)/.dev ## Install the git hooks of this clone: lint, format, imports, documents, commit subject
+	$(PY) -m pre_commit install
+
 .PHONY: format
 format: $(VENV)/.dev ## Format the code, and fix what the linter can fix
 	$(PY) -m ruff check --fix .
