@@ -90,7 +90,7 @@ def test_everything_speaks_of_the_primary(tenant, two_users):
     assert (linking.state, str(linking.user_id)) == ("linked", primary)
 
 
-@pytest.mark.security("L1", "B43")
+@pytest.mark.security("L1")
 def test_the_secondarys_grants_are_dead_here_and_at_the_tenant(tenant, two_users):
     held = Grant.objects.get(identity__subject=two_users.google.user_id)
     families = tenant.issued.families(two_users.google.user_id, "web")
@@ -101,6 +101,7 @@ def test_the_secondarys_grants_are_dead_here_and_at_the_tenant(tenant, two_users
     assert two_users.google.user_id not in tenant.people.users
 
 
+@pytest.mark.security("L1")
 def test_the_secondarys_other_sessions_end_and_the_primarys_stay(tenant, two_users):
     assert signed_in(two_users.other)
     third = link(tenant, two_users)
