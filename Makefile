@@ -123,7 +123,7 @@ check-django: $(VENV)/.dev ## Django's system checks, and no warning of Python
 
 ##@ Generated files
 # Modules that write a document, and with --check only compare it. Add one, and `docs` and `check-docs` run it.
-GENERATED_DOCS := docs.error_codes docs.diagram_style
+GENERATED_DOCS := docs.error_codes docs.diagram_style docs.security_checklist
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the generated documents
@@ -136,6 +136,10 @@ diagrams: $(VENV)/.dev ## Draw the diagrams
 .PHONY: upgrades
 upgrades: $(VENV)/.dev ## Lock today's definitions, and write rows of those that are new; UNRELEASED=1: of all of today's
 	PYTHONPATH=tests/support $(PY) tests/upgrades/generate.py $(if $(UNRELEASED),--unreleased)
+
+.PHONY: hooks
+hooks: $(VENV)/.dev ## Install the git hooks of this clone: lint, format, imports, documents, commit subject
+	$(PY) -m pre_commit install
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the code, and fix what the linter can fix

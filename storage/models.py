@@ -156,8 +156,8 @@ class TransitionRecord(models.Model):
 class Identity(models.Model):
     """A `sub` at an issuer, and the Django user that it belongs to.
 
-    The digest finds it, because databases disagree on when two texts are equal (checklist L4). E-mail is for
-    people to read and is never looked up by.
+    The digest finds it, because databases disagree on when two texts are equal
+    (docs/security-checklist.md L4). The email is for people to read; nothing is looked up by it.
     """
 
     digest = models.BinaryField(max_length=_DIGEST_BYTES, unique=True)

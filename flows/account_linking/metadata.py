@@ -22,7 +22,10 @@ def user_metadata_to_add(primary: UserProfile, secondary: UserProfile) -> dict[s
 def app_metadata_to_add(
     primary: UserProfile, secondary: UserProfile, keys: Collection[str]
 ) -> dict[str, Any]:
-    """Return the same of `app_metadata`, for the keys that the project named: others may hold roles (L9)."""
+    """Return the same of `app_metadata`, for the keys that the project named.
+
+    Others may hold roles (docs/security-checklist.md L9).
+    """
     wanted = {key: value for key, value in secondary.app_metadata.items() if key in keys}
     return _missing(primary.app_metadata, wanted)
 

@@ -61,7 +61,8 @@ class EnginePolicy:
     """What a project may choose.
 
     Attributes:
-        open_per_browser: How many transactions of one kind a browser may have waiting (checklist S18).
+        open_per_browser: How many transactions of one kind a browser may have waiting
+            (docs/security-checklist.md S18).
         patience: Seconds for which a late delivery waits for the winner's outcome.
         poll_interval: Seconds between its looks.
         deadlines: Seconds by `kind.state`, over the machine's own.

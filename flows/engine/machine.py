@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.ports import Caller, Provider
     from stateful_oauth.flows.engine.secret import Secret
 
-DEFAULT_DEADLINE: Final = 600.0  # seconds; security checklist S6
+DEFAULT_DEADLINE: Final = 600.0  # seconds; docs/security-checklist.md S6
 
 
 class WaitingState(State):

@@ -296,7 +296,9 @@ class GrantStore(Protocol):
 
 
 class AccountDirectory(Protocol):
-    """Who is known here, for decisions about linking. Reads only, and nothing is cached (checklist L7).
+    """Who is known here, for decisions about linking. It only reads.
+
+    Nothing is cached (docs/security-checklist.md L7).
 
     Every method raises `StoreUnavailable` when the database does not answer.
     """

@@ -28,8 +28,9 @@ Answer = TypeVar("Answer")
 _CLAIM_MARGIN: Final = 20.0  # seconds by which a claim outlives the call's own time limit
 _POLL_INTERVAL: Final = 0.05  # seconds
 _DEFAULT_LIFETIME: Final = 300  # seconds, where the provider does not say (RFC 6749 §5.1 only recommends it)
+_LONGEST_LIFETIME: Final = 31_536_000  # seconds, a year: what lasts longer is asked for again after it
 _SKEW: Final = 60.0  # seconds before the end at which a token is not used any more
-_SKEW_SHARE: Final = 0.1  # but never more than this part of its lifetime (checklist B20)
+_SKEW_SHARE: Final = 0.1  # but never more than this part of its lifetime (docs/security-checklist.md B20)
 
 
 class AccessTokens:
@@ -212,7 +213,8 @@ class AccessTokens:
         return token
 
     def _kept(self, answer: TokenResponse, asked: str) -> AccessToken:
-        lifetime = float(answer.expires_in if answer.expires_in is not None else _DEFAULT_LIFETIME)
+        said = answer.expires_in if answer.expires_in is not None else _DEFAULT_LIFETIME
+        lifetime = float(min(max(said, 0), _LONGEST_LIFETIME))  # or no date is that late
         usable = lifetime - min(_SKEW, lifetime * _SKEW_SHARE)
         return AccessToken(
             value=answer.access_token,

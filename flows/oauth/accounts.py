@@ -154,7 +154,8 @@ class UserProfile:
         email: To the letter, or an empty string.
         identities: The main one first.
         created_at: Aware, or None when the provider does not say.
-        user_metadata: First-level members; empty when never set.
+        user_metadata: First-level members; empty when never set. None stands for one that cannot be relied
+            on, like a number that is not finite: it is there, and is neither copied nor replaced.
         app_metadata: The same.
     """
 

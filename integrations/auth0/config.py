@@ -17,7 +17,7 @@ ClientAuth = Literal["client_secret_post", "client_secret_basic", "private_key_j
 SigningAlg = Literal["RS256", "PS256", "HS256"]
 AssertionAlg = Literal["RS256", "RS384", "PS256"]
 
-_MAX_LEEWAY: Final = 60  # seconds; checklist T9
+_MAX_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
 _HMAC_KEY_BYTES: Final = 32  # RFC 7518 §3.2: as long as the hash
 
 
@@ -31,9 +31,9 @@ class Auth0Config:
         private_key: PEM of an RSA key, for `private_key_jwt`.
         private_key_id: `kid` of the credential, when the application has several.
         client_auth: How the application proves itself at the token, PAR and revocation endpoints.
-        id_token_signing_alg: The only algorithm that an ID token may have (checklist T7).
+        id_token_signing_alg: The only algorithm that an ID token may have (docs/security-checklist.md T7).
         leeway: By how much two clocks may differ.
-        max_token_age: How long ago an ID token may have been issued (checklist T10).
+        max_token_age: How long ago an ID token may have been issued (docs/security-checklist.md T10).
         pushed_authorization_requests: Push authorization requests (RFC 9126).
         trusted_audiences: Other values that `aud` of an ID token may have beside the client id.
         connect_timeout: For DNS, TCP and TLS together. The system's resolver has a limit of its own.
@@ -41,8 +41,8 @@ class Auth0Config:
         max_response_bytes: Longer answers are refused.
         allow_insecure_http_on_loopback: Accept http to this machine, for the emulator.
         metadata_lifetime: How long the discovery document and the keys are believed.
-        jwks_refetch_interval: How often an unknown key may make us read the keys again (checklist T20),
-            and how often we try to renew a discovery document that is too old.
+        jwks_refetch_interval: How often an unknown key may make us read the keys again
+            (docs/security-checklist.md T20), and how often we try to renew an old discovery document.
         ca_bundle: File or folder of trusted certificates. Otherwise REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or
             SSL_CERT_FILE, as they are when the transport is made; otherwise certifi's.
         refresh_token_rotation: Whether a refresh token must be assumed dead once it was sent: a setting of
@@ -50,7 +50,7 @@ class Auth0Config:
         my_account_base_url: Of Auth0's My Account API; `me/v1` at the issuer by default.
         my_account_audience: What its tokens are asked for with; `me/` at the issuer by default.
         management_client_id: Of the machine-to-machine application that calls the Management API: another one
-            than `client_id` (checklist B17). Empty: the API is not used.
+            than `client_id` (docs/security-checklist.md B17). Empty: the API is not used.
         management_client_secret: Its secret.
         management_base_url: Scheme and host of the Management API and of its tokens' endpoint: the canonical
             domain of the tenant, whatever its custom domain is. The issuer by default.

@@ -1,7 +1,7 @@
 """The rules of an ID token (OpenID Connect Core §3.1.3.7), one function and one error code each.
 
-The numbers T1 to T19 are those of the project's security checklist. T16 (the `sub` of userinfo) has nothing
-to check: a sign-in never calls userinfo, everything it needs is in the signed token. T17 is about refreshing.
+The numbers T1 to T19 are those of docs/security-checklist.md. T16 (the `sub` of UserInfo) has nothing to
+check: a sign-in never calls UserInfo, everything it needs is in the signed token. T17 is about refreshing.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Auth0Management:
             if problem is not None and problem.status == 404:
                 return None
             raise _refusal(answer, "read:users")
-        profile = _profile(answer.members())
+        profile = _profile(answer.members(tolerant=True))
         if profile.user_id != user_id:
             raise _not_usable("it is another user.")
         return profile
@@ -69,7 +69,7 @@ class Auth0Management:
         )
         if answer.status != 200:
             raise _refusal(answer, "read:users")
-        found = map(_profile, answer.array())
+        found = map(_profile, answer.array(tolerant=True))
         return tuple(profile for profile in found if profile.email == email)
 
     def update_metadata(
@@ -99,7 +99,7 @@ class Auth0Management:
         if answer.status != 200:
             scope = "update:users_app_metadata" if app_metadata else "update:users"
             raise _refusal(answer, scope, {404: "user_unknown"})
-        answer.members()
+        answer.members(tolerant=True)
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
         """Make another user's main identity one of the primary's.
@@ -113,7 +113,7 @@ class Auth0Management:
         if answer.status not in (200, 201):
             codes = {400: "link_refused", 404: "user_unknown", 409: "link_exists"}
             raise _refusal(answer, "update:users", codes)
-        if not has_identity(answer.array(), provider=provider, user_id=user_id):
+        if not has_identity(answer.array(tolerant=True), provider=provider, user_id=user_id):
             raise _not_usable("it has no such identity.")
 
     def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
@@ -122,7 +122,7 @@ class Auth0Management:
             lambda sdk: sdk.users.identities.delete(primary_id, provider, user_id), time_limit=time_limit
         )
         if answer.status == 200:
-            if has_identity(answer.array(), provider=provider, user_id=user_id):
+            if has_identity(answer.array(tolerant=True), provider=provider, user_id=user_id):
                 raise _not_usable("the identity is still there.")
             return
         problem = problem_of(answer)

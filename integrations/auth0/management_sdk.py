@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from auth0.management import Auth0
-from auth0.management.core.api_error import ApiError
-from auth0.management.core.parse_error import ParsingError
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.secret import Secret
 
@@ -72,11 +70,13 @@ def perform(
     failure: FlowError | None = None
     try:
         operation(Auth0(base_url=base_url, token=token.reveal(), max_retries=0, httpx_client=client))
-    except (ApiError, ParsingError, ValueError, RecursionError):  # of the answer, which we read ourselves
-        pass
     except FlowError as error:
         # Without the frames in between, which hold the token.
         failure = error.with_traceback(None)
+    except Exception:
+        # Whatever it finds wrong with an answer, which we read ourselves.
+        if client.answer is None:
+            raise
     if failure is not None:
         raise failure
     if client.answer is None:

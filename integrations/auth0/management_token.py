@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.transport import Transport
     from stateful_oauth.flows.engine.secret import Secret
 
-# Sooner than it ends, a token is not used any more: a tenth of its life, at most a minute (checklist B20).
+# A token is renewed early: by a tenth of its life, or a minute at most (docs/security-checklist.md B20).
 _SKEW_SHARE: Final = 0.1
 _MAX_SKEW: Final = 60.0
 _UNKNOWN_LIFETIME: Final = 300  # seconds, when the provider does not say (RFC 6749 §5.1 lets it)

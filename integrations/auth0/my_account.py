@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -233,9 +232,6 @@ def _account(members: Members) -> RemoteAccount:
         account_id = members.text("id")
         if not _ACCOUNT_ID.fullmatch(account_id):
             raise ValueError("id must be cac_ and letters or digits.")  # noqa: TRY301
-        created_at = _moment(members, "created_at")
-        if created_at is None:
-            raise ValueError("created_at must be there.")  # noqa: TRY301
         connection = members.text("connection")
         access_type = members.optional_text("access_type") or "offline"
         if len(connection) > _MAX_CONNECTION or len(access_type) > _MAX_ACCESS_TYPE:
@@ -245,8 +241,8 @@ def _account(members: Members) -> RemoteAccount:
             connection=connection,
             access_type=access_type,
             scopes=members.texts("scopes") or (),
-            created_at=created_at,
-            expires_at=_moment(members, "expires_at"),
+            created_at=members.moment("created_at"),
+            expires_at=members.informative_moment("expires_at"),
         )
     except ValueError as error:
         problem = str(error)
@@ -263,20 +259,6 @@ def _connection(members: Members) -> ConnectionInfo:
     except ValueError as error:
         problem = str(error)
     raise _not_usable(problem)
-
-
-def _moment(members: Members, name: str) -> datetime | None:
-    """Return an aware moment (RFC 3339 §5.6), or None when it is missing or null."""
-    text = members.optional_text(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(f"{name} must be a date and time with its offset.")
-    return moment
 
 
 def _not_usable(problem: str) -> AnswerLost:

@@ -50,7 +50,8 @@ def token_response(
     """
     if answer.status != 200:
         raise refusal(answer, refusals, default)
-    members = answer.members()
+    # Tolerant of members that nobody reads: the answer may hold the only copy of a rotated refresh token.
+    members = answer.members(tolerant=True)
     try:
         _check_token_type(members)
         return TokenResponse(
@@ -58,7 +59,7 @@ def token_response(
             id_token=members.optional_secret("id_token"),
             refresh_token=members.optional_secret("refresh_token"),
             scope=members.optional_text("scope"),
-            expires_in=members.optional_count("expires_in"),
+            expires_in=members.informative_lifetime("expires_in"),
         )
     except ValueError as error:
         raise AnswerLost(f"The token answer is not usable: {error}", code=_INVALID) from None

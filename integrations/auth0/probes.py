@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.secret import Secret
 
 # Reserved by RFC 2606 §2: nobody has this address.
+_LONGEST_AGE: Final = 31_536_000  # seconds, a year
 _NOBODY: Final = "nobody@probe.invalid"
 
 
@@ -91,12 +92,12 @@ class Probes:
         try:
             date = parsedate_to_datetime(answer.headers["Date"])
             age = int(answer.headers.get("Age", "0"))  # a cache answered (RFC 9111 §5.1)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError, IndexError):
             return None
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)
         # Half a second is cut off on average.
-        return (middle - date).total_seconds() - age - 0.5
+        return (middle - date).total_seconds() - min(max(age, 0), _LONGEST_AGE) - 0.5
 
     def open(self, url: str, *, time_limit: float) -> Landing:
         """Open an address as a browser that nobody is signed in at the provider with; follow nothing."""

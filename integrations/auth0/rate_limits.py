@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LONGEST_WAIT: Final = timedelta(days=1)  # what is further away is a mistake, not a limit
+_LONGEST_DATE: Final = 64  # characters; a date of RFC 9110 §5.6.7 has at most 33
 
 
 def retry_at(headers: Mapping[str, str], now: datetime) -> datetime | None:
@@ -35,8 +36,8 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> datetime | None:
     if seconds is not None:
         return now + min(timedelta(seconds=seconds), _LONGEST_WAIT)
     try:
-        moment = parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
+        moment = parsedate_to_datetime((value or "")[:_LONGEST_DATE])
+    except (ValueError, OverflowError, TypeError, IndexError):  # whatever the parser makes of it
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 

@@ -37,7 +37,8 @@ def verified_claims(
     """Check a token's form, header and signature, in this order, and return its claims.
 
     Args:
-        algorithm: The only one that is accepted, from the configuration and never from the token (T7).
+        algorithm: The only one that is accepted, from the configuration and never from the token
+            (docs/security-checklist.md T7).
         key: Finds the key by its id.
         types: What `typ` may say, in lower case, so that a token of another kind cannot pass (RFC 8725
             §3.11). A missing `typ` is accepted.

@@ -55,35 +55,41 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
-    def members(self) -> Members:
+    def members(self, *, tolerant: bool = False) -> Members:
         """Return the members of a JSON object.
+
+        Args:
+            tolerant: A value that cannot be relied on does not make the whole body unusable; see `Members`.
 
         Raises:
             AnswerLost: The body is anything else. Code: `provider_answer_invalid`.
         """
-        found = self.members_or_none()
+        found = self.members_or_none(tolerant=tolerant)
         if found is None:
             raise AnswerLost(f"The provider answered {self.status} without a JSON object.", code=_INVALID)
         return found
 
-    def members_or_none(self) -> Members | None:
+    def members_or_none(self, *, tolerant: bool = False) -> Members | None:
         """Return the members of a JSON object, or None when the body is anything else."""
         if not self._is_json:
             return None
         try:
-            return Members.parse(self.body)
+            return Members.parse(self.body, tolerant=tolerant)
         except ValueError:
             return None
 
-    def array(self) -> tuple[Members, ...]:
+    def array(self, *, tolerant: bool = False) -> tuple[Members, ...]:
         """Return the objects of a JSON array.
+
+        Args:
+            tolerant: As for `members`.
 
         Raises:
             AnswerLost: The body is anything else. Code: `provider_answer_invalid`.
         """
         try:
             if self._is_json:
-                return Members.parse_array(self.body)
+                return Members.parse_array(self.body, tolerant=tolerant)
         except ValueError:
             pass
         raise AnswerLost(f"The provider answered {self.status} without a JSON array.", code=_INVALID)

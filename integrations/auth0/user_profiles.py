@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stateful_oauth.auth0.json_members import Members
 
 # All that is read. What is not asked for cannot be leaked, nor break anything.
@@ -27,12 +24,12 @@ def user_profile(members: Members) -> UserProfile:
         email=members.optional_text("email") or "",
         # Some identity providers send a text, which proves nothing.
         email_verified=members.get("email_verified") is True,
-        name=members.optional_text("name") or "",
+        name=members.informative_text("name"),
         blocked=members.flag("blocked"),
         identities=tuple(_identity(each) for each in members.objects("identities")),
-        created_at=_moment(members.get("created_at")),
-        user_metadata=_metadata(members, "user_metadata"),
-        app_metadata=_metadata(members, "app_metadata"),
+        created_at=members.informative_moment("created_at"),
+        user_metadata=members.free_form("user_metadata"),
+        app_metadata=members.free_form("app_metadata"),
     )
 
 
@@ -58,17 +55,3 @@ def _user_id(members: Members) -> str:
     if isinstance(value, int) and not isinstance(value, bool):  # GitHub's, in profiles of old
         return str(value)
     return value if isinstance(value, str) and "\0" not in value else ""
-
-
-def _moment(value: object) -> datetime | None:
-    """Return an aware moment (RFC 3339 §5.6), or None for anything else."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
-
-
-def _metadata(members: Members, name: str) -> Mapping[str, Any]:
-    found = members.optional_nested(name)
-    return {} if found is None else found.as_dict()

@@ -1,4 +1,4 @@
-"""System checks of what connecting and linking accounts need of a tenant's settings."""
+"""System checks of the settings for connecting and linking accounts."""
 
 from __future__ import annotations
 
@@ -41,19 +41,21 @@ def _linking(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
     elif mode != "off" and not tenant.management_client_id:
         yield complaint(
             "E044",
-            f"{name}: LINKING is {mode}, and MANAGEMENT_CLIENT_ID is empty.",
-            "Accounts are linked with the Management API: make a machine-to-machine application for it.",
+            f"{name}: LINKING is {mode}, but MANAGEMENT_CLIENT_ID is empty.",
+            "Linking uses the Management API. Create a machine-to-machine application for it.",
         )
     if not isinstance(tries, int) or not 1 <= tries <= _MOST_TRIES:
-        yield complaint("E045", f"{name}: LINKING_TRIES is not a whole number from 1 to 10.", "3 is usual.")
+        yield complaint(
+            "E045", f"{name}: LINKING_TRIES is not a whole number from 1 to 10.", "The default is 3."
+        )
     lists = ("LINKING_TRUSTED_CONNECTIONS", "LINKING_APP_METADATA_KEYS")
     for key in lists:
         if "" in getattr(tenant, key.lower()):
-            yield complaint("E047", f"{name}: {key} has an empty name.", "Take it out.")
+            yield complaint("E047", f"{name}: {key} has an empty name.", "Remove it.")
     if mode == "automatic" and not tenant.linking_trusted_connections:
         yield Warning(
-            f"{name}: LINKING is automatic, and LINKING_TRUSTED_CONNECTIONS is empty.",
-            hint="Name the connections whose verified e-mail may link without a question; or say `confirm`.",
+            f"{name}: LINKING is automatic, but LINKING_TRUSTED_CONNECTIONS is empty.",
+            hint="Name the connections whose verified emails may link without a question, or use `confirm`.",
             id="stateful_oauth.W011",
         )
 
@@ -70,22 +72,22 @@ def _connections(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
             )
     if "offline_access" not in str(tenant.scope).split():
         yield Warning(
-            f"{name}: CONNECTIONS is set, and SCOPE lacks `offline_access`.",
-            hint="Add it: without a refresh token nobody can connect an account.",
+            f"{name}: CONNECTIONS is set, but SCOPE lacks `offline_access`.",
+            hint="Add it. Without a refresh token, users cannot connect accounts.",
             id="stateful_oauth.W012",
         )
     if tenant.refresh_token_rotation:
         yield Warning(
-            f"{name}: CONNECTIONS is set, and REFRESH_TOKEN_ROTATION is on.",
-            hint="Token Vault, which tells whose account it is, needs rotation off, in Auth0 and here.",
+            f"{name}: CONNECTIONS is set, but REFRESH_TOKEN_ROTATION is on.",
+            hint="Token Vault identifies the account's owner, and needs rotation off, in Auth0 and here.",
             id="stateful_oauth.W013",
         )
 
 
 def _flaw(connection: object, chosen: Any) -> str:
-    """Return what is wrong with an entry of `CONNECTIONS`, as the end of a sentence, or an empty string."""
+    """Return the error in an entry of `CONNECTIONS`, as the end of a sentence, or an empty string."""
     if not isinstance(connection, str) or not 0 < len(connection) <= _LONGEST_CONNECTION:
-        return "is not the name of a connection: it has 1 to 128 characters."
+        return "is not the name of a connection. A name has 1 to 128 characters."
     if not isinstance(chosen, Mapping):
         return "is not a dict."
     if unknown := sorted(str(key) for key in chosen if key not in _MEMBERS):
@@ -95,7 +97,7 @@ def _flaw(connection: object, chosen: Any) -> str:
 
 
 def _unusable(chosen: Mapping[str, Any]) -> str:
-    """Return what of an entry's scopes and parameters the My Account API does not take."""
+    """Return which of an entry's scopes and parameters the My Account API does not accept."""
     # Not needed to serve a page, and python-statemachine takes its time to import.
     from stateful_oauth.flows.connect_account.machine import AUTHORIZATION_PARAMS  # noqa: PLC0415
     from stateful_oauth.flows.engine.errors import InvalidInput  # noqa: PLC0415
@@ -106,4 +108,4 @@ def _unusable(chosen: Mapping[str, Any]) -> str:
         others = checked_parameters(chosen.get("parameters", {})).keys() - AUTHORIZATION_PARAMS
     except InvalidInput as error:
         return f"cannot be sent. {error}"
-    return f"has parameters that connecting does not take: {', '.join(sorted(others))}." if others else ""
+    return f"has parameters that connecting does not accept: {', '.join(sorted(others))}." if others else ""

@@ -1,6 +1,7 @@
 """The authentication backend: the Django user of an identity, by issuer and subject and nothing else.
 
-Never by e-mail (checklist L1, L3), never re-activating a user (L15), with no privileges from claims (L17).
+Never by email (docs/security-checklist.md L1, L3), never activating a user again (L15), with no privileges
+from claims (L17).
 """
 
 from __future__ import annotations

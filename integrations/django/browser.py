@@ -1,7 +1,7 @@
 """The browser-binding cookie: one random secret per browser, of which rows keep the digest.
 
 Apart from the session on purpose: starting a sign-in makes no session row, and `login()` may flush the
-session without losing the other tabs (checklist S1, S8).
+session without losing the other tabs (docs/security-checklist.md S1, S8).
 """
 
 from __future__ import annotations

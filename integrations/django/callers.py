@@ -76,7 +76,7 @@ class BrowserCaller:
                 forget_session(self._request)  # or the middleware would save it with the refusal
                 raise
         elif isinstance(outcome, Connected):
-            renew_key(self._request)  # who holds the old key is not to gain what was connected (S8)
+            renew_key(self._request)  # docs/security-checklist.md S8: the old key gains nothing
 
 
 class SystemCaller:

@@ -1,4 +1,4 @@
-"""System checks: what would only show at somebody's sign-in is said when the process starts."""
+"""System checks: report at start what would otherwise fail at a user's sign-in."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def check_settings(
     """Check `STATEFUL_OAUTH` and what it needs of the project."""
     values = getattr(settings, "STATEFUL_OAUTH", None)
     if not isinstance(values, dict):
-        return [complaint("E001", "STATEFUL_OAUTH is missing or is not a dict.", "Add it: see the README.")]
+        return [
+            complaint("E001", "STATEFUL_OAUTH is missing, or is not a dict.", "Add it as the README shows.")
+        ]
     if wrong := [*_types(values)]:
         return wrong  # the other checks compute with the values
     return [
@@ -72,7 +74,7 @@ def check_deployment(
     app_configs: Sequence[AppConfig] | None = None,  # noqa: ARG001 - Django calls checks with it
     **kwargs: Any,  # noqa: ARG001 - Django calls checks with it
 ) -> list[CheckMessage]:
-    """Check what is fine to begin with, and not for a site that people use (`check --deploy`)."""
+    """Check what is fine in development, but not in production (`check --deploy`)."""
     values = getattr(settings, "STATEFUL_OAUTH", None)
     return [*_undeployable(values)] if isinstance(values, dict) else []
 
@@ -80,21 +82,21 @@ def check_deployment(
 def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if not values.get("ENCRYPTION_KEYS"):
         yield Warning(
-            "ENCRYPTION_KEYS is empty: secrets are encrypted under a key derived from SECRET_KEY.",
-            hint="Set ENCRYPTION_KEYS, so that the keys can be rotated independently: see docs/settings.md.",
+            "ENCRYPTION_KEYS is empty. Secrets are encrypted with a key derived from SECRET_KEY.",
+            hint="Set ENCRYPTION_KEYS, so that you can rotate the keys separately. See docs/settings.md.",
             id="stateful_oauth.W001",
         )
     if values.get("ALLOW_INSECURE_HTTP_ON_LOOPBACK"):
         yield Warning(
-            "ALLOW_INSECURE_HTTP_ON_LOOPBACK is True: a provider on this machine is called without TLS.",
-            hint="Remove it: it is for the emulator, during development.",
+            "ALLOW_INSECURE_HTTP_ON_LOOPBACK is True. A provider on this machine is called without TLS.",
+            hint="Remove it. It is for the emulator, during development.",
             id="stateful_oauth.W004",
         )
     if values.get("TRANSPORT_ADAPTER") is not None:
         yield Warning(
-            "TRANSPORT_ADAPTER is set: all calls to the provider go through it, with codes and tokens, "
-            "and it answers in the provider's place.",
-            hint="Remove it: it is for tests.",
+            "TRANSPORT_ADAPTER is set. All calls to the provider go through it, with codes and tokens, "
+            "and it can respond in the provider's place.",
+            hint="Remove it. It is for tests.",
             id="stateful_oauth.W005",
         )
 
@@ -106,7 +108,7 @@ def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
         if isinstance(tenant, Mapping):
             places.append((f"TENANTS[{alias!r}]: ", tenant, TENANT_DEFAULTS))
         else:
-            yield complaint("E016", f"TENANTS[{alias!r}] is not a dict.", "Compare docs/settings.md.")
+            yield complaint("E016", f"TENANTS[{alias!r}] is not a dict.", "See docs/settings.md.")
     for place, given, defaults in places:
         for key in given.keys() & defaults.keys():
             name, expected = _expected(defaults[key])
@@ -117,11 +119,11 @@ def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
                     isinstance(each, (str, bytes) if key == "ENCRYPTION_KEYS" else str) for each in value
                 )
             if wrong:
-                yield complaint("E016", f"{place}{key} is not {name}.", "Compare docs/settings.md.")
+                yield complaint("E016", f"{place}{key} is not {name}.", "See docs/settings.md.")
 
 
 def _expected(default: object) -> tuple[str, tuple[type, ...]]:
-    """Return how a value must be, by the default: what has none is a text."""
+    """Return the type name and types of a value, from its default; without a default, a string."""
     if default is None:
         return "anything", (object, bool)
     if isinstance(default, bool):
@@ -129,10 +131,10 @@ def _expected(default: object) -> tuple[str, tuple[type, ...]]:
     if isinstance(default, (int, float)):
         return "a number", (int, float)
     if isinstance(default, tuple):
-        return "a list of texts", (list, tuple, set, frozenset)
+        return "a list of strings", (list, tuple, set, frozenset)
     if isinstance(default, dict):
         return "a dict", (Mapping,)
-    return "a text", (str,)
+    return "a string", (str,)
 
 
 def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
@@ -144,7 +146,7 @@ def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
         yield complaint(
             "E002",
             f"STATEFUL_OAUTH has unknown keys: {', '.join(sorted(unknown))}.",
-            "Compare docs/settings.md.",
+            "See docs/settings.md.",
         )
 
 
@@ -153,13 +155,17 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
         base = _split(site.base_url)
     except ImproperlyConfigured as error:
         yield complaint(
-            "E003", str(error), "Set BASE_URL to the site's own address, like https://www.example.com."
+            "E003", str(error), "Set BASE_URL to your site's URL, for example https://www.example.com."
         )
         return
     if base is None or not _is_origin(base):
-        yield complaint("E003", "BASE_URL is not scheme and host.", "Write it like https://www.example.com.")
+        yield complaint(
+            "E003", "BASE_URL is not just scheme and host.", "Write it like https://www.example.com."
+        )
     elif base.scheme == "http" and base.hostname not in LOOPBACK:
-        yield complaint("E004", "BASE_URL is not https.", "Serve the site over https; codes travel to it.")
+        yield complaint(
+            "E004", "BASE_URL is not https.", "Serve the site over https, because browsers send codes to it."
+        )
     try:
         return_path = site.logout_return_path
     except NoReverseMatch:  # `LOGOUT_REDIRECT_URL`, which stands in for it, may be the name of a pattern
@@ -168,7 +174,7 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
         yield complaint(
             "E018",
             "LOGOUT_RETURN_PATH is not a path of this site.",
-            "Write it, or the LOGOUT_REDIRECT_URL in its place, like /goodbye/.",
+            "Write a path like /goodbye/. If it is empty, set LOGOUT_REDIRECT_URL to such a path.",
         )
     if site.encryption_keys:
         yield from _key_ring()
@@ -196,12 +202,12 @@ def _numbers(site: SiteSettings) -> Iterator[CheckMessage]:
         yield complaint(
             "E005",
             "TRANSACTION_LIFETIME is not between 1 and 3600 seconds.",
-            "Auth0 forgets a login after an hour; 600 is the default.",
+            "Auth0 forgets a sign-in after an hour. The default is 600.",
         )
     for key, least in _LEAST.items():
         # Written so that NaN, which is neither more nor less, is wrong, too.
         if not getattr(site, key.lower()) >= least:
-            yield complaint("E033", f"{key} is less than {least}.", "Compare docs/settings.md.")
+            yield complaint("E033", f"{key} is less than {least}.", "See docs/settings.md.")
 
 
 def _names(site: SiteSettings) -> Iterator[CheckMessage]:
@@ -209,13 +215,13 @@ def _names(site: SiteSettings) -> Iterator[CheckMessage]:
         yield complaint(
             "E031",
             "COOKIE_NAME cannot be the name of a cookie.",
-            "Take letters, digits, hyphens and underscores (a token of RFC 6265).",
+            "Use letters, digits, hyphens, and underscores (a token as in RFC 6265).",
         )
     if not all(host and "/" not in host for host in site.allowed_next_hosts):
         yield complaint(
             "E032",
-            "ALLOWED_NEXT_HOSTS has a value that is no host.",
-            "Write hosts without a scheme, like shop.example.com.",
+            "ALLOWED_NEXT_HOSTS has a value that is not a host.",
+            "Write hosts without a scheme, for example shop.example.com.",
         )
 
 
@@ -238,13 +244,13 @@ def _which_tenants(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if DEFAULT_TENANT not in tenants:
         yield complaint(
             "E027",
-            f"TENANTS has no {DEFAULT_TENANT!r}.",
-            f"Call one of them {DEFAULT_TENANT!r}: the addresses without an alias, like login/, are its own.",
+            f"TENANTS has no tenant {DEFAULT_TENANT!r}.",
+            f"Name one tenant {DEFAULT_TENANT!r}. URLs without an alias, for example login/, belong to it.",
         )
     if ignored := sorted(values.keys() & TENANT_DEFAULTS.keys()):
         yield complaint(
             "E028",
-            f"STATEFUL_OAUTH has {', '.join(ignored)} beside TENANTS, where nobody reads them.",
+            f"STATEFUL_OAUTH has {', '.join(ignored)} beside TENANTS, where they have no effect.",
             "Move them into the tenants.",
         )
 
@@ -255,7 +261,7 @@ def _key_ring() -> Iterator[CheckMessage]:
     try:
         encryption.unseal(encryption.seal(b"", place="check"), place="check")
     except ImproperlyConfigured as error:
-        yield complaint("E006", "ENCRYPTION_KEYS has a value that is no Fernet key.", str(error))
+        yield complaint("E006", "ENCRYPTION_KEYS has a value that is not a Fernet key.", str(error))
 
 
 def _project() -> Iterator[CheckMessage]:
@@ -264,7 +270,7 @@ def _project() -> Iterator[CheckMessage]:
     try:
         backend_path()
     except (ImproperlyConfigured, ImportError) as error:
-        yield complaint("E020", "No Auth0 backend in AUTHENTICATION_BACKENDS.", str(error))
+        yield complaint("E020", "AUTHENTICATION_BACKENDS has no Auth0 backend.", str(error))
     if "stateful_oauth.storage" not in settings.INSTALLED_APPS and not _app_installed():
         yield complaint(
             "E021", "The tables are not installed.", "Add 'stateful_oauth.storage' to INSTALLED_APPS."
@@ -273,35 +279,37 @@ def _project() -> Iterator[CheckMessage]:
         yield from _database()
     if not settings.USE_TZ:
         yield complaint(
-            "E025", "USE_TZ is False.", "Set USE_TZ = True: deadlines are moments, not wall times."
+            "E025", "USE_TZ is False.", "Set USE_TZ = True, because deadlines need aware datetimes."
         )
     if missing := [name for name in _callbacks(conf) if not _is_there(name)]:
         yield complaint(
             "E022",
-            f"The package's addresses are not included: {', '.join(missing)}.",
-            "Include 'stateful_oauth.django.urls'.",
+            f"The package's URLs are not included: {', '.join(missing)}.",
+            "Include 'stateful_oauth.django.urls' in your URLconf.",
         )
     for name in _MIDDLEWARE:
         if not _has_middleware(name):
-            yield complaint("E023", f"MIDDLEWARE lacks {name}.", "Add it: without it nobody stays signed in.")
+            yield complaint(
+                "E023", f"MIDDLEWARE lacks {name}.", "Add it. Without it, no user stays signed in."
+            )
     try:
         get_template("stateful_oauth/error.html")
     except (ImproperlyConfigured, TemplateDoesNotExist):
         yield complaint(
             "E024",
-            "The package's pages are not found.",
+            "The package's templates are not found.",
             "Add 'stateful_oauth.django' to INSTALLED_APPS, and set APP_DIRS in TEMPLATES.",
         )
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         yield Warning(
-            "SESSION_COOKIE_SAMESITE is Strict: the first page after signing in does not see the session.",
+            "SESSION_COOKIE_SAMESITE is 'Strict'. The first page after sign-in does not see the session.",
             hint="Use 'Lax', which is Django's default.",
             id="stateful_oauth.W002",
         )
     if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
         yield Warning(
-            "Sessions are kept in cookies: they cannot be ended from the server.",
-            hint="Use the db, cache or cached_db engine.",
+            "Sessions are stored in cookies. The server cannot end them.",
+            hint="Use the db, cache, or cached_db engine.",
             id="stateful_oauth.W003",
         )
 
@@ -324,7 +332,7 @@ def _is_there(name: str) -> bool:
 
 
 def _database() -> Iterator[CheckMessage]:
-    """Check that one transaction can hold a settled step with everything that belongs to it."""
+    """Check that one database transaction can hold a settled step and all its rows."""
     from stateful_oauth.storage.models import FlowTransaction, Grant, Identity  # noqa: PLC0415 - loads models
 
     models = (FlowTransaction, Identity, Grant, get_user_model())
@@ -332,9 +340,9 @@ def _database() -> Iterator[CheckMessage]:
     if len(aliases) > 1:
         yield complaint(
             "E026",
-            f"Sign-ins, identities, grants and users are written to several databases: "
+            f"Sign-ins, identities, grants, and users are written to several databases: "
             f"{', '.join(sorted(aliases))}.",
-            "Let DATABASE_ROUTERS send the user model and stateful_oauth.storage to the same one.",
+            "Let DATABASE_ROUTERS send the user model and stateful_oauth.storage to one database.",
         )
     for alias in sorted(aliases):
         try:

@@ -1,4 +1,4 @@
-"""Which transactions a command or a task is about: a typing mistake must not look like nothing to do."""
+"""The filters of commands and tasks. A typing mistake is an error, and never means "nothing to do"."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def check_choice(
     flows = [*wiring.flows()]
     kinds = [flow.kind for flow in flows]
     if kind is not None and kind not in kinds and not has_rows(kind=kind):
-        raise ValueError(f"There is no flow {kind!r}: write one of {', '.join(sorted(kinds))}.")
+        raise ValueError(f"There is no flow {kind!r}. Use one of {', '.join(sorted(kinds))}.")
     if tenant is not None and tenant not in conf.tenant_aliases and not has_rows(tenant=tenant):
-        raise ValueError(f"There is no tenant {tenant!r}: write one of {', '.join(conf.tenant_aliases)}.")
+        raise ValueError(f"There is no tenant {tenant!r}. Use one of {', '.join(conf.tenant_aliases)}.")
     final = {state for flow in flows for state, is_ in flow.state_kinds.items() if is_ is StateKind.FINAL}
     for state in states:
         if state not in final and not has_rows(state=state, state_kind=StateKind.FINAL):
-            raise ValueError(f"No flow ends in {state!r}: write one of {', '.join(sorted(final))}.")
+            raise ValueError(f"No flow ends in {state!r}. Use one of {', '.join(sorted(final))}.")
     if limit is not None and limit < 1:
         raise ValueError("The limit must be at least 1.")

@@ -153,7 +153,7 @@ class SiteSettings:
 def _read(values: Mapping[str, Any], defaults: Mapping[str, Any], key: str) -> Any:
     value = values.get(key, defaults[key])
     if value is _REQUIRED:
-        raise ImproperlyConfigured(f"Set STATEFUL_OAUTH['{key}']: see docs/settings.md.")
+        raise ImproperlyConfigured(f"Set STATEFUL_OAUTH['{key}']. See docs/settings.md.")
     return value
 
 

@@ -1,4 +1,7 @@
-"""Where the browser goes in the end. Checked when a flow starts and again when it ends (checklist S9)."""
+"""Where the browser goes in the end.
+
+Checked when a flow starts and again when it ends (docs/security-checklist.md S9).
+"""
 
 from __future__ import annotations
 

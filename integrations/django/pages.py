@@ -63,7 +63,7 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if is_prefetch(request):
-            # A prefetched login would claim a transaction that nobody asked for (checklist S5).
+            # A prefetch must not claim a transaction (docs/security-checklist.md S5).
             response = HttpResponse(status=204)
         else:
             response = _answer(view, request, *args, **kwargs)

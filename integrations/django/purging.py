@@ -26,7 +26,7 @@ def age(text: str) -> timedelta:
     """
     found = _AGE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no age: write a number and s, m, h, d or w, like 30d.")
+        raise ValueError(f"{text!r} is not an age. Write a number and s, m, h, d, or w, for example 30d.")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

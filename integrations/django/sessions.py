@@ -32,7 +32,10 @@ _WAITS_OF_A_LINKING: Final = 8
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
-    """Make the session: `login()` first, which flushes another user's; a new key always (checklist S8)."""
+    """Make the session, always with a new key (docs/security-checklist.md S8).
+
+    `login()` comes first, because it flushes the session of another user.
+    """
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
     before, previous = request.session.session_key, session_details(request)

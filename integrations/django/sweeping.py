@@ -60,7 +60,7 @@ class SweepReport:
     Attributes:
         counts: How many rows, by what became of them; see `RECOVERY` and `EXPIRY`.
         due: After a dry run: flow, state and number of the rows that are due.
-        problems: The first `PROBLEMS_KEPT` rows that need somebody.
+        problems: The first `PROBLEMS_KEPT` rows that need an operator.
     """
 
     counts: dict[str, int]
@@ -68,7 +68,7 @@ class SweepReport:
     problems: list[Problem] = field(default_factory=list)
 
     @property
-    def needs_somebody(self) -> int:
+    def needs_operator(self) -> int:
         """How many rows could not be handled, or wait for an operator."""
         return sum(self.counts.get(name, 0) for name in ("quarantined", "broken", "stuck"))
 

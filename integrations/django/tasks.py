@@ -1,13 +1,15 @@
-"""The sweeps as Django Tasks, for whichever backend a project runs.
+"""The sweeps as Django Tasks, for the project's own backend.
 
     from stateful_oauth.django import tasks
 
     tasks.recover_flows.enqueue()
     tasks.purge_flows.using(queue_name="night").enqueue(older_than="30d")
 
-Imported by nobody but who uses it: Django 6 has the Tasks API built in, Django 5.2 needs the extra `tasks`.
-Arguments and results are JSON. They stand for what the commands of the same names do. A task that meets rows
-which need somebody has done its work, and says so in its result and in the log; one that cannot work fails.
+Import this module only if you use it. Django 6 has the Tasks API built in. Django 5.2 needs the extra
+`tasks`.
+Arguments and results are JSON. The tasks do the same as the commands of the same names. A task that meets
+rows which need an operator still succeeds, and reports them in its result and in the log. A task that cannot
+run fails.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ logger = logging.getLogger("stateful_oauth.sweeping")
 
 
 def _queue() -> str:
-    """Return the default queue, or where a project has none, its first: `using()` chooses another."""
+    """Return the queue `default`, or the backend's first queue. `using()` chooses another queue."""
     queues = task_backends[DEFAULT_TASK_BACKEND_ALIAS].queues
     return DEFAULT_TASK_QUEUE_NAME if not queues or DEFAULT_TASK_QUEUE_NAME in queues else min(queues)
 
@@ -46,7 +48,7 @@ def _queue() -> str:
 def recover_flows(
     *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
-    """Bring on transactions whose worker did not come back.
+    """Continue transactions whose worker did not come back.
 
     Args:
         kind: Only transactions of this flow.
@@ -54,7 +56,7 @@ def recover_flows(
         limit: How many to bring on.
 
     Returns:
-        A number for each of `sweeping.RECOVERY`, and `problems`: the rows that need somebody.
+        A number for each of `sweeping.RECOVERY`, and `problems`: the rows that need an operator.
 
     Raises:
         ValueError: There is no such flow or tenant.
@@ -68,7 +70,7 @@ def recover_flows(
 def expire_flows(
     *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
-    """Close transactions whose browser did not come back in time; see `recover_flows`."""
+    """Close transactions whose browser did not come back in time. See `recover_flows`."""
     check_choice(kind=kind, tenant=tenant, limit=limit)
     return _told(sweeping.expire_due(kind=kind, tenant=tenant, limit=limit))
 
@@ -101,6 +103,6 @@ def purge_flows(
 
 
 def _told(report: SweepReport) -> dict[str, Any]:
-    if report.needs_somebody:
-        logger.warning("%s transactions need somebody: see `flow_show`", report.needs_somebody)
+    if report.needs_operator:
+        logger.warning("%s transactions need an operator: see `flow_show`", report.needs_operator)
     return report.as_json()

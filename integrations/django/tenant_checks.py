@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ALGORITHMS: Final = ("RS256", "PS256", "HS256")
 _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
-_LONGEST_LEEWAY: Final = 60  # seconds; checklist T9
+_LONGEST_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
 # It stands in addresses, beside `error/<code>/` and the callbacks of the other flows.
 _ALIAS: Final = re.compile(r"(?!(?:error|connect|link)$)[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
@@ -32,18 +32,18 @@ def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
         if not _ALIAS.fullmatch(str(alias)) or not isinstance(alias, str):
             yield complaint(
                 "E019",
-                f"Tenant {alias!r}: the alias cannot stand in an address.",
-                "Take up to 32 letters, digits, hyphens, underscores; not `error`, `connect` or `link`.",
+                f"Tenant {alias!r}: the alias cannot be part of a URL.",
+                "Use up to 32 letters, digits, hyphens, or underscores. Not `error`, `connect`, or `link`.",
             )
         try:
             found = [*_tenant(tenant, insecure=site.allow_insecure_http_on_loopback)]
-        except (ImproperlyConfigured, ValueError) as error:  # ValueError: what is no address at all
+        except (ImproperlyConfigured, ValueError) as error:  # ValueError: not a URL
             found = [complaint("E007", f"Tenant {alias!r}: {error}", "See docs/settings.md.")]
         yield from found or _together(alias)
 
 
 def _together(alias: str) -> Iterator[CheckMessage]:
-    """Check what the provider itself would refuse, at somebody's first sign-in."""
+    """Check what the provider would otherwise refuse at the first sign-in."""
     from stateful_oauth.auth0.client_authentication import (  # noqa: PLC0415 - not needed to serve
         client_authentication,
     )
@@ -52,7 +52,7 @@ def _together(alias: str) -> Iterator[CheckMessage]:
     try:
         client_authentication(wiring.provider_config(alias), wiring.clock.now)
     except ValueError as error:
-        yield complaint("E017", f"Tenant {alias!r}: {error}", "Compare docs/settings.md.")
+        yield complaint("E017", f"Tenant {alias!r}: {error}", "See docs/settings.md.")
 
 
 def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]:
@@ -63,7 +63,7 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
         yield complaint(
             "E008",
             f"{name}: the issuer is not https.",
-            "Use https. For a local emulator on loopback set ALLOW_INSECURE_HTTP_ONLOOPBACK.",
+            "Use https. For a local emulator on loopback, set ALLOW_INSECURE_HTTP_ON_LOOPBACK.",
         )
     if tenant.domain and urlsplit(f"//{tenant.domain}").path:
         yield complaint(
@@ -80,10 +80,10 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
         )
     if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:
         yield complaint(
-            "E013", f"{name}: LEEWAY is not between 0 and 60 seconds.", "Set the workers' clocks instead."
+            "E013", f"{name}: LEEWAY is not between 0 and 60 seconds.", "Correct the workers' clocks instead."
         )
     if "openid" not in str(tenant.scope).split():
-        yield complaint("E014", f"{name}: SCOPE lacks `openid`.", "Without it there is no ID token.")
+        yield complaint("E014", f"{name}: SCOPE lacks `openid`.", "Without it, there is no ID token.")
     yield from _parameters(tenant, name)
     yield from _management(tenant, name)
     yield from check_accounts(tenant, name)
@@ -105,13 +105,13 @@ def _management(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
     if tenant.management_client_id and find_spec("auth0") is None:
         yield complaint(
             "E042",
-            f"{name}: MANAGEMENT_CLIENT_ID is set, and auth0-python is not installed.",
+            f"{name}: MANAGEMENT_CLIENT_ID is set, but auth0-python is not installed.",
             "Install django-stateful-oauth[linking].",
         )
     if tenant.management_client_id and tenant.management_client_id == tenant.client_id:
         yield Warning(
-            f"{name}: MANAGEMENT_CLIENT_ID is CLIENT_ID: what users sign in with can change users.",
-            hint="Make a machine-to-machine application of its own, with only the scopes that linking needs.",
+            f"{name}: MANAGEMENT_CLIENT_ID is CLIENT_ID. The application for sign-in can change users.",
+            hint="Create a machine-to-machine application, with only the scopes that linking needs.",
             id="stateful_oauth.W010",
         )
 
@@ -122,15 +122,15 @@ def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckM
         yield complaint(
             "E010",
             f"{name}: CLIENT_AUTHENTICATION is not one of {', '.join(_CLIENT_AUTHENTICATION)}.",
-            "Choose what the application in Auth0 uses.",
+            "Choose the method of the application in Auth0.",
         )
     elif method == "private_key_jwt" and not tenant.private_key:
-        yield complaint("E011", f"{name}: private_key_jwt without PRIVATE_KEY.", "Set the key as PEM.")
+        yield complaint("E011", f"{name}: private_key_jwt needs PRIVATE_KEY.", "Set the key as PEM.")
     elif method != "private_key_jwt" and not tenant.client_secret:
         yield complaint("E011", f"{name}: CLIENT_SECRET is empty.", "Copy it from the application in Auth0.")
     if tenant.id_token_signing_alg == "HS256" and not tenant.client_secret:  # noqa: S105 - an algorithm
         yield complaint(
-            "E011", f"{name}: HS256 without CLIENT_SECRET.", "HS256 tokens are signed with the secret."
+            "E011", f"{name}: HS256 needs CLIENT_SECRET.", "HS256 tokens are signed with the secret."
         )
 
 
@@ -146,7 +146,7 @@ def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
         yield complaint(
             "E015",
             f"{name}: the flow sets {', '.join(owned)} itself.",
-            "Remove them; SCOPE is a key of its own.",
+            "Remove them. Set scopes in SCOPE.",
         )
     own = {key: value for key, value in tenant.authorization_parameters.items() if key not in owned}
     try:
@@ -155,5 +155,5 @@ def _parameters(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
         yield complaint(
             "E029",
             f"{name}: AUTHORIZATION_PARAMETERS cannot be sent. {error}",
-            "Write texts or whole numbers; None leaves a parameter out.",
+            "Use strings or whole numbers. None leaves a parameter out.",
         )

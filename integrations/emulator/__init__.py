@@ -111,7 +111,7 @@ To add an API: a module in ``routes`` with ``ROUTES`` (each route names the ``Fa
 module in ``grant_types`` with ``GRANT_TYPE`` and ``exchange``, and its state as a class that ``tenant.part``
 makes on first use.
 
-Faithful to the facts about Auth0 in the project's wire contract; ``Tenant`` says what is knowingly different.
+Faithful to ``docs/auth0-contract.md``; ``Tenant`` says what is knowingly different.
 """
 
 from stateful_oauth.emulator.answers import Answer

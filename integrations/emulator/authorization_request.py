@@ -1,4 +1,4 @@
-"""What makes an authorization request valid (wire contract §2); shared by /authorize and /oauth/par."""
+"""What makes an authorization request valid (docs/auth0-contract.md §2), here and when it is pushed."""
 
 from __future__ import annotations
 

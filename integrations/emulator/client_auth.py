@@ -1,4 +1,4 @@
-"""Client authentication at /oauth/token, /oauth/par and /oauth/revoke (wire contract §4, §4.6)."""
+"""Client authentication at /oauth/token, /oauth/par and /oauth/revoke (docs/auth0-contract.md §4, §4.6)."""
 
 from __future__ import annotations
 

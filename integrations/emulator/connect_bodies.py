@@ -1,4 +1,4 @@
-"""What the bodies of connect and complete may hold (wire contract §7.1, §7.2)."""
+"""What the bodies of connect and complete may hold (docs/auth0-contract.md §7.1, §7.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connecting an account, from the request to its completion (wire contract §7.1, §7.2)."""
+"""Connecting an account, from the request to its completion (docs/auth0-contract.md §7.1, §7.2)."""
 
 from __future__ import annotations
 

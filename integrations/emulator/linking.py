@@ -1,4 +1,4 @@
-"""Linking and unlinking users (wire contract §8.5, §8.6, §8.8)."""
+"""Linking and unlinking users (docs/auth0-contract.md §8.5, §8.6, §8.8)."""
 
 from __future__ import annotations
 

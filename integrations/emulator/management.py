@@ -1,4 +1,4 @@
-"""What the endpoints of the Management API share: tokens, scopes, bodies, queries (wire contract §8.0)."""
+"""What the Management API's endpoints share: tokens, scopes, bodies (docs/auth0-contract.md §8.0)."""
 
 from __future__ import annotations
 

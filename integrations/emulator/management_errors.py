@@ -1,4 +1,4 @@
-"""The error bodies of the Management API (wire contract §8.0)."""
+"""The error bodies of the Management API (docs/auth0-contract.md §8.0)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the My Account endpoints share: tokens, scopes, bodies, pages of lists (wire contract §7)."""
+"""What the My Account endpoints share: tokens, scopes, bodies, pages of lists (docs/auth0-contract.md §7)."""
 
 from __future__ import annotations
 

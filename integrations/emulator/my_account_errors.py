@@ -1,6 +1,6 @@
 """The error bodies of the My Account API: problem details (RFC 9457), as ``application/json``.
 
-The codes that are known from the wire (wire contract §7.6) are A0E-400-0003, A0E-401-0003, A0E-404-0001,
+The known codes (docs/auth0-contract.md §7.6) are A0E-400-0003, A0E-401-0003, A0E-404-0001,
 A0E-409-0001 and A0E-429-0003; those of 403, 415 and 5xx are guessed.
 """
 

@@ -1,4 +1,4 @@
-"""The rate limits of the APIs: token buckets, and the headers that tell of them (wire contract §9).
+"""The rate limits of the APIs: token buckets, and the headers that tell of them (docs/auth0-contract.md §9).
 
 With ``settings.rate_limits`` off nothing is refused, and the headers say that there is room.
 """

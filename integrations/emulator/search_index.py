@@ -1,4 +1,4 @@
-"""The index behind ``GET /api/v2/users``: it finds users as they were a while ago (wire contract §8.3)."""
+"""The index of ``GET /api/v2/users``, which lags (docs/auth0-contract.md §8.3)."""
 
 from __future__ import annotations
 

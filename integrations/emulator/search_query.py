@@ -1,4 +1,4 @@
-"""The part of Lucene's query syntax that ``q`` understands (wire contract §8.3).
+"""The part of Lucene's query syntax that ``q`` understands (docs/auth0-contract.md §8.3).
 
 ``field:value``, ``field:"a phrase"``, ``*`` and ``?`` in values, ``field:*`` and ``_exists_:field``, bare
 values (any text field), AND, OR, NOT (also ``&&``, ``||``, ``!``, ``-``) and parentheses. AND binds tighter

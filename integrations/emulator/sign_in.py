@@ -63,7 +63,7 @@ def session_of(tenant: Tenant, call: Call) -> Session | None:
 
 
 def end_session(tenant: Tenant, session: Session, why: str) -> None:
-    """Forget a session; ``why`` is one of Auth0's initiators (wire contract §6)."""
+    """Forget a session; ``why`` is one of Auth0's initiators (docs/auth0-contract.md §6)."""
     if tenant.browsers.sessions.pop(session.cookie, None) is not None:
         tenant.note_end(session, why)
 

@@ -1,4 +1,4 @@
-"""The two APIs that Auth0 brings along: Management (wire contract §8) and My Account (§7)."""
+"""The two APIs that Auth0 brings along: Management (docs/auth0-contract.md §8) and My Account (§7)."""
 
 from __future__ import annotations
 

@@ -325,7 +325,7 @@ class Tenant:
             return len(families)
 
     def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
-        """Sign a back-channel logout token for a client (wire contract §6)."""
+        """Sign a back-channel logout token for a client (docs/auth0-contract.md §6)."""
         from stateful_oauth.emulator.tokens import logout_token  # noqa: PLC0415 - tokens is for the routes; this is a convenience of tests
 
         return logout_token(self, self.clients[client_id], user_id, sid)

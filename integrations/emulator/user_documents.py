@@ -1,4 +1,4 @@
-"""Users as the Management API shows them (wire contract §8.1)."""
+"""Users as the Management API shows them (docs/auth0-contract.md §8.1)."""
 
 from __future__ import annotations
 

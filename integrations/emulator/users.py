@@ -1,4 +1,4 @@
-"""What an administrator does to users: the Management API and tests share it (wire contract §8)."""
+"""What an administrator does to users: the Management API and tests share it (docs/auth0-contract.md §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connected accounts and the providers' tokens behind them (wire contract §4.5, §7).
+"""Connected accounts and the providers' tokens behind them (docs/auth0-contract.md §4.5, §7).
 
 A connected account is one person's account at a provider, held by a user for calls to that provider. It is
 no identity of the user, and a login never fills the vault.

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 TOP_LEVEL = {
-    *("flows", "storage", "integrations", "tests", "diagrams", "docs", ".ci"),
+    *("flows", "storage", "integrations", "tests", "diagrams", "docs", ".ci", ".github"),
     *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("RELEASING.md", ".pre-commit-config.yaml"),
     *("Makefile", "noxfile.py", "constraints.txt", ".gitignore", ".gitattributes"),
 }
 LONGEST = 440  # "about 400 lines": a tenth more, never far more

@@ -24,6 +24,7 @@ def test_issuers(issuer):
     assert Auth0Config(**{**BASE, "issuer": issuer}).issuer == issuer
 
 
+@pytest.mark.security("S14")
 @pytest.mark.parametrize(
     "issuer",
     ["", "tenant.example", "http://tenant.example/", "http://127.0.0.1/", "https://",
@@ -39,6 +40,7 @@ def test_s14_issuers_that_are_refused(issuer):
     assert "u:p" not in str(caught.value)
 
 
+@pytest.mark.security("S14")
 @pytest.mark.parametrize("host", ["127.0.0.1:9400", "localhost", "[::1]:9400"])
 def test_s14_plain_http_on_loopback_only_when_allowed(host):
     changes = {**BASE, "issuer": f"http://{host}/"}
@@ -47,6 +49,7 @@ def test_s14_plain_http_on_loopback_only_when_allowed(host):
     Auth0Config(**changes, allow_insecure_http_on_loopback=True)
 
 
+@pytest.mark.security("S14")
 @pytest.mark.parametrize(
     "host", ["127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.2", "0.0.0.0", "tenant.example"]
 )

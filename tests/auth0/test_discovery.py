@@ -14,11 +14,13 @@ def refused(bench, document):
     assert type(caught.value) is FlowError
 
 
+@pytest.mark.security("T2")
 @pytest.mark.parametrize("issuer", ["https://tenant.example", "https://evil.example/", None, 7])
 def test_t2_issuer_must_match_to_the_letter(bench, tools, issuer):
     refused(bench, tools.discovery_document(issuer=issuer))
 
 
+@pytest.mark.security("S14")
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 @pytest.mark.parametrize(
     "value",
@@ -31,6 +33,7 @@ def test_s14_endpoints_are_safe(bench, tools, name, value):
     refused(bench, tools.discovery_document(**{name: value}))
 
 
+@pytest.mark.security("S14")
 @pytest.mark.parametrize(
     "name", ["revocation_endpoint", "end_session_endpoint", "pushed_authorization_request_endpoint"]
 )
@@ -41,6 +44,7 @@ def test_s14_optional_endpoints_are_safe_too(bench, tools, name):
     refused(bench, tools.discovery_document(**{name: "http://tenant.example/x"}))
 
 
+@pytest.mark.security("S3")
 @pytest.mark.parametrize("methods", [None, [], ["plain"], "S256", [7]], ids=str)
 def test_s3_pkce_is_never_given_up(bench, tools, methods):
     refused(bench, tools.discovery_document(code_challenge_methods_supported=methods))
@@ -51,6 +55,7 @@ def test_par_must_be_announced_when_it_is_on(make_bench, tools):
     refused(bench, tools.discovery_document())
 
 
+@pytest.mark.security("S4")
 @pytest.mark.parametrize(("value", "sends"), [(True, True), (False, False), (None, False), ("true", False)])
 def test_s4_whether_callbacks_carry_the_issuer(bench, tools, value, sends):
     bench.answers[bench.discovery_path] = tools.discovery_document(
@@ -128,6 +133,7 @@ def test_the_address_follows_the_issuer(make_bench, tools):
     assert bench.provider.sends_issuer() is False
 
 
+@pytest.mark.security("S14")
 def test_s14_loopback_endpoints_only_when_allowed(make_bench, tools):
     bench = make_bench(issuer="http://localhost:9400/", allow_insecure_http_on_loopback=True)
     local = tools.discovery_document(

@@ -1,4 +1,4 @@
-"""The provider's keys: by id, parsed once, read again when they must be and not more often (T20)."""
+"""The provider's keys: by id, parsed once, read again when they must be and not more often."""
 
 import threading
 
@@ -23,6 +23,7 @@ def test_keys_are_fetched_once(bench):
     assert (bench.key_fetches, bench.discovery_fetches) == (1, 1)
 
 
+@pytest.mark.security("T20")
 def test_rotation_is_noticed_by_one_more_fetch(bench, other_key, tools):
     bench.verify()
     bench.answers[bench.keys_path] = {
@@ -33,6 +34,7 @@ def test_rotation_is_noticed_by_one_more_fetch(bench, other_key, tools):
     assert bench.key_fetches == 2
 
 
+@pytest.mark.security("T20")
 def test_t20_unknown_keys_are_throttled(bench, other_key):
     bench.verify()
     for _ in range(3):
@@ -231,6 +233,7 @@ class TestThreads:
         assert crowd.run(bench.provider.sends_issuer) == [False] * self.COUNT
         assert bench.discovery_fetches == 2
 
+    @pytest.mark.security("T20")
     def test_one_refetch_for_an_unknown_key(self, bench, crowd, other_key, tools):
         bench.verify()
         bench.answers[bench.keys_path] = crowd.answer({"keys": [tools.public_jwk(other_key, "two")]})

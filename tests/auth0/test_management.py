@@ -1,6 +1,7 @@
 """The Management API by auth0-python, against the emulated tenant: what is sent, read, refused and lost."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ class TestUser:
     @pytest.mark.parametrize(
         "changes",
         [{"user_id": None}, {"user_id": "auth0|another"}, {"user_id": 7}, {"email": 7}, {"email": "a\0"},
-         {"name": []}, {"blocked": "false"}, {"blocked": 0}, {"identities": None}, {"identities": {}},
+         {"blocked": "false"}, {"blocked": 0}, {"identities": None}, {"identities": {}},
          {"identities": ["a"]}, {"identities": [{"provider": "auth0", "user_id": "a"}]},
          {"user_metadata": []}, {"app_metadata": "a"},
          {"identities": [{"provider": "auth0", "connection": "c", "user_id": ""}]},
@@ -103,6 +104,31 @@ class TestUser:
         room.fault("answer", USER, status=200, json={"user_id": room.ada, "identities": [], **odd})
         assert api.user(room.ada, time_limit=5).user_id == room.ada
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "1e999",
+            "-1e999",
+            "NaN",
+            "Infinity",
+            "1" * 401,
+            '"a\\ud800"',
+            '{"\\udfff": 1}',
+            "[" * 65 + "]" * 65,
+        ],
+    )
+    @pytest.mark.parametrize("deep", [False, True])
+    def test_metadata_that_cannot_be_relied_on_does_not_hide_the_user(self, room, api, value, deep):
+        """A user writes it, perhaps an attacker with an unverified copy of another user's email."""
+        user = {"user_id": "auth0|a", "email": ADA, "identities": [], "name": "a\ud800"}
+        user |= {"user_metadata": {"poison": "@", "plan": "free"}, "app_metadata": {"poison": "@"}}
+        raw = json.dumps([user]).replace('"@"', f'{{"b": [{value}]}}' if deep else value)
+        call_with(room, "/api/v2/users-by-email", 200, raw.encode())
+        (found,) = api.users_by_email(ADA, time_limit=5)
+        assert found.user_metadata == {"poison": None, "plan": "free"}
+        assert found.app_metadata == {"poison": None}
+        assert found.name == ""
+
     def test_when_it_was_made_is_read_with_its_offset_or_not_at_all(self, room, api):
         for text, moment in (
             ("2026-11-20T12:00:00.000Z", datetime(2026, 11, 20, 12, tzinfo=UTC)),
@@ -115,9 +141,10 @@ class TestUser:
             room.fault("answer", USER, status=200, json=body)
             assert api.user(room.ada, time_limit=5).created_at == moment
 
+    @pytest.mark.security("L1")
     @pytest.mark.parametrize("value", ["true", "yes", 1, None, [True]], ids=str)
     def test_an_address_is_verified_when_it_is_true_and_not_when_it_says_so(self, room, api, value):
-        """L1: auth0-python takes the text for the truth value."""
+        """`auth0-python` reads the text "false" as true."""
         body = {"user_id": room.ada, "identities": [], "email": ADA, "email_verified": value}
         room.fault("answer", USER, status=200, json=body)
         assert api.user(room.ada, time_limit=5).email_verified is False
@@ -154,8 +181,9 @@ class TestUsersByEmail:
         user = room.tenant.add_user(email=email, connection=GOOGLE)
         assert [profile.user_id for profile in api.users_by_email(email, time_limit=5)] == [user.user_id]
 
+    @pytest.mark.security("L6")
     def test_only_to_the_letter(self, room, api):
-        """L6: whatever comes back, another spelling is another address."""
+        """Whatever comes back, another spelling is another address."""
         emails = ["ADA@example.com", ADA, None]
         body = [{"user_id": f"a|{n}", "email": email, "identities": []} for n, email in enumerate(emails)]
         room.fault("answer", BY_EMAIL, status=200, json=body)
@@ -211,75 +239,6 @@ class TestUpdateMetadata:
             if url.endswith("/oauth/token")
         ]
         assert scopes == ["read:users update:users", "read:users update:users update:users_app_metadata"]
-
-
-class TestLink:
-    def test_whole(self, room, api, bob):
-        user_id, identity = bob
-        spoken = Spoken(room)
-        api.link(room.ada, **identity, time_limit=5)
-        assert spoken.said[-1][2] == identity
-        profile = api.user(room.ada, time_limit=5)
-        assert [each.provider for each in profile.identities] == ["auth0", GOOGLE]
-        assert api.user(user_id, time_limit=5) is None
-
-    def test_a_second_link_costs_exactly_one_request(self, room, api, bob):
-        """auth0-python repeats a 409 three times, with pauses, unless it is told not to."""
-        api.link(room.ada, **bob[1], time_limit=5)
-        room.requests.clear()
-        refused(ProviderRefused, "link_exists", api.link, room.ada, **bob[1], time_limit=5)
-        assert room.requests == {IDENTITIES: 1}
-
-    def test_with_itself(self, room, api):
-        own = {"provider": "auth0", "user_id": room.ada.removeprefix("auth0|")}
-        refused(ProviderRefused, "link_refused", api.link, room.ada, **own, time_limit=5)
-
-    @pytest.mark.parametrize(
-        "identity", [{"provider": GOOGLE, "user_id": "0"}, {"provider": "nobody", "user_id": "0"}]
-    )
-    def test_with_nobody(self, room, api, bob, identity):
-        refused(ProviderRefused, "link_refused", api.link, room.ada, **identity, time_limit=5)
-
-    def test_a_primary_that_is_not_there(self, api, bob):
-        refused(ProviderRefused, "user_unknown", api.link, "auth0|nobody", **bob[1], time_limit=5)
-
-    @pytest.mark.parametrize(
-        "body", [[], {}, None, [{"provider": GOOGLE}], [{"provider": GOOGLE, "user_id": "0"}], "a"]
-    )
-    def test_an_answer_that_does_not_have_the_identity(self, room, api, bob, body):
-        room.fault("answer", IDENTITIES, status=201, json=body)
-        refused(*INVALID, api.link, room.ada, **bob[1], time_limit=5)
-
-    @pytest.mark.parametrize("kind", ["lost_answer", "slow", "truncated"])
-    def test_an_answer_that_is_lost_after_the_fact(self, room, api, bob, kind):
-        room.fault(kind, IDENTITIES)
-        refused(*LOST, api.link, room.ada, **bob[1], time_limit=5)
-        assert room.tenant.ledger.count("identity_linked") == 1
-        assert room.requests[IDENTITIES] == 1
-
-
-class TestUnlink:
-    def test_whole(self, room, api, bob):
-        api.link(room.ada, **bob[1], time_limit=5)
-        for _ in range(2):  # what is not there counts as taken out
-            api.unlink(room.ada, **bob[1], time_limit=5)
-        assert api.user(bob[0], time_limit=5).user_metadata == {}
-        assert len(api.user(room.ada, time_limit=5).identities) == 1
-
-    def test_the_main_identity(self, room, api):
-        own = {"provider": "auth0", "user_id": room.ada.removeprefix("auth0|")}
-        refused(ProviderRefused, "unlink_refused", api.unlink, room.ada, **own, time_limit=5)
-
-    def test_a_primary_that_is_not_there(self, api, bob):
-        refused(ProviderRefused, "user_unknown", api.unlink, "auth0|nobody", **bob[1], time_limit=5)
-
-    def test_an_identity_that_is_still_there(self, room, api, bob):
-        room.fault("answer", IDENTITY, status=200, json=[bob[1]])
-        refused(*INVALID, api.unlink, room.ada, **bob[1], time_limit=5)
-
-    def test_404_of_somebody_else_is_no_answer(self, room, api, bob):
-        room.fault("answer", IDENTITY, status=404, json={})
-        refused(*INVALID, api.unlink, room.ada, **bob[1], time_limit=5)
 
 
 CALLS = {
@@ -342,7 +301,7 @@ class TestEveryCall:
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 200, 202])
     @pytest.mark.parametrize(
-        "raw", [b"<html>", b"", b"{", b'{"message": "\xff"}', b"[" * 100_000, b'{"a": "\\ud800"}']
+        "raw", [b"<html>", b"", b"{", b'{"message": "\xff"}', b"[" * 100_000, b'{"a": "\\ud800"']
     )
     def test_bodies_that_are_nobodys_word(self, room, name, status, raw):
         """Also what makes json, or auth0-python, raise something else than it says."""
@@ -426,7 +385,7 @@ def test_a_sign_in_does_not_pay_for_the_sdk():
 
 
 def test_where_the_api_is():
-    """Wire contract §10: the canonical domain, whatever the custom one is."""
+    """docs/auth0-contract.md §10: the canonical domain, whatever the custom one is."""
     room = Room(config={"management_base_url": "https://tenant.eu.auth0.example"})
     spoken = Spoken(room)
     assert room.config.management_audience == "https://tenant.eu.auth0.example/api/v2/"

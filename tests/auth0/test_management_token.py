@@ -42,6 +42,7 @@ def test_once_for_many_calls(room):
     assert issued(room) == 1
 
 
+@pytest.mark.security("B17")
 def test_b17_never_with_the_client_that_users_sign_in_with(room):
     user(room)
     assert room.tenant.ledger.count("m2m_token_issued", client_id="web") == 0
@@ -60,6 +61,7 @@ def test_once_for_many_threads(room):
     assert issued(room) == 1
 
 
+@pytest.mark.security("B20")
 @pytest.mark.parametrize(("lifetime", "used"), [(86_400, 86_340), (600, 540), (100, 90), (10, 9)])
 def test_b20_renewed_a_little_before_its_end(room, lifetime, used):
     """At most a minute, and never more than a tenth: a token of ten minutes is not born expired."""

@@ -88,6 +88,7 @@ class TestConnect:
         elsewhere = "https://elsewhere.example/"
         refused(ProviderRefused, "request_rejected", self.connect, room, token, redirect_uri=elsewhere)
 
+    @pytest.mark.security("B33")
     def test_b33_the_query_of_connect_uri_is_kept(self, room, token):
         uri = "https://tenant.example/connect?a=b%20c"
         room.fault(
@@ -162,6 +163,7 @@ class TestComplete:
         refused(ProviderRefused, "request_rejected", Connecting(room, token).agree().complete,
                 redirect_uri="https://elsewhere.example/")  # fmt: skip
 
+    @pytest.mark.security("B7")
     def test_b7_a_session_that_is_over(self, room, token):
         connecting = Connecting(room, token).agree()
         room.sleep(connecting.session.expires_in)
@@ -171,6 +173,7 @@ class TestComplete:
         refused(ProviderRefused, "connect_session_over", Connecting(room, token).agree().complete,
                 auth_session=Secret("never"))  # fmt: skip
 
+    @pytest.mark.security("B31")
     def test_another_users_session(self, room, token):
         connecting = Connecting(room, token).agree()
         room.tenant.add_user(email="bob@example.com", password="pw")
@@ -201,13 +204,23 @@ class TestComplete:
          {"id": "cac_" + "a" * 125}, {"connection": "a" * 129}, {"access_type": "a" * 33},
          {"connection": None}, {"connection": "a\0"}, {"created_at": None}, {"created_at": "yesterday"},
          {"created_at": "2026-11-20T12:00:00"}, {"created_at": 1}, {"scopes": "openid"}, {"scopes": [1]},
-         {"expires_at": "soon"}, {"access_type": 7}],
+         {"created_at": "0001-01-01T00:00:00+23:59"}, {"created_at": "9999-12-31T23:59:59-23:59"},
+         {"created_at": "1969-12-31T23:59:59Z"}, {"created_at": "9999-01-01T00:00:00Z"}, {"access_type": 7}],
         ids=str,
     )  # fmt: skip
     def test_an_answer_that_is_none(self, room, token, changes):
         connecting = Connecting(room, token).agree()
         room.fault("answer", COMPLETE, status=201, json={**REMOTE, **changes})
         refused(*INVALID, connecting.complete)
+
+    @pytest.mark.parametrize(
+        "text", ["soon", "9999-12-31T23:59:59.999999-01:00", "0001-01-01T00:00:00Z", "\0"]
+    )
+    def test_end_that_no_date_can_hold_is_not_kept(self, room, token, text):
+        """It is shown to people, and decides nothing: the account is connected all the same."""
+        connecting = Connecting(room, token).agree()
+        room.fault("answer", COMPLETE, status=201, json={**REMOTE, "expires_at": text})
+        assert connecting.complete().expires_at is None
 
     def test_what_may_be_missing_and_what_is_new(self, room, token):
         connecting = Connecting(room, token).agree()

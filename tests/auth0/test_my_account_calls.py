@@ -61,6 +61,7 @@ def endpoint(request):
     return request.param
 
 
+@pytest.mark.security("B36")
 @pytest.mark.parametrize(
     ("endpoint", "kind"),
     [
@@ -71,7 +72,7 @@ def endpoint(request):
     ],
 )
 def test_faults(room, token, endpoint, kind):
-    """B36: each is a typed error, and nothing is sent again."""
+    """Each is a typed error, and nothing is sent again."""
     room.fault(kind, endpoint, times=None)
     raised = refused(*FAULTS[kind], CALLS[endpoint], room, token)
     assert room.requests[endpoint] <= 1

@@ -37,8 +37,8 @@ def api(room):
 
 
 class TestLists:
+    @pytest.mark.security("B35")
     def test_every_page(self, room, token, api):
-        """B35."""
         for number in range(45):
             room.tenant.add_user(email=f"ada{number}@gmail.example", connection=GOOGLE, signed_up=False)
             room.tenant.connect_account(room.ada, f"ada{number}@gmail.example")
@@ -65,9 +65,10 @@ class TestLists:
         assert ConnectionInfo(name="extra-24", strategy="oauth2") in found
         assert room.requests[CONNECTIONS] == 2
 
+    @pytest.mark.security("B35")
     @pytest.mark.parametrize("cursors", [["a"], ["a", "b"], ["a", "b", "c", "b"]], ids=str)
     def test_a_list_that_goes_round_in_a_circle(self, room, token, api, cursors):
-        """B35: the guard."""
+        """Pages that never end are an error, not a loop."""
         for number in range(100):
             cursor = (
                 cursors[min(number, len(cursors) - 1)]
@@ -119,11 +120,12 @@ class TestLists:
 class TestDisconnect:
     def test_whole(self, room, token, api):
         row = room.tenant.connect_account(room.ada, GMAIL)
-        for _ in range(2):  # B34: what is not there counts as deleted
+        for _ in range(2):  # what is not there counts as deleted
             api.disconnect(token, row.id, time_limit=5)
         assert room.tenant.connected_accounts(room.ada) == []
         assert room.tenant.ledger.count("account_disconnected") == 1
 
+    @pytest.mark.security("B34")
     def test_b34_404_is_done(self, room, token, api):
         room.fault("answer", ACCOUNT, status=404, json=problem(404))
         api.disconnect(token, "cac_gone", time_limit=5)
@@ -132,6 +134,7 @@ class TestDisconnect:
         room.fault("answer", ACCOUNT, status=404, json={}, headers={"Content-Type": "text/html"})
         refused(*INVALID, api.disconnect, token, "cac_a", time_limit=5)
 
+    @pytest.mark.security("B34")
     @pytest.mark.parametrize(
         "account_id",
         ["", "cac_", "cac_a/../../connect", "cac_a?b", "1", "cac_ä", "cac_a\n", "cac_" + "a" * 300],

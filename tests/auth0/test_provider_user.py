@@ -41,6 +41,7 @@ class TestThroughTokenVault:
         profile = room.provider.management.user(user.user_id, time_limit=5)
         assert (profile.main.provider, profile.main.user_id) == (GOOGLE, found.id)
 
+    @pytest.mark.security("B30")
     def test_b30_an_account_without_an_address(self, room):
         room.tenant.add_connection(GOOGLE, scopes=["openid"])
         _, token = self.connected(room)

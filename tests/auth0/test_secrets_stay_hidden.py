@@ -1,4 +1,4 @@
-"""S16: what must not be shown is in no message, no repr, no context and no log line, however a call ends."""
+"""What must not be shown is in no message, no repr, no context and no log line, however a call ends."""
 
 import base64
 import json
@@ -63,6 +63,7 @@ def everything_shown(error):
     ]
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("client_auth", ["client_secret_post", "client_secret_basic"])
 def test_a_call_however_it_ends(make_bench, caplog, ending, client_auth):
@@ -139,6 +140,7 @@ def calls_for_accounts(provider, sentinel):
     }  # fmt: skip
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize("ending", [*ENDINGS, "401"])
 def test_calls_for_accounts_however_they_end(make_bench, caplog, ending):
     caplog.set_level(logging.DEBUG)
@@ -179,6 +181,7 @@ def frames_of_others(error):
     ]
 
 
+@pytest.mark.security("S16")
 def test_on_a_real_connection(make_bench, serve, caplog):
     caplog.set_level(logging.DEBUG)
 
@@ -195,6 +198,7 @@ def test_on_a_real_connection(make_bench, serve, caplog):
     assert [text for text in shown if "SENTINEL" in text] == []
 
 
+@pytest.mark.security("S16")
 def test_an_authorization_request_that_is_refused(bench):
     request = AuthorizationRequest(
         redirect_uri="https://app.example/", scope="openid", state=Secret(SENTINELS["state"]),
@@ -205,6 +209,7 @@ def test_an_authorization_request_that_is_refused(bench):
     assert "SENTINEL" not in f"{caught.value} {caught.value!r} {request.state!r}"
 
 
+@pytest.mark.security("S16")
 def test_a_rejected_token(bench):
     token = bench.token(bench.claims(email="SENTINEL@example.com", iss="https://SENTINEL.example/"))
     with pytest.raises(FlowError) as caught:

@@ -74,6 +74,7 @@ def test_a_trusted_server_is_called_on_one_connection(serve, certificate):
     assert server.accepted == 1
 
 
+@pytest.mark.security("S14")
 def test_a_server_that_nobody_vouches_for_gets_nothing(serve, certificate):
     server = serve(answer, tls=certificate[1])
     with pytest.raises(ProviderUnreachable, match="SSLCertVerificationError"):

@@ -44,6 +44,7 @@ def agree(tenant, owner):
     assert set(ConnectedAccount.objects.values_list("remote_id", flat=True)) == remote, text
 
 
+@pytest.mark.security("B9")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("call", CALLS)
 def test_one_failure(tenant, owner, clock, call, kind):
@@ -66,6 +67,7 @@ def test_one_failure(tenant, owner, clock, call, kind):
     assert ConnectedAccount.objects.get().provider_user_id == "100"
 
 
+@pytest.mark.security("B9")
 @pytest.mark.parametrize("happened", [True, False])
 @pytest.mark.parametrize("kind", UNREADABLE)
 def test_a_completion_whose_answer_is_lost(tenant, owner, kind, happened):

@@ -37,8 +37,8 @@ def kept():
     return [(row.connection, row.provider_user_id, row.email) for row in rows]
 
 
+@pytest.mark.security("B30")
 def test_who_was_connected_is_kept_and_not_who_connected_it(tenant, owner):
-    """B30."""
     response = owner.connect("google-oauth2", FIRST, next_url="/accounts/?tab=2")
     assert response["Location"] == "/accounts/?tab=2"
     row, remote = ConnectedAccount.objects.get(), tenant.connected_accounts(owner.user)[0]
@@ -53,16 +53,18 @@ def test_who_was_connected_is_kept_and_not_who_connected_it(tenant, owner):
     assert (flow.state, str(flow.user_id)) == ("connected", owner.user_id)
 
 
+@pytest.mark.security("S8")
 def test_the_sessions_key_changes(owner):
-    """S8: who holds the old key is not to gain what was connected."""
+    """Who holds the old key is not to gain what was connected."""
     before = owner.client.session.session_key
     owner.connect("google-oauth2", FIRST)
     assert owner.client.session.session_key != before
     assert owner.user_id is not None
 
 
+@pytest.mark.security("B32")
 def test_connecting_the_same_account_again_updates_its_row(tenant, owner):
-    """B32: Auth0 gives it a new id."""
+    """Auth0 gives it a new id."""
     owner.connect("google-oauth2", FIRST)
     first = ConnectedAccount.objects.get()
     owner.connect("google-oauth2", FIRST)
@@ -72,6 +74,7 @@ def test_connecting_the_same_account_again_updates_its_row(tenant, owner):
     assert [row.id for row in tenant.connected_accounts(owner.user)] == [again.remote_id]
 
 
+@pytest.mark.security("B32")
 def test_two_accounts_of_one_connection_are_two_rows(tenant, owner):
     owner.connect("google-oauth2", FIRST)
     owner.connect("google-oauth2", SECOND)
@@ -154,8 +157,9 @@ def test_a_call_adds_scopes_and_nothing_is_asked_for_twice(tenant, owner):
     assert inputs["parameters"] == {"prompt": "consent"}
 
 
+@pytest.mark.security("B10")
 def test_a_form_adds_nothing(tenant, owner):
-    """A page that somebody else wrote could ask for anything (B10)."""
+    """A page that somebody else wrote could ask for anything."""
     owner.post(
         "/auth/connect/",
         {
@@ -170,11 +174,12 @@ def test_a_form_adds_nothing(tenant, owner):
     assert asked(tenant).redirect_uri == "https://app.example/auth/connect/callback/"
 
 
+@pytest.mark.security("B10")
 @pytest.mark.parametrize(
     "name", ["state", "redirect_uri", "code_challenge", "scope", "client_id", "response_type", "anything"]
 )
 def test_parameters_that_connecting_does_not_take_are_refused(tenant, owner, name):
-    """B10: the API takes nine of them, and would refuse the request for another."""
+    """The API takes nine of them, and would refuse the request for another."""
     request = request_of(owner)
     inputs = connect_inputs(request, conf.tenant("default"), "google-oauth2", parameters={name: "x"})
     with pytest.raises(InvalidInput) as caught:
@@ -195,8 +200,8 @@ def test_parameters_that_it_takes_are_sent(tenant, owner, name):
     assert tenant.ledger.count("connect_started") == 1
 
 
+@pytest.mark.security("B14")
 def test_a_parameter_that_is_none_is_dropped(tenant, owner):
-    """B14."""
     request = request_of(owner)
     inputs = connect_inputs(request, conf.tenant("default"), "google-oauth2", parameters={"login_hint": None})
     wiring.engine().start("connect_account", inputs, BrowserCaller(request, bind=True))
@@ -279,8 +284,9 @@ def many(tenant, owner, count):
         tenant.connect_account(owner.user.user_id, f"github|9{number:03}")
 
 
+@pytest.mark.security("B35")
 def test_the_list_is_read_to_its_end(tenant, owner):
-    """B35: 25 and more, at most 20 on a page."""
+    """25 and more, at most 20 on a page."""
     for number in range(3):
         owner.connect("google-oauth2", FIRST if number == 0 else SECOND)
     many(tenant, owner, 45)
@@ -344,8 +350,8 @@ def test_disconnecting_forgets_the_account_here_and_there(tenant, owner):
     assert [each[1] for each in kept()] == ["101"]
 
 
+@pytest.mark.security("B34")
 def test_an_account_that_is_gone_at_the_provider_counts_as_disconnected(tenant, owner):
-    """B34."""
     owner.connect("google-oauth2", FIRST)
     row = ConnectedAccount.objects.get()
     tenant.vault.disconnect(tenant.vault.get(row.remote_id))
@@ -364,8 +370,8 @@ def test_an_account_that_is_gone_at_the_provider_counts_as_disconnected(tenant, 
     assert not ConnectedAccount.objects.exists()
 
 
+@pytest.mark.security("L14", "B34")
 def test_somebody_elses_account_is_a_404(tenant, owner):
-    """B34, L14."""
     owner.connect("google-oauth2", FIRST)
     row = ConnectedAccount.objects.get()
     tenant.add_user(email="eve@example.com", password="x")
@@ -378,9 +384,9 @@ def test_somebody_elses_account_is_a_404(tenant, owner):
     assert ConnectedAccount.objects.count() == 1
 
 
+@pytest.mark.security("S13")
 @pytest.mark.parametrize("page", ["connect", "disconnect"])
 def test_nothing_happens_without_a_form_of_ours(tenant, owner, page):
-    """S13."""
     owner.connect("google-oauth2", FIRST)
     started = tenant.ledger.count("connect_started")
     assert owner.get(f"/auth/{page}/").status_code == 405
@@ -415,6 +421,7 @@ def test_an_access_token_is_kept_while_it_lasts(tenant, owner, clock):
     assert access_token(request, audience=audience, scope="read:me:connected_accounts") != first
 
 
+@pytest.mark.security("B28")
 def test_the_providers_own_token(tenant, owner):
     owner.connect("google-oauth2", FIRST)
     owner.connect("google-oauth2", SECOND)

@@ -89,8 +89,9 @@ def test_the_same_identity_is_the_same_user_however_often_it_comes(browser, anot
     assert users().count() == Identity.objects.count() == 1
 
 
+@pytest.mark.security("L1", "L3")
 def test_the_same_address_with_another_subject_is_another_user(browser, another_browser, tenant):
-    """L1, L3: an address is no key, verified or not."""
+    """An address is no key, verified or not."""
     browser.sign_in(ADA)
     tenant.add_user(email=ADA, connection="github", email_verified=True)
     elsewhere = another_browser()
@@ -99,14 +100,16 @@ def test_the_same_address_with_another_subject_is_another_user(browser, another_
     assert list(users().values_list("email", flat=True)) == [ADA, ADA]
 
 
+@pytest.mark.security("L1")
 def test_a_user_whom_the_project_made_by_hand_is_not_taken_over_by_address(browser):
-    """L1: an account that was there before."""
+    """An account that was there before."""
     admin = users().create_superuser("admin", email=ADA, password="a password")
     browser.sign_in(ADA)
     assert browser.user_id != str(admin.pk)
     assert not users().get(pk=browser.user_id).is_superuser
 
 
+@pytest.mark.security("L4", "L5")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -123,7 +126,7 @@ def test_a_user_whom_the_project_made_by_hand_is_not_taken_over_by_address(brows
 )
 @pytest.mark.usefixtures("db")
 def test_subjects_that_only_look_alike_are_two_users(one, other):
-    """L4, L5: compared byte by byte, whatever the database thinks of letters."""
+    """Compared byte by byte, whatever the database thinks of letters."""
     first, second = user_of(one), user_of(other)
     assert first.pk != second.pk
     assert first.username != second.username
@@ -135,9 +138,10 @@ def test_the_same_subject_at_another_issuer_is_another_user():
     assert user_of("auth0|1").pk != user_of("auth0|1", "https://other.example/").pk
 
 
+@pytest.mark.security("L16")
 @pytest.mark.usefixtures("db")
 def test_the_address_of_an_identity_is_kept_true_and_the_users_own_is_left_alone(browser, tenant):
-    """L16: an address may change; it belongs to people to read."""
+    """An address may change; it belongs to people to read."""
     browser.sign_in(ADA)
     users().update(email="chosen@example.com")
     tenant.people.users[next(iter(tenant.people.users))].email = "ada@new.example"
@@ -158,9 +162,9 @@ def test_a_new_user_has_the_names_of_the_claims_and_no_usable_password():
     assert user.username != "1"
 
 
+@pytest.mark.security("L17", "B49")
 @pytest.mark.usefixtures("db")
 def test_no_claim_gives_privileges():
-    """L17, B49."""
     user = user_of(
         is_staff=True, is_superuser=True, is_active=False, groups=["admin"], roles=["admin"],
         username="admin", id=1, pk=1, password="x", user_permissions=["auth.add_user"],
@@ -171,6 +175,7 @@ def test_no_claim_gives_privileges():
     assert not user.get_all_permissions()
 
 
+@pytest.mark.security("B42")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -184,7 +189,7 @@ def test_no_claim_gives_privileges():
     ids=["none", "null", "wrong types", "empty", "too long", "letters"],
 )
 def test_odd_claims_make_a_user_all_the_same(browser, tenant, claims):
-    """B42: everything but the subject is optional, and nothing that a person may choose breaks it."""
+    """Everything but the subject is optional, and nothing that a person may choose breaks it."""
 
     def odd(token, header):
         token.update(claims)
@@ -255,8 +260,9 @@ def test_somebody_deleted_while_they_sign_in_starts_anew(browser):
 # Who may not sign in.
 
 
+@pytest.mark.security("L15", "B49")
 def test_an_inactive_user_is_refused_and_nothing_is_written(browser, tenant, known_user):
-    """L15, B49: refused, not re-activated."""
+    """Refused, not re-activated."""
     user = known_user(is_active=False)
     tenant.people.users[next(iter(tenant.people.users))].email = "ada@new.example"
     response = browser.get(browser.visitor.authorize(browser.start(), ADA))
@@ -268,8 +274,9 @@ def test_an_inactive_user_is_refused_and_nothing_is_written(browser, tenant, kno
     assert the_row().state == "failed"
 
 
+@pytest.mark.security("L15")
 def test_an_inactive_user_is_refused_before_anything_is_written_by_whoever_asks(known_user):
-    """L15: also outside the engine's transaction."""
+    """The same holds outside the engine's transaction."""
     known_user(is_active=False)
     row = Identity.objects.get()
     with pytest.raises(AccountRefused, match="account_inactive"):
@@ -289,8 +296,8 @@ def test_a_projects_backend_decides_who_may_sign_in_and_how_users_are_made(
     assert users().count() == 1
 
 
+@pytest.mark.security("L5", "L11")
 def test_a_username_that_is_taken_is_a_conflict_and_no_takeover(browser, another_browser):
-    """L5, L11."""
     another_browser().sign_in(ADA)
     taken = users().get().username
     users().all().delete()
@@ -300,6 +307,7 @@ def test_a_username_that_is_taken_is_a_conflict_and_no_takeover(browser, another
     assert browser.user_id is None
 
 
+@pytest.mark.security("L11")
 @pytest.mark.parametrize(
     ("unique", "constraints", "code"),
     [
@@ -313,7 +321,6 @@ def test_a_username_that_is_taken_is_a_conflict_and_no_takeover(browser, another
 )
 @pytest.mark.usefixtures("db")
 def test_an_address_is_a_conflict_where_it_must_be_unique(monkeypatch, settings, unique, constraints, code):
-    """L11."""
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Clashing"]
     options = get_user_model()._meta
     monkeypatch.setattr(options.get_field("email"), "unique", unique)

@@ -18,10 +18,11 @@ def cookie(browser):
     return browser.client.cookies.get(cookie_name())
 
 
+@pytest.mark.security("S1")
 def test_a_callback_in_a_browser_without_the_cookie_is_refused_and_burns_nothing(
     browser, another_browser, tenant
 ):
-    """S1: login CSRF."""
+    """Login CSRF."""
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     victim = another_browser()
     assert shown(victim, victim.get(callback)) == ("browser_unknown", 403)
@@ -30,10 +31,10 @@ def test_a_callback_in_a_browser_without_the_cookie_is_refused_and_burns_nothing
     assert browser.get(callback)["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S1")
 def test_a_callback_in_a_browser_with_a_cookie_of_its_own_is_refused_and_burns_nothing(
     browser, another_browser, tenant
 ):
-    """S1."""
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     victim = another_browser()
     own = victim.visitor.authorize(victim.start("/profile/?mine"), BOB)
@@ -49,8 +50,9 @@ def the_row_of(browser):
     return FlowTransaction.objects.get(browser=binding_digest(cookie(browser).value)).pk
 
 
+@pytest.mark.security("S1")
 def test_who_is_signed_in_stays_who_they_are_when_given_somebody_elses_callback(browser, another_browser):
-    """S1: the attacker's account must not become the victim's session."""
+    """The attacker's account must not become the victim's session."""
     attacker, victim = another_browser(), browser
     victim.sign_in(BOB)
     before = victim.user_id
@@ -58,8 +60,9 @@ def test_who_is_signed_in_stays_who_they_are_when_given_somebody_elses_callback(
     assert victim.user_id == before
 
 
+@pytest.mark.security("B49")
 def test_somebody_elses_error_page_tells_nothing_of_the_attempt(browser, another_browser):
-    """B49: what an error page shows belongs to the browser that asks."""
+    """What an error page shows belongs to the browser that asks."""
     callback = browser.visitor.authorize(browser.start("/profile/?secret-plan"), ADA)
     stranger = another_browser()
     stranger.start()
@@ -79,8 +82,9 @@ def test_the_cookie_cannot_be_read_by_scripts_sent_in_clear_or_planted_by_anothe
     assert len(morsel.value) == 43  # 256 bits
 
 
+@pytest.mark.security("S8")
 def test_a_cookie_that_another_host_planted_without_the_prefix_is_not_looked_at(browser, another_browser):
-    """S8: a binding that an attacker knows would bind the victim to the attacker's sign-in."""
+    """A binding that an attacker knows would bind the victim to the attacker's sign-in."""
     victim = another_browser()
     browser.start()
     victim.client.cookies["stateful_oauth"] = cookie(browser).value

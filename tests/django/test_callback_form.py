@@ -116,9 +116,9 @@ BAD_FORMS = {
 }
 
 
+@pytest.mark.security("S4", "S7", "S18", "B4", "B5")
 @pytest.mark.parametrize(("damage", "code"), BAD_FORMS.values(), ids=list(BAD_FORMS))
 def test_a_damaged_callback_has_its_code_and_the_right_one_still_finishes(browser, damage, code):
-    """S4, S7, S18, B4, B5."""
     good = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     bad = damage(good.fields["code"], good.fields["state"])
     before = (the_row().state, the_row().version)
@@ -131,8 +131,9 @@ def test_a_damaged_callback_has_its_code_and_the_right_one_still_finishes(browse
     check_rows()
 
 
+@pytest.mark.security("S1")
 def test_a_forged_state_with_the_right_row_in_it_is_unknown(browser):
-    """S1: the id finds the row, and only the secret part opens it."""
+    """The id finds the row, and only the secret part opens it."""
     good = browser.visitor.authorize(browser.start(), ADA)
     forged = new_state(the_row().pk)
     assert shown(browser, browser.get(f"{CALLBACK}?code=x&state={forged}")) == ("transaction_unknown", 400)
@@ -153,8 +154,9 @@ def test_more_parameters_than_django_reads_are_refused_and_destroy_nothing(brows
     assert browser.get(good)["Location"] == "/profile/"
 
 
+@pytest.mark.security("S7")
 def test_a_forged_error_changes_nothing_for_who_is_signed_in(browser):
-    """S7: mozilla-django-oidc signs out on any `?error=`."""
+    """`mozilla-django-oidc` signs the user out on any `?error=`."""
     browser.sign_in(ADA)
     user = browser.user_id
     for address in ("?error=access_denied", f"?error=access_denied&state={quote('A' * 54)}"):
@@ -162,8 +164,9 @@ def test_a_forged_error_changes_nothing_for_who_is_signed_in(browser):
         assert browser.user_id == user
 
 
+@pytest.mark.security("B4")
 def test_an_error_response_ends_its_own_transaction_with_its_own_code(browser):
-    """B4: an error is an event of its transaction, not a missing code."""
+    """An error is an event of its transaction, not a missing code."""
     callback = browser.visitor.decline(browser.start("/profile/?tab=2"))
     response = browser.get(str(callback))
     assert shown(browser, response) == ("access_denied", 403)
@@ -195,6 +198,7 @@ def test_each_error_of_the_provider_has_its_page(browser, error, code, status):
     assert (the_row().state_kind, the_row().code) == ("final", code)
 
 
+@pytest.mark.security("S4", "B3")
 @pytest.mark.parametrize("answer", ["code", "error"])
 @pytest.mark.parametrize(
     ("issuer", "announced", "code"),
@@ -209,7 +213,7 @@ def test_each_error_of_the_provider_has_its_page(browser, error, code, status):
 def test_a_wrong_or_missing_issuer_is_a_mismatch_on_code_and_error_alike(
     browser, tenant, issuer, announced, code, answer
 ):
-    """S4, RFC 9207 §2.4."""
+    """RFC 9207 §2.4."""
     tenant.settings.iss_on_callback = announced
     fields = browser.visitor.authorize(browser.start(), ADA).fields
     pairs = [

@@ -110,8 +110,9 @@ def test_a_forged_state_with_the_right_row_in_it_is_unknown(attempt, browser):
     assert browser.get(attempt.callback)["Location"] == "/accounts/?tab=2"
 
 
+@pytest.mark.security("B8")
 def test_the_callback_of_another_flow_refuses_it(attempt, browser):
-    """B8: the kind is a column of the row, and not what the address happens to hold."""
+    """The kind is a column of the row, and not what the address happens to hold."""
     fields = attempt.callback.fields
     for address, name in (
         ("/auth/callback/", "code"),
@@ -132,9 +133,9 @@ def test_an_unknown_tenant_is_a_404(attempt, browser):
     assert response["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.security("S1")
 @pytest.mark.parametrize("cookie", ["none", "another"])
 def test_another_browser_is_refused_and_burns_nothing(attempt, browser, tenant, cookie):
-    """S1: also when the same user is signed in there."""
     other = Browser(tenant)
     if cookie == "another":
         other.sign_in(attempt.user.user_id)
@@ -146,11 +147,11 @@ def test_another_browser_is_refused_and_burns_nothing(attempt, browser, tenant, 
     assert browser.get(attempt.callback)["Location"] == "/accounts/?tab=2"
 
 
+@pytest.mark.security("S5")
 @pytest.mark.parametrize(
     "header", [{"HTTP_SEC_PURPOSE": "prefetch"}, {"HTTP_PURPOSE": "prefetch"}, {"HTTP_X_MOZ": "prefetch"}]
 )
 def test_a_prefetch_claims_nothing(attempt, browser, header):
-    """S5."""
     response = browser.get(attempt.callback, **header)
     assert (response.status_code, response["Cache-Control"]) == (204, "no-store")
     assert attempt.happened() == 0
@@ -165,8 +166,8 @@ def test_other_methods_are_refused(attempt, browser, method):
     assert browser.get(attempt.callback)["Location"] == "/accounts/?tab=2"
 
 
+@pytest.mark.security("S11", "S12")
 def test_the_answer_has_the_headers_that_suit_it(attempt, browser):
-    """S11, S12."""
     response = browser.get(attempt.callback)
     assert response.content == b""
     assert response["Cache-Control"] == "no-store"
@@ -175,8 +176,8 @@ def test_the_answer_has_the_headers_that_suit_it(attempt, browser):
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
 
+@pytest.mark.security("S6")
 def test_too_late(attempt, browser, clock, tenant):
-    """S6."""
     clock.advance(601)
     response = browser.get(attempt.callback)
     assert shown(browser, response) == ("transaction_expired", 410)
@@ -185,8 +186,8 @@ def test_too_late(attempt, browser, clock, tenant):
     assert error_code(browser.get(attempt.callback)) == "transaction_expired"
 
 
+@pytest.mark.security("S5")
 def test_twice(attempt, browser):
-    """S5."""
     for _ in range(3):
         assert browser.get(attempt.callback)["Location"] == "/accounts/?tab=2"
     assert attempt.happened() == 1
@@ -213,10 +214,10 @@ def test_after_signing_out(attempt, browser):
     assert attempt.happened() == 0
 
 
+@pytest.mark.security("S4")
 @pytest.mark.parametrize("issuer", ["https://evil.example/", "https://tenant.example", ""])
 @pytest.mark.parametrize("answer", ["code", "error"])
 def test_a_wrong_issuer(attempt, browser, issuer, answer):
-    """S4: on code and error alike."""
     fields = attempt.callback.fields
     first = (attempt.code, fields[attempt.code]) if answer == "code" else ("error", "access_denied")
     bad = query(first, ("state", fields["state"]), ("iss", issuer))
@@ -225,12 +226,12 @@ def test_a_wrong_issuer(attempt, browser, issuer, answer):
     assert attempt.row().state == "mismatched"
 
 
+@pytest.mark.security("S9")
 @pytest.mark.parametrize(
     "target",
     ["//evil.example/", "https://evil.example/", "\\\\evil.example", "javascript:alert(1)", "/%09/evil"],
 )
 def test_nobody_is_sent_elsewhere(attempt, browser, target):
-    """S9: also not by a row that somebody else's code has written."""
     row = attempt.row()
     row.inputs["next"] = target
     row.save()
@@ -238,8 +239,8 @@ def test_nobody_is_sent_elsewhere(attempt, browser, target):
     assert location == "/profile/" or location == target == "/%09/evil"
 
 
+@pytest.mark.security("S10")
 def test_a_spoofed_host_changes_no_address(attempt, browser):
-    """S10."""
     response = browser.get(attempt.callback, HTTP_HOST="evil.example")
     assert response["Location"] == "/accounts/?tab=2"
     assert "evil" not in response["Location"]
@@ -255,8 +256,8 @@ def connecting(tenant, browser):
     return made
 
 
+@pytest.mark.security("L10", "B31")
 def test_another_user_signed_in_meanwhile(connecting, browser, tenant):
-    """L10: in another tab of the same browser."""
     eve = tenant.add_user(email="eve@example.com", password="x")
     browser.visitor.close_browser()
     browser.sign_in(eve.user_id)
@@ -299,8 +300,8 @@ def linking(tenant, browser):
     return made
 
 
+@pytest.mark.security("L13", "B46")
 def test_an_unrelated_sign_in_does_not_honour_it(linking, browser, tenant):
-    """L13, B46: even by the very account that was asked for, in the same browser."""
     browser.visitor.close_browser()
     browser.sign_in(linking.user.user_id)
     assert browser.user_id is not None

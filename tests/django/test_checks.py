@@ -244,11 +244,11 @@ WRONG = [
 ]
 
 
+@pytest.mark.security("B13", "B16")
 @pytest.mark.parametrize(
     ("number", "keys"), WRONG, ids=[f"{number} {str(keys)[:60]}" for number, keys in WRONG]
 )
 def test_a_wrong_value_is_said_with_a_hint(configure, number, keys):
-    """B13, B16."""
     configure(**keys)
     messages = found()
     assert number in messages, messages
@@ -267,8 +267,8 @@ def test_a_number_that_has_no_text_is_said(configure):
     assert list(found()) == ["E029"]
 
 
+@pytest.mark.security("S16")
 def test_no_message_shows_a_secret(configure):
-    """S16."""
     secrets = {"CLIENT_SECRET": "sentinel-of-the-secret", "PRIVATE_KEY": "sentinel-of-the-key"}
     secrets |= {"MANAGEMENT_CLIENT_ID": "", "MANAGEMENT_CLIENT_SECRET": "sentinel-of-the-machine"}
     configure(**secrets, CLIENT_AUTHENTICATION="private_key_jwt", ENCRYPTION_KEYS=["sentinel-of-the-ring"])

@@ -21,8 +21,9 @@ def finished(browser):
     return callback
 
 
+@pytest.mark.security("S5", "S6")
 def test_a_second_delivery_lands_at_the_same_place_and_sends_no_second_code(browser, finished, tenant):
-    """S5, S6: reload, double click, the back button."""
+    """Reload, double click, the back button."""
     session = browser.client.session.session_key
     for _ in range(3):
         assert browser.get(finished)["Location"] == "/profile/?tab=2"
@@ -32,14 +33,16 @@ def test_a_second_delivery_lands_at_the_same_place_and_sends_no_second_code(brow
     check_rows()
 
 
+@pytest.mark.security("S6")
 def test_a_second_delivery_after_the_grace_finds_the_user_still_signed_in(browser, finished, clock):
-    """S6: an old tab continues, and does not fail."""
+    """An old tab continues, and does not fail."""
     clock.advance(3600)
     assert browser.get(finished)["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S5")
 def test_the_browser_that_lost_the_winners_answer_gets_a_session_of_its_own(browser, finished, tenant):
-    """S5: Safari and iOS deliver twice, and follow the last answer only."""
+    """Safari and iOS deliver twice, and follow the last answer only."""
     winner = browser.client.session.session_key
     del browser.client.cookies["sessionid"]
     assert browser.get(finished)["Location"] == "/profile/?tab=2"
@@ -49,8 +52,8 @@ def test_the_browser_that_lost_the_winners_answer_gets_a_session_of_its_own(brow
     assert tenant.requests["/oauth/token"] == 1
 
 
+@pytest.mark.security("S6")
 def test_after_the_grace_a_callback_signs_nobody_in_again(browser, finished, clock):
-    """S6."""
     del browser.client.cookies["sessionid"]
     clock.advance(61)
     assert shown(browser, browser.get(finished)) == ("already_completed", 409)
@@ -64,15 +67,15 @@ def test_the_grace_is_a_setting(browser, finished, clock, configure):
     assert error_code(browser.get(finished)) == "already_completed"
 
 
+@pytest.mark.security("S6", "B29")
 def test_after_signing_out_the_back_button_does_not_sign_in_again(browser, finished):
-    """S6, B29."""
     browser.post("/auth/logout/")
     assert shown(browser, browser.get(finished)) == ("browser_unknown", 403)
     assert browser.user_id is None
 
 
+@pytest.mark.security("L15")
 def test_somebody_deactivated_since_is_not_signed_in_again(browser, finished):
-    """L15."""
     get_user_model().objects.update(is_active=False)
     del browser.client.cookies["sessionid"]
     assert error_code(browser.get(finished)) == "already_completed"
@@ -86,8 +89,9 @@ def test_somebody_deleted_since_is_not_signed_in_again(browser, finished):
     assert browser.user_id is None
 
 
+@pytest.mark.security("S6")
 def test_a_late_delivery_does_not_end_the_session_of_who_signed_in_since(browser, finished):
-    """S6: the callback of before an account switch, by the back button."""
+    """The callback of before an account switch, by the back button."""
     browser.visitor.cookies.clear()
     browser.sign_in(BOB)
     bob = browser.user_id
@@ -95,15 +99,15 @@ def test_a_late_delivery_does_not_end_the_session_of_who_signed_in_since(browser
     assert browser.user_id == bob
 
 
+@pytest.mark.security("S5")
 def test_another_code_with_a_used_state_is_not_sent(browser, finished, tenant):
-    """S5."""
     state = finished.fields["state"]
     assert browser.get(f"/auth/callback/?code=another&state={state}")["Location"] == "/profile/?tab=2"
     assert tenant.requests["/oauth/token"] == 1
 
 
+@pytest.mark.security("S7")
 def test_an_error_with_a_used_state_changes_nothing(browser, finished):
-    """S7."""
     user = browser.user_id
     state = finished.fields["state"]
     assert browser.get(f"/auth/callback/?error=access_denied&state={state}")["Location"] == "/profile/?tab=2"
@@ -118,8 +122,9 @@ def test_a_second_delivery_of_a_failure_shows_the_same_page(browser, tenant):
     assert tenant.requests["/oauth/token"] == 1
 
 
+@pytest.mark.security("S5")
 def test_a_delivery_while_the_first_is_worked_on_waits_and_then_follows(browser, tenant, clock):
-    """S5, issue 1495 of nextjs-auth0: a double click."""
+    """A double click: auth0/nextjs-auth0#1495."""
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     seen = []
 
@@ -138,8 +143,9 @@ def test_a_delivery_while_the_first_is_worked_on_waits_and_then_follows(browser,
     assert tenant.requests["/oauth/token"] == 1
 
 
+@pytest.mark.security("S5", "L12")
 def test_who_waits_for_a_worker_that_died_is_told_when_its_lease_is_over(browser, clock, tenant):
-    """S5, L12: and the code is not sent again."""
+    """The code is not sent again."""
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     with crash_at("effect.after", "exchange_code"):
         browser.get(callback)

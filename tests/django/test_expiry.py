@@ -17,9 +17,10 @@ def test_just_before_the_deadline_it_works(browser, clock):
     assert browser.get(callback)["Location"] == "/profile/"
 
 
+@pytest.mark.security("S6", "B7")
 @pytest.mark.parametrize("seconds", [600, 601, 13 * 86_400])
 def test_at_the_deadline_it_has_expired_and_no_code_is_sent(browser, clock, tenant, seconds):
-    """S6, B7; baseline C: two peers accept a state that is 13 days old."""
+    """Authlib and mozilla-django-oidc accept a state that is 13 days old."""
     callback = browser.visitor.authorize(browser.start(), ADA)
     clock.advance(seconds)
     assert shown(browser, browser.get(callback)) == ("transaction_expired", 410)
@@ -42,8 +43,9 @@ def test_a_late_error_response_has_expired_like_any_other(browser, clock):
     assert error_code(browser.get(str(callback))) == "transaction_expired"
 
 
+@pytest.mark.security("S6")
 def test_expired_stays_expired_when_the_clock_is_set_back(browser, clock):
-    """S6: final means final."""
+    """Final means final."""
     callback = browser.visitor.authorize(browser.start(), ADA)
     clock.advance(601)
     browser.get(callback)
@@ -52,8 +54,9 @@ def test_expired_stays_expired_when_the_clock_is_set_back(browser, clock):
     assert browser.user_id is None
 
 
+@pytest.mark.security("S6")
 def test_the_page_of_an_expired_attempt_starts_a_new_one_with_the_same_destination(strict_browser, clock):
-    """S6: expiry is a way on, not a dead end."""
+    """Expiry is a way on, not a dead end."""
     browser = strict_browser
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     clock.advance(601)

@@ -18,12 +18,13 @@ def site(tenant):
         yield
 
 
+@pytest.mark.security("S9")
 @pytest.mark.parametrize(
     "target", ["//evil.example/", "https://evil.example/", "\\\\evil.example", "/%09/evil"]
 )
 @pytest.mark.parametrize("page", ["connect", "disconnect", "unlink"])
 def test_a_form_sends_nobody_elsewhere(tenant, browser, page, target):
-    """S9: `next` is the visitor's, or an attacker's."""
+    """`next` is the visitor's, or an attacker's."""
     password = tenant.add_user(email="xpto@acme.com", password="x")
     tenant.add_user(email="hub@example.com", connection="github", user_id="102", signed_up=False)
     browser.sign_in(password.user_id)

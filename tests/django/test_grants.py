@@ -21,8 +21,8 @@ def tokens(tenant):
     return seen
 
 
+@pytest.mark.security("B23", "B26")
 def test_offline_access_makes_one_grant_of_this_sign_in(browser, tenant, tokens, configure):
-    """B23, B26."""
     configure(SCOPE=OFFLINE)
     browser.sign_in(ADA)
     grant = Grant.objects.get()
@@ -33,8 +33,8 @@ def test_offline_access_makes_one_grant_of_this_sign_in(browser, tenant, tokens,
     assert (grant.tenant, grant.audience, grant.ended_at) == ("default", "", None)
 
 
+@pytest.mark.security("S16", "B23")
 def test_the_refresh_token_is_encrypted_and_in_no_session(browser, tokens, configure):
-    """S16, B23."""
     configure(SCOPE=OFFLINE)
     browser.sign_in(ADA)
     secret = tokens[0]["refresh_token"]
@@ -42,8 +42,9 @@ def test_the_refresh_token_is_encrypted_and_in_no_session(browser, tokens, confi
     assert secret not in str(dict(browser.client.session))
 
 
+@pytest.mark.security("B19")
 def test_without_offline_access_there_is_no_grant(browser, tokens):
-    """B19: a sign-in works without a refresh token."""
+    """A sign-in works without a refresh token."""
     browser.sign_in(ADA)
     assert "refresh_token" not in tokens[0]
     assert not Grant.objects.exists()
@@ -57,8 +58,9 @@ def test_a_refresh_token_that_nobody_asked_for_is_not_kept(browser, tenant):
     assert not [place for place, text in dump().items() if "unasked-for" in text]
 
 
+@pytest.mark.security("B19")
 def test_an_answer_without_scope_means_what_was_asked_for(browser, tenant, configure):
-    """B19, RFC 6749 §5.1."""
+    """RFC 6749 §5.1."""
     tenant.settings.scope_in_reply = False
     configure(SCOPE=OFFLINE)
     browser.sign_in(ADA)
@@ -79,8 +81,9 @@ def test_the_audience_is_noted(browser, tenant, configure):
     assert Grant.objects.get().audience == "https://api.example/"
 
 
+@pytest.mark.security("B26")
 def test_every_sign_in_has_a_grant_of_its_own(browser, another_browser, configure):
-    """B26: two sessions never share a family."""
+    """Two sessions never share a family."""
     configure(SCOPE=OFFLINE)
     elsewhere = another_browser()
     browser.sign_in(ADA)
@@ -90,8 +93,8 @@ def test_every_sign_in_has_a_grant_of_its_own(browser, another_browser, configur
     assert len(grants) == 2
 
 
+@pytest.mark.security("L15")
 def test_a_refused_user_leaves_no_grant(browser, known_user, configure):
-    """L15."""
     known_user(is_active=False)
     configure(SCOPE=OFFLINE)
     browser.sign_in(ADA)

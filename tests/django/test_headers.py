@@ -61,10 +61,10 @@ STATUSES = {
 WITH_A_FORM = {"error page", "restart page"}
 
 
+@pytest.mark.security("S5", "S11", "S12", "B49")
 @pytest.mark.parametrize("bare", [False, True], ids=["with middleware", "without any middleware"])
 @pytest.mark.parametrize("page", STATUSES)
 def test_no_page_is_stored_framed_or_named_to_others(browser, settings, page, bare):
-    """S5, S11, S12; B49."""
     if bare:
         needed = ("SessionMiddleware", "AuthenticationMiddleware")
         settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name.endswith(needed)]
@@ -79,17 +79,18 @@ def test_no_page_is_stored_framed_or_named_to_others(browser, settings, page, ba
     assert response["Referrer-Policy"] == ("same-origin" if page in WITH_A_FORM else "no-referrer")
 
 
+@pytest.mark.security("S11")
 @pytest.mark.parametrize(
     "address", ["/auth/callback/", "/auth/callback/?code=x", "/auth/callback/?error=x&state=y"]
 )
 def test_the_callback_never_renders_a_page(browser, address):
-    """S11: its address may hold a code."""
+    """Its address may hold a code."""
     response = browser.get(address)
     assert (response.status_code, response.content) == (303, b"")
 
 
+@pytest.mark.security("S11")
 def test_our_own_pages_load_nothing_from_anywhere(browser):
-    """S11."""
     for address in ("/auth/restart/", "/auth/error/internal_error/"):
         page = browser.get(address)
         for part in ("<script", "src=", 'href="http', 'href="/', "@import", "url("):

@@ -14,6 +14,7 @@ def redirect_uri(location):
     return parse_qs(urlsplit(location).query)["redirect_uri"]
 
 
+@pytest.mark.security("S10")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -26,21 +27,21 @@ def redirect_uri(location):
     ids=str,
 )
 def test_the_redirect_uri_is_the_same_whatever_the_request_says(browser, settings, headers):
-    """S10."""
     settings.USE_X_FORWARDED_HOST = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert redirect_uri(browser.start(**headers)) == [CALLBACK]
 
 
+@pytest.mark.security("S10")
 def test_the_exchange_sends_the_redirect_uri_of_the_start(browser, tenant):
-    """S10: stored in the transaction, and sent again to the letter."""
+    """Stored in the transaction, and sent again to the letter."""
     callback = browser.visitor.authorize(browser.start(), ADA)
     assert browser.get(callback, HTTP_HOST="evil.example")["Location"] == "/profile/"
     assert tenant.ledger.count("code_exchanged") == 1
 
 
+@pytest.mark.security("S9", "S10")
 def test_next_to_a_host_that_only_allowed_hosts_knows_is_not_followed(browser):
-    """S9, S10."""
     callback = browser.visitor.authorize(
         browser.start("https://evil.example/", HTTP_HOST="evil.example"), ADA
     )

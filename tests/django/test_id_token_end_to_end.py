@@ -74,9 +74,11 @@ REJECTED = {
 }
 
 
+@pytest.mark.security(
+    "T1", "T2", "T3", "T5", "T6", "T7", "T9", "T10", "T11", "T14", "T15", "T20", "L4", "L16", "B1", "B2"
+)
 @pytest.mark.parametrize(("hook", "code", "status"), REJECTED.values(), ids=list(REJECTED))
 def test_an_id_token_that_breaks_a_rule_signs_nobody_in(strict_browser, tenant, hook, code, status):
-    """B1, B2; T1 to T15 end to end."""
     browser = strict_browser
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     tenant.id_token_hook = hook
@@ -94,8 +96,8 @@ def test_an_id_token_that_breaks_a_rule_signs_nobody_in(strict_browser, tenant, 
     assert browser.get(browser.visitor.authorize(again["Location"], ADA))["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S7")
 def test_a_rejected_token_does_not_end_the_session_of_who_is_signed_in(browser, tenant):
-    """S7."""
     browser.sign_in(ADA)
     user = browser.user_id
     tenant.id_token_hook = claims_are(nonce="of another sign-in")
@@ -103,8 +105,8 @@ def test_a_rejected_token_does_not_end_the_session_of_who_is_signed_in(browser, 
     assert browser.user_id == user
 
 
+@pytest.mark.security("T20")
 def test_a_key_that_was_rotated_meanwhile_is_read_anew(browser, tenant, clock):
-    """T20."""
     browser.sign_in(ADA)
     callback = browser.visitor.authorize(browser.start(), ADA)
     tenant.keys.rotate()
@@ -112,6 +114,7 @@ def test_a_key_that_was_rotated_meanwhile_is_read_anew(browser, tenant, clock):
     assert browser.get(callback)["Location"] == "/profile/"
 
 
+@pytest.mark.security("T12", "T13", "T18")
 @pytest.mark.parametrize(
     ("asked", "hook", "code"),
     [
@@ -138,8 +141,8 @@ def test_what_the_request_asked_for_and_got_signs_in(browser, tenant, configure,
     assert browser.sign_in(ADA)["Location"] == "/profile/"
 
 
+@pytest.mark.security("T7", "T8")
 def test_hs256_is_taken_only_where_it_is_configured(browser, tenant, configure):
-    """T7, T8."""
     tenant.clients["web"].signing_alg = "HS256"
     assert error_code(browser.sign_in(ADA)) == "id_token_algorithm"
     configure(ID_TOKEN_SIGNING_ALG="HS256")

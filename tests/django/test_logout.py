@@ -31,8 +31,8 @@ def offline(configure):
     configure(SCOPE="openid profile email offline_access")
 
 
+@pytest.mark.security("B29")
 def test_the_session_ends_here_and_the_provider_is_told_which_one_to_end(browser, tenant):
-    """B29."""
     browser.sign_in(ADA)
     sid = browser.client.session["stateful_oauth"]["sid"]
     response = browser.post(LOGOUT)
@@ -68,18 +68,19 @@ def test_the_page_to_return_to_is_a_setting(browser, configure):
     assert asked(browser.post(LOGOUT))[1]["post_logout_redirect_uri"] == "https://app.example/goodbye/"
 
 
+@pytest.mark.security("S9", "B29")
 @pytest.mark.parametrize(
     "name", ["next", "returnTo", "return_to", "post_logout_redirect_uri", "redirect_uri"]
 )
 def test_nobody_chooses_where_a_sign_out_leads(browser, name):
-    """S9, B29: mozilla-django-oidc and the sample of tinuvi are open here."""
+    """`mozilla-django-oidc` redirects anywhere here."""
     browser.sign_in(ADA)
     response = browser.post(f"{LOGOUT}?{name}=https://evil.example/", {name: "https://evil.example/"})
     assert "evil.example" not in unquote(response["Location"])
 
 
+@pytest.mark.security("B29")
 def test_the_grant_is_wiped_here_and_revoked_there(browser, tenant, offline):
-    """B29."""
     browser.sign_in(ADA)
     browser.post(LOGOUT)
     grant = Grant.objects.get()
@@ -88,8 +89,9 @@ def test_the_grant_is_wiped_here_and_revoked_there(browser, tenant, offline):
     assert tenant.ledger.count("refresh_revoked") == 1
 
 
+@pytest.mark.security("B26")
 def test_only_the_grant_of_this_session_ends(browser, another_browser, tenant, offline):
-    """B26: a grant belongs to one sign-in."""
+    """A grant belongs to one sign-in."""
     elsewhere = another_browser()
     elsewhere.sign_in(ADA)
     browser.sign_in(ADA)
@@ -169,8 +171,9 @@ def test_the_binding_cookie_goes_with_the_session(browser):
     assert (cookie["path"], cookie["domain"]) == ("/", "")
 
 
+@pytest.mark.security("B29")
 def test_a_callback_of_before_the_sign_out_is_refused_afterwards(browser):
-    """B29: also the attempt that another tab had not finished."""
+    """This includes the attempt that another tab had not finished."""
     unfinished = browser.visitor.authorize(browser.start(), ADA)
     browser.sign_in(ADA)
     browser.post(LOGOUT)

@@ -21,10 +21,11 @@ ALLOWED = {
 }
 
 
+@pytest.mark.security("S13", "S17")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("address", ALLOWED)
 def test_each_page_takes_its_methods_and_no_other(browser, address, method):
-    """S13, S17: a POST to the callback is not accepted."""
+    """A POST to the callback is not accepted."""
     response = browser.client.generic(method, address, secure=True, headers={"host": "app.example"})
     if method in ALLOWED[address]:
         assert response.status_code != 405
@@ -40,9 +41,10 @@ def site(request, settings):
         settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
 
 
+@pytest.mark.security("S13")
 @pytest.mark.usefixtures("site")
 def test_signing_out_without_a_token_is_refused(strict_browser):
-    """S13: the check is the view's own."""
+    """The check is the view's own."""
     browser = strict_browser
     browser.sign_in(ADA)
     user = browser.user_id
@@ -50,9 +52,10 @@ def test_signing_out_without_a_token_is_refused(strict_browser):
     assert browser.user_id == user
 
 
+@pytest.mark.security("S13")
 @pytest.mark.usefixtures("site")
 def test_starting_by_post_without_a_token_is_refused(strict_browser):
-    """S13: or another site could start sign-ins with a `next` of its choice under the visitor's cookies."""
+    """Or another site could start sign-ins with a `next` of its choice under the visitor's cookies."""
     assert strict_browser.post("/auth/login/", {"next": "/profile/"}).status_code == 403
     assert not FlowTransaction.objects.exists()
 
@@ -80,6 +83,7 @@ def test_the_token_may_live_in_the_session(strict_browser, settings):
     assert Form.of(strict_browser.get("/auth/restart/")).submit(strict_browser).status_code == 303
 
 
+@pytest.mark.security("S13")
 def test_starting_by_get_is_allowed(strict_browser):
-    """S13: `LOGIN_URL` is gone to by redirects."""
+    """`LOGIN_URL` is gone to by redirects."""
     assert strict_browser.get("/auth/login/").status_code == 303

@@ -65,9 +65,9 @@ HERE = {
 }
 
 
+@pytest.mark.security("S9", "B29")
 @pytest.mark.parametrize("target", [*ELSEWHERE, *BROKEN], ids=repr)
 def test_nobody_is_sent_elsewhere(browser, target):
-    """S9, B29."""
     assert browser.sign_in(ADA, next_url=target)["Location"] == DEFAULT
     assert "next" not in the_row().inputs
 
@@ -77,9 +77,10 @@ def test_on_this_site_they_land_where_they_wanted_to_go(browser, target):
     assert browser.sign_in(ADA, next_url=target)["Location"] == HERE[target]
 
 
+@pytest.mark.security("S9")
 @pytest.mark.parametrize("target", [target for target in ELSEWHERE if "\0" not in target], ids=repr)
 def test_a_target_that_got_into_the_row_is_checked_again_at_the_end(browser, target):
-    """S9: settings change between start and end, and rows are written by more than one release."""
+    """Settings change between start and end, and rows are written by more than one release."""
     callback = browser.visitor.authorize(browser.start("/profile/"), ADA)
     row = the_row()
     row.inputs = {**row.inputs, "next": target}
@@ -87,8 +88,9 @@ def test_a_target_that_got_into_the_row_is_checked_again_at_the_end(browser, tar
     assert browser.get(callback)["Location"] == DEFAULT
 
 
+@pytest.mark.security("S9")
 def test_a_host_is_allowed_by_its_setting_and_no_longer_when_the_setting_is_gone(browser, configure):
-    """S9: at the start and at the end."""
+    """At the start and at the end."""
     target = "https://shop.example/basket/"
     configure(ALLOWED_NEXT_HOSTS=["shop.example"])
     assert browser.sign_in(ADA, next_url=target)["Location"] == target

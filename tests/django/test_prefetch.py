@@ -21,17 +21,19 @@ GUESSES = [
 ]
 
 
+@pytest.mark.security("S5", "S18")
 @pytest.mark.parametrize("headers", GUESSES, ids=str)
 def test_a_prefetched_sign_in_makes_no_row_and_no_cookie(browser, headers):
-    """S5, S18; issue 2748 of nextjs-auth0."""
+    """See auth0/nextjs-auth0#2748."""
     response = browser.get("/auth/login/", **headers)
     assert (response.status_code, response.content, dict(response.cookies)) == (204, b"", {})
     assert not FlowTransaction.objects.exists()
 
 
+@pytest.mark.security("S5")
 @pytest.mark.parametrize("headers", GUESSES, ids=str)
 def test_a_prefetched_callback_burns_no_code(browser, tenant, headers):
-    """S5; issue 15568 of streamlit: Opera fetches the callback twice."""
+    """Opera fetches the callback twice: streamlit/streamlit#15568."""
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     response = browser.get(callback, **headers)
     assert (response.status_code, response["Cache-Control"]) == (204, "no-store")
@@ -54,8 +56,9 @@ def test_a_prefetched_sign_out_signs_nobody_out(browser):
     assert browser.user_id is not None
 
 
+@pytest.mark.security("S5", "S13")
 def test_head_claims_nothing(browser, tenant, clock):
-    """S5, S13: link checkers and mail scanners."""
+    """Link checkers and mail scanners."""
     assert browser._ask("head", "/auth/login/", {}).status_code == 405
     assert not FlowTransaction.objects.exists()
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)

@@ -87,13 +87,13 @@ def name_of(case):
     return f"{endpoint} {kind}" + (f" {details['status']} {told}" if details else "")
 
 
+@pytest.mark.security("S14", "B27", "B36")
 @pytest.mark.parametrize(
     ("endpoint", "kind", "details", "code", "status"), AT_THE_EXCHANGE, ids=map(name_of, AT_THE_EXCHANGE)
 )
 def test_a_bad_answer_at_the_callback_ends_the_attempt_with_its_code_and_a_way_on(
     strict_browser, tenant, endpoint, kind, details, code, status
 ):
-    """S14, B27, B36."""
     browser = strict_browser
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     tenant.faults.add(endpoint, kind, **details)
@@ -112,9 +112,10 @@ def test_a_bad_answer_at_the_callback_ends_the_attempt_with_its_code_and_a_way_o
     assert browser.get(browser.visitor.authorize(again["Location"], ADA))["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S5")
 @pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html", "slow", "server_error", "truncated"])
 def test_a_code_whose_answer_was_lost_is_never_sent_again(browser, tenant, kind):
-    """S5: a second use revokes what the first one bought."""
+    """A second use revokes what the first one bought."""
     callback = browser.visitor.authorize(browser.start(), ADA)
     tenant.faults.add(TOKEN, kind)
     for _ in range(3):
@@ -151,6 +152,7 @@ def test_a_provider_that_cannot_be_asked_fails_the_start_with_a_page_that_keeps_
     assert browser.get(browser.visitor.authorize(again["Location"], ADA))["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S3", "S4", "S14")
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -164,7 +166,7 @@ def test_a_provider_that_cannot_be_asked_fails_the_start_with_a_page_that_keeps_
     ids=str,
 )
 def test_unsafe_metadata_starts_no_sign_in(browser, tenant, overrides):
-    """S3: PKCE is never given up; S14: https or nothing; S4: the issuer to the letter."""
+    """PKCE is never given up, https is required, and the issuer is compared to the letter."""
     tenant.settings.discovery_overrides = overrides
     assert shown(browser, browser.get("/auth/login/")) == ("discovery_invalid", 502)
 

@@ -24,8 +24,9 @@ def pushing(tenant, configure):
     configure(PUSHED_AUTHORIZATION_REQUESTS=True)
 
 
+@pytest.mark.security("S11", "B12")
 def test_the_request_is_pushed_and_the_address_names_only_the_client_and_the_reference(browser, tenant):
-    """B12: a setting either works or does not exist. S11: nothing of the request is in the history."""
+    """A setting either works or does not exist. Nothing of the request is in the history."""
     location = browser.start("/profile/?tab=2")
     query = parse_qs(urlsplit(location).query)
     assert set(query) == {"client_id", "request_uri"}

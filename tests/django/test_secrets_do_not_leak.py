@@ -108,12 +108,13 @@ def refuses_the_client(tenant):
     tenant.faults.add("/oauth/token", "answer", status=401, json=error)
 
 
+@pytest.mark.security("S16", "B27")
 @pytest.mark.parametrize(
     "world",
     [works, loses_the_answer, answers_with_html, cuts_the_answer, sends_another_nonce, refuses_the_client],
 )
 def test_no_log_page_or_cookie_shows_a_secret(attempt, browser, tenant, caplog, world):
-    """S16, B27: at level DEBUG, of every logger."""
+    """At level DEBUG, of every logger."""
     callback = attempt.callback()
     world(tenant)
     response = browser.get(callback)
@@ -129,12 +130,13 @@ def test_no_log_page_or_cookie_shows_a_secret(attempt, browser, tenant, caplog, 
     assert attempt.found_in(logged(caplog)) == []
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize(
     "world",
     [works, loses_the_answer, answers_with_html, cuts_the_answer, sends_another_nonce, refuses_the_client],
 )
 def test_no_signal_span_or_count_shows_a_secret(attempt, browser, tenant, monkeypatch, world):
-    """S16: what a project's own receivers and its collector get to see."""
+    """What a project's own receivers and its collector get to see."""
     spans, metrics, told = InMemorySpanExporter(), InMemoryMetricReader(), []
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(spans))
@@ -168,9 +170,10 @@ def test_no_signal_span_or_count_shows_a_secret(attempt, browser, tenant, monkey
     assert {where: found for where, text in seen.items() if (found := attempt.found_in(text))} == {}
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize("moment", ["started", "finished"])
 def test_no_column_of_the_database_shows_a_secret(attempt, browser, moment):
-    """S16: what somebody who steals the database reads."""
+    """What somebody who steals the database reads."""
     callback = attempt.callback()
     if moment == "finished":
         browser.get(callback)
@@ -182,8 +185,9 @@ def test_a_finished_attempt_keeps_no_secret_not_even_encrypted(attempt, browser)
     assert the_row().secrets is None
 
 
+@pytest.mark.security("S16")
 def test_no_repr_shows_a_secret(attempt, browser, tenant):
-    """S16: of transactions, responses, outcomes, settings and what they are made of."""
+    """Of transactions, responses, outcomes, settings and what they are made of."""
     callback = attempt.callback()
     row = DjangoTransactionStore().load(the_row().pk)
     response = AuthorizationResponse.parse([(name, [value]) for name, value in callback.fields.items()])
@@ -193,11 +197,12 @@ def test_no_repr_shows_a_secret(attempt, browser, tenant):
     assert attempt.found_in(text, except_for=["state"]) == []
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize("debug", [False, True], ids=["by mail", "DEBUG"])
 def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
     tenant, attempt, settings, browser, debug, caplog
 ):
-    """S16: every frame of ours with its variables, as Django mails it and as it shows it."""
+    """Every frame of ours with its variables, as Django mails it and as it shows it."""
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Broken"]
     settings.DEBUG = debug
     callback = attempt.callback()
@@ -224,8 +229,9 @@ def test_an_error_report_of_the_projects_own_mistake_shows_no_secret(
     assert attempt.found_in(logged(caplog), except_for=spent) == []
 
 
+@pytest.mark.security("S16")
 def test_the_callback_takes_its_parameters_out_of_the_request(browser, monkeypatch):
-    """S16: an error report shows the whole request, so after the first look nothing of it is there."""
+    """An error report shows the whole request, so after the first look nothing of it is there."""
     seen = []
 
     def hook(self, identity):

@@ -109,6 +109,7 @@ def test_of_a_connection(tenant, browser, secrets, caplog, world):
         assert {place for place, text in dump().items() if found_in(secrets, text)} == set()
 
 
+@pytest.mark.security("S16", "B50")
 @pytest.mark.parametrize("world", ["works", "fails", "is refused", "is kept apart"])
 def test_of_a_link(tenant, browser, secrets, caplog, world):
     social = tenant.add_user(email=XPTO, connection="google-oauth2", user_metadata={"diary": DIARY})

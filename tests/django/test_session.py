@@ -42,15 +42,17 @@ def engine(request, settings):
     return request.param
 
 
+@pytest.mark.security("S18")
 def test_a_visitor_who_only_starts_has_no_session(browser):
-    """S18: crawlers follow links."""
+    """Crawlers follow links."""
     response = browser.get("/auth/login/")
     assert set(response.cookies) == {"__Host-stateful_oauth"}
     assert not Session.objects.exists()
 
 
+@pytest.mark.security("S8")
 def test_the_key_of_before_the_sign_in_is_worth_nothing_after_it(browser, engine):
-    """S8: session fixation."""
+    """Session fixation."""
     browser.get("/remember/")
     planted = browser.client.cookies["sessionid"].value
     browser.sign_in(ADA)
@@ -68,8 +70,9 @@ def test_what_the_visitor_had_in_the_session_is_still_there(browser, engine):
     assert browser.client.session["basket"] == "three apples"
 
 
+@pytest.mark.security("S8")
 def test_signing_in_again_as_the_same_user_rotates_the_key_and_keeps_the_data(browser, engine):
-    """S8: Django's `login()` alone keeps the key of who signs in once more."""
+    """Django's `login()` alone keeps the key of who signs in once more."""
     browser.sign_in(ADA)
     browser.get("/remember/")
     before = browser.client.cookies["sessionid"].value
@@ -80,8 +83,9 @@ def test_signing_in_again_as_the_same_user_rotates_the_key_and_keeps_the_data(br
     assert browser.client.session["basket"] == "three apples"
 
 
+@pytest.mark.security("S8", "B49")
 def test_another_user_finds_nothing_of_the_one_before(browser, engine):
-    """S8, B49: an account switch; and what the new sign-in keeps survives it."""
+    """An account switch; and what the new sign-in keeps survives it."""
     browser.sign_in(ADA)
     ada = browser.user_id
     browser.get("/remember/")
@@ -99,8 +103,8 @@ def test_the_whole_way_works_with_every_engine(browser, engine):
     assert browser.user_id is None
 
 
+@pytest.mark.security("T19", "B23")
 def test_the_session_knows_subject_provider_session_and_tenant_and_no_token(browser, tenant):
-    """B23, T19."""
     browser.sign_in(ADA)
     details = browser.client.session["stateful_oauth"]
     assert set(details) == {"sub", "sid"}
@@ -148,8 +152,9 @@ def test_the_session_lasts_as_django_says(browser, settings):
     assert browser.sign_in(ADA).cookies["sessionid"]["max-age"] == ""
 
 
+@pytest.mark.security("L15")
 def test_a_user_who_is_deactivated_is_signed_out_at_once(browser):
-    """L15: by ModelBackend's own rule."""
+    """By ModelBackend's own rule."""
     browser.sign_in(ADA)
     get_user_model().objects.update(is_active=False)
     response = browser.get("/profile/")

@@ -33,15 +33,17 @@ def asked(browser):
 # One key after the other.
 
 
+@pytest.mark.security("B16")
 def test_a_change_holds_at_once_and_only_as_long_as_it_lasts(browser, settings):
-    """B16: tinuvi builds its client at import."""
+    """Another library builds its client at import."""
     with override_settings(STATEFUL_OAUTH={**settings.STATEFUL_OAUTH, "SCOPE": "openid"}):
         assert asked(browser)["scope"] == "openid"
     assert asked(browser)["scope"] == "openid profile email"
 
 
+@pytest.mark.security("S2", "B10", "B14")
 def test_the_parameters_are_those_of_the_settings_and_the_flow(browser, configure):
-    """S2, B10, B14: nothing of the request, nothing that is None."""
+    """Nothing of the request, nothing that is None."""
     configure(AUTHORIZATION_PARAMETERS={"audience": "https://api.example/", "prompt": None, "max_age": 0})
     found = parse_qs(
         urlsplit(browser.get("/auth/login/?prompt=none&state=mine&scope=admin")["Location"]).query
@@ -56,17 +58,19 @@ def test_the_parameters_are_those_of_the_settings_and_the_flow(browser, configur
     assert len(found["state"][0]) == 54
 
 
+@pytest.mark.security("B10")
 @pytest.mark.parametrize(
     "name", ["state", "nonce", "redirect_uri", "code_challenge", "client_id", "response_mode"]
 )
 def test_what_the_flow_sets_cannot_be_configured(browser, configure, name):
-    """B10: the project's mistake, and so an exception, which names the parameter."""
+    """The project's mistake, and so an exception, which names the parameter."""
     configure(AUTHORIZATION_PARAMETERS={name: "mine"})
     with pytest.raises(InvalidInput, match=name):
         browser.start()
     assert not FlowTransaction.objects.exists()
 
 
+@pytest.mark.security("B15")
 @pytest.mark.parametrize("value", [True, 1.5, ["a", "b"], {"a": 1}, b"a", 10**5000], ids=type)
 def test_a_parameter_that_is_no_text_and_no_whole_number_is_refused_by_name(browser, configure, value):
     """What `str()` makes of it is nothing that a provider could mean."""
@@ -98,9 +102,10 @@ def test_the_request_may_add_what_the_settings_name(browser, configure):
     assert "prompt" not in found
 
 
+@pytest.mark.security("S18")
 @pytest.mark.parametrize("value", ["\0", "a\0b", "a\r\nb", "a" * 513, ""], ids=repr)
 def test_what_no_provider_could_mean_is_not_passed_on(browser, configure, value):
-    """S18: bad input is never a 500, in no database."""
+    """Bad input is never a 500, in no database."""
     configure(REQUEST_PARAMETERS=["organization"])
     response = browser.client.get(
         "/auth/login/", {"organization": value}, secure=True, headers={"host": "app.example"}
@@ -157,8 +162,8 @@ def test_a_wrong_secret_has_its_code(browser, configure):
     assert shown(browser, browser.sign_in(ADA)) == ("client_rejected", 502)
 
 
+@pytest.mark.security("T3", "T5")
 def test_trusted_audiences_are_a_setting(browser, tenant, configure):
-    """T3, T5."""
     tenant.id_token_hook = lambda claims, header: claims.update(aud=["web", "api"], azp="web")
     assert error_code(browser.sign_in(ADA)) == "id_token_audience"
     configure(TRUSTED_AUDIENCES=["api"])
@@ -172,8 +177,9 @@ def test_the_age_of_a_token_is_a_setting(browser, tenant, configure):
     assert error_code(browser.sign_in(ADA)) == "id_token_issued_at"
 
 
+@pytest.mark.security("S16")
 def test_a_sign_in_survives_a_new_key_as_long_as_the_old_one_is_kept(browser, configure):
-    """S16: keys are rotated while people sign in."""
+    """Keys are rotated while people sign in."""
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     configure(ENCRYPTION_KEYS=[old])
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
@@ -244,10 +250,11 @@ def begin(browser, alias, next_url="/profile/"):
     return browser.get(f"/auth/{alias}/login/?next={next_url}")["Location"]
 
 
+@pytest.mark.security("S4")
 def test_each_tenant_has_its_own_callback_and_the_same_subject_is_two_users(
     browser, another_browser, tenants
 ):
-    """S4: RFC 9700 §4.4.2.2."""
+    """RFC 9700 §4.4.2.2."""
     found = {}
     for alias, each in tenants.items():
         person = another_browser()
@@ -263,8 +270,9 @@ def test_each_tenant_has_its_own_callback_and_the_same_subject_is_two_users(
     assert get_user_model().objects.count() == 2
 
 
+@pytest.mark.security("S4")
 def test_a_callback_of_one_tenant_is_refused_for_the_attempt_of_another_and_burns_nothing(browser, tenants):
-    """S4: mix-up. The code of an honest provider is not sent to another one's token endpoint."""
+    """The mix-up attack: the code of an honest provider is not sent to another one's token endpoint."""
     callback = tenants["first"].visitor().authorize(begin(browser, "first", "/profile/?tab=2"), ADA)
     assert shown(browser, browser.get(callback.replace("/first/", "/second/"))) == ("wrong_flow", 400)
     assert browser.get(callback.replace("/first/", "/")).status_code == 404

@@ -60,6 +60,7 @@ def steps(heard: list[Any]) -> list[rows.Step]:
     return [(each.source, each.event, each.target) for each in made]
 
 
+@pytest.mark.security("B50")
 def test_each_transition_is_told_once_and_in_order(browser, listen):
     heard = listen(transition_made)
     browser.sign_in(ADA)

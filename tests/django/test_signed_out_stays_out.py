@@ -1,4 +1,4 @@
-"""Whoever has signed out, by whichever view, does not come back by the back button (S6, S8)."""
+"""Whoever has signed out, by whichever view, does not come back by the back button."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from error_pages import error_code
 from stateful_oauth.flows.engine.errors import AccountRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 
-pytestmark = [pytest.mark.database, pytest.mark.urls(__name__)]
+pytestmark = [pytest.mark.security("S6", "S8"), pytest.mark.database, pytest.mark.urls(__name__)]
 
 
 def leave(request):
@@ -76,8 +76,9 @@ def test_another_browser_of_the_same_user_is_not_concerned(browser, another_brow
     assert elsewhere.user_id is not None
 
 
+@pytest.mark.security("B26", "B29")
 def test_signing_in_anew_ends_the_grant_of_the_session_before(browser, settings):
-    """B26, B29: a refresh token that no session names any more is not kept."""
+    """A refresh token that no session names any more is not kept."""
     settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "SCOPE": "openid email offline_access"}
     browser.sign_in(ADA)
     browser.sign_in(ADA)

@@ -67,8 +67,9 @@ def test_a_claim_that_is_not_committed_is_no_claim(browser, tenant):
     assert browser.get(callback)["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S8", "B43")
 def test_a_settlement_that_is_not_committed_leaves_no_session_and_comes_to_an_end(browser, tenant, clock):
-    """S8, B43: the session and the outcome are committed together or not at all."""
+    """The session and the outcome are committed together or not at all."""
     callback = browser.visitor.authorize(browser.start("/profile/?tab=2"), ADA)
     with at("settle.before_commit", "code_exchanged", gone):
         response = browser.get(callback)

@@ -26,12 +26,14 @@ def test_every_error_code_has_a_page_with_its_status_and_a_way_on(browser, code)
         assert hidden not in text  # those are for developers and operators
 
 
+@pytest.mark.security("B49")
 @pytest.mark.parametrize("code", ["nothing", "Access_Denied", "access-denied", "__class__", "0"])
 def test_an_unknown_code_is_not_found(browser, code):
-    """B49: the address of a page chooses among our texts, and brings none of its own."""
+    """The address of a page chooses among our texts, and brings none of its own."""
     assert browser.get(f"/auth/error/{code}/").status_code == 404
 
 
+@pytest.mark.security("S7", "B49")
 @pytest.mark.parametrize(
     "query",
     [
@@ -47,7 +49,6 @@ def test_an_unknown_code_is_not_found(browser, code):
     ],
 )
 def test_whatever_the_address_says_the_page_repeats_none_of_it(browser, query):
-    """S7, B49."""
     browser.start()
     page = browser.get(f"/auth/error/access_denied/?{query}")
     text = page.content.decode()
@@ -57,12 +58,12 @@ def test_whatever_the_address_says_the_page_repeats_none_of_it(browser, query):
     assert "next" not in Form.of(page).fields
 
 
+@pytest.mark.security("S7", "S16")
 @pytest.mark.parametrize(
     "description",
     ["<script>alert(1)</script>", "Call 0900-EVIL", "a" * 5000, "line\r\nbreak", "\u202eevil", "%00"],
 )
 def test_the_providers_own_words_are_never_shown_or_kept(browser, description):
-    """S7, S16."""
     callback = browser.visitor.authorize(browser.start(), ADA)
     response = browser.client.get(
         "/auth/callback/",
@@ -127,6 +128,7 @@ def test_another_language_shows_a_page_as_well(browser, settings, language):
             assert '<html lang="' in page.content.decode()
 
 
+@pytest.mark.security("B50")
 def test_a_projects_catalogue_translates_the_messages(browser, monkeypatch):
     monkeypatch.setattr("stateful_oauth.django.failures.gettext", lambda text: f"übersetzt: {text}")
     assert (

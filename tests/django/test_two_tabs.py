@@ -15,9 +15,10 @@ pytestmark = pytest.mark.database
 ADA, BOB = "ada@example.com", "bob@example.com"
 
 
+@pytest.mark.security("B6", "B49")
 @pytest.mark.parametrize("first", [0, 1])
 def test_two_tabs_finish_in_any_order_and_each_lands_where_it_wanted(browser, first):
-    """B6, B49; baseline A and H: of two tabs the peers lose one, or its `next`."""
+    """Other libraries lose one of two tabs, or its `next`."""
     starts = [browser.start(f"/profile/?tab={number}") for number in (0, 1)]
     tabs = [browser.visitor.authorize(start, ADA) for start in starts]
     for number in (first, 1 - first):
@@ -25,24 +26,25 @@ def test_two_tabs_finish_in_any_order_and_each_lands_where_it_wanted(browser, fi
     check_rows()
 
 
+@pytest.mark.security("S2")
 def test_no_two_attempts_share_a_state_nonce_or_challenge(browser):
-    """S2."""
     asked = [parse_qs(urlsplit(browser.start()).query) for _ in range(5)]
     for name in ("state", "nonce", "code_challenge"):
         assert len({query[name][0] for query in asked}) == 5
     assert {query["code_challenge_method"][0] for query in asked} == {"S256"}
 
 
+@pytest.mark.security("B5", "B6")
 def test_a_tab_that_fails_leaves_the_other_alone(browser):
-    """B5, B6."""
     first, second = browser.start("/profile/?tab=1"), browser.start("/profile/?tab=2")
     declined = browser.visitor.decline(first)
     assert shown(browser, browser.get(str(declined))) == ("access_denied", 403)
     assert browser.get(browser.visitor.authorize(second, ADA))["Location"] == "/profile/?tab=2"
 
 
+@pytest.mark.security("S2")
 def test_the_code_of_one_tab_is_worth_nothing_in_the_other(browser, tenant):
-    """S2: PKCE binds a code to the attempt that asked for it."""
+    """PKCE binds a code to the attempt that asked for it."""
     tenant.settings.require_pkce = True
     first, second = (browser.visitor.authorize(browser.start(), ADA).fields for _ in range(2))
     swapped = browser.get(f"/auth/callback/?code={second['code']}&state={first['state']}")
@@ -61,8 +63,9 @@ def test_a_tab_that_signs_in_as_somebody_else_takes_the_session_over(browser):
     assert browser.user_id not in (None, ada)
 
 
+@pytest.mark.security("S18")
 def test_beyond_the_cap_the_oldest_attempt_makes_room(browser, another_browser, clock, configure):
-    """S18, baseline D: unfinished starts do not pile up."""
+    """Unfinished starts do not pile up."""
     configure(OPEN_PER_BROWSER=3)
     elsewhere = another_browser()
     other = elsewhere.visitor.authorize(elsewhere.start(), BOB)

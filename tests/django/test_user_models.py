@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 ANOTHER_MODEL = '''
 import sys
 from pathlib import Path
@@ -75,8 +77,9 @@ print("all as it should be")
 '''
 
 
+@pytest.mark.security("L11", "L15")
 def test_a_user_model_with_the_address_as_its_name_and_another_kind_of_key(tmp_path, pytestconfig):
-    """L11, L15: an address that is taken is a conflict, which people decide about."""
+    """An address that is taken is a conflict, which people decide about."""
     script = tmp_path / "another_model.py"
     script.write_text(ANOTHER_MODEL)
     support = pytestconfig.rootpath / "tests" / "support"

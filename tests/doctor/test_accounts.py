@@ -38,7 +38,7 @@ def test_a_healthy_machine_application(stages):
     assert found.verdict is Verdict.OK
     assert [each.message for each in found.findings] == [
         "linker has read:users, update:users.",
-        "The Management API finds users by e-mail.",
+        "The Management API finds users by email.",
     ]
 
 
@@ -121,8 +121,14 @@ def another_token(healthy: Any, **claims: Any) -> None:
 @pytest.mark.parametrize(
     ("claims", "words"),
     [
-        ({"iss": "https://login.example/"}, "is not of https://tenant.example/"),
-        ({"aud": "https://login.example/api/v2/"}, "is not for https://tenant.example/api/v2/"),
+        (
+            {"iss": "https://login.example/"},
+            "issuer of the Management API token is not https://tenant.example/",
+        ),
+        (
+            {"aud": "https://login.example/api/v2/"},
+            "audience of the Management API token is not https://tenant.example/api/v2/",
+        ),
     ],
 )
 def test_a_token_of_a_custom_domain(stages, healthy, claims, words):
@@ -229,7 +235,7 @@ def test_an_audience_that_the_policy_does_not_have(stages, healthy, configure):
     Browser(healthy).sign_in(ADA)
     healthy.clients["web"].refresh_policies = {}
     ((message, remedy),) = bad(stages(grant="newest")["my_account"])
-    assert message == "A refresh brings no token for https://tenant.example/me/."
+    assert message == "A refresh returns no token for https://tenant.example/me/."
     assert "refresh token policy" in remedy
 
 
@@ -238,14 +244,14 @@ def test_a_policy_that_is_missing_shows_by_the_scopes_where_a_token_cannot_be_re
 ):
     healthy.clients["web"].refresh_policies = {}
     ((message, remedy),) = bad(stages(grant="newest")["my_account"])
-    assert "brings no create:me:connected_accounts" in message
+    assert "does not grant create:me:connected_accounts" in message
     assert "refresh token policy" in remedy
 
 
 def test_scopes_that_the_policy_does_not_have(stages, healthy, signed_in):
     healthy.allow_connected_accounts("web", ["read:me:connected_accounts"])
     ((message, _),) = bad(stages(grant="newest")["my_account"])
-    assert message.endswith("brings no create:me:connected_accounts, delete:me:connected_accounts.")
+    assert message.endswith("does not grant create:me:connected_accounts, delete:me:connected_accounts.")
 
 
 def test_connections_that_cannot_be_connected(stages, healthy, signed_in, configure):
@@ -277,7 +283,7 @@ def test_rotation_that_the_settings_deny_loses_nobodys_token(stages, healthy, si
 
     healthy.clients["web"].rotation = True
     messages = bad(stages(grant="newest")["my_account"])
-    assert messages[0][0] == "The application rotates refresh tokens, and REFRESH_TOKEN_ROTATION is False."
+    assert messages[0][0] == "The application rotates refresh tokens, but REFRESH_TOKEN_ROTATION is False."
     assert healthy.ledger.count("refresh_rotated") == 1
     kept = DjangoGrantStore().load(str(Grant.objects.get().pk))
     assert kept is not None

@@ -32,7 +32,7 @@ def test_all_is_well(healthy):
     out, code = doctor()
     assert code == 0, out
     assert "OK         client of default (" in out
-    assert "+ The provider takes client_secret_post of web." in out
+    assert "+ The provider accepts client_secret_post of web." in out
     assert " 0 failed" not in out
 
 
@@ -74,7 +74,7 @@ def test_a_dry_run_lists_the_stages_and_runs_none(healthy, chosen):
         assert [stage["name"] for stage in json.loads(out)["stages"]] == names
     else:
         assert len(out.splitlines()) == len(names)
-        assert "client of default: client credentials" in out
+        assert "client of default: the client credentials" in out
     assert not healthy.requests
 
 

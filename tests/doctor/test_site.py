@@ -120,7 +120,7 @@ def test_values_of_a_key_that_was_dropped_too_early(site, healthy, configure):
     attempt = Attempt(healthy)
     configure(ENCRYPTION_KEYS=[Fernet.generate_key().decode()])
     ((message, remedy),) = bad(site()["sealed_values"])
-    assert message.startswith("1 of 1 sampled values open under no key")
+    assert message.startswith("No key opens 1 of 1 sampled values")
     assert str(attempt.id) in message
     assert "ENCRYPTION_KEYS" in remedy
 
@@ -169,7 +169,7 @@ def test_the_oldest_and_the_newest_are_looked_at(site, healthy, configure, setti
         ({"SESSION_COOKIE_DOMAIN": "example"}, "ok", ""),
         ({"SESSION_COOKIE_SAMESITE": "None"}, "ok", ""),
         ({"SESSION_COOKIE_SAMESITE": "None", "SESSION_COOKIE_SECURE": False}, "failed", "SAMESITE is None"),
-        ({"ALLOWED_HOSTS": ["www.example"]}, "failed", "ALLOWED_HOSTS does not have app.example"),
+        ({"ALLOWED_HOSTS": ["www.example"]}, "failed", "ALLOWED_HOSTS does not include app.example"),
         ({"ALLOWED_HOSTS": []}, "failed", "ALLOWED_HOSTS"),
         ({"ALLOWED_HOSTS": ["*"]}, "ok", ""),
     ],
@@ -194,7 +194,7 @@ def test_secure_cookies_on_an_http_site(site, configure):
     configure(**ON_LOOPBACK)
     found = site()
     assert [message.partition(":")[0] for message, _ in bad(found["settings"])] == ["stateful_oauth.W004"]
-    assert "SESSION_COOKIE_SECURE is True, and BASE_URL is http" in bad(found["sessions"])[0][0]
+    assert "SESSION_COOKIE_SECURE is True, but BASE_URL is http" in bad(found["sessions"])[0][0]
 
 
 @pytest.mark.parametrize("debug", [True, False])
@@ -254,7 +254,7 @@ def test_a_stage_that_breaks_is_one_finding_and_no_traceback(site, monkeypatch, 
     monkeypatch.setattr(sealed_values, "sample", broken)
     found = site()
     assert bad(found["sealed_values"]) == [
-        ("The stage itself broke (RuntimeError).", "Find the traceback in the log.")
+        ("The stage itself raised RuntimeError.", "Find the traceback in the log.")
     ]
     assert found["sessions"].verdict is Verdict.OK
     assert "the stage sealed_values broke" in caplog.text

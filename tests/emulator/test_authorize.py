@@ -1,4 +1,4 @@
-"""/authorize: wire contract §2."""
+"""/authorize: docs/auth0-contract.md §2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""grant_type=client_credentials and private_key_jwt: wire contract §4.4, §4.6."""
+"""grant_type=client_credentials and private_key_jwt: docs/auth0-contract.md §4.4, §4.6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connecting an account, from connect over the browser to complete: wire contract §7.0 to §7.2."""
+"""Connecting an account, from connect over the browser to complete: docs/auth0-contract.md §7.0 to §7.2."""
 
 from __future__ import annotations
 

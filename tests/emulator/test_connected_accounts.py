@@ -1,4 +1,4 @@
-"""Lists, reconnecting, deleting, scopes, and the Management views: wire contract §7.3 to §7.7."""
+"""Lists, reconnecting, deleting, scopes, and the Management views: docs/auth0-contract.md §7.3 to §7.7."""
 
 from __future__ import annotations
 

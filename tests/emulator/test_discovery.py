@@ -1,4 +1,4 @@
-"""Discovery and keys: wire contract §1."""
+"""Discovery and keys: docs/auth0-contract.md §1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults in-process, the ledger, the request counter, the clock: design.md §7."""
+"""Faults in-process, the ledger, the request counter, the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /api/v2/users?q=``: the query language, pages, and an index that lags: wire contract §8.3."""
+"""``GET /api/v2/users?q=``: the query language, pages, an index that lags: docs/auth0-contract.md §8.3."""
 
 from __future__ import annotations
 

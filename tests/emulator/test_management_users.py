@@ -1,4 +1,4 @@
-"""Management tokens; reading, patching and deleting users: wire contract §4.4, §8.0 to §8.2, §8.4, §8.7."""
+"""Management tokens; users: docs/auth0-contract.md §4.4, §8.0 to §8.2, §8.4, §8.7."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/oauth/par: wire contract §3."""
+"""/oauth/par: docs/auth0-contract.md §3."""
 
 from __future__ import annotations
 

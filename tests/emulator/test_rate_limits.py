@@ -1,4 +1,4 @@
-"""Rate limits of the Management and My Account APIs, and their headers: wire contract §7.6, §9."""
+"""Rate limits of the Management and My Account APIs, and their headers: docs/auth0-contract.md §7.6, §9."""
 
 from __future__ import annotations
 

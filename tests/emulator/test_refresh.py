@@ -1,4 +1,4 @@
-"""grant_type=refresh_token and /oauth/revoke: wire contract §4.1, §4.3, §5."""
+"""grant_type=refresh_token and /oauth/revoke: docs/auth0-contract.md §4.1, §4.3, §5."""
 
 from __future__ import annotations
 

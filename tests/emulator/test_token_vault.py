@@ -1,4 +1,4 @@
-"""The Token Vault exchange, and the provider's userinfo behind it: wire contract §4.5."""
+"""The Token Vault exchange, and the provider's userinfo behind it: docs/auth0-contract.md §4.5."""
 
 from __future__ import annotations
 

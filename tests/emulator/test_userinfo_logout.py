@@ -1,4 +1,4 @@
-"""/userinfo, /v2/logout, /oidc/logout and logout tokens: wire contract §5, §6."""
+"""/userinfo, /v2/logout, /oidc/logout and logout tokens: docs/auth0-contract.md §5, §6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callbacks that come twice, late, from elsewhere, or for something else (checklist S1, S4, S5, S6)."""
+"""Callbacks that come twice, late, from elsewhere, or for something else."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def attempt(tenant) -> Attempt:
 # The same callback again.
 
 
+@pytest.mark.security("S5")
 def test_a_second_delivery_gets_the_first_ones_outcome_and_asks_nothing_of_the_provider(attempt, tenant):
     first, second = attempt.deliver(), attempt.deliver()
     assert isinstance(first, SignedIn)
@@ -54,6 +55,7 @@ def test_a_second_delivery_gets_the_first_ones_outcome_and_asks_nothing_of_the_p
     assert rows.rejections(attempt.id) == [("callback", "already_completed")]
 
 
+@pytest.mark.security("S6")
 @pytest.mark.parametrize("end", ["cancelled", "mismatched", "failed", "expired", "abandoned"])
 def test_every_end_is_replayed_as_it_was(tenant, clock, end):
     attempt = Attempt(tenant)
@@ -95,6 +97,7 @@ def test_a_delivery_during_the_exchange_waits_for_the_winner_up_to_the_policys_p
     assert rows.rejections(attempt.id) == [("callback", "in_progress")]
 
 
+@pytest.mark.security("S5")
 def test_a_delivery_that_waits_gets_the_winners_outcome(tenant, clock, monkeypatch):
     """The winner settles while the other one sleeps."""
     attempt = Attempt(tenant).authorize()
@@ -116,6 +119,7 @@ def test_a_delivery_that_waits_gets_the_winners_outcome(tenant, clock, monkeypat
 # Late.
 
 
+@pytest.mark.security("S6", "B7")
 @pytest.mark.parametrize(("seconds", "outcome"), [(599, SignedIn), (600, Expired), (86400, Expired)])
 def test_the_deadline_is_looked_at_when_the_callback_comes(attempt, clock, tenant, seconds, outcome):
     clock.advance(seconds - (clock.now() - rows.the_row(attempt.id).changed_at).total_seconds())
@@ -150,6 +154,7 @@ STRANGERS = {
 }
 
 
+@pytest.mark.security("S1", "B5")
 @pytest.mark.parametrize(("how", "code"), STRANGERS.values(), ids=STRANGERS)
 def test_a_strangers_callback_is_recorded_and_the_right_browser_still_finishes(attempt, tenant, how, code):
     refused = attempt.deliver(**how)
@@ -161,6 +166,7 @@ def test_a_strangers_callback_is_recorded_and_the_right_browser_still_finishes(a
     rows.check_rows()
 
 
+@pytest.mark.security("S1")
 @pytest.mark.parametrize(("how", "code"), STRANGERS.values(), ids=STRANGERS)
 def test_a_stranger_does_not_get_the_outcome_of_a_finished_attempt_either(attempt, how, code):
     attempt.deliver()
@@ -169,6 +175,7 @@ def test_a_stranger_does_not_get_the_outcome_of_a_finished_attempt_either(attemp
     assert refused.code == code
 
 
+@pytest.mark.security("S1", "B5")
 def test_a_row_is_found_only_with_the_state_that_belongs_to_it(attempt, tenant):
     other = Attempt(tenant).authorize()
     assert other.response is not None
@@ -193,8 +200,9 @@ def test_rejections_are_kept_up_to_a_cap_and_the_attempt_survives_them_all(attem
     rows.check_rows()
 
 
+@pytest.mark.security("S2")
 def test_two_attempts_of_one_person_do_not_mix_up_their_codes(tenant):
-    """The code of one tab at the state of another: PKCE and nonce make the exchange fail (checklist S2)."""
+    """The code of one tab at the state of another: PKCE and nonce make the exchange fail."""
     one, other = Attempt(tenant).authorize(), Attempt(tenant).authorize()
     assert one.response is not None
     one.response = AuthorizationResponse(state=one.response.state, code=Secret(other.code))
@@ -205,8 +213,9 @@ def test_two_attempts_of_one_person_do_not_mix_up_their_codes(tenant):
 # What the provider answered.
 
 
+@pytest.mark.security("S4")
 def test_an_error_with_a_wrong_issuer_is_no_cancellation(attempt):
-    """The issuer is looked at before anything else in the answer is believed (checklist S4)."""
+    """The issuer is looked at before anything else in the answer is believed."""
     assert attempt.response is not None
     attempt.response = AuthorizationResponse(
         state=attempt.response.state, error="access_denied", issuer="https://evil.example/"
@@ -216,6 +225,7 @@ def test_an_error_with_a_wrong_issuer_is_no_cancellation(attempt):
     assert outcome.code == "issuer_mismatch"
 
 
+@pytest.mark.security("S4")
 def test_a_provider_that_announces_its_issuer_has_to_send_it(tenant):
     tenant.settings.iss_on_callback = True
     attempt = Attempt(tenant).authorize()
@@ -225,6 +235,7 @@ def test_a_provider_that_announces_its_issuer_has_to_send_it(tenant):
     assert attempt.deliver().code == "issuer_missing"
 
 
+@pytest.mark.security("B4")
 def test_declining_is_cancelling(tenant):
     outcome = Attempt(tenant).decline().deliver()
     assert isinstance(outcome, Cancelled)
@@ -255,6 +266,7 @@ LOST = {
 }
 
 
+@pytest.mark.security("S5")
 @pytest.mark.parametrize(("fault", "exchanged", "code"), LOST.values(), ids=LOST)
 def test_a_code_is_sent_once_whatever_comes_back(attempt, tenant, clock, fault, exchanged, code):
     tenant.faults.add("/oauth/token", fault, times=None)
@@ -277,6 +289,7 @@ def test_a_fresh_sign_in_works_after_a_lost_one(attempt, tenant):
     assert isinstance(Attempt(tenant).authorize().deliver(), SignedIn)
 
 
+@pytest.mark.security("S5")
 def test_a_dead_worker_does_not_send_the_code_again(attempt, tenant, clock):
     with crash_at("effect.after", "exchange_code"):
         attempt.deliver()
@@ -292,6 +305,7 @@ def test_a_dead_worker_does_not_send_the_code_again(attempt, tenant, clock):
 # Late results.
 
 
+@pytest.mark.security("S20")
 @pytest.mark.parametrize("when", ["effect.before", "effect.after"])
 def test_a_result_that_comes_after_an_operator_gave_up_signs_nobody_in(
     attempt, tenant, when, django_user_model

@@ -52,6 +52,7 @@ def test_the_lower_bound_lies_between_older_and_newer_ids(microsecond):
     assert bound < identifiers.new_transaction_id(moment)
 
 
+@pytest.mark.security("B18")
 def test_it_does_not_depend_on_what_the_python_has(monkeypatch):
     """The same code makes ids on every Python, also on those that have `uuid.uuid7`."""
     monkeypatch.setattr(uuid, "uuid7", lambda: pytest.fail("The standard library was asked."), raising=False)

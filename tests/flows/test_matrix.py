@@ -81,6 +81,7 @@ def test_a_machine_takes_from_outside_what_its_table_says(kind):
     assert set(machine.operator_events) == BY_OPERATOR[kind]
 
 
+@pytest.mark.security("S20")
 @pytest.mark.parametrize(("kind", "state", "event"), list(cells()), ids=lambda value: value or "(empty)")
 def test_a_cell_of_the_matrix(kind, state, event):
     flow = wiring.flows()[kind]
@@ -134,6 +135,7 @@ def check_step(flow: FlowDefinition, before: Transaction, event: str, payload: A
     assert set(after.inputs) <= kept, "A finished row keeps what only the provider was told."
 
 
+@pytest.mark.security("S20")
 @pytest.mark.parametrize("flow", list(wiring.flows()), ids=lambda flow: flow.kind)
 def test_final_states_of_every_flow_take_nothing(flow):
     leaving = [edge for edge in flow.edges if flow.state_kinds[edge.source] is StateKind.FINAL]
@@ -191,10 +193,11 @@ def everything(transaction_id: uuid.UUID) -> Mapping[str, Any]:
     return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
+@pytest.mark.security("S20")
 @pytest.mark.database
 @pytest.mark.parametrize(("kind", "state"), STATES)
 def test_a_browser_can_send_what_the_table_says_and_nothing_else(tenant, db, kind, state):
-    """No browser sends itself a result, an expiry or an operator's event (checklist S20)."""
+    """No browser sends itself a result, an expiry or an operator's event."""
     for event in sorted({*events_of(kind), *FOREIGN_EVENTS} - BY_BROWSER[kind]):
         row = put(standing(wiring.flows()[kind], state))
         before = everything(row.id)

@@ -36,6 +36,7 @@ def test_a_token_is_asked_for_once_and_kept(granted, rotation):
     assert grant.tenant.ledger.count("refresh_rotated" if rotation else "refreshed") == 1
 
 
+@pytest.mark.security("B21", "B22")
 @pytest.mark.parametrize(
     ("asked", "again", "same"),
     [
@@ -61,10 +62,11 @@ def test_no_scope_can_pass_for_another_audience():
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.security("B20")
 @both
 @pytest.mark.parametrize(("lifetime", "usable"), [(86_400, 86_340), (600, 540), (100, 90), (10, 9)])
 def test_it_is_used_until_a_little_before_its_end(granted, clock, rotation, lifetime, usable):
-    """A minute before, and never more than a tenth of its lifetime (B20)."""
+    """A minute before, and never more than a tenth of its lifetime."""
     grant = granted(rotation=rotation)
     grant.tenant.settings.access_token_ttl = lifetime
     first = grant.token()
@@ -73,6 +75,20 @@ def test_it_is_used_until_a_little_before_its_end(granted, clock, rotation, life
     clock.advance(2)
     assert grant.token() != first
     assert grant.sent == 2
+
+
+@both
+@pytest.mark.parametrize(
+    "lifetime", [253_402_300_799, 10**30, -1, "soon", float("inf"), float("nan"), True, []]
+)
+def test_flawed_lifetime_loses_no_refresh_token(granted, clock, rotation, lifetime):
+    grant = granted(rotation=rotation)
+    grant.tenant.token_reply_hook = lambda body: body.update(expires_in=lifetime)
+    assert grant.token()
+    clock.advance(31_536_000)
+    assert grant.token(), "and the rotated refresh token was kept"
+    assert grant.sent == 2
+    assert grant.row.ended_at is None
 
 
 def test_where_the_provider_does_not_say_how_long_it_lasts_five_minutes_are_assumed(grant, clock):
@@ -163,6 +179,7 @@ def test_a_grant_that_was_ended_here_is_not_sent(grant, clock):
     assert (code_of(caught), grant.sent) == ("grant_dead", 0)
 
 
+@pytest.mark.security("B27")
 @both
 def test_a_grant_that_is_over_at_the_provider_ends_here_too(granted, rotation):
     grant = granted(rotation=rotation)
@@ -175,6 +192,7 @@ def test_a_grant_that_is_over_at_the_provider_ends_here_too(granted, rotation):
     assert grant.end == ("grant_dead", True)
 
 
+@pytest.mark.security("B27")
 def test_a_refusal_of_the_application_does_not_end_the_grant(grant):
     body = {"error": "invalid_client"}
     grant.tenant.faults.add("/oauth/token", "answer", status=401, json=body)

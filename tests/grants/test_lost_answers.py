@@ -24,6 +24,7 @@ def refused(grant) -> str:
     return code
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize("fault", LOST)
 def test_with_rotation_the_grant_is_over(granted, fault):
     """RFC 9700 §4.14: sending a spent one again makes the provider revoke the whole family."""
@@ -94,6 +95,7 @@ def test_a_worker_that_died_after_it_had_kept_the_answer(granted, rotation):
     assert grant.row.claimed_until is None
 
 
+@pytest.mark.security("S15")
 @both
 def test_who_waits_gets_what_the_other_brought(granted, clock, rotation):
     """It looks again every moment, and asks nobody."""

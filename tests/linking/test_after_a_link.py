@@ -7,7 +7,6 @@ from accounts_site import XPTO
 from crashes import at
 from django.contrib.auth import get_user_model
 from error_pages import error_code
-from link_pages import asked
 from rows import check_rows, dump, nothing_working
 
 from stateful_oauth.django.backends import Auth0Backend
@@ -77,6 +76,7 @@ def signed_in(browser):
     return browser.get("/profile/").status_code == 200
 
 
+@pytest.mark.security("B43")
 def test_everything_speaks_of_the_primary(tenant, two_users):
     primary, secondary = two_users.user_id, two_users.other.user_id
     third = link(tenant, two_users)
@@ -90,6 +90,7 @@ def test_everything_speaks_of_the_primary(tenant, two_users):
     assert (linking.state, str(linking.user_id)) == ("linked", primary)
 
 
+@pytest.mark.security("L1")
 def test_the_secondarys_grants_are_dead_here_and_at_the_tenant(tenant, two_users):
     held = Grant.objects.get(identity__subject=two_users.google.user_id)
     families = tenant.issued.families(two_users.google.user_id, "web")
@@ -100,6 +101,7 @@ def test_the_secondarys_grants_are_dead_here_and_at_the_tenant(tenant, two_users
     assert two_users.google.user_id not in tenant.people.users
 
 
+@pytest.mark.security("L1")
 def test_the_secondarys_other_sessions_end_and_the_primarys_stay(tenant, two_users):
     assert signed_in(two_users.other)
     third = link(tenant, two_users)
@@ -126,6 +128,7 @@ def test_a_secondary_with_a_password_of_its_own_here_keeps_its_sessions(tenant, 
     assert user.check_password("for the admin")
 
 
+@pytest.mark.security("B48")
 def test_a_project_decides_what_becomes_of_the_secondarys_user(tenant, two_users, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Moving"]
     primary, secondary = two_users.user_id, two_users.other.user_id
@@ -278,9 +281,10 @@ def test_a_primary_without_metadata_gets_all(tenant, browser, pair):
 ROLES = {"roles": ["admin"], "plan": "gold", "limits": {"seats": 5}}
 
 
+@pytest.mark.security("L9")
 @pytest.mark.parametrize("keys", [(), ("plan",), ("plan", "limits", "roles"), ("nothing",)])
 def test_app_metadata_goes_over_for_named_keys_only(tenant, browser, pair, settings, keys):
-    """L9: the secondary's admin role never reaches the primary, which has roles of its own, if any."""
+    """The secondary's admin role never reaches the primary, which has roles of its own, if any."""
     settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "LINKING_APP_METADATA_KEYS": keys}
     password, google = pair({"roles": ["user"]}, ROLES, "app_metadata")
     browser.sign_in(google.user_id)
@@ -290,6 +294,7 @@ def test_app_metadata_goes_over_for_named_keys_only(tenant, browser, pair, setti
     assert patches(tenant) == ([("app_metadata", ",".join(wanted))] if wanted else [])
 
 
+@pytest.mark.security("L9")
 def test_an_admin_role_reaches_nobody_who_has_none(tenant, browser, pair):
     password, google = pair(None, ROLES, "app_metadata")
     browser.sign_in(google.user_id)
@@ -297,6 +302,7 @@ def test_an_admin_role_reaches_nobody_who_has_none(tenant, browser, pair):
     assert tenant.users.get(password.user_id).app_metadata is None
 
 
+@pytest.mark.security("B44")
 @pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html", "server_error"])
 def test_a_merge_whose_answer_is_lost_is_repeated_and_changes_nothing_more(tenant, browser, pair, kind):
     password, google = pair(OURS, THEIRS)
@@ -315,8 +321,8 @@ def test_what_the_user_changed_meanwhile_is_not_undone(tenant, browser, pair):
     assert tenant.users.get(password.user_id).user_metadata == {"new": "changed since"}
 
 
+@pytest.mark.security("B44")
 def test_a_link_that_fails_leaves_the_primarys_metadata_alone(tenant, browser, pair):
-    """B44."""
     password, google = pair(OURS, THEIRS)
     tenant.faults.add(
         "/api/v2/users/{id}/identities",
@@ -334,107 +340,3 @@ def test_a_link_that_fails_leaves_the_primarys_metadata_alone(tenant, browser, p
     assert tenant.users.get(password.user_id).user_metadata == OURS
     assert tenant.users.get(google.user_id).user_metadata == THEIRS
     assert not AccountLink.objects.exists()
-
-
-# Unlinking.
-
-
-def unlink(browser, **headers):
-    key = AccountLink.objects.get(unlinked_at=None).pk
-    return browser.post("/auth/unlink/", {"link": str(key), "next": "/accounts/"}, **headers)
-
-
-@pytest.fixture
-def linked(tenant, browser):
-    browser.password = tenant.add_user(email=XPTO, password="a good one")
-    browser.google = tenant.add_user(email=XPTO, connection="google-oauth2")
-    browser.sign_in(browser.google.user_id)
-    assert AccountLink.objects.exists()
-    return browser
-
-
-def test_unlinking_gives_the_account_back_and_signs_nobody_out(tenant, linked):
-    assert unlink(linked)["Location"] == "/accounts/"
-    assert [i.provider for i in tenant.users.get(linked.password.user_id).identities] == ["auth0"]
-    assert tenant.users.get(linked.google.user_id).user_metadata is None
-    assert AccountLink.objects.get().unlinked_at is not None
-    assert signed_in(linked)
-
-
-def test_who_signs_in_with_an_unlinked_account_is_asked_and_not_linked_silently(tenant, linked):
-    unlink(linked)
-    again = Browser(tenant)
-    question = asked(again, again.sign_in(linked.google.user_id))
-    assert again.user_id is None
-    assert len(tenant.users.get(linked.password.user_id).identities) == 1
-    assert question.confirm(linked.password.user_id)["Location"] == "/profile/"
-    assert again.user_id == linked.user_id
-    assert AccountLink.objects.filter(unlinked_at=None).count() == 1
-    assert AccountLink.objects.count() == 2, "The history is kept."
-
-
-def test_an_undone_link_is_not_made_the_other_way_round_without_asking(tenant, browser):
-    """Google was there first and the password joined it; now the password account has connected Google."""
-    google = tenant.add_user(email=XPTO, connection="google-oauth2")
-    browser.sign_in(google.user_id)
-    password = tenant.add_user(email=XPTO, password="a good one")
-    other = Browser(tenant)
-    asked(other, other.sign_in(password.user_id)).confirm(google.user_id)
-    unlink(other)
-    fresh = Browser(tenant)
-    asked(fresh, fresh.sign_in(password.user_id)).keep_apart()
-    fresh.connect("google-oauth2", google.user_id)
-
-    again = Browser(tenant)
-    question = asked(again, again.sign_in(google.user_id))
-    assert question.offered == [password.user_id]
-    assert len(tenant.users.get(password.user_id).identities) == 1
-
-
-def test_an_unlinked_account_gets_its_own_user_back(tenant, two_users):
-    secondary = two_users.other.user_id
-    third = link(tenant, two_users)
-    unlink(third)
-    again = Browser(tenant)
-    again.sign_in(two_users.google.user_id)
-    assert again.user_id == secondary
-    assert len(tenant.users.get(two_users.password.user_id).identities) == 1
-
-
-def test_unlinking_what_is_not_linked_any_more_is_done(tenant, linked):
-    tenant.users.unlink(linked.password.user_id, "google-oauth2", linked.google.identities[0].user_id)
-    assert unlink(linked)["Location"] == "/accounts/"
-    assert AccountLink.objects.get().unlinked_at is not None
-
-
-def test_only_the_owner_unlinks(tenant, linked):
-    key = AccountLink.objects.get().pk
-    tenant.add_user(email="eve@example.com", password="x")
-    eve = Browser(tenant)
-    eve.sign_in("eve@example.com")
-    for value in (str(key), "", "0", "-1", "x", "1" * 30, "\u0661"):
-        assert eve.post("/auth/unlink/", {"link": value}).status_code == 404
-    assert (
-        Browser(tenant)
-        .post("/auth/unlink/", {"link": str(key)})["Location"]
-        .startswith("/auth/error/sign_in_needed/")
-    )
-    assert linked.get("/auth/unlink/").status_code == 405
-    strict = Browser(tenant, enforce_csrf_checks=True)
-    strict.sign_in(linked.google.user_id)
-    assert strict.post("/auth/unlink/", {"link": str(key)}).status_code == 403
-    assert AccountLink.objects.get().unlinked_at is None
-
-
-@pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html"])
-def test_unlinking_survives_a_lost_answer(tenant, linked, kind):
-    tenant.faults.add("/api/v2/users/{id}/identities/*", kind)
-    assert unlink(linked)["Location"] == "/accounts/"
-    assert tenant.ledger.count("identity_unlinked") == 1
-    assert AccountLink.objects.get().unlinked_at is not None
-
-
-def test_unlinking_twice_shows_that_it_is_done(tenant, linked):
-    key = AccountLink.objects.get().pk
-    unlink(linked)
-    assert linked.post("/auth/unlink/", {"link": str(key), "next": "/accounts/"}).status_code == 404

@@ -113,6 +113,7 @@ def test_the_forms_go_to_addresses_that_there_are(person):
     assert 'action="/auth/unlink/"' in Template(unlink).render(Context())
 
 
+@pytest.mark.security("B48")
 def test_the_hook_of_linking_is_called_with_both_users(example, tenant, person):
     exec(blocks("linking.md", "python")[1], example)
     moved = []

@@ -69,6 +69,7 @@ def agree(tenant, password, google):
     check_rows()
 
 
+@pytest.mark.security("L12")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("call", CALLS)
 def test_one_failure_locks_nobody_out(tenant, browser, clock, pair, call, kind):
@@ -202,10 +203,11 @@ def test_too_many_requests_after_a_confirmation(tenant, browser, clock, pair):
 # The link's answer is lost.
 
 
+@pytest.mark.security("L12")
 @pytest.mark.parametrize("kind", ["lost_request", "lost_answer", "html", "malformed", "slow", "server_error"])
 @pytest.mark.parametrize("happened", [True, False])
 def test_a_link_whose_answer_is_lost_happens_once(tenant, browser, clock, pair, kind, happened):
-    """L12: the primary's identities tell."""
+    """The primary's identities tell."""
     password, google = pair
     tenant.faults.add("/api/v2/users/{id}/identities", kind, method="POST", effect=happened)
     assert browser.sign_in(google.user_id)["Location"] == "/profile/"
@@ -248,6 +250,7 @@ def test_a_candidate_that_is_deleted_before_the_answer(tenant, browser, pair):
     assert browser.client.session["stateful_oauth"]["sub"] == github.user_id
 
 
+@pytest.mark.security("L7", "B45")
 @pytest.mark.parametrize("moment", ["verify_primary", "read_profiles", "link_accounts"])
 def test_a_candidate_that_is_deleted_while_it_is_worked_on(tenant, browser, pair, moment):
     password, google = pair
@@ -315,9 +318,10 @@ def test_a_newcomer_that_was_linked_elsewhere_to_another_account(tenant, browser
     assert browser.client.session["stateful_oauth"]["sub"] == other.user_id
 
 
+@pytest.mark.security("B47")
 @pytest.mark.parametrize("moment", ["link_accounts"])
 def test_a_link_that_exists_already_is_success(tenant, browser, pair, moment):
-    """B47: 409 of the Management API."""
+    """409 of the Management API."""
     password, google = pair
     identity = google.identities[0]
     with at(
@@ -377,9 +381,10 @@ ODD_ADDRESSES = [
 ]
 
 
+@pytest.mark.security("L6", "B39")
 @pytest.mark.parametrize("address", ODD_ADDRESSES)
 def test_an_odd_address_finds_itself_and_nobody_else(tenant, browser, address):
-    """L6: `users-by-email` has no query language, and what it answers is compared again."""
+    """`users-by-email` has no query language, and what it answers is compared again."""
     tenant.add_user(email="b@x.example", password="x")
     tenant.add_user(email="bystander@example.com", password="x")
     password = tenant.add_user(email=address, password="x")
@@ -399,9 +404,9 @@ def test_an_address_that_only_looks_alike_is_somebody_elses(tenant, browser, pai
     assert not AccountLink.objects.exists()
 
 
+@pytest.mark.security("B42")
 @pytest.mark.parametrize("email", [None, ""])
 def test_who_has_no_address_signs_in(tenant, browser, email):
-    """B42."""
     sms = tenant.add_user(email=email, connection="sms")
     assert browser.sign_in(sms.user_id)["Location"] == "/profile/"
     assert browser.client.session["stateful_oauth"]["sub"] == sms.user_id

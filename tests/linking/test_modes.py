@@ -127,6 +127,7 @@ def test_the_number_of_tries_is_a_setting(tenant, browser):
     assert refused["Location"].startswith("/auth/error/wrong_account/")
 
 
+@pytest.mark.security("L8")
 def test_somebody_with_two_candidates_chooses(tenant, browser):
     password, google = two_accounts(tenant)
     github = tenant.add_user(email=XPTO, connection="github")
@@ -339,6 +340,7 @@ def test_accounts_of_two_tenants_never_meet(tenant, clock):
     assert len(tenant.users.get("auth0|1").identities) == 1
 
 
+@pytest.mark.security("B41")
 @pytest.mark.parametrize("strategy", ["oauth2", "oidc", "waad"])
 def test_who_is_connected_later_at_a_connection_with_a_name_of_its_own(tenant, browser, settings, strategy):
     """Who signed in before is linked all the same. Its name is not what user ids begin with."""

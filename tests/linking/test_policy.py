@@ -274,6 +274,7 @@ CASES = {
 }
 
 
+@pytest.mark.security("L8", "B39", "B40")
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_what_is_decided(case):
     decision = decide(
@@ -313,7 +314,7 @@ def test_every_reason_has_a_case():
     assert reasons == {case.reason for case in CASES.values()} - {""}
 
 
-# Checklist L4: what a mail server, a database or a person may take for the same address.
+# What a mail server, a database or a person may take for the same address.
 ALIKE = {
     "letter case": ("Ada@example.com", "ada@example.com"),
     "letter case of the domain": ("ada@Example.com", "ada@example.com"),
@@ -341,10 +342,11 @@ ALIKE = {
 }
 
 
+@pytest.mark.security("L4")
 @pytest.mark.parametrize(("ours", "theirs"), ALIKE.values(), ids=list(ALIKE))
 @pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.CONFIRM])
 def test_addresses_that_look_alike_are_different(ours, theirs, mode):
-    """L4: equal to the letter or not at all, and so nobody is even asked."""
+    """Equal to the letter or not at all, and so nobody is even asked."""
     rules = LinkingRules(mode=mode, trusted_connections=TRUSTED)
     for first, second in ((ours, theirs), (theirs, ours)):
         decision = decide(account(GOOGLE, 2, first), [candidate(account("auth0", 1, second))], rules)

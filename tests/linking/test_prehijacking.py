@@ -35,6 +35,7 @@ def may_open_the_profile(browser):
     return browser.get("/profile/").status_code == 200
 
 
+@pytest.mark.security("L1", "B38")
 def test_classic_federated_merge(tenant, attacker):
     """The victim signs in with Google, and must not land in the account that the attacker made."""
     google = tenant.add_user(email=VICTIM, connection="google-oauth2")
@@ -50,6 +51,7 @@ def test_classic_federated_merge(tenant, attacker):
     assert not AccountLink.objects.exists()
 
 
+@pytest.mark.security("L2")
 def test_unexpired_session_identifier(tenant, attacker):
     """The attacker stays signed in, here and with a refresh token; the victim takes the account over."""
     assert may_open_the_profile(attacker)
@@ -61,6 +63,7 @@ def test_unexpired_session_identifier(tenant, attacker):
     assert Grant.objects.filter(ended_at__isnull=True).count() == 1, "And has no grant any more."
 
 
+@pytest.mark.security("L2")
 def test_unexpired_session_identifier_when_the_victim_comes_by_a_link(tenant, attacker):
     """The same, when the victim verified the account and then signs in with Google, which is linked to it."""
     take_over(tenant, attacker.planted)
@@ -73,6 +76,7 @@ def test_unexpired_session_identifier_when_the_victim_comes_by_a_link(tenant, at
     assert not Grant.objects.filter(ended_at__isnull=True).exists()
 
 
+@pytest.mark.security("L2", "B37")
 def test_trojan_identifier(tenant, attacker):
     """The attacker connects an account of their own, and comes back with it after the victim took over."""
     own = tenant.add_user(email="attacker@gmail.com", connection="google-oauth2", signed_up=False)
@@ -101,6 +105,7 @@ def test_trojan_identifier_connected_again_by_who_is_still_signed_in(tenant, att
     asked(back, back.sign_in(own.user_id))
 
 
+@pytest.mark.security("L2", "B37")
 def test_trojan_identifier_of_a_linked_account(tenant, attacker):
     """An identity cannot be planted either: to link one, its owner has to prove the account it goes into."""
     own = tenant.add_user(email=VICTIM, connection="github", email_verified=False)
@@ -109,6 +114,7 @@ def test_trojan_identifier_of_a_linked_account(tenant, attacker):
     assert not AccountLink.objects.exists()
 
 
+@pytest.mark.security("L2")
 def test_unexpired_email_change(tenant, browser):
     """The attacker's own account asks for the victim's address, and the change is never confirmed."""
     account = tenant.add_user(email="attacker@example.com", password="x")
@@ -124,6 +130,7 @@ def test_unexpired_email_change(tenant, browser):
     assert again.user_id == browser.user_id, "The attacker has the attacker's account still."
 
 
+@pytest.mark.security("L2", "B37")
 @pytest.mark.parametrize("was_here", [True, False], ids=["seen here as unverified", "not seen here"])
 @pytest.mark.parametrize("arrives", ["before the attacker", "after the attacker"])
 def test_unexpired_email_change_with_a_trojan_identifier(tenant, browser, arrives, was_here):
@@ -180,6 +187,7 @@ def test_an_address_that_changed_hands_between_the_question_and_the_answer(tenan
     assert not AccountLink.objects.exists()
 
 
+@pytest.mark.security("L2", "L3")
 @pytest.mark.parametrize("first", ["the victim", "the attacker"])
 def test_non_verifying_identity_provider(tenant, browser, first):
     """A provider lets anybody claim an address and says that it is verified: it is none that is trusted."""

@@ -111,6 +111,7 @@ def question(tenant, social, browser):
     return asked(later, later.sign_in(password.user_id, next_url="/profile/?tab=2"))
 
 
+@pytest.mark.security("L1")
 def test_c_social_first_and_password_later_is_confirmed_with_the_social_account(
     tenant, browser, social, question
 ):
@@ -145,6 +146,7 @@ def test_c_cancelling_keeps_two_accounts_and_is_not_asked_again(tenant, browser,
     assert again.user_id == apart.user_id
 
 
+@pytest.mark.security("L10", "B46")
 def test_c_another_account_is_a_mismatch_that_can_be_tried_again(tenant, browser, social, question):
     stranger = tenant.add_user(email="stranger@example.com", connection="google-oauth2")
     wrong = asked(question.browser, question.confirm(stranger.user_id))
@@ -175,6 +177,7 @@ def test_c_cancelling_after_a_mismatch_still_signs_in(tenant, browser, social, q
     assert question.browser.user_id not in (None, browser.user_id)
 
 
+@pytest.mark.security("T13", "L1")
 def test_c_the_expected_account_at_a_remembered_session_proves_nothing(tenant, social, question):
     """`prompt=login` and `max_age=0`: who only sits at a signed-in browser confirms nothing."""
     question.browser.visitor.authorize(question.browser.start(), as_user=social.user_id)
@@ -203,6 +206,7 @@ def test_c_declining_at_the_provider_leads_back_to_the_question(tenant, social, 
 # d. Addresses that nobody has verified.
 
 
+@pytest.mark.security("L1", "B38")
 @pytest.mark.parametrize("newcomer_verified", [True, False])
 @pytest.mark.parametrize("first", ["password", "social"])
 def test_d_an_account_that_nobody_verified_is_not_linked_into(tenant, browser, first, newcomer_verified):
@@ -246,6 +250,7 @@ def test_d_who_comes_with_an_unverified_address_is_asked_and_gains_nothing(tenan
     assert not AccountLink.objects.exists()
 
 
+@pytest.mark.security("B37")
 def test_d_who_connected_some_other_account_gains_nothing(tenant, browser):
     """The attacker has the victim's address, unverified, and has connected an account of their own."""
     attacker = tenant.add_user(email=VICTIM, password="x", email_verified=False)

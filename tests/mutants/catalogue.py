@@ -336,7 +336,7 @@ MUTANTS = (
            ("tests/linking/test_prehijacking.py::test_unexpired_email_change_with_a_trojan_identifier", *LINKING)),
     Mutant("an undone link is made the other way round without asking", "storage/accounts.py",
            "            | Q(primary_digest=ours, secondary_digest__in=theirs),\n", ",\n",
-           ("tests/linking/test_after_a_link.py::test_an_undone_link_is_not_made_the_other_way_round_without_asking", *LINKING)),
+           ("tests/linking/test_unlinking.py::test_an_undone_link_is_not_made_the_other_way_round_without_asking", *LINKING)),
     Mutant("the younger of two accounts is the primary", "flows/account_linking/policy.py",
            'return "candidate_is_newer" if _is_newer(profile, newcomer) else ""', 'return ""', POLICY),
     Mutant("a newcomer with identities of its own is linked", "flows/account_linking/policy.py",

@@ -6,6 +6,7 @@ from catalogue import Mutant
 
 SECRET = ("tests/flows/test_secret.py",)
 CHECKS = ("tests/django/test_checks.py",)
+ANSWERS = ("tests/auth0/test_provider.py",)
 
 MUTANTS = (
     # Secrets and personal data.
@@ -19,4 +20,28 @@ MUTANTS = (
            '    if values.get("ALLOW_INSECURE_HTTP_ON_LOOPBACK"):', "    if False:", CHECKS),
     Mutant("a deployed site may have a provider of the tests", "integrations/django/checks.py",
            '    if values.get("TRANSPORT_ADAPTER") is not None:', "    if False:", CHECKS),
+    # Numbers and dates that a provider sends.
+    Mutant("a lifetime has no bound", "integrations/auth0/json_members.py",
+           "return int(min(max(value, 0), LONGEST_LIFETIME))", "return int(max(value, 0))", ANSWERS),
+    Mutant("a flawed lifetime loses the tokens", "integrations/auth0/json_members.py",
+           "        if isinstance(value, bool) or not isinstance(value, (int, float)):\n            return None\n",
+           "        if isinstance(value, bool) or not isinstance(value, (int, float)):\n"
+           "            raise ValueError(name)\n", ANSWERS),
+    Mutant("a token answer is read strictly", "integrations/auth0/oauth_answers.py",
+           "members = answer.members(tolerant=True)", "members = answer.members()", ANSWERS),
+    Mutant("a kept token lasts for ever", "flows/oauth/access_tokens.py",
+           "float(min(max(said, 0), _LONGEST_LIFETIME))", "float(max(said, 0))", ("tests/flows/test_provider_numbers.py",)),
+    Mutant("a date may be of the year 1", "integrations/auth0/json_members.py",
+           "_FIRST_YEAR, _LAST_YEAR = 1970, 9998", "_FIRST_YEAR, _LAST_YEAR = 1, 9999",
+           ("tests/auth0/test_my_account.py",)),
+    Mutant("numbers may be infinite", "integrations/auth0/json_members.py",
+           "number if math.isfinite(number := float(text)) else unusable(text)", "float(text)",
+           ("tests/auth0/test_id_token_rules.py",)),
+    Mutant("poisoned metadata hides the users of an email", "integrations/auth0/management.py",
+           "map(_profile, answer.array(tolerant=True))", "map(_profile, answer.array())",
+           ("tests/linking/test_poisoned_metadata.py",)),
+    Mutant("poisoned metadata of the primary is replaced", "integrations/auth0/json_members.py",
+           "return {key: None if _is_unusable(value) else value for key, value in members.items()}",
+           "return {key: value for key, value in members.items() if not _is_unusable(value)}",
+           ("tests/auth0/test_management.py",)),
 )  # fmt: skip

@@ -85,6 +85,7 @@ def addresses(operator: OnCall) -> list[str]:
     return found
 
 
+@pytest.mark.security("S16", "B23")
 def test_no_page_message_or_log_shows_a_secret(operator, planted, caplog):
     caplog.set_level(logging.DEBUG)
     row = FlowTransaction.objects.get()

@@ -108,10 +108,11 @@ def test_one_callback_of_a_sign_in_that_links_many_times(tenant, browser):
     assert AccountLink.objects.count() == 1
 
 
+@pytest.mark.security("B47")
 @pytest.mark.parametrize("meet", ["find_candidates", "read_profiles", "link_accounts", "merge_metadata"])
 @pytest.mark.parametrize("round_", range(2))
 def test_one_newcomer_signs_in_for_the_first_time_in_two_browsers(tenant, meet, round_):
-    """B47: each of them would link it, and they meet at the worst moment."""
+    """Each of them would link it, and they meet at the worst moment."""
     from threading import Barrier, BrokenBarrierError
 
     from stateful_oauth.flows.engine.crash_points import observed
@@ -145,9 +146,10 @@ def test_one_newcomer_signs_in_for_the_first_time_in_two_browsers(tenant, meet, 
     assert tenant.users.get(password.user_id).user_metadata == {"colour": "red"}
 
 
+@pytest.mark.security("L11")
 @pytest.mark.parametrize("round_", range(2))
 def test_two_users_race_to_link_one_identity(tenant, round_):
-    """L11: a GitHub account with two candidates; in two browsers, each is proved at once."""
+    """A GitHub account with two candidates; in two browsers, each is proved at once."""
     password = tenant.add_user(email=XPTO, password="x")
     google = tenant.add_user(email=XPTO, connection="google-oauth2")
     github = tenant.add_user(email=XPTO, connection="github")

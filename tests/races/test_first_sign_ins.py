@@ -14,6 +14,7 @@ from stateful_oauth.testing.browser import Browser
 pytestmark = pytest.mark.database
 
 
+@pytest.mark.security("L11")
 def test_one_user_in_many_browsers(tenant):
     browsers = [Browser(tenant) for _ in range(DELIVERIES)]
     callbacks = [browser.authorize(browser.start("/profile/"), "ada@example.com") for browser in browsers]

@@ -1,4 +1,4 @@
-"""Thirty-two deliveries of one callback: one token request, thirty-two good answers (checklist S5)."""
+"""Thirty-two deliveries of one callback: one token request, thirty-two good answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.outcomes import Rejected
 from stateful_oauth.storage.models import Identity
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.security("S5"), pytest.mark.database]
 
 ADA = "ada@example.com"
 ROUNDS = 3
 
 
+@pytest.mark.security("B11")
 @pytest.mark.parametrize("before", ["nobody", "the same user", "another user"])
 def test_through_the_views(tenant, browser, before):
     """In one browser: nobody signed in yet, or somebody, whose session the sign-in replaces."""

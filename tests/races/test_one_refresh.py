@@ -59,6 +59,7 @@ def at_once(store, grant, *, scopes=("",) * WORKERS):
     ])  # fmt: skip
 
 
+@pytest.mark.security("S15", "B24")
 @rotations
 @pytest.mark.parametrize("round_", range(3))
 def test_one_refresh_for_all(tenant, grant, rotation, round_):
@@ -70,6 +71,7 @@ def test_one_refresh_for_all(tenant, grant, rotation, round_):
     assert (row.claimed_until, row.ended_at) == (None, None)
 
 
+@pytest.mark.security("S15", "B25")
 @rotations
 def test_one_after_the_other_where_they_need_different_tokens(tenant, grant, rotation):
     scopes = ["openid", "profile", "email", "openid profile", "openid email", "profile email"]

@@ -178,6 +178,7 @@ def test_a_user_who_is_deleted_leaves_the_rows_of_the_attempts(django_user_model
     assert there.user_id is None
 
 
+@pytest.mark.security("S20")
 def test_the_states_that_the_database_knows_are_the_machines():
     known = {
         flow: {state: kind for kind, states in kinds.items() for state in states}

@@ -133,6 +133,7 @@ def test_secrets_copied_to_another_row_do_not_open_there(tenant):
         loaded.secrets["nonce"]
 
 
+@pytest.mark.security("S16")
 @pytest.mark.database
 @pytest.mark.django_db
 @pytest.mark.parametrize("moment", ["waiting", "working", "over"])

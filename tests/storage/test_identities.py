@@ -1,4 +1,4 @@
-"""Identities are found by their bytes, on both databases, and there is one of each (checklist L4, L5)."""
+"""Identities are found by their bytes, on both databases, and there is one of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity, find_identity, refresh_identity
 from stateful_oauth.storage.models import Identity, identity_digest
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.security("L4", "L5"), pytest.mark.database, pytest.mark.django_db]
 
 ISSUER = "https://tenant.example/"
 

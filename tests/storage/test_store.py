@@ -136,8 +136,9 @@ def test_save_with_another_version_writes_nothing_at_all(store, seen):
     assert TransitionRecord.objects.count() == 1
 
 
+@pytest.mark.security("S20")
 def test_save_never_changes_what_is_written_once(store):
-    """Owner, tenant and kind are fixed when the row is made (checklist S20)."""
+    """Owner, tenant and kind are fixed when the row is made."""
     made = created(store)
     with store.transaction():
         store.save(

@@ -61,7 +61,7 @@ def test_rows_that_need_somebody_make_the_exit_code_1_and_are_named(run, working
     assert "given_up: 1\n" in printed
     assert f"stuck: {stuck} login exchanging_code (default) recovery_exhausted\n" in printed
     assert f"quarantined: {unreadable} login exchanging_code (default) quarantined\n" in printed
-    assert "2 transactions need somebody: 1 quarantined, 1 stuck." in printed
+    assert "2 transactions need an operator: 1 quarantined, 1 stuck." in printed
     assert rows.the_row(fine).state == "failed"
 
 
@@ -94,14 +94,14 @@ def test_json_is_one_object_also_when_rows_need_somebody(working, in_ten_minutes
         (["expire_flows", "--limit=0"], "at least 1"),
         (["expire_flows", "--limit=many"], "invalid int value"),
         (["purge_flows"], "--older-than"),
-        (["purge_flows", "--older-than=30"], "like 30d"),
-        (["purge_flows", "--older-than=-1d"], "like 30d"),
+        (["purge_flows", "--older-than=30"], "for example 30d"),
+        (["purge_flows", "--older-than=-1d"], "for example 30d"),
         (
             ["purge_flows", "--older-than=30d", "--state=awaiting_callback"],
             "No flow ends in 'awaiting_callback'",
         ),
         (["purge_flows", "--older-than=30d", "--batch=0"], "at least 1"),
-        (["flow_show", "nonsense"], "This is no id"),
+        (["flow_show", "nonsense"], "This is not an id"),
         (["recover_flows", "--format=xml"], "invalid choice"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -130,7 +130,7 @@ def test_a_database_that_is_gone_is_said_in_a_sentence(run, waiting, in_ten_minu
     monkeypatch.setattr(Engine, "recover", gone)
     code, printed = run("expire_flows")
     assert code == 1
-    assert "The database does not answer" in printed
+    assert "The database does not respond" in printed
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_every_command_says_in_a_sentence_that_the_database_does_not_answer(run,
     with connection.execute_wrapper(gone):
         code, printed = run(*[str(id_) if each == "ID" else each for each in arguments])
     assert code == 1
-    assert "The database does not answer (" in printed
+    assert "The database does not respond (" in printed
     assert "planted" not in printed
 
 

@@ -51,7 +51,7 @@ def test_rows_that_need_somebody_are_in_the_result_and_in_the_log(
     in_ten_minutes()
     result = tasks.recover_flows.enqueue().return_value
     assert (result["stuck"], result["problems"][0]["id"]) == (1, str(stuck))
-    assert "1 transactions need somebody" in caplog.text
+    assert "1 transactions need an operator" in caplog.text
 
 
 @pytest.mark.parametrize(

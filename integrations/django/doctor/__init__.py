@@ -1,7 +1,7 @@
-"""The doctor: whether this site can sign people in, stage by stage, with the remedy where it cannot.
+"""The doctor: check whether this site can sign users in, stage by stage, with a remedy for each problem.
 
-`manage.py flows_doctor` for people and cron, `readiness()` for health checks. It keeps and disturbs nothing:
-it calls the provider with a transport, documents and tokens of its own.
+Use `manage.py flows_doctor` yourself or from cron, and `readiness()` for health checks. It changes nothing:
+it calls the provider with its own transport, documents, and tokens.
 """
 
 from stateful_oauth.django.doctor.examination import examine, plan, readiness

@@ -31,11 +31,11 @@ _LINKING_SCOPES: Final = frozenset({"read:users", "update:users"})
 _METADATA_SCOPE: Final = "update:users_app_metadata"
 _MY_ACCOUNT_SCOPES: Final = tuple(f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete"))
 _POLICY: Final = (
-    "In Auth0 activate the My Account API, grant its Connected Accounts scopes to the application, and add "
+    "In Auth0, activate the My Account API, grant its Connected Accounts scopes to the application, and add "
     "it to the application's multi-resource refresh token policy."
 )
 _ASK: Final = (
-    "Only a user's token tells: run `manage.py flows_doctor --grant newest`, see docs/operations.md."
+    "This check needs a user's token. Run `manage.py flows_doctor --grant newest`. See docs/operations.md."
 )
 
 
@@ -45,7 +45,7 @@ def _management(patient: Patient) -> Iterator[Finding]:
             yield not_probed("LINKING is off, and MANAGEMENT_CLIENT_ID is not set.")
         else:
             yield failed(
-                f"LINKING is {patient.settings.linking}, and MANAGEMENT_CLIENT_ID is not set.",
+                f"LINKING is {patient.settings.linking}, but MANAGEMENT_CLIENT_ID is not set.",
                 "Set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET to a machine-to-machine application.",
             )
         return
@@ -55,21 +55,21 @@ def _management(patient: Patient) -> Iterator[Finding]:
     yield from _claims(patient, claims)
     yield from _scopes(patient, claims)
     patient.probes.read_users(claims.token, time_limit=TIME_LIMIT)
-    yield fine("The Management API finds users by e-mail.")
+    yield fine("The Management API finds users by email.")
 
 
 def _claims(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
     config = patient.config
     if claims.issuer is None:
-        yield not_probed("The Management API's token does not say who issued it.")
+        yield not_probed("The Management API token does not name its issuer.")
     elif claims.issuer != config.management_base_url:
         yield failed(
-            f"The Management API's token is not of {config.management_base_url}.",
+            f"The issuer of the Management API token is not {config.management_base_url}.",
             "Set MANAGEMENT_DOMAIN to the tenant's own domain, not to a custom domain.",
         )
     if claims.audience is not None and config.management_audience not in claims.audience:
         yield failed(
-            f"The Management API's token is not for {config.management_audience}.",
+            f"The audience of the Management API token is not {config.management_audience}.",
             "Set MANAGEMENT_DOMAIN to the tenant's own domain, not to a custom domain.",
         )
 
@@ -79,7 +79,7 @@ def _scopes(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
     if patient.settings.linking_app_metadata_keys:
         needed.add(_METADATA_SCOPE)
     if claims.scopes is None:
-        yield not_probed("The Management API's token does not say which scopes it has.")
+        yield not_probed("The Management API token does not list its scopes.")
         return
     if missing := sorted(needed - claims.scopes):
         yield failed(
@@ -91,8 +91,8 @@ def _scopes(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
     if excess := sorted(claims.scopes - needed):
         shown = ", ".join(excess[:5]) + (", …" if len(excess) > 5 else "")
         yield warning(
-            f"MANAGEMENT_CLIENT_ID has more than anything here needs ({len(excess)}): {ascii(shown)[1:-1]}.",
-            "Take them out of its client grant: whoever gets hold of the secret has them, too.",
+            f"MANAGEMENT_CLIENT_ID has {len(excess)} needless scopes: {ascii(shown)[1:-1]}.",
+            "Remove them from its client grant. An attacker who gets the secret could use them.",
         )
 
 
@@ -101,11 +101,11 @@ def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
     if "offline_access" not in patient.settings.scope.split():
         if patient.settings.connections:
             yield failed(
-                "CONNECTIONS is set, and SCOPE lacks `offline_access`: no account can be connected.",
+                "CONNECTIONS is set, but SCOPE lacks `offline_access`. Users cannot connect accounts.",
                 "Add `offline_access` to SCOPE.",
             )
         else:
-            yield not_probed("SCOPE lacks `offline_access`: there are no refresh tokens.")
+            yield not_probed("SCOPE lacks `offline_access`, so there are no refresh tokens.")
         return
     try:
         patient.provider.refresh(_invented(), time_limit=TIME_LIMIT)
@@ -114,7 +114,9 @@ def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
             raise
         yield fine("The application may use refresh tokens.")
     else:
-        yield failed("The provider took a refresh token that it never issued.", "Do not use this provider.")
+        yield failed(
+            "The provider accepted a refresh token that it never issued.", "Do not use this provider."
+        )
 
 
 def _my_account(patient: Patient) -> Iterator[Finding]:
@@ -122,11 +124,11 @@ def _my_account(patient: Patient) -> Iterator[Finding]:
         yield not_probed(_ASK)
         return
     if patient.provider.rotates_refresh_tokens():
-        yield not_probed("The application rotates refresh tokens: looking would spend the user's.")
+        yield not_probed("The application rotates refresh tokens. The check would spend the user's token.")
         return
     grant = _grant(patient)
     if grant is None:
-        yield not_probed("There is no such grant that lasts: sign in once, with `offline_access` in SCOPE.")
+        yield not_probed("There is no such active grant. Sign in once, with `offline_access` in SCOPE.")
         return
     api, scope = patient.provider.my_account, " ".join(_MY_ACCOUNT_SCOPES)
     answer = patient.provider.refresh(
@@ -134,13 +136,13 @@ def _my_account(patient: Patient) -> Iterator[Finding]:
     )
     yield from _rotation(grant, answer)
     if answer.audience is not None and api.audience not in answer.audience:
-        yield failed(f"A refresh brings no token for {api.audience}.", _POLICY)
+        yield failed(f"A refresh returns no token for {api.audience}.", _POLICY)
         return
     granted = set((answer.scope or scope).split())
     if missing := [name for name in _MY_ACCOUNT_SCOPES if name not in granted]:
-        yield failed(f"A refresh for {api.audience} brings no {', '.join(missing)}.", _POLICY)
+        yield failed(f"A refresh for {api.audience} does not grant {', '.join(missing)}.", _POLICY)
     else:
-        yield fine(f"A refresh brings a token for {api.audience} with every scope.")
+        yield fine(f"A refresh returns a token for {api.audience} with every scope.")
     if _MY_ACCOUNT_SCOPES[1] in granted:
         yield from _connections(patient, answer.access_token)
 
@@ -149,8 +151,8 @@ def _connections(patient: Patient, token: Secret) -> Iterator[Finding]:
     there = {each.name for each in patient.provider.my_account.connections(token, time_limit=TIME_LIMIT)}
     if missing := sorted(set(patient.settings.connections) - there):
         yield failed(
-            f"No account can be connected at {', '.join(missing)}, which CONNECTIONS names.",
-            "In Auth0 turn on Connected Accounts for the connection, and enable it for the application.",
+            f"CONNECTIONS names {', '.join(missing)}, where accounts cannot be connected.",
+            "In Auth0, turn on Connected Accounts for the connection, and enable it for the application.",
         )
     else:
         yield fine(f"Accounts can be connected at {len(there)} connections.")
@@ -164,8 +166,8 @@ def _rotation(grant: Grant, answer: TokenResponse) -> Iterator[Finding]:
     store = DjangoGrantStore()
     kept = store.settle(grant, refresh_token=new, tokens=grant.access_tokens)
     yield failed(
-        "The application rotates refresh tokens, and REFRESH_TOKEN_ROTATION is False"
-        + ("." if kept else "; the user of this grant has to sign in again."),
+        "The application rotates refresh tokens, but REFRESH_TOKEN_ROTATION is False"
+        + ("." if kept else ". The user of this grant has to sign in again."),
         "Turn rotation off in the application, or set REFRESH_TOKEN_ROTATION = True.",
     )
 
@@ -173,7 +175,7 @@ def _rotation(grant: Grant, answer: TokenResponse) -> Iterator[Finding]:
 def _token_vault(patient: Patient) -> Iterator[Finding]:
     if patient.provider.rotates_refresh_tokens():
         yield not_probed(
-            "REFRESH_TOKEN_ROTATION is True, and Token Vault needs an application without rotation."
+            "REFRESH_TOKEN_ROTATION is True, but Token Vault needs an application without rotation."
         )
         return
     try:
@@ -184,7 +186,7 @@ def _token_vault(patient: Patient) -> Iterator[Finding]:
             raise
         yield fine("The application may use Token Vault.")
     else:
-        yield failed("Token Vault took a token that nobody issued.", "Do not use this provider.")
+        yield failed("Token Vault accepted a token that was never issued.", "Do not use this provider.")
         return
     yield from _exchange(patient)
 
@@ -209,10 +211,10 @@ def _exchange(patient: Patient) -> Iterator[Finding]:
     except FlowError as error:
         yield failed(
             f"Token Vault has no token for an account at {account.connection} ({error.code}).",
-            "Let the user connect the account again; if many have to, look at the connection's settings.",
+            "Let the user connect the account again. If many users have to, check the connection's settings.",
         )
     else:
-        yield fine(f"Token Vault gives a token for an account at {account.connection}.")
+        yield fine(f"Token Vault returns a token for an account at {account.connection}.")
 
 
 def _grant(patient: Patient) -> Grant | None:
@@ -229,27 +231,27 @@ def _invented() -> Secret:
 ACCOUNTS: Final[tuple[Probe, ...]] = (
     Probe(
         name="management",
-        looks_at="Management API: credentials, issuer and audience of the token, scopes by name, a look-up",
+        looks_at="Management API: credentials, the token's issuer, audience and scopes, and a look-up",
         run=_management,
         outbound=True,
     ),
     Probe(
         name="refresh_tokens",
-        looks_at="the application may refresh, with a token that nobody was given",
+        looks_at="the application may use refresh tokens (tried with an invented one)",
         run=_refresh_tokens,
         needs=("client",),
         outbound=True,
     ),
     Probe(
         name="my_account",
-        looks_at="My Account API: audience, scopes and connections that a refresh reaches (with --grant)",
+        looks_at="My Account API: the audience, scopes, and connections of a refresh (needs --grant)",
         run=_my_account,
         needs=("refresh_tokens",),
         outbound=True,
     ),
     Probe(
         name="token_vault",
-        looks_at="Token Vault: the application may use it; with --grant, a connected account's token",
+        looks_at="Token Vault: the application may use it, and (with --grant) a connected account's token",
         run=_token_vault,
         needs=("refresh_tokens",),
         outbound=True,

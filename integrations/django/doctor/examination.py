@@ -1,4 +1,4 @@
-"""Runs the stages, in their order, and times them."""
+"""Run the stages in order, and time them."""
 
 from __future__ import annotations
 
@@ -140,18 +140,18 @@ def _findings(probe: Probe, patient: Any) -> list[Finding]:
     except FlowError as error:
         found.append(trouble(error))
     except ImproperlyConfigured as error:
-        found.append(failed(f"The settings cannot be used: {error}", "Run `manage.py check`."))
+        found.append(failed(f"The settings are not valid: {error}", "Run `manage.py check`."))
     except DatabaseProblem as error:
         found.append(
             failed(
-                f"The database refused ({type(error).__name__}).",
-                "Look at the database's log, and run `manage.py migrate`.",
+                f"The database reported an error ({type(error).__name__}).",
+                "Check the database's log, and run `manage.py migrate`.",
             )
         )
     except Exception as error:  # the other stages are worth seeing; its message may quote anything
         logger.exception("the stage %s broke", probe.name)
         found.append(
-            failed(f"The stage itself broke ({type(error).__name__}).", "Find the traceback in the log.")
+            failed(f"The stage itself raised {type(error).__name__}.", "Find the traceback in the log.")
         )
     return found
 
@@ -159,4 +159,4 @@ def _findings(probe: Probe, patient: Any) -> list[Finding]:
 def trouble(error: FlowError) -> Finding:
     """Return the finding that an error stands for, with what the table of codes has operators do."""
     known = ERROR_CODES.get(error.code)
-    return failed(str(error), known.operator if known else "Look at the site's log.")
+    return failed(str(error), known.operator if known else "Check the site's log.")

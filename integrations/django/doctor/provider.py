@@ -38,28 +38,28 @@ def _discovery(patient: Patient) -> Iterator[Finding]:
     announced = patient.probes.announced_issuer(time_limit=TIME_LIMIT)
     if announced is not None and announced != issuer:
         yield failed(
-            f"The provider calls itself {announced[:_LONGEST_SHOWN]!a}, and the settings say {issuer!r}.",
-            "Set ISSUER to what the provider calls itself, to the letter, or correct DOMAIN.",
+            f"The provider's issuer is {announced[:_LONGEST_SHOWN]!a}, but the settings say {issuer!r}.",
+            "Set ISSUER to exactly the provider's issuer, or correct DOMAIN.",
         )
         return
     metadata = patient.metadata()
-    yield fine(f"{issuer} announces what signing in needs, S256 too.")
+    yield fine(f"{issuer} announces everything that sign-in needs, including S256.")
     if metadata.revocation_endpoint is None and "offline_access" in patient.settings.scope.split():
         yield warning(
-            "There is no revocation_endpoint: signing out leaves refresh tokens valid at the provider.",
-            "Use a provider that revokes (RFC 7009), or leave `offline_access` out of SCOPE.",
+            "There is no revocation_endpoint. After sign-out, refresh tokens stay valid at the provider.",
+            "Use a provider that can revoke tokens (RFC 7009), or remove `offline_access` from SCOPE.",
         )
     if metadata.end_session_endpoint is None:
         yield warning(
-            "There is no end_session_endpoint: signing out goes to Auth0's older /v2/logout.",
-            "In Auth0 turn on Settings > Advanced > RP-Initiated Logout End Session Endpoint Discovery.",
+            "There is no end_session_endpoint. Sign-out uses Auth0's older /v2/logout.",
+            "In Auth0, turn on Settings > Advanced > RP-Initiated Logout End Session Endpoint Discovery.",
         )
 
 
 def _signing_keys(patient: Patient) -> Iterator[Finding]:
     algorithm = patient.config.id_token_signing_alg
     if algorithm == "HS256":
-        yield fine("ID tokens are signed with CLIENT_SECRET (HS256): there is no key to read.")
+        yield fine("ID tokens are signed with CLIENT_SECRET (HS256). There is no key to read.")
         return
     patient.load_keys()
     yield fine(f"The key set has a key for {algorithm}.")
@@ -73,16 +73,16 @@ def _clock(patient: Patient) -> Iterator[Finding]:
     limit = float(patient.config.leeway)
     if patient.config.client_auth == "private_key_jwt":
         limit = min(limit, _ASSERTION_SKEW)
-    where = f"Our clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's"
+    where = f"The site's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's"
     if abs(skew) > max(limit, _CLOCK_STEP):
-        yield failed(f"{where}: more than the {limit:.0f} s that tokens allow.", _SET_CLOCK)
+        yield failed(f"{where}. Tokens allow {limit:.0f} s.", _SET_CLOCK)
     elif abs(skew) > max(limit / 2, _CLOCK_STEP):
-        yield warning(f"{where}; {limit:.0f} s are allowed.", _SET_CLOCK)
+        yield warning(f"{where}. Tokens allow {limit:.0f} s.", _SET_CLOCK)
     else:
-        yield fine("Our clock and the provider's agree.")
+        yield fine("The site's clock and the provider's agree.")
 
 
-_SET_CLOCK: Final = "Let the machine keep its time with NTP (chrony, systemd-timesyncd)."
+_SET_CLOCK: Final = "Synchronise the machine's clock with NTP (chrony, systemd-timesyncd)."
 
 
 def _client(patient: Patient) -> Iterator[Finding]:
@@ -102,7 +102,7 @@ def _client(patient: Patient) -> Iterator[Finding]:
     except ProviderRefused as error:
         if error.code != "code_rejected":
             raise
-        yield fine(f"The provider takes {patient.config.client_auth} of {patient.config.client_id}.")
+        yield fine(f"The provider accepts {patient.config.client_auth} of {patient.config.client_id}.")
     else:
         yield failed("The provider exchanged a code that it never issued.", "Do not use this provider.")
 
@@ -122,7 +122,7 @@ def _callbacks(patient: Patient) -> Iterator[Finding]:
             except ProviderRefused as error:
                 if error.code != "request_rejected":
                     raise
-                yield failed(f"The pushed request was refused: {error}", _allow(redirect_uri))
+                yield failed(f"The provider rejected the pushed request: {error}", _allow(redirect_uri))
                 continue
             url = patient.provider.pushed_authorization_url(pushed.request_uri)
         else:
@@ -141,29 +141,29 @@ def _callback_names(patient: Patient) -> list[str]:
 
 def _landed(patient: Patient, redirect_uri: str, landing: Landing) -> Finding:
     if landing.status >= 500:
-        return failed(f"The provider answered {landing.status}.", "Check the provider's status page.")
+        return failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")
     if landing.status >= 400:
         return failed(
-            f"The provider refuses to send browsers to {redirect_uri} (a page with status {landing.status}).",
+            f"The provider refuses to send browsers to {redirect_uri} (status {landing.status}).",
             _allow(redirect_uri),
         )
     if not landing.location:
         return warning(
-            f"The provider showed a page ({landing.status}) and sent nobody to {redirect_uri}.",
-            "Sign in once by hand: the provider does not heed prompt=none, so nothing can be told from here.",
+            f"The provider showed a page ({landing.status}), and did not redirect to {redirect_uri}.",
+            "Sign in once by hand. The provider ignores prompt=none, so the doctor cannot check this.",
         )
     if landing.address != redirect_uri:
         return warning(
-            f"The provider sent the browser to {_host(landing)} instead of {redirect_uri}.",
-            "Sign in once by hand: the provider does not heed prompt=none, so nothing can be told from here.",
+            f"The provider redirected to {_host(landing)} instead of {redirect_uri}.",
+            "Sign in once by hand. The provider ignores prompt=none, so the doctor cannot check this.",
         )
     if not landing.error or landing.error in _IN_ORDER:
         return fine(f"{redirect_uri} is allowed.")
-    said = landing.error if landing.error in _KNOWN_ERRORS else "an error of its own"
+    said = landing.error if landing.error in _KNOWN_ERRORS else "another error"
     return failed(
-        f"{redirect_uri} is allowed, and the request is refused ({said}).",
-        f"Compare SCOPE and AUTHORIZATION_PARAMETERS with the application {patient.config.client_id}; "
-        "the tenant's log says more.",
+        f"{redirect_uri} is allowed, but the provider rejects the request ({said}).",
+        f"Compare SCOPE and AUTHORIZATION_PARAMETERS with the application {patient.config.client_id}. "
+        "See the tenant's log.",
     )
 
 
@@ -177,15 +177,14 @@ def _logout(patient: Patient) -> Iterator[Finding]:
     url = patient.provider.logout_url(return_to=home)
     landing = patient.probes.open(url, time_limit=TIME_LIMIT)
     if landing.status >= 500:
-        yield failed(f"The provider answered {landing.status}.", "Check the provider's status page.")
+        yield failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")
     elif landing.status >= 400:
         yield failed(
-            f"The provider refuses to send browsers to {home} after signing out "
-            f"(a page with status {landing.status}).",
+            f"After sign-out, the provider refuses to send browsers to {home} (status {landing.status}).",
             f"Add {home} to the application's Allowed Logout URLs.",
         )
     else:
-        yield fine(f"{home} is allowed after signing out.")
+        yield fine(f"{home} is allowed after sign-out.")
 
 
 def _host(landing: Landing) -> str:
@@ -195,7 +194,7 @@ def _host(landing: Landing) -> str:
 PROVIDER: Final[tuple[Probe, ...]] = (
     Probe(
         name="discovery",
-        looks_at="the discovery document: issuer to the letter, S256, the endpoints that the settings need",
+        looks_at="the discovery document: the exact issuer, S256, and the endpoints that the settings need",
         run=_discovery,
         outbound=True,
     ),
@@ -206,24 +205,24 @@ PROVIDER: Final[tuple[Probe, ...]] = (
         needs=("discovery",),
         outbound=True,
     ),
-    Probe(name="clock", looks_at="our clock and the provider's agree", run=_clock, outbound=True),
+    Probe(name="clock", looks_at="the site's clock and the provider's agree", run=_clock, outbound=True),
     Probe(
         name="client",
-        looks_at="client credentials, with a code that nobody was given",
+        looks_at="the client credentials (tried with an invented code)",
         run=_client,
         needs=("discovery", "signing_keys"),
         outbound=True,
     ),
     Probe(
         name="callbacks",
-        looks_at="the callback addresses are allowed (and the request is taken, also when it is pushed)",
+        looks_at="the callback URLs are allowed, and the provider accepts the request, pushed or not",
         run=_callbacks,
         needs=("discovery",),
         outbound=True,
     ),
     Probe(
         name="logout",
-        looks_at="the address after signing out is allowed",
+        looks_at="the URL after sign-out is allowed",
         run=_logout,
         needs=("discovery",),
         outbound=True,

@@ -42,7 +42,7 @@ def _database(_: Any) -> Iterator[Finding]:
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    yield fine(f"{connections[alias].vendor} ({alias}) answers.")
+    yield fine(f"{connections[alias].vendor} ({alias}) responds.")
 
 
 def _migrations(_: Any) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def _key_ring(_: Any) -> Iterator[Finding]:
     from stateful_oauth.storage import encryption  # noqa: PLC0415 - cryptography is slow to import
 
     encryption.unseal(encryption.seal(b"", place="doctor"), place="doctor")
-    yield fine("The key ring encrypts, and opens what it encrypted.")
+    yield fine("The key ring encrypts and decrypts.")
 
 
 def _sealed_values(_: Any) -> Iterator[Finding]:
@@ -82,11 +82,11 @@ def _sealed_values(_: Any) -> Iterator[Finding]:
     if looked.lost:
         shown = ", ".join(looked.lost[:3]) + (", …" if len(looked.lost) > 3 else "")
         yield failed(
-            f"{len(looked.lost)} of {looked.seen} sampled values open under no key: {shown}.",
-            "Put the key that encrypted them back, at the end of ENCRYPTION_KEYS or SECRET_KEY_FALLBACKS.",
+            f"No key opens {len(looked.lost)} of {looked.seen} sampled values: {shown}.",
+            "Put their key back, at the end of ENCRYPTION_KEYS or SECRET_KEY_FALLBACKS.",
         )
     opened = looked.seen - len(looked.lost)
-    older = f", {looked.older} with an older key: run `manage.py rotate_secrets` before you retire it"
+    older = f", {looked.older} with an older key: run `manage.py rotate_secrets` before you remove it"
     if opened or not looked.seen:
         yield fine(f"{opened} sampled values open{older if looked.older else ''}.")
 
@@ -97,7 +97,7 @@ def _sessions(_: Any) -> Iterator[Finding]:
     yield from _cookies(base.scheme == "https", host)
     if not validate_host(host, settings.ALLOWED_HOSTS or (_HOSTS_OF_DEBUG if settings.DEBUG else [])):
         yield failed(
-            f"ALLOWED_HOSTS does not have {host}: every callback would be answered with 400.",
+            f"ALLOWED_HOSTS does not include {host}. Every callback would get a response with status 400.",
             f"Add {host!r}, the host of BASE_URL, to ALLOWED_HOSTS.",
         )
     yield from _session_store()
@@ -110,23 +110,23 @@ def _cookies(https: bool, host: str) -> Iterator[Finding]:
     domain = settings.SESSION_COOKIE_DOMAIN
     if domain and not f".{host}".endswith(f".{domain.lstrip('.')}"):
         yield failed(
-            f"SESSION_COOKIE_DOMAIN is {domain}, and {host} is not in it: browsers refuse the cookie.",
-            "Remove SESSION_COOKIE_DOMAIN, or set it to a domain that BASE_URL is in.",
+            f"SESSION_COOKIE_DOMAIN is {domain}, but {host} is not in it. Browsers refuse the cookie.",
+            "Remove SESSION_COOKIE_DOMAIN, or set it to a domain that includes the host of BASE_URL.",
         )
     same_site = settings.SESSION_COOKIE_SAMESITE
     if str(same_site).lower() == "none" and not settings.SESSION_COOKIE_SECURE:
         yield failed(
-            "SESSION_COOKIE_SAMESITE is None without SESSION_COOKIE_SECURE: browsers refuse the cookie.",
+            "SESSION_COOKIE_SAMESITE is None without SESSION_COOKIE_SECURE. Browsers refuse the cookie.",
             "Use 'Lax', which is Django's default.",
         )
     for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
         if https and not getattr(settings, name):
             yield warning(
-                f"{name} is False on an https site: the cookie also travels over http.", f"Set {name} = True."
+                f"{name} is False on an https site. The cookie also travels over http.", f"Set {name} = True."
             )
         if not https and getattr(settings, name):
             yield warning(
-                f"{name} is True, and BASE_URL is http: most browsers never send the cookie back.",
+                f"{name} is True, but BASE_URL is http. Most browsers never send the cookie back.",
                 f"Set {name} = False while you develop.",
             )
 
@@ -134,13 +134,13 @@ def _cookies(https: bool, host: str) -> Iterator[Finding]:
 def _session_store() -> Iterator[Finding]:
     engine = settings.SESSION_ENGINE
     if engine == _BY_COOKIE:
-        yield not_probed("Sessions are kept in cookies: there is no store to try.")
+        yield not_probed("Sessions are stored in cookies. There is no session store to check.")
         return
     if engine == _BY_CACHE:
         cache = caches[settings.SESSION_CACHE_ALIAS]
         if type(cache).__name__ in _LOCAL_CACHES:
             yield failed(
-                f"Sessions are kept in a {type(cache).__name__}: other processes do not see them.",
+                f"Sessions are stored in a {type(cache).__name__}. Other processes cannot see them.",
                 "Use a cache that all processes share, or the engine cached_db.",
             )
             return
@@ -152,19 +152,19 @@ def _session_store() -> Iterator[Finding]:
     finally:
         store.delete()
     if kept:
-        yield fine(f"{engine.rpartition('.')[2]} sessions are kept and found again.")
+        yield fine(f"{engine.rpartition('.')[2]} sessions are saved and found again.")
     else:
-        yield failed("A session that was just saved is not found.", "Look at SESSION_ENGINE and its store.")
+        yield failed("A session that was just saved is not found.", "Check SESSION_ENGINE and its store.")
 
 
 SITE: Final = (
     Probe(
         name="settings",
-        looks_at="STATEFUL_OAUTH and what it needs of the project, as `manage.py check --deploy` does",
+        looks_at="STATEFUL_OAUTH and the project's settings, as with `manage.py check --deploy`",
         run=_settings,
         cheap=True,
     ),
-    Probe(name="database", looks_at="the database of the transactions answers", run=_database, cheap=True),
+    Probe(name="database", looks_at="the transactions' database responds", run=_database, cheap=True),
     Probe(
         name="migrations",
         looks_at="every migration of this package is applied",
@@ -175,13 +175,13 @@ SITE: Final = (
     Probe(name="key_ring", looks_at="the key ring encrypts and decrypts", run=_key_ring, cheap=True),
     Probe(
         name="sealed_values",
-        looks_at="the key ring opens the newest and oldest values that are kept",
+        looks_at="the key ring opens the newest and oldest stored values",
         run=_sealed_values,
         needs=("key_ring", "migrations"),
     ),
     Probe(
         name="sessions",
-        looks_at="cookie settings, ALLOWED_HOSTS, and a session that is saved, found and deleted",
+        looks_at="cookie settings, ALLOWED_HOSTS, and a session that is saved, found, and deleted",
         run=_sessions,
         needs=("settings",),
     ),

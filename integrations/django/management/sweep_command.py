@@ -1,6 +1,6 @@
-"""What the commands that sweep have in common: options, progress, reports and exit codes.
+"""The base of the sweep commands: options, progress, reports, and exit codes.
 
-Exit codes, for cron: 0 when all is well, 1 when rows need somebody, 2 for options that make no sense.
+Exit codes, for cron: 0 if all is well, 1 if rows need an operator, 2 for invalid options.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
     from stateful_oauth.django.sweeping import SweepReport
 
-NEEDS_SOMEBODY: Final = 1
+NEEDS_OPERATOR: Final = 1
 USAGE: Final = 2
 _PROGRESS_EVERY: Final = 1.0  # seconds
 
 
 class SweepCommand(BaseCommand):
-    """Base of the commands that work through many rows."""
+    """The base of commands that work through many rows."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take what every sweep takes."""
+        """Add the options of every sweep."""
         parser.add_argument("--kind", help="Only transactions of this flow, for example login.")
         parser.add_argument("--tenant", help="Only transactions of the tenant with this alias.")
         parser.add_argument("--limit", type=int, help="Stop after this many rows.")
-        parser.add_argument("--dry-run", action="store_true", help="Count only.")
+        parser.add_argument("--dry-run", action="store_true", help="Only count.")
         parser.add_argument(
-            "--format", choices=["text", "json"], default="text", help="json: one object, for machines."
+            "--format", choices=["text", "json"], default="text", help="json: one JSON object, for programs."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own
@@ -44,15 +44,15 @@ class SweepCommand(BaseCommand):
             self.sweep(**options)
         except StoreUnavailable as error:
             raise CommandError(
-                f"The database does not answer ({error}). What was done is done; run the command again.",
-                returncode=NEEDS_SOMEBODY,
+                f"The database does not respond ({error}). Completed work is saved. Run the command again.",
+                returncode=NEEDS_OPERATOR,
             ) from error
 
     def check_options(self, **options: Any) -> None:
-        """Refuse options that make no sense.
+        """Refuse invalid options.
 
         Raises:
-            CommandError: The message says which, and what to write.
+            CommandError: The message says which option is wrong, and what to write.
         """
         try:
             check_choice(
@@ -68,12 +68,12 @@ class SweepCommand(BaseCommand):
         """Do the command's work.
 
         Raises:
-            CommandError: Rows need somebody.
+            CommandError: Rows need an operator.
         """
         raise NotImplementedError
 
     def progress(self, what: str, verbosity: int) -> Callable[[int], None] | None:
-        """Return what says on stderr how far the work is, when there is somebody to read it."""
+        """Return a function that reports progress on stderr, or None if no one is likely to read it."""
         if verbosity < 1 or (verbosity < 2 and not self.stderr.isatty()):
             return None
         last = time.monotonic()
@@ -94,7 +94,7 @@ class SweepCommand(BaseCommand):
         """Print the report of a sweep.
 
         Raises:
-            CommandError: Rows need somebody.
+            CommandError: Rows need an operator.
         """
         names = [name for name in report.counts if dry_run == (name == "due") or name == "stuck"]
         lines = [f"{name}: {report.counts[name]}" for name in names]
@@ -104,14 +104,14 @@ class SweepCommand(BaseCommand):
             for each in report.problems
         ]
         self.show({"dry_run": dry_run, **report.as_json()}, lines, chosen)
-        if report.needs_somebody:
+        if report.needs_operator:
             needs = ", ".join(
                 f"{report.counts[name]} {name}"
                 for name in ("quarantined", "broken", "stuck")
                 if report.counts.get(name)
             )
             raise CommandError(
-                f"{report.needs_somebody} transactions need somebody: {needs}. "
-                "Look at each with flow_show, and see docs/operations.md.",
-                returncode=NEEDS_SOMEBODY,
+                f"{report.needs_operator} transactions need an operator: {needs}. "
+                "Run flow_show for each of them, and see docs/operations.md.",
+                returncode=NEEDS_OPERATOR,
             )

@@ -70,7 +70,7 @@ def _taken_out(request: HttpRequest) -> QueryDict:
 
 
 def callback_url(tenant: str, name: str = "callback") -> str:
-    """Return a `redirect_uri`: from `BASE_URL`, never from the request's Host header (checklist S10).
+    """Return a `redirect_uri`, which comes from `BASE_URL` (docs/security-checklist.md S10).
 
     Args:
         name: Of the address; each flow has its own (RFC 9700 §4.4).

@@ -1,4 +1,4 @@
-"""``grant_type=authorization_code`` (wire contract §4.2)."""
+"""``grant_type=authorization_code`` (docs/auth0-contract.md §4.2)."""
 
 from __future__ import annotations
 

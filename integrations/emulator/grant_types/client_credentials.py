@@ -1,4 +1,4 @@
-"""``grant_type=client_credentials`` (wire contract §4.4)."""
+"""``grant_type=client_credentials`` (docs/auth0-contract.md §4.4)."""
 
 from __future__ import annotations
 

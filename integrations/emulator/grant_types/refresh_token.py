@@ -1,4 +1,4 @@
-"""``grant_type=refresh_token`` (wire contract §4.3)."""
+"""``grant_type=refresh_token`` (docs/auth0-contract.md §4.3)."""
 
 from __future__ import annotations
 

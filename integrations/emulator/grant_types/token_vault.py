@@ -1,4 +1,4 @@
-"""The Token Vault exchange: a provider's access token for an Auth0 token (wire contract §4.5).
+"""The Token Vault exchange: a provider's access token for an Auth0 token (docs/auth0-contract.md §4.5).
 
 The order of the checks, the choice of the latest account when several fit and no ``login_hint`` was sent, and
 the errors of unmet preconditions are guessed.

@@ -1,4 +1,4 @@
-"""The browser's part of connecting an account: the ticket, and the provider's page (wire contract §7.1)."""
+"""The browser's part of connecting: ticket and provider's page (docs/auth0-contract.md §7.1)."""
 
 from __future__ import annotations
 

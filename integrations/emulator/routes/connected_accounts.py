@@ -1,4 +1,4 @@
-"""``/me/v1/connected-accounts/…``: the My Account API (wire contract §7)."""
+"""``/me/v1/connected-accounts/…``: the My Account API (docs/auth0-contract.md §7)."""
 
 from __future__ import annotations
 

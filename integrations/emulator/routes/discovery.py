@@ -1,4 +1,4 @@
-"""The discovery document and the JWK set (wire contract §1)."""
+"""The discovery document and the JWK set (docs/auth0-contract.md §1)."""
 
 from __future__ import annotations
 

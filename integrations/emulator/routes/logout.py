@@ -1,4 +1,4 @@
-"""``/v2/logout`` and ``/oidc/logout`` (wire contract §5)."""
+"""``/v2/logout`` and ``/oidc/logout`` (docs/auth0-contract.md §5)."""
 
 from __future__ import annotations
 

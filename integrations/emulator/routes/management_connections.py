@@ -1,4 +1,4 @@
-"""Management views of connections and connected accounts (wire contract §7.7)."""
+"""Management views of connections and connected accounts (docs/auth0-contract.md §7.7)."""
 
 from __future__ import annotations
 

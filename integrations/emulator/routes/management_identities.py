@@ -1,4 +1,4 @@
-"""``/api/v2/users/{id}/identities``: linking and unlinking (wire contract §8.5, §8.6)."""
+"""``/api/v2/users/{id}/identities``: linking and unlinking (docs/auth0-contract.md §8.5, §8.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/oauth/par`` (wire contract §3, RFC 9126)."""
+"""``/oauth/par`` (docs/auth0-contract.md §3, RFC 9126)."""
 
 from __future__ import annotations
 

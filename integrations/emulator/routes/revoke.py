@@ -1,4 +1,4 @@
-"""``/oauth/revoke`` (wire contract §5, RFC 7009): refresh tokens only."""
+"""``/oauth/revoke`` (docs/auth0-contract.md §5, RFC 7009): refresh tokens only."""
 
 from __future__ import annotations
 

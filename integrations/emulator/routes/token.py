@@ -1,4 +1,4 @@
-"""``/oauth/token``: finds the grant type (wire contract §4)."""
+"""``/oauth/token``: finds the grant type (docs/auth0-contract.md §4)."""
 
 from __future__ import annotations
 

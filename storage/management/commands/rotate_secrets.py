@@ -1,4 +1,4 @@
-"""Encrypt what is kept under older keys again under the newest one, so that older keys can be retired."""
+"""Encrypt stored secrets again with the newest key, so that you can remove older keys."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """`manage.py rotate_secrets`: run it after putting a new key first in `ENCRYPTION_KEYS`."""
 
-    help = "Encrypt kept secrets again under the first key of ENCRYPTION_KEYS."
+    help = "Encrypt stored secrets again, with the first key of ENCRYPTION_KEYS."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take `--dry-run`."""
-        parser.add_argument("--dry-run", action="store_true", help="Count only.")
+        parser.add_argument("--dry-run", action="store_true", help="Only count.")
 
     def handle(self, *args: Any, dry_run: bool = False, **options: Any) -> None:  # noqa: ARG002 - Django's own
-        """Rotate, and fail when a value could not be opened: its key is still needed."""
+        """Rotate, and fail if no key opens a value: its key is still needed."""
         rotated = lost = 0
         for model, column in COLUMNS:
             kept = model._default_manager.filter(**{f"{column}__gt": ""})  # noqa: SLF001 - public in Django
@@ -33,9 +33,9 @@ class Command(BaseCommand):
                 except encryption.UndecryptableError:
                     lost += 1
                     continue
-                # Only if nobody changed it meanwhile: who did has used the newest key anyway.
+                # Only if the value is unchanged: another writer has used the newest key anyway.
                 unchanged = model._default_manager.filter(pk=key, **{column: sealed})  # noqa: SLF001 - as above
                 rotated += 1 if dry_run else unchanged.update(**{column: renewed})
         self.stdout.write(f"{'to rotate' if dry_run else 'rotated'}: {rotated}")
         if lost:
-            raise CommandError(f"{lost} values open under no key of ENCRYPTION_KEYS: put their key back.")
+            raise CommandError(f"No key in ENCRYPTION_KEYS opens {lost} values. Put their key back.")

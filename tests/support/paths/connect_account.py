@@ -64,7 +64,7 @@ class ConnectAccountPath(Walker):
             if connected
             else {}
         )
-        # A new session key for what the session gained (checklist S8); the grant is the same.
+        # A new session key, because the session gained rights (docs/security-checklist.md S8).
         if connected and not self.takes("retry"):
             assert self.browser.client.session.session_key != self.session
         assert Identity.objects.count() == Grant.objects.filter(ended_at=None).count() == 1

@@ -9,11 +9,11 @@ from stateful_oauth.django.sweeping import expire_due
 
 
 class Command(SweepCommand):
-    """`manage.py expire_flows`: run it every few minutes, as often at once as you like."""
+    """`manage.py expire_flows`: run it every few minutes. Several may run at the same time."""
 
     help = (
-        "Close transactions that wait past their deadline, and wipe their secrets. "
-        "Exits with 1 when transactions are quarantined or broken."
+        "Close transactions that have waited past their deadline, and wipe their secrets. "
+        "Exits with 1 if transactions are quarantined or broken."
     )
 
     def sweep(self, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Show one transaction: how it stands, and its timeline."""
+"""Show one transaction: its state, and its timeline."""
 
 from __future__ import annotations
 
@@ -22,36 +22,38 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 class Command(BaseCommand):
     """`manage.py flow_show ID`: the id is the reference that the user's page shows."""
 
-    help = "Show one transaction: its state, and everything that happened to it. Nothing secret is shown."
+    help = "Show one transaction: its state, and everything that happened to it. It never shows secrets."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the id."""
         parser.add_argument("id", help="The transaction's id: the reference on the user's page.")
         parser.add_argument(
-            "--format", choices=["text", "json"], default="text", help="json: one object, for machines."
+            "--format", choices=["text", "json"], default="text", help="json: one JSON object, for programs."
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="The same: this command never does more than read."
+            "--dry-run", action="store_true", help="Accepted, but changes nothing: this command only reads."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own
         """Find it, and print it.
 
         Raises:
-            CommandError: There is no such transaction (exit code 1), or this is no id (2).
+            CommandError: There is no such transaction (exit code 1), or the id is not valid (2).
         """
         try:
             transaction_id = uuid.UUID(options["id"])
         except ValueError as error:
             raise CommandError(
-                "This is no id: write it like 01900000-0000-7000-8000-000000000000.", returncode=2
+                "This is not an id. Write it like 01900000-0000-7000-8000-000000000000.", returncode=2
             ) from error
         try:
             found = timeline(transaction_id)
         except StoreUnavailable as error:
-            raise CommandError(f"The database does not answer ({error}).") from error
+            raise CommandError(f"The database does not respond ({error}).") from error
         if found is None:
-            raise CommandError("There is no such transaction: mistyped, or purged.")
+            raise CommandError(
+                "There is no such transaction. The id is wrong, or the transaction was purged."
+            )
         if options["format"] == "json":
             self.stdout.write(json.dumps(found.as_json()))
         else:

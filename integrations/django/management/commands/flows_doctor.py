@@ -1,4 +1,4 @@
-"""Say whether this site can sign people in, stage by stage, with the remedy where it cannot."""
+"""Check whether this site can sign users in, stage by stage, with a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -19,33 +19,35 @@ USAGE: Final = 2
 
 
 class Command(BaseCommand):
-    """`manage.py flows_doctor`: before you go live, after a change of settings or tenant, and from cron."""
+    """`manage.py flows_doctor`: run it before you go live, after changes, and from cron."""
 
     help = (
-        "Examine the site and its tenants without disturbing either. Exits with 0 when all is well, with 1 "
-        "when something failed, with 2 for options that make no sense."
+        "Check the site and its tenants, without changing either. Exits with 0 if all is well, with 1 "
+        "if a stage failed, and with 2 for invalid options."
     )
-    requires_system_checks = ()  # it says itself what is wrong, and goes on
+    requires_system_checks = ()  # it reports their findings itself, and continues
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the options."""
-        parser.add_argument("--tenant", action="append", help="Only the tenant with this alias; repeatable.")
-        parser.add_argument("--offline", action="store_true", help="Only the site: call no provider.")
+        parser.add_argument(
+            "--tenant", action="append", help="Only the tenant with this alias. Can be repeated."
+        )
+        parser.add_argument("--offline", action="store_true", help="Only the site. Call no provider.")
         parser.add_argument(
             "--grant",
             default="",
-            help="A grant's id, or `newest`: use this user's refresh token to look at the My Account API and "
-            "Token Vault. Without it no user's token is touched.",
+            help="A grant's id, or `newest`. Use its refresh token to check the My Account API and "
+            "Token Vault. Without this option, no user's token is used.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="List the stages, and run none.")
+        parser.add_argument("--dry-run", action="store_true", help="List the stages, but run none.")
         parser.add_argument(
             "--fail-on",
             choices=["failed", "warning"],
             default="failed",
-            help="From which verdict on the exit code is 1.",
+            help="The least serious verdict with exit code 1.",
         )
         parser.add_argument(
-            "--format", choices=["text", "json"], default="text", help="json: one object, for machines."
+            "--format", choices=["text", "json"], default="text", help="json: one JSON object, for programs."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own

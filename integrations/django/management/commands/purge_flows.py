@@ -1,4 +1,4 @@
-"""Delete finished transactions that are old enough, with their logs."""
+"""Delete old finished transactions, with their logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Command(SweepCommand):
     """`manage.py purge_flows --older-than 30d`: run it every night."""
 
-    help = "Delete finished transactions with their logs, in batches. Open ones are never deleted."
+    help = (
+        "Delete old finished transactions with their logs, in batches. Open transactions are never deleted."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the age, and which transactions."""
@@ -25,12 +27,12 @@ class Command(SweepCommand):
             "--older-than",
             required=True,
             metavar="AGE",
-            help="Only transactions that were started and ended longer ago: 30d, 12h, 8w.",
+            help="Only transactions that started and ended longer ago, for example 30d, 12h, or 8w.",
         )
         parser.add_argument(
             "--state",
             action="append",
-            help="Only transactions that ended in this state, for example expired; may be repeated.",
+            help="Only transactions that ended in this state, for example expired. Can be repeated.",
         )
         parser.add_argument("--max", dest="limit", type=int, help="The same as --limit.")
         parser.add_argument(

@@ -1,4 +1,4 @@
-"""Bring on transactions whose worker did not come back."""
+"""Continue transactions whose worker did not come back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from stateful_oauth.django.sweeping import recover_due
 
 
 class Command(SweepCommand):
-    """`manage.py recover_flows`: run it every minute, as often at once as you like."""
+    """`manage.py recover_flows`: run it every minute. Several may run at the same time."""
 
     help = (
-        "Bring on transactions whose worker died, or whose call to the provider is due again. "
-        "Exits with 1 when transactions are stuck, quarantined or broken."
+        "Continue transactions whose worker died, or whose call to the provider is due again. "
+        "Exits with 1 if transactions are stuck, quarantined, or broken."
     )
 
     def sweep(self, **options: Any) -> None:
