@@ -34,7 +34,7 @@ class StateKinds(models.TextChoices):
 
     WAITING = "waiting", _("waiting for the browser")
     WORKING = "working", _("working")
-    FINAL = "final", _("over")
+    FINAL = "final", _("finished")
 
 
 class FlowTransaction(models.Model):
@@ -47,7 +47,9 @@ class FlowTransaction(models.Model):
     lease_until = models.DateTimeField(null=True)
     # Recovery has used up its attempts, and leaves the row to an operator.
     stuck_since = models.DateTimeField(null=True)
-    version = models.PositiveIntegerField(help_text=_("Raised by every change; the fence of all writers."))
+    version = models.PositiveIntegerField(
+        help_text=_("Incremented by every change. Each writer checks it first.")
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )
@@ -193,7 +195,9 @@ class Grant(models.Model):
     audience = models.CharField(max_length=512, blank=True)
     refresh_token = models.TextField(null=True)  # noqa: DJ001 - NULL is "wiped", which a constraint can demand
     access_tokens = models.TextField(blank=True)  # sealed, by audience and scope; empty when there is none
-    version = models.PositiveIntegerField(default=1, help_text=_("Raised by every change; the fence."))
+    version = models.PositiveIntegerField(
+        default=1, help_text=_("Incremented by every change. Each writer checks it first.")
+    )
     claimed_until = models.DateTimeField(null=True)  # a worker may be using the refresh token
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

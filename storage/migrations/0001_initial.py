@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 (
                     "version",
                     models.PositiveIntegerField(
-                        help_text="Raised by every change; the fence of all writers."
+                        help_text="Incremented by every change. Each writer checks it first."
                     ),
                 ),
                 ("definition_version", models.PositiveSmallIntegerField()),
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("waiting", "waiting for the browser"),
                             ("working", "working"),
-                            ("final", "over"),
+                            ("final", "finished"),
                         ],
                         max_length=8,
                     ),
@@ -110,7 +110,9 @@ class Migration(migrations.Migration):
                 ("access_tokens", models.TextField(blank=True)),
                 (
                     "version",
-                    models.PositiveIntegerField(default=1, help_text="Raised by every change; the fence."),
+                    models.PositiveIntegerField(
+                        default=1, help_text="Incremented by every change. Each writer checks it first."
+                    ),
                 ),
                 ("claimed_until", models.DateTimeField(null=True)),
                 ("created_at", models.DateTimeField()),

@@ -30,10 +30,10 @@ def test_a_killed_workers_attempt_is_found_and_retried(operator: HttpVisitor):
     listed = operator.open(f"{STUCK}?q={attempt[1]}").shows("overdue").shows("exchange_code")
     assert f"{STUCK}{attempt[1]}/change/" in listed.text
     detail = operator.open(f"{STUCK}{attempt[1]}/change/").shows("flow-diagram marked").shows("current")
-    detail.shows("the attempt ends with code_exchange_lost")
+    detail.shows("The attempt ends with code_exchange_lost")
     confirm = operator.open(f"{STUCK}operate/retry/?transaction={attempt[1]}")
     after = operator.submit(confirm.form_to(f"{STUCK}operate/retry/"), reason="seen in the demo")
-    after.at(f"{STUCK}{attempt[1]}/change/").shows("It is over: failed.").shows("seen in the demo")
+    after.at(f"{STUCK}{attempt[1]}/change/").shows("Finished: failed.").shows("seen in the demo")
 
 
 def test_the_admins_pages_do_with_a_policy_that_allows_nothing_inline(operator: HttpVisitor):

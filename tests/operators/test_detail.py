@@ -24,11 +24,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 COLUMNS = [
     "No.",
     "At",
-    "Since the line before",
+    "Since previous",
     "Event",
     "From",
     "To",
-    "Effect begun",
+    "Effect started",
     "Code",
     "Actor",
     "Reason",
@@ -76,10 +76,13 @@ def test_it_says_how_a_row_stands(operator, crashed, clock):
     page = text_of(detail(operator, row))
     assert f"Transaction {row.pk}" in page
     assert "State exchanging_code (working), for 1 h 1 min" in page
-    assert "Situation overdue The worker did not come back, and recovery is due." in page
+    assert "Situation overdue The worker did not come back. Recovery is due." in page
     assert "Flow login, version 1" in page
-    assert "A retry exchange_code cannot be repeated: the attempt ends with code_exchange_lost." in page
-    assert "User nobody yet" in page
+    assert (
+        "Effect of a retry exchange_code cannot be repeated. The attempt ends with code_exchange_lost."
+        in page
+    )
+    assert "User not known yet" in page
     assert "Recovery is due 20" in page
 
 
@@ -119,7 +122,7 @@ def test_the_timeline_has_every_line(operator, tenant, attempt, clock):
     assert lines[1][3:] == [
         "callback rejected",
         "awaiting_callback",
-        "moved nothing",
+        "no change",
         "-",
         "other_browser",
         "browser",
@@ -244,29 +247,33 @@ def offers(page: str) -> dict[str, str]:
 
 def test_what_is_possible_depends_on_machine_and_state(operator, crashed, attempt, toy, counter, tenant):
     overdue = offers(detail(operator, crashed()))
-    assert overdue == {"retry": "", "cancel": "There is no way to cancel in exchanging_code.", "abandon": ""}
+    assert overdue == {
+        "retry": "",
+        "cancel": "You cannot cancel a transaction in exchanging_code.",
+        "abandon": "",
+    }
     waiting = offers(detail(operator, the_row(attempt().id), ALL))
     assert waiting == {
-        "retry": "It waits for its browser: nothing is in flight that could be retried.",
+        "retry": "The transaction waits for its browser. There is nothing to retry.",
         "cancel": "",
         "abandon": "",
     }
     postponed = offers(detail(operator, toy("busy")))
-    assert postponed["retry"].startswith("The provider asked to wait: recovery is due 20")
+    assert postponed["retry"].startswith("The provider asked to wait. Recovery is due 20")
     in_flight = offers(detail(operator, toy(crash=True), ALL))
-    assert in_flight["retry"].startswith("A worker has it until 20")
+    assert in_flight["retry"].startswith("A worker has the transaction until 20")
     Browser(tenant).sign_in("ada@example.com")
     over = offers(detail(operator, FlowTransaction.objects.get(state="signed_in"), ALL))
-    assert set(over.values()) == {"It is over: a final state never changes."}
+    assert set(over.values()) == {"The transaction is finished. A final state never changes."}
 
 
 def test_nothing_is_possible_with_a_quarantined_row_and_it_says_what_to_do(operator, crashed):
     row = crashed()
     FlowTransaction.objects.filter(pk=row.pk).update(definition_version=7)
     page = detail(operator, row)
-    assert set(offers(page).values()) == {"Version 7 of login: this release has 1."}
+    assert set(offers(page).values()) == {"The row has version 7 of login. This release has version 1."}
     assert "Deploy the release that wrote it, or add an upcast." in page
-    assert "Drawn as the flow is in this release" in page
+    assert "The diagram shows the flow in this release" in page
     assert diagram_of(page) is not None
 
 
@@ -274,7 +281,7 @@ def test_a_flow_that_is_gone_cannot_be_drawn_and_says_so(operator, crashed):
     row = crashed()
     FlowTransaction.objects.filter(pk=row.pk).update(kind="shop.checkout")
     page = detail(operator, row)
-    assert "This release does not have the flow, and cannot draw it." in page
+    assert "This release does not have the flow, so there is no diagram." in page
     assert 'class="flow-diagram' not in page
     assert set(offers(page).values()) == {"This release has no flow “shop.checkout”."}
 
@@ -284,7 +291,7 @@ def test_what_one_has_no_permission_for_is_not_possible(staff, crashed):
     viewer = staff("view_stucktransaction", "abandon_flow")
     found = offers(detail(viewer, row))
     assert found["abandon"] == ""
-    assert found["retry"] == found["cancel"] == "You do not have the permission to do this."
+    assert found["retry"] == found["cancel"] == "You do not have permission to do this."
 
 
 @pytest.mark.parametrize("key", ["nonsense", "00000000-0000-7000-8000-000000000000", "_5B", "%00"])

@@ -29,7 +29,7 @@ def last_line(row: Any) -> TransitionRecord:
 def test_a_stuck_row_is_retried_with_fresh_attempts_and_ends_well(operator, stuck_toy, counter):
     row = stuck_toy()
     level, text = only(operator.operate("retry", row))
-    assert (level, text) == ("success", f"Tests.toy {row.pk}: It is over: done.")
+    assert (level, text) == ("success", f"Tests.toy {row.pk}: Finished: done.")
     assert counter.value == 1
     retry = TransitionRecord.objects.get(transaction=row, reason=REASON, event="retry")
     assert retry.actor == f"operator:{operator.user.pk}"
@@ -40,7 +40,7 @@ def test_a_retry_of_what_cannot_be_repeated_ends_it_with_its_code(operator, cras
     row = crashed()
     level, text = only(operator.operate("retry", row))
     assert level == "warning"
-    assert "It is over: failed. code_exchange_lost: " in text
+    assert "Finished: failed. code_exchange_lost: " in text
     assert ERROR_CODES["code_exchange_lost"].operator in text
     assert the_row(row.pk).code == "code_exchange_lost"
 
@@ -50,9 +50,9 @@ def test_while_the_provider_is_still_down_a_retry_says_when_the_next_is_due(oper
     counter.troubles[:] = ["request lost"] * 9
     level, text = only(operator.operate("retry", row))
     assert level == "warning"
-    assert re.search(
-        r"It is still working: counting\. provider_answer_lost: .* Recovery is due 20\d\d-", text
-    ), text
+    assert re.search(r"Still working: counting\. provider_answer_lost: .* Recovery is due 20\d\d-", text), (
+        text
+    )
     now = the_row(row.pk)
     assert (now.state, now.stuck_since) == ("counting", None)
 
@@ -72,7 +72,7 @@ def test_a_waiting_row_is_ended(operator, attempt, name, state, code):
     row = the_row(attempt().id)
     level, text = only(operator.operate(name, row, at=ALL))
     assert level == "success"
-    assert f"It is over: {state}. {code}: " in text
+    assert f"Finished: {state}. {code}: " in text
     line = last_line(row)
     assert (line.event, line.target, line.code) == (name, state, code)
     assert (line.actor, line.reason) == (f"operator:{operator.user.pk}", REASON)
@@ -84,7 +84,7 @@ def test_what_was_done_stands_in_djangos_own_log(operator, crashed):
     operator.operate("abandon", row)
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id) == (operator.user, str(row.pk))
-    assert entry.get_change_message().startswith(f"abandon ({REASON}): It is over: abandoned.")
+    assert entry.get_change_message().startswith(f"abandon ({REASON}): Finished: abandoned.")
     assert entry.get_admin_url() in operator.page("/admin/"), "It is under the recent actions."
     assert REASON in operator.page(f"{STUCK}{row.pk}/history/")
 
@@ -95,8 +95,8 @@ def test_many_rows_at_once_each_with_its_own_result(operator, crashed, stuck_toy
     assert [level for level, _ in messages] == ["warning", "success", "error", "error"]
     for row, (_, text) in zip([gives_up, works, postponed, waits], messages, strict=True):
         assert str(row.pk) in text
-    assert "Nothing was done. The provider asked to wait" in messages[2][1]
-    assert "Nothing was done. It waits for its browser" in messages[3][1]
+    assert "Nothing was changed. The provider asked to wait" in messages[2][1]
+    assert "Nothing was changed. The transaction waits for its browser" in messages[3][1]
     assert LogEntry.objects.count() == 2, "what was not tried is not said to have been done"
 
 
@@ -119,7 +119,7 @@ def test_the_list_asks_for_confirmation_and_does_nothing_before(operator, crashe
     response = operator.post(STUCK + "?flow=login", data)
     page = response.content.decode()
     assert response.status_code == 200
-    assert "2 transactions chosen" in page
+    assert "2 transactions selected" in page
     assert page.count("exchange_code cannot be repeated") == 2
     assert f'action="{STUCK}operate/retry/?_changelist_filters=flow%3Dlogin"' in page
     assert 'name="csrfmiddlewaretoken"' in page
@@ -136,7 +136,7 @@ def test_the_detail_pages_button_asks_for_confirmation(operator, crashed):
     address = re.search(rf'href="({STUCK}operate/abandon/\?transaction={row.pk})"', page)
     assert address is not None
     confirm = operator.page(address[1])
-    assert "1 transaction chosen" in confirm
+    assert "1 transaction selected" in confirm
     assert f'value="{row.pk}:{row.version}"' in confirm
     assert f'href="{STUCK}{row.pk}/change/"' in confirm, "the way back"
     assert the_row(row.pk).state == "exchanging_code"
@@ -145,7 +145,7 @@ def test_the_detail_pages_button_asks_for_confirmation(operator, crashed):
 def test_what_is_not_possible_is_shown_on_the_way(operator, crashed, attempt):
     waits, works = the_row(attempt().id), crashed()
     page = operator.page(f"{STUCK}operate/cancel/", {"transaction": [str(waits.pk), str(works.pk)]})
-    assert "There is no way to cancel in exchanging_code." in page
+    assert "You cannot cancel a transaction in exchanging_code." in page
     assert 'value="Cancel 1 transaction"' in page
     page = operator.page(f"{STUCK}operate/cancel/", {"transaction": [str(works.pk)]})
     assert re.search(r'value="Cancel 0 transactions" disabled', page)
@@ -194,7 +194,7 @@ def test_a_selection_that_is_no_transaction_is_refused_in_words(operator, crashe
     data = {"action": "retry_selected", "_selected_action": [selected], "index": "0"}
     response = operator.post(STUCK, data)
     assert response.status_code == 302
-    assert "What was selected is no transaction." in operator.page(response["Location"])
+    assert "The selection is not valid." in operator.page(response["Location"])
 
 
 def test_more_than_a_page_at_once_is_refused(operator, crashed):
@@ -212,4 +212,4 @@ def test_more_than_a_page_at_once_is_refused(operator, crashed):
         "select_across": "1",
     }
     response = operator.post(STUCK, data)
-    assert "Choose at most 100 transactions at once." in operator.page(response["Location"])
+    assert "Select at most 100 transactions." in operator.page(response["Location"])

@@ -27,7 +27,7 @@ def test_a_row_that_has_moved_meanwhile_is_left_alone(operator, stuck_toy):
     wiring.engine().dispatch(row.pk, Event("abandon"), _another_operator(), kind=row.kind)
     level, text = only(operator.operate("retry", row))
     assert level == "error"
-    assert "It has moved meanwhile, to abandoned" in text
+    assert "It is now in abandoned" in text
     assert LogEntry.objects.count() == 0
 
 
@@ -56,7 +56,7 @@ def test_a_row_that_was_purged_meanwhile_is_said_to_be_gone(operator, crashed):
     kept, gone = crashed(), crashed()
     FlowTransaction.objects.filter(pk=gone.pk).delete()
     messages = told(operator.operate("abandon", kept, gone))
-    assert ("error", f"{gone.pk}: it is not there any more.") in messages
+    assert ("error", f"{gone.pk} no longer exists.") in messages
     assert the_row(kept.pk).state == "abandoned"
 
 
@@ -67,7 +67,7 @@ def test_a_quarantined_row_is_left_as_it_is(operator, crashed):
     for name in ("retry", "cancel", "abandon"):
         level, text = only(operator.operate(name, row))
         assert level == "error"
-        assert "Nothing was done. Version 7 of login: this release has 1." in text
+        assert "Nothing was changed. The row has version 7 of login. This release has version 1." in text
     assert FlowTransaction.objects.values().get(pk=row.pk) == before
 
 
@@ -117,7 +117,7 @@ def test_when_it_takes_long_the_rest_is_not_tried_and_said_so(operator, stuck_to
     counter.keeps = slow
     messages = told(operator.operate("retry", *rows))
     assert [level for level, _ in messages] == ["success", "warning", "warning"]
-    assert "Not tried: the others took too long. Choose it again." in messages[1][1]
+    assert "Not tried, because the others took too long. Select it again." in messages[1][1]
     assert the_row(rows[2].pk).stuck_since is not None
     assert LogEntry.objects.count() == 1
 

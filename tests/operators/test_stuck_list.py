@@ -71,8 +71,8 @@ def test_a_row_that_waits_for_its_provider_says_until_when(operator, toy):
 @pytest.mark.parametrize(
     ("change", "unknown"),
     [
-        ({"definition_version": 999}, "Version 999 of login: this release has 1."),
-        ({"definition_structure": "of-tomorrow"}, "Structure of-tomorrow of login, version 1"),
+        ({"definition_version": 999}, "The row has version 999 of login. This release has version 1."),
+        ({"definition_structure": "of-tomorrow"}, "The row has structure of-tomorrow of login, version 1"),
         ({"kind": "shop.checkout"}, "no flow “shop.checkout”"),
         ({"tenant": "elsewhere"}, "no tenant “elsewhere”"),
     ],

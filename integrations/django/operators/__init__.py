@@ -1,1 +1,1 @@
-"""What the admin shows whoever is on call, and what they may do: one module per concern."""
+"""The admin for operators: what it shows, and what operators may do. One module per concern."""

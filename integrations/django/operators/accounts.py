@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from stateful_oauth.django.operators.read_only import ReadOnlyAdmin
 
-_USERS = _("User name, e-mail or primary key of the user, or a subject.")
+_USERS = _("Search by the user's name, email, or primary key, or by subject.")
 
 
 class IdentityAdmin(ReadOnlyAdmin):
@@ -27,7 +27,7 @@ class GrantAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "identity")
     never_read = ("refresh_token", "access_tokens")
     search_users, search_key = ("user_id",), "id"
-    search_help_text = _("User name, e-mail or primary key of the user, a subject, or a grant's id.")
+    search_help_text = _("Search by the user's name, email, or primary key, by subject, or by a grant's id.")
 
 
 class ConnectedAccountAdmin(ReadOnlyAdmin):

@@ -1,4 +1,4 @@
-"""The page between a button and what it does: which transactions, and why."""
+"""The page that asks an operator for confirmation and a reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=REASON_LENGTH,
-        help_text=_("Goes into the transaction's log and Django's own, with your name. No secrets, please."),
+        help_text=_(
+            "Saved with your name, in the transaction's log and in Django's log. Do not enter secrets."
+        ),
         widget=forms.TextInput(attrs={"size": 80, "autofocus": True, "autocomplete": "off"}),
     )
 

@@ -1,4 +1,4 @@
-"""What an operator may do to a transaction, whether it is possible now, and doing it."""
+"""An operator's operations on a transaction: which are possible now, and performing them."""
 
 from __future__ import annotations
 
@@ -59,19 +59,17 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation(
             RETRY,
             gettext_lazy("Retry"),
-            gettext_lazy("Recovery begins anew, with fresh attempts, and does what the effect declares."),
+            gettext_lazy("Recovery starts again, with all its attempts, and does what the effect declares."),
         ),
         Operation(
             "cancel",
             gettext_lazy("Cancel"),
-            gettext_lazy("The attempt ends, as if its user had cancelled it."),
+            gettext_lazy("The attempt ends as if the user had cancelled it."),
         ),
         Operation(
             "abandon",
             gettext_lazy("Abandon"),
-            gettext_lazy(
-                "The attempt is given up where it stands; what may have happened at the provider stays."
-            ),
+            gettext_lazy("The attempt ends now. Anything that happened at the provider is not undone."),
         ),
     )
 }
@@ -80,18 +78,24 @@ OPERATIONS: Final[dict[str, Operation]] = {
 def refusal(operation: Operation, row: FlowTransaction, release: Release, now: datetime) -> str:
     """Return why the operation is not possible now, or an empty string."""
     if row.state_kind == StateKind.FINAL:
-        return _("It is over: a final state never changes.")
+        return _("The transaction is finished. A final state never changes.")
     if unknown := release.unknown_about(row):
         return unknown
     if operation.name == RETRY:
         return _why_no_retry(row, now)
     flow = release.flows[row.kind]
     if operation.name not in flow.machine.operator_events:
-        return _("%(kind)s does not let an operator %(event)s.") % {"kind": row.kind, "event": operation.name}
+        return _("Operators cannot %(event)s transactions of %(kind)s.") % {
+            "kind": row.kind,
+            "event": operation.name,
+        }
     # A row of an older version is moved to today's before it takes the event, and its state may be another.
     moved = row.definition_version != flow.definition.version
     if not moved and not flow.allows(row.state, operation.name):
-        return _("There is no way to %(event)s in %(state)s.") % {"event": operation.name, "state": row.state}
+        return _("You cannot %(event)s a transaction in %(state)s.") % {
+            "event": operation.name,
+            "state": row.state,
+        }
     return ""
 
 
@@ -103,16 +107,16 @@ def consequence(row: FlowTransaction, release: Release) -> str:
         return ""
     match effect.lost_answer:
         case LostAnswer.REPEAT:
-            return _("%(effect)s is done again.") % {"effect": effect.name}
+            return _("%(effect)s is repeated.") % {"effect": effect.name}
         case LostAnswer.REREAD:
-            return _("%(effect)s: the provider is asked whether it has happened.") % {"effect": effect.name}
+            return _("%(effect)s: recovery asks the provider whether it happened.") % {"effect": effect.name}
         case LostAnswer.GIVE_UP:
-            return _("%(effect)s cannot be repeated: the attempt ends with %(code)s.") % {
+            return _("%(effect)s cannot be repeated. The attempt ends with %(code)s.") % {
                 "effect": effect.name,
                 "code": effect.lost_code,
             }
         case LostAnswer.NOT_POSSIBLE:
-            return _("%(effect)s touches the own database only: the attempt ends.") % {"effect": effect.name}
+            return _("%(effect)s only uses this database. The attempt ends.") % {"effect": effect.name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +148,10 @@ def operate(operation: Operation, rows: Sequence[FlowTransaction], user: Any, re
     found: dict[uuid.UUID, Outcome | Result] = {}
     for row in rows:
         if wiring.clock.now() - began >= PATIENCE:
-            text = _("Not tried: the others took too long. Choose it again.")
+            text = _("Not tried, because the others took too long. Select it again.")
             found[row.pk] = Result(row.pk, messages.WARNING, text, tried=False)
         elif why := refusal(operation, row, release, wiring.clock.now()):
-            text = _("Nothing was done. %(why)s") % {"why": why}
+            text = _("Nothing was changed. %(why)s") % {"why": why}
             found[row.pk] = Result(row.pk, messages.ERROR, text, tried=False)
         else:
             found[row.pk] = _operate(operation, row, caller)
@@ -185,17 +189,17 @@ def _told(outcome: Outcome, transaction_id: uuid.UUID, row: FlowTransaction | No
         return Result(transaction_id, messages.ERROR, _("Refused. %s") % _explained(outcome.code))
     names = {"state": row.state, "why": _explained(row.code)}
     if row.state_kind == StateKind.FINAL:
-        text = _("It is over: %(state)s. %(why)s") if row.code else _("It is over: %(state)s.")
+        text = _("Finished: %(state)s. %(why)s") if row.code else _("Finished: %(state)s.")
         good = not row.code or outcome.code in {"cancelled_by_operator", "abandoned"}
         return Result(transaction_id, messages.SUCCESS if good else messages.WARNING, text % names)
     if row.state_kind == StateKind.WAITING:
-        text = _("It waits for the browser again: %(state)s.")
+        text = _("Waiting for the browser again: %(state)s.")
         return Result(transaction_id, messages.SUCCESS, text % names)
     if row.stuck_since is not None:
-        text = _("It is stuck again in %(state)s. %(why)s")
+        text = _("Stuck again: %(state)s. %(why)s")
         return Result(transaction_id, messages.WARNING, text % names)
     due = durations.exact(row.lease_until) if row.lease_until is not None else "-"
-    text = _("It is still working: %(state)s. %(why)s Recovery is due %(due)s.")
+    text = _("Still working: %(state)s. %(why)s Recovery is due %(due)s.")
     return Result(transaction_id, messages.WARNING, text % {**names, "due": due})
 
 
@@ -209,10 +213,10 @@ def _explained(code: str) -> str:
 
 def _why_no_retry(row: FlowTransaction, now: datetime) -> str:
     if row.state_kind != StateKind.WORKING:
-        return _("It waits for its browser: nothing is in flight that could be retried.")
+        return _("The transaction waits for its browser. There is nothing to retry.")
     if row.stuck_since is not None or row.lease_until is None or row.lease_until <= now:
         return ""
     due = durations.exact(row.lease_until)
     if row.code:
-        return _("The provider asked to wait: recovery is due %(due)s.") % {"due": due}
-    return _("A worker has it until %(due)s.") % {"due": due}
+        return _("The provider asked to wait. Recovery is due %(due)s.") % {"due": due}
+    return _("A worker has the transaction until %(due)s.") % {"due": due}

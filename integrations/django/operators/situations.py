@@ -1,4 +1,4 @@
-"""Why a transaction needs an operator: as a condition for the database, and in words for one row."""
+"""Why a transaction needs an operator: as a database condition, and in words for one row."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Situation(TextChoices):
         """A sentence about it."""
         match self:
             case Situation.STUCK:
-                return _("Recovery has used up its attempts, and leaves the row to you.")
+                return _("Recovery has used all its attempts. An operator has to decide.")
             case Situation.OVERDUE:
-                return _("The worker did not come back, and recovery is due.")
+                return _("The worker did not come back. Recovery is due.")
             case Situation.POSTPONED:
-                return _("The last attempt came to nothing; recovery has another one when it is due.")
+                return _("The last attempt had no result. Recovery tries again when it is due.")
             case Situation.QUARANTINED:
-                return _("This release cannot read the row, and leaves it as it is.")
+                return _("This release cannot read the row, and does not change it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,12 @@ def _unknown_to(flow: FlowDefinition, row: FlowTransaction) -> str:
     }
     text = ""
     if row.definition_version != today.version:
-        text = _("Version %(version)s of %(kind)s: this release has %(today)s.")
+        text = _("The row has version %(version)s of %(kind)s. This release has version %(today)s.")
     elif row.definition_structure != today.structure:
-        text = _("Structure %(structure)s of %(kind)s, version %(version)s: this release has %(shape)s.")
+        text = _(
+            "The row has structure %(structure)s of %(kind)s, version %(version)s. "
+            "This release has %(shape)s."
+        )
     elif row.state not in flow.state_kinds:
         text = _("%(kind)s has no state “%(state)s” in this release.")
     return text % names

@@ -1,4 +1,4 @@
-"""The pages of transactions: the stuck ones, all of them, and each of them."""
+"""The admin pages of transactions: stuck ones, all, and a single one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class TransactionAdmin(ReadOnlyAdmin):
     never_read = NEVER_SHOWN
     search_users, search_key = ("user_id",), "pk"
     search_help_text = gettext_lazy(
-        "User name, e-mail or primary key of the user, a subject, or a transaction's id or its beginning."
+        "Search by the user's name, email, or primary key, by subject, or by a transaction's id or its start."
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -158,7 +158,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         if self.may_operate(request, operation):
             why = refusal(operation, row, release, now)
         else:
-            why = _("You do not have the permission to do this.")
+            why = _("You do not have permission to do this.")
         address = f"{self._operate_url(operation)}?{CHOSEN}={row.pk}"
         return {"operation": operation, "why_not": why, "address": address}
 
@@ -191,9 +191,7 @@ class TransactionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         rows = selection.rows()
         if not rows:
-            self.message_user(
-                request, _("None of the chosen transactions is there any more."), messages.ERROR
-            )
+            self.message_user(request, _("The selected transactions no longer exist."), messages.ERROR)
             return HttpResponseRedirect(self._list_url(request))
         address = self._operate_url(operation)
         if filters := self.get_preserved_filters(request):
@@ -215,15 +213,13 @@ class TransactionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         rows = {row.pk: row for row in selection.rows()}
         if not selection.versions:
-            self.message_user(request, _("Choose a transaction first."), messages.ERROR)
+            self.message_user(request, _("Select a transaction first."), messages.ERROR)
         for pk in selection.versions:
             if pk not in rows:
-                self.message_user(
-                    request, _("%(id)s: it is not there any more.") % {"id": pk}, messages.ERROR
-                )
+                self.message_user(request, _("%(id)s no longer exists.") % {"id": pk}, messages.ERROR)
         moved = [row for row in rows.values() if selection.has_moved(row)]
         for row in moved:
-            text = _("%(row)s: nothing was done. It has moved meanwhile, to %(state)s: look at it again.")
+            text = _("%(row)s: nothing was changed. It is now in %(state)s. Check it again.")
             self.message_user(request, text % {"row": row, "state": row.state}, messages.ERROR)
         steady = [row for row in rows.values() if not selection.has_moved(row)]
         for result in operate(operation, steady, request.user, reason):
@@ -273,7 +269,7 @@ class TransactionAdmin(ReadOnlyAdmin):
 
 
 class StuckTransactionAdmin(TransactionAdmin):
-    """What an operator should look at."""
+    """The transactions that may need an operator."""
 
     list_display: Any = (
         "state",
@@ -350,7 +346,7 @@ class StuckTransactionAdmin(TransactionAdmin):
         if request.POST.get("select_across") == "1":
             chosen = [str(pk) for pk in queryset.values_list("pk", flat=True)[: MOST + 1]]
         if len(chosen) > MOST:
-            text = _("Choose at most %(most)s transactions at once.") % {"most": MOST}
+            text = _("Select at most %(most)s transactions.") % {"most": MOST}
             self.message_user(request, text, messages.ERROR)
             return None
         return self._confirm(request, operation, Selection.parsed(chosen), ReasonForm())
@@ -361,7 +357,7 @@ class StuckTransactionAdmin(TransactionAdmin):
         """Take only ids: Django would fail over anything else. From 6.1 on it says where it was chosen."""
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(Selection.parsed(selected).versions) != len(set(selected)):
-            self.message_user(request, _("What was selected is no transaction."), messages.ERROR)
+            self.message_user(request, _("The selection is not valid."), messages.ERROR)
             return None
         found: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
         return found
