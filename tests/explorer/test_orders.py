@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from explorer import Exploration, Explorer
 from scenes import SCENES, Connecting, Disconnecting, Linking, SigningIn, TwoTabs, Unlinking
 
 from stateful_oauth.flows.connect_account.machine import ConnectAccountFlow
 from stateful_oauth.testing.clock import ManualClock
-from stateful_oauth.testing.explorer import Exploration, Explorer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import rows
 from accounts_site import QWERTY, XPTO, new_tenant, site
 from callers import Person
+from explorer import Crashed
 from link_pages import asked
 from verdict import violations
 
@@ -22,7 +23,6 @@ from stateful_oauth.flows.oauth.authorization_response import AuthorizationRespo
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.clock import ManualClock
-from stateful_oauth.testing.explorer import Crashed
 
 GOOGLE = "google-oauth2"
 TAB_1, AGAIN, TAB_2 = "tab 1", "tab 1 again", "tab 2"

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from django.db.models.expressions import RawSQL
 
+from explorer.actors import CrashPlace, Ensemble
+from explorer.beginning import Beginning
 from stateful_oauth.django.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
-from stateful_oauth.testing.explorer.actors import CrashPlace, Ensemble
-from stateful_oauth.testing.explorer.beginning import Beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from explorer.accesses import Accesses
     from stateful_oauth.emulator import Tenant
     from stateful_oauth.testing.clock import ManualClock
-    from stateful_oauth.testing.explorer.accesses import Accesses
 
 _ROUNDS: Final = 12  # of recovery: pauses between attempts double
 _LATER: Final = 1200.0  # seconds, longer than every lease, pause and deadline
@@ -192,7 +192,7 @@ class Explorer:
             orders: How many to follow to their end, half of them without a crash.
             crashes: Let one actor, whichever, crash in the other half, at one of the crash points met so far.
         """
-        self._random, self._prunes = random.Random(seed), False  # noqa: S311 - which order, and no secret
+        self._random, self._prunes = random.Random(seed), False
         try:
             while self.found.orders < orders:
                 has_its_turn = crashes and self._places and 2 * self.found.crashes < self.found.orders

@@ -14,8 +14,8 @@ Two orders that only swap neighbouring steps which touch nothing in common end a
 SQLite in a file, because there one transaction is one step; see `docs/testing.md`.
 """
 
-from stateful_oauth.testing.explorer.actors import Blocked, Crashed
-from stateful_oauth.testing.explorer.orders import (
+from explorer.actors import Blocked, Crashed
+from explorer.orders import (
     Exploration,
     Explorer,
     NotTheSame,

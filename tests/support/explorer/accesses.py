@@ -16,7 +16,7 @@ Place = tuple[str, str]
 """A kind of thing, and which one; `*` is all of a kind."""
 
 # Rows of these belong to one transaction, which their statements name: two transactions share nothing here.
-_ROWS: Final = {model._meta.db_table for model in (FlowTransaction, TransitionRecord)}  # noqa: SLF001 - public in Django
+_ROWS: Final = {model._meta.db_table for model in (FlowTransaction, TransitionRecord)}
 _TABLES: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+\"(\w+)\"")
 _WRITES: Final = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, router
 
-from stateful_oauth.flows.engine.crash_points import observed
-from stateful_oauth.storage.models import FlowTransaction
-from stateful_oauth.testing.explorer.accesses import (
+from explorer.accesses import (
     Accesses,
     ids_in,
     touched_by_request,
     touched_by_statement,
 )
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stateful_oauth.testing.clock import ManualClock
 
 _PATIENCE: Final = 60.0  # seconds of real time, for one step
-_BORN: Final = re.compile(rf"\s*INSERT INTO \"{FlowTransaction._meta.db_table}\"")  # noqa: SLF001 - public in Django
+_BORN: Final = re.compile(rf"\s*INSERT INTO \"{FlowTransaction._meta.db_table}\"")
 
 CrashPlace = tuple[str, int]
 """Whose crash, and at how many-th crash point that it reaches, counted from 0."""
