@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.testing.world.action import Died
+from stateful_oauth.testing.world.faults import FAILURES, CallFails
 from stateful_oauth.testing.world.gateway import Gateway, Plan
-from stateful_oauth.testing.world.trouble import FAILURES, CallFails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ class FaultPlan:
         Args:
             how: One of `FAILURES`: `answer lost`, `429`, `503`, …
             to: Only calls whose path has this in it are counted.
-            call: The how manieth of them, from 0.
+            call: Zero-based number of the call among those.
 
         Raises:
             ValueError: There is no such failure.
@@ -54,7 +54,7 @@ class FaultPlan:
 
         Args:
             point: One of `stateful_oauth.flows.engine.crash_points.CRASH_POINTS`.
-            nth: The how manieth time it is reached, from 0.
+            nth: Zero-based occurrence of this crash point.
 
         Raises:
             AssertionError: It was not reached, so nothing was tested.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from stateful_oauth.testing.browser import Browser
     from stateful_oauth.testing.clock import ManualClock
     from stateful_oauth.testing.faults import FaultPlan
-    from stateful_oauth.testing.world.cast import Actor
     from stateful_oauth.testing.world.gateway import Gateway
+    from stateful_oauth.testing.world.tenant_accounts import Account
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def auth0_faults(_auth0_gateway: Gateway) -> FaultPlan:
 
 
 @pytest.fixture
-def auth0_people(auth0_tenant: Tenant) -> Mapping[str, Actor]:
+def auth0_accounts(auth0_tenant: Tenant) -> Mapping[str, Account]:
     """People who can sign in at the tenant, by name: `Ada`, `Ada at Google`, `Bob` and others."""
-    from stateful_oauth.testing.world.cast import CAST, introduce  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.world.tenant_accounts import ACCOUNTS, add_accounts  # noqa: PLC0415 - needs Django's settings
 
-    introduce(auth0_tenant, CAST)
-    return {actor.name: actor for actor in CAST}
+    add_accounts(auth0_tenant, ACCOUNTS)
+    return {account.name: account for account in ACCOUNTS}
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ class Walker:
             raise AssertionError(f"Another path was taken than {readable(path)}:\n{row.show()}")
         if row.is_open or row.secrets is not None:
             raise AssertionError(f"It is over and keeps nothing secret, says the path:\n{row.show()}")
-        the_log_folds_to_the_state(_Seen(seen))  # type: ignore[arg-type]  # it looks at nothing else of a stage
+        the_log_folds_to_the_state(_Seen(seen))  # type: ignore[arg-type]  # it looks at nothing else of a World
         self.check(row)
 
     def _stimulus(self, edge: Edge) -> Callable[[], None] | None:

@@ -31,8 +31,8 @@ def test_who_signs_out_while_an_account_is_being_connected_stays_signed_out():
     """The callback that connects it gives the session another key: a session that is gone stays gone."""
     World.replay(
         CONNECTING,
-        step("sign_in", browser=0, actor=2),
-        step("connect", browser=0, actor=1, trouble=(Meanwhile("effect.after", 0, "signing out"),)),
+        step("sign_in", browser=0, account=2),
+        step("connect", browser=0, account=1, faults=(Meanwhile("effect.after", 0, "signing out"),)),
     )
 
 
@@ -40,8 +40,8 @@ def test_an_access_token_that_the_provider_takes_no_more_is_replaced():
     """The key that signed it is revoked: kept until its time is over, it left the row stuck for good."""
     World.replay(
         CONNECTING,
-        step("sign_in", browser=0, actor=2),
-        step("connect", browser=0, actor=1, trouble=(WorkerDies("effect.after"),)),
+        step("sign_in", browser=0, account=2),
+        step("connect", browser=0, account=1, faults=(WorkerDies("effect.after"),)),
         step("change", what="the provider rotates its signing key and revokes the old one"),
     )
 
@@ -50,10 +50,10 @@ def test_recovery_does_not_take_what_another_tab_connected():
     """The worker dies after a completion, another tab connects one too, and the first is found."""
     World.replay(
         CONNECTING,
-        step("sign_in", browser=0, actor=2),
-        step("connect", browser=0, actor=1, trouble=(WorkerDies("effect.after"),)),
+        step("sign_in", browser=0, account=2),
+        step("connect", browser=0, account=1, faults=(WorkerDies("effect.after"),)),
         step("wait", seconds=31),
-        step("connect", browser=0, actor=0),
+        step("connect", browser=0, account=0),
         step("recover_one", row=0),
     )
 
@@ -62,9 +62,9 @@ def test_an_account_is_connected_again_and_nobody_can_ask_whose_it_is():
     """The id that the provider replaced is forgotten with the next look at the list, and not before."""
     World.replay(
         CONNECTING,
-        step("sign_in", browser=0, actor=2),
-        step("connect", browser=0, actor=1),
-        step("connect", browser=0, actor=1, trouble=(WorkerStalls("effect.before", 1, 601),)),
+        step("sign_in", browser=0, account=2),
+        step("connect", browser=0, account=1),
+        step("connect", browser=0, account=1, faults=(WorkerStalls("effect.before", 1, 601),)),
     )
 
 
@@ -72,10 +72,10 @@ def test_somebody_comes_back_after_their_account_was_deleted_at_the_provider():
     """Their connected accounts are gone there, and here with the next look at the list."""
     World.replay(
         CONNECTING,
-        step("sign_in", browser=0, actor=3),
-        step("connect", browser=0, actor=11),
-        step("administer_tenant", actor=11, what="delete"),
-        step("sign_in", browser=1, actor=11),
+        step("sign_in", browser=0, account=3),
+        step("connect", browser=0, account=11),
+        step("administer_tenant", account=11, what="delete"),
+        step("sign_in", browser=1, account=11),
     )
 
 
@@ -83,12 +83,12 @@ def test_what_was_started_before_signing_out_signs_nobody_in():
     """The answer to a request that was in flight at the sign-out brings the cookie of before back."""
     World.replay(
         CONNECTING,
-        step("sign_in", browser=0, actor=2),
-        step("connect", browser=0, actor=1),
+        step("sign_in", browser=0, account=2),
+        step("connect", browser=0, account=1),
         step("start_sign_in", browser=0),
-        step("authorize", tab=0, actor=7),
+        step("authorize", tab=0, account=7),
         step(
-            "disconnect", browser=0, account=0, trouble=(Meanwhile("settle.after_commit", 0, "signing out"),)
+            "disconnect", browser=0, account=0, faults=(Meanwhile("settle.after_commit", 0, "signing out"),)
         ),
         step("open_callback", tab=0),
     )
@@ -97,8 +97,8 @@ def test_what_was_started_before_signing_out_signs_nobody_in():
 def test_nor_does_a_question_of_before_signing_out():
     World.replay(
         step("settle_in", configuration=Configuration(linking="confirm", par=True, rotation=True)),
-        step("sign_in", browser=0, actor=1),
-        step("start_sign_in", browser=0, trouble=(Meanwhile("start.after_commit", 0, "signing out"),)),
+        step("sign_in", browser=0, account=1),
+        step("start_sign_in", browser=0, faults=(Meanwhile("start.after_commit", 0, "signing out"),)),
         step("keep_apart", tab=0),
     )
 

@@ -251,9 +251,9 @@ def retry_forever(patch):
 
 DISCONNECT = CORPUS["a disconnection: done"]
 LINK_NAMED = CORPUS["linked, and of app_metadata what the project names"]
-BOTH = (*SIGN_IN, step("sign_in", browser=1, actor=XPTO))
+BOTH = (*SIGN_IN, step("sign_in", browser=1, account=XPTO))
 AND_ANOTHER = (*SIGN_IN, step("start_sign_in", browser=1))
-BACK = (*SIGN_IN, step("sign_in", browser=0, actor=ADA))
+BACK = (*SIGN_IN, step("sign_in", browser=0, account=ADA))
 
 TABS = (
     SIGN_IN[0],
@@ -263,12 +263,12 @@ TABS = (
 IN_ANOTHER_BROWSER = (
     SIGN_IN[0],
     step("start_sign_in", browser=0),
-    step("authorize", tab=0, actor=ADA),
+    step("authorize", tab=0, account=ADA),
     step("open_callback", tab=0, browser=1),
 )
 TOKENS = (
     step("settle_in", configuration=Configuration(linking="off", par=False, rotation=True, scope=OFFLINE)),
-    step("sign_in", browser=0, actor=XPTO),
+    step("sign_in", browser=0, account=XPTO),
     step("use_grant", browser=0, what="token"),
     step("use_grant", browser=0, what="token"),
 )

@@ -4,9 +4,10 @@
 tenant, with the invariants of the package; `prove` runs it. See docs/testing.md.
 """
 
-from stateful_oauth.testing.world.cast import CAST, Actor
+from stateful_oauth.testing.world.base_state_machine import rule
 from stateful_oauth.testing.world.configuration import Configuration
 from stateful_oauth.testing.world.corpus import CORPUS
+from stateful_oauth.testing.world.faults import CallFails, Meanwhile, WorkerDies, WorkerStalls
 from stateful_oauth.testing.world.figures import Figures
 from stateful_oauth.testing.world.machine import World
 from stateful_oauth.testing.world.prove import (
@@ -17,16 +18,15 @@ from stateful_oauth.testing.world.prove import (
     prove,
     report,
 )
-from stateful_oauth.testing.world.stage import rule
-from stateful_oauth.testing.world.story import Step, step
-from stateful_oauth.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
+from stateful_oauth.testing.world.tenant_accounts import ACCOUNTS, Account
+from stateful_oauth.testing.world.trace import Step, step
 from stateful_oauth.testing.world.violations import Violation
 
 __all__ = [
-    "CAST",
+    "ACCOUNTS",
     "CORPUS",
     "PROFILES",
-    "Actor",
+    "Account",
     "CallFails",
     "Configuration",
     "Figures",

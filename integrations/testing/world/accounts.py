@@ -11,22 +11,22 @@ from django.urls import reverse
 from stateful_oauth.django import accounts
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, precondition, rule
 from stateful_oauth.testing.world.sessions import session_of
 from stateful_oauth.testing.world.sign_in import SignIn
-from stateful_oauth.testing.world.stage import Stage, precondition, rule
-from stateful_oauth.testing.world.strategies import actors, numbers, troubles
+from stateful_oauth.testing.world.strategies import account_numbers, faults, numbers
 
 if TYPE_CHECKING:
+    from stateful_oauth.testing.world.faults import Fault
     from stateful_oauth.testing.world.tabs import Tab
-    from stateful_oauth.testing.world.trouble import Trouble
 
 
-def asked_to_link(world: Stage) -> list[Tab]:
+def asked_to_link(world: BaseStateMachine) -> list[Tab]:
     """Return the tabs that were asked whether accounts are to be linked."""
     return [tab for tab in world.tabs if tab.linking is not None]
 
 
-def signed_in_browsers(world: Stage) -> list[int]:
+def signed_in_browsers(world: BaseStateMachine) -> list[int]:
     """Return the numbers of the browsers in which somebody is signed in."""
     return [*world.users]
 
@@ -38,34 +38,34 @@ class Accounts(SignIn):
     """Rules of connected and linked accounts, and of grants."""
 
     @precondition(signed_in_browsers)
-    @rule(browser=numbers(), connection=st.sampled_from(CONNECTIONS), trouble=troubles())
-    def start_to_connect(self, browser: int, connection: str, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=numbers(), connection=st.sampled_from(CONNECTIONS), faults=faults())
+    def start_to_connect(self, browser: int, connection: str, faults: tuple[Fault, ...] = ()) -> None:
         """Start to connect an account at a connection."""
-        self.asks_to_connect(self.pick(browser, signed_in_browsers(self)), connection, trouble)
+        self.asks_to_connect(self.pick(browser, signed_in_browsers(self)), connection, faults)
 
     @precondition(signed_in_browsers)
-    @rule(browser=numbers(), actor=actors(), trouble=troubles())
-    def connect(self, browser: int, actor: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=numbers(), account=account_numbers(), faults=faults())
+    def connect(self, browser: int, account: int, faults: tuple[Fault, ...] = ()) -> None:
         """Connect an account from the first page to the last; what goes wrong goes wrong at the callback."""
-        others = [who for who in self.cast if who.connection in CONNECTIONS]
-        who = others[actor % len(others)]
+        others = [who for who in self.accounts if who.connection in CONNECTIONS]
+        who = others[account % len(others)]
         tab = self.asks_to_connect(self.pick(browser, signed_in_browsers(self)), who.connection)
         if tab.at_provider:
             self.authorizes(tab, who, tab.browser)
         if tab.callback is not None:
-            self.opens_callback(tab, tab.browser, "", trouble)
+            self.opens_callback(tab, tab.browser, "", faults)
 
-    def asks_to_connect(self, number: int, connection: str, trouble: tuple[Trouble, ...] = ()) -> Tab:
+    def asks_to_connect(self, number: int, connection: str, faults: tuple[Fault, ...] = ()) -> Tab:
         """Ask to connect an account in a new tab, and return the tab."""
         tab, opened = self.new_tab(number, "connect_account"), self.browsers[number]
-        self.story.tell(f"Browser {number + 1} asks to connect an account at {connection}, in {tab}.")
+        self.trace.note(f"Browser {number + 1} asks to connect an account at {connection}, in {tab}.")
         address, form = reverse("stateful_oauth:connect"), {"connection": connection, "next": "/accounts/"}
-        self.ask("connect", tab, lambda: opened.post(address, form), trouble)
+        self.ask("connect", tab, lambda: opened.post(address, form), faults)
         return tab
 
     @precondition(signed_in_browsers)
-    @rule(browser=numbers(), account=numbers(), trouble=troubles())
-    def disconnect(self, browser: int, account: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=numbers(), account=numbers(), faults=faults())
+    def disconnect(self, browser: int, account: int, faults: tuple[Fault, ...] = ()) -> None:
         """Disconnect an account: one's own, or somebody else's if there is no other."""
         kept = list(ConnectedAccount.objects.order_by("connected_at", "remote_id"))
         if not kept:
@@ -76,16 +76,16 @@ class Accounts(SignIn):
             self.browsers[number],
             self.pick(account, kept),
         )
-        self.story.tell(f"Browser {number + 1} asks to disconnect {chosen}, in {tab}.")
+        self.trace.note(f"Browser {number + 1} asks to disconnect {chosen}, in {tab}.")
         address, form = (
             reverse("stateful_oauth:disconnect"),
             {"account": chosen.remote_id, "next": "/accounts/"},
         )
-        self.ask("disconnect", tab, lambda: opened.post(address, form), trouble)
+        self.ask("disconnect", tab, lambda: opened.post(address, form), faults)
 
     @precondition(signed_in_browsers)
-    @rule(browser=numbers(), link=numbers(), trouble=troubles())
-    def unlink(self, browser: int, link: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=numbers(), link=numbers(), faults=faults())
+    def unlink(self, browser: int, link: int, faults: tuple[Fault, ...] = ()) -> None:
         """Unlink an account: one's own, or somebody else's if there is no other."""
         kept = list(AccountLink.objects.filter(unlinked_at__isnull=True).order_by("pk"))
         if not kept:
@@ -96,69 +96,69 @@ class Accounts(SignIn):
             self.browsers[number],
             self.pick(link, kept),
         )
-        self.story.tell(f"Browser {number + 1} asks to unlink {chosen}, in {tab}.")
+        self.trace.note(f"Browser {number + 1} asks to unlink {chosen}, in {tab}.")
         address, form = reverse("stateful_oauth:unlink"), {"link": str(chosen.pk), "next": "/accounts/"}
-        self.ask("unlink", tab, lambda: opened.post(address, form), trouble)
+        self.ask("unlink", tab, lambda: opened.post(address, form), faults)
 
     @precondition(asked_to_link)
-    @rule(tab=numbers(), candidate=numbers(), trouble=troubles())
-    def confirm(self, tab: int, candidate: int = 0, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(tab=numbers(), candidate=numbers(), faults=faults())
+    def confirm(self, tab: int, candidate: int = 0, faults: tuple[Fault, ...] = ()) -> None:
         """Say on the page that asks that the accounts are to be linked."""
-        self.confirms(self.pick(tab, asked_to_link(self)), candidate, trouble)
+        self.confirms(self.pick(tab, asked_to_link(self)), candidate, faults)
 
     @precondition(asked_to_link)
     @rule(
         tab=numbers(),
         candidate=numbers(),
-        actor=st.sampled_from((None, None, None, *range(8))),
-        trouble=troubles(),
+        account=st.sampled_from((None, None, None, *range(8))),
+        faults=faults(),
     )
     def prove(
-        self, tab: int, candidate: int = 0, actor: int | None = None, trouble: tuple[Trouble, ...] = ()
+        self, tab: int, candidate: int = 0, account: int | None = None, faults: tuple[Fault, ...] = ()
     ) -> None:
         """Confirm, and prove it at the provider: as whom the page named, or as somebody else."""
         chosen: Tab = self.pick(tab, asked_to_link(self))
         named = self.confirms(chosen, candidate)
-        cast = {who.user_id: who for who in self.cast}
-        who = cast.get(named) if actor is None else self.cast[actor % len(self.cast)]
+        by_id = {who.user_id: who for who in self.accounts}
+        who = by_id.get(named) if account is None else self.accounts[account % len(self.accounts)]
         if who is None or not chosen.at_provider:
             return
         self.authorizes(chosen, who, chosen.browser)
         if chosen.callback is not None:
-            self.opens_callback(chosen, chosen.browser, "", trouble)
+            self.opens_callback(chosen, chosen.browser, "", faults)
 
-    def confirms(self, chosen: Tab, candidate: int, trouble: tuple[Trouble, ...] = ()) -> str:
+    def confirms(self, chosen: Tab, candidate: int, faults: tuple[Fault, ...] = ()) -> str:
         """Send the form of the page; return whom it names."""
         page = chosen.linking
         row = self.seen.rows.get(page) if page else None
         candidates = [each["user_id"] for each in row.inputs.get("candidates", ())] if row else []
         named: str = "auth0|nobody" if candidate == 5 or not candidates else self.pick(candidate, candidates)
-        self.story.tell(f"{chosen} confirms that the accounts are to be linked, with {named}.")
+        self.trace.note(f"{chosen} confirms that the accounts are to be linked, with {named}.")
         self.memory.touch(page)
         chosen.flow, chosen.callback, chosen.at_provider = "account_linking", None, ""
         address = reverse("stateful_oauth:link_confirm", args=[page])
         opened = self.browsers[chosen.browser]
-        self.ask("confirm", chosen, lambda: opened.post(address, {"account": named}), trouble)
+        self.ask("confirm", chosen, lambda: opened.post(address, {"account": named}), faults)
         return named
 
     @precondition(asked_to_link)
-    @rule(tab=numbers(), trouble=troubles())
-    def keep_apart(self, tab: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(tab=numbers(), faults=faults())
+    def keep_apart(self, tab: int, faults: tuple[Fault, ...] = ()) -> None:
         """Say on the page that asks that the accounts stay apart."""
         chosen: Tab = self.pick(tab, asked_to_link(self))
         page = chosen.linking
-        self.story.tell(f"{chosen} keeps the accounts apart.")
+        self.trace.note(f"{chosen} keeps the accounts apart.")
         self.memory.touch(page)
         address = reverse("stateful_oauth:link_cancel", args=[page])
         opened = self.browsers[chosen.browser]
-        self.ask("cancel", chosen, lambda: opened.post(address), trouble)
+        self.ask("cancel", chosen, lambda: opened.post(address), faults)
 
     @precondition(signed_in_browsers)
-    @rule(browser=numbers(), what=st.sampled_from(("token", "accounts", "connections")), trouble=troubles())
-    def use_grant(self, browser: int, what: str, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=numbers(), what=st.sampled_from(("token", "accounts", "connections")), faults=faults())
+    def use_grant(self, browser: int, what: str, faults: tuple[Fault, ...] = ()) -> None:
         """Ask for an access token, or for something that needs one."""
         number = self.pick(browser, signed_in_browsers(self))
-        self.story.tell(f"A page in browser {number + 1} uses the grant: {what}.")
+        self.trace.note(f"A page in browser {number + 1} uses the grant: {what}.")
         request = HttpRequest()
         request.session = session_of(self.browsers[number])
 
@@ -172,6 +172,6 @@ class Accounts(SignIn):
                     return accounts.access_token(request)
 
         try:
-            self.act("grant", use, trouble)
+            self.act("grant", use, faults)
         except FlowError as error:
-            self.story.tell(f"  refused: {error.code}")
+            self.trace.note(f"  refused: {error.code}")

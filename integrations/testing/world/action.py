@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.testing.world.faults import CallFails, Meanwhile, WorkerDies, WorkerStalls
 from stateful_oauth.testing.world.gateway import Plan
-from stateful_oauth.testing.world.trouble import CallFails, Meanwhile, WorkerDies, WorkerStalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from stateful_oauth.testing.world.faults import Fault
     from stateful_oauth.testing.world.site import Site
-    from stateful_oauth.testing.world.trouble import Trouble
 
 
 class Died(BaseException):
@@ -26,7 +26,7 @@ class Action:
     Args:
         what: Its name in the table of limits, for example `callback`.
         does: Does it.
-        troubles: What goes wrong.
+        faults: What goes wrong.
         meanwhile: Does what a `Meanwhile` names.
 
     Attributes:
@@ -42,14 +42,14 @@ class Action:
         self,
         what: str,
         does: Callable[[], Any],
-        troubles: Sequence[Trouble],
+        faults: Sequence[Fault],
         site: Site,
         meanwhile: Callable[[Action, str], None],
     ) -> None:
-        self.what, self.again, self.troubles, self._site = what, does, list(troubles), site
+        self.what, self.again, self.faults, self._site = what, does, list(faults), site
         self._meanwhile = meanwhile
         self.places: list[tuple[str, str]] = []
-        self.plan = Plan.of(troubles)
+        self.plan = Plan.of(faults)
         self.died: tuple[str, str] | None = None
         self.statements = 0
         self.happened: list[str] = []
@@ -85,11 +85,11 @@ class Action:
             return
         nth = sum(passed == point for passed, _ in self.places)
         self.places.append((point, step))
-        for trouble in list(self.troubles):
-            if isinstance(trouble, CallFails) or (trouble.point, trouble.nth) != (point, nth):
+        for fault in list(self.faults):
+            if isinstance(fault, CallFails) or (fault.point, fault.nth) != (point, nth):
                 continue
-            self.troubles.remove(trouble)
-            match trouble:
+            self.faults.remove(fault)
+            match fault:
                 case WorkerDies():
                     self.happened.append(f"worker dies: {point}")
                     self.died = (point, step)

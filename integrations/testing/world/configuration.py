@@ -63,7 +63,7 @@ class Configuration:
             search_lag=other.search_lag,
         )
 
-    def furnish(self, tenant: Tenant, client_id: str) -> None:
+    def seed_tenant(self, tenant: Tenant, client_id: str) -> None:
         """Set up the tenant's side."""
         tenant.settings.iss_on_callback = self.issuer_on_callback
         tenant.settings.search_lag = self.search_lag

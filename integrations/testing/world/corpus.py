@@ -1,7 +1,7 @@
 """Scenarios that together take every arrow of the built-in flows: where chance would have to be lucky.
 
 Each is short, has the name of what happens in it, and runs like any other: with every invariant after every
-step. The people are those of `CAST`; `actor` is their number in it.
+step. The accounts are those of `ACCOUNTS`; `account` is the index of one of them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.emulator import DATABASE
-from stateful_oauth.testing.world.cast import APP_METADATA_KEYS
 from stateful_oauth.testing.world.configuration import Configuration
-from stateful_oauth.testing.world.story import Step, step
-from stateful_oauth.testing.world.trouble import CallFails, Meanwhile, WorkerDies
+from stateful_oauth.testing.world.faults import CallFails, Meanwhile, WorkerDies
+from stateful_oauth.testing.world.tenant_accounts import APP_METADATA_KEYS
+from stateful_oauth.testing.world.trace import Step, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,49 +52,49 @@ _ONE_TRY: Final = step(
 )
 
 
-def _sign_in(actor: int, *trouble: object, browser: int = 0) -> Step:
-    return step("sign_in", browser=browser, actor=actor, trouble=trouble)
+def _sign_in(account: int, *faults: object, browser: int = 0) -> Step:
+    return step("sign_in", browser=browser, account=account, faults=faults)
 
 
-def _start(*trouble: object, browser: int = 0) -> Step:
-    return step("start_sign_in", browser=browser, trouble=trouble)
+def _start(*faults: object, browser: int = 0) -> Step:
+    return step("start_sign_in", browser=browser, faults=faults)
 
 
-def _open(change: str = "", *trouble: object, tab: int = 0) -> Step:
-    return step("open_callback", tab=tab, change=change, browser=None, trouble=trouble)
+def _open(change: str = "", *faults: object, tab: int = 0) -> Step:
+    return step("open_callback", tab=tab, change=change, browser=None, faults=faults)
 
 
-def _operate(what: str, *trouble: object, row: int = 0) -> Step:
-    return step("operate", row=row, what=what, trouble=trouble)
+def _operate(what: str, *faults: object, row: int = 0) -> Step:
+    return step("operate", row=row, what=what, faults=faults)
 
 
-def _recover(*trouble: object) -> Step:
-    return step("recover_one", row=0, trouble=trouble)
+def _recover(*faults: object) -> Step:
+    return step("recover_one", row=0, faults=faults)
 
 
 def _wait(seconds: int = 0) -> Step:
     return step("wait", seconds=seconds)
 
 
-def _connect(*trouble: object, actor: int = 1) -> Step:
-    return step("connect", browser=0, actor=actor, trouble=trouble)
+def _connect(*faults: object, account: int = 1) -> Step:
+    return step("connect", browser=0, account=account, faults=faults)
 
 
-def _start_to_connect(*trouble: object) -> Step:
-    return step("start_to_connect", browser=0, connection="google-oauth2", trouble=trouble)
+def _start_to_connect(*faults: object) -> Step:
+    return step("start_to_connect", browser=0, connection="google-oauth2", faults=faults)
 
 
-def _prove(*trouble: object, actor: int | None = None) -> Step:
-    return step("prove", tab=0, candidate=0, actor=actor, trouble=trouble)
+def _prove(*faults: object, account: int | None = None) -> Step:
+    return step("prove", tab=0, candidate=0, account=account, faults=faults)
 
 
-def _confirm(*trouble: object) -> Step:
-    return step("confirm", tab=0, candidate=0, trouble=trouble)
+def _confirm(*faults: object) -> Step:
+    return step("confirm", tab=0, candidate=0, faults=faults)
 
 
-_AUTHORIZE_ADA: Final = step("authorize", tab=0, actor=ADA, browser=None)
+_AUTHORIZE_ADA: Final = step("authorize", tab=0, account=ADA, browser=None)
 _DECLINE: Final = step("decline", tab=0)
-_KEEP_APART: Final = step("keep_apart", tab=0, trouble=())
+_KEEP_APART: Final = step("keep_apart", tab=0, faults=())
 _BOB_IS_ASKED: Final = _sign_in(BOB)  # Bob at Google was there first, and nobody trusts a password for that
 _BETWEEN: Final = "effect.after"
 
@@ -172,7 +172,7 @@ CONNECT_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
         _CONNECTING,
         _sign_in(XPTO),
         _start_to_connect(),
-        step("authorize", tab=0, actor=QWERTY, browser=None),
+        step("authorize", tab=0, account=QWERTY, browser=None),
         _sign_in(ADA),
         _open(tab=1),
     ),
@@ -180,7 +180,7 @@ CONNECT_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
         _CONNECTING,
         _sign_in(XPTO),
         _start_to_connect(),
-        step("authorize", tab=0, actor=QWERTY, browser=None),
+        step("authorize", tab=0, account=QWERTY, browser=None),
         _open("an error"),
     ),
     "nobody comes back from the account's provider": (
@@ -227,10 +227,10 @@ DISCONNECT_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
         _CONNECTING,
         _sign_in(XPTO),
         _connect(),
-        step(_DISCONNECT, browser=0, account=0, trouble=trouble),
+        step(_DISCONNECT, browser=0, account=0, faults=faults),
         *then,
     )
-    for name, trouble, then in (
+    for name, faults, then in (
         ("done", (), ()),
         ("refused", (CallFails(0, "forbidden", "/me/v1/"),), ()),
         ("the worker dies", (WorkerDies(_BETWEEN),), (_wait(), _recover())),
@@ -241,10 +241,10 @@ UNLINK_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
     f"an unlinking: {name}": (
         _LINKING,
         _sign_in(ADA_GOOGLE),
-        step("unlink", browser=0, link=0, trouble=trouble),
+        step("unlink", browser=0, link=0, faults=faults),
         *then,
     )
-    for name, trouble, then in (
+    for name, faults, then in (
         ("done", (), ()),
         ("refused", (CallFails(0, "forbidden", "/identities"),), ()),
         ("the worker dies", (WorkerDies(_BETWEEN),), (_wait(), _recover())),
@@ -260,17 +260,23 @@ ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
     "linked after a proof whose request is pushed": (
         _LINKING_PUSHED,
         _BOB_IS_ASKED,
-        _prove(actor=QWERTY),
+        _prove(account=QWERTY),
         _prove(),
     ),
-    "a wrong account, then the right one": (_LINKING, _BOB_IS_ASKED, _prove(actor=QWERTY), _prove()),
-    "a wrong account too often": (_ONE_TRY, _BOB_IS_ASKED, _prove(actor=QWERTY)),
-    "a wrong account, and then apart": (_LINKING, _BOB_IS_ASKED, _prove(actor=QWERTY), _KEEP_APART),
-    "a wrong account, and then nothing": (_LINKING, _BOB_IS_ASKED, _prove(actor=QWERTY), _wait(), _recover()),
+    "a wrong account, then the right one": (_LINKING, _BOB_IS_ASKED, _prove(account=QWERTY), _prove()),
+    "a wrong account too often": (_ONE_TRY, _BOB_IS_ASKED, _prove(account=QWERTY)),
+    "a wrong account, and then apart": (_LINKING, _BOB_IS_ASKED, _prove(account=QWERTY), _KEEP_APART),
+    "a wrong account, and then nothing": (
+        _LINKING,
+        _BOB_IS_ASKED,
+        _prove(account=QWERTY),
+        _wait(),
+        _recover(),
+    ),
     "a wrong account, and an operator abandons": (
         _LINKING,
         _BOB_IS_ASKED,
-        _prove(actor=QWERTY),
+        _prove(account=QWERTY),
         _operate("abandon"),
     ),
     "kept apart": (_LINKING, _BOB_IS_ASKED, _KEEP_APART),
@@ -300,7 +306,7 @@ ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
         _LINKING,
         _BOB_IS_ASKED,
         _confirm(),
-        step("authorize", tab=0, actor=BOB_GOOGLE, browser=None),
+        step("authorize", tab=0, account=BOB_GOOGLE, browser=None),
         _open("another issuer"),
     ),
     "nobody comes back with the proof": (_LINKING, _BOB_IS_ASKED, _confirm(), _wait(), _recover()),
@@ -335,14 +341,14 @@ ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
     "the newcomer is deleted before the profiles are read": (
         _LINKING,
         _sign_in(ADA_GOOGLE, WorkerDies("effect.before", _PROFILES)),
-        step("administer_tenant", actor=ADA_GOOGLE, what="delete"),
+        step("administer_tenant", account=ADA_GOOGLE, what="delete"),
         _wait(),
         _recover(),
     ),
     "the candidate is deleted before the profiles are read": (
         _LINKING,
         _sign_in(ADA_GOOGLE, WorkerDies("effect.before", _PROFILES)),
-        step("administer_tenant", actor=ADA, what="delete"),
+        step("administer_tenant", account=ADA, what="delete"),
         _wait(),
         _recover(),
     ),
@@ -365,14 +371,14 @@ ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
     "the newcomer is deleted before the link": (
         _LINKING,
         _sign_in(ADA_GOOGLE, WorkerDies("effect.before", _LINK)),
-        step("administer_tenant", actor=ADA_GOOGLE, what="delete"),
+        step("administer_tenant", account=ADA_GOOGLE, what="delete"),
         _wait(),
         _recover(),
     ),
     "the candidate is deleted before the link": (
         _LINKING,
         _sign_in(ADA_GOOGLE, WorkerDies("effect.before", _LINK)),
-        step("administer_tenant", actor=ADA, what="delete"),
+        step("administer_tenant", account=ADA, what="delete"),
         _wait(),
         _recover(),
     ),

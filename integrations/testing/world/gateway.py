@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from stateful_oauth.emulator.transports import RequestsAdapter
-from stateful_oauth.testing.world.trouble import FAILURES, CallFails
+from stateful_oauth.testing.world.faults import FAILURES, CallFails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import requests
 
     from stateful_oauth.emulator import Tenant
-    from stateful_oauth.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.faults import Fault
 
 # Members of bodies and parameters that nobody but the site and the tenant may ever see.
 SECRET_MEMBERS: Final = frozenset(
@@ -44,9 +44,9 @@ class Plan:
     failed: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, troubles: Sequence[Trouble]) -> Plan:
+    def of(cls, faults: Sequence[Fault]) -> Plan:
         """Take what concerns calls."""
-        return cls([each for each in troubles if isinstance(each, CallFails)])
+        return cls([each for each in faults if isinstance(each, CallFails)])
 
     def failure(self) -> str | None:
         """Return how the latest call fails, or None."""

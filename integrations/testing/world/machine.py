@@ -10,28 +10,28 @@ from hypothesis.stateful import invariant
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.testing.world.accounts import Accounts
 from stateful_oauth.testing.world.corpus import CORPUS
+from stateful_oauth.testing.world.fault_scenarios import FAULT_SCENARIOS
 from stateful_oauth.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.testing.world.operating import Operating
 from stateful_oauth.testing.world.passing_time import PassingTime
-from stateful_oauth.testing.world.troubles import TROUBLES
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Mapping
 
     from stateful_oauth.testing.world.action import Action
-    from stateful_oauth.testing.world.stage import Stage
-    from stateful_oauth.testing.world.story import Step
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
     from stateful_oauth.testing.world.tabs import Tab
+    from stateful_oauth.testing.world.trace import Step
 
-    Invariant = Callable[[Stage], None]
+    Invariant = Callable[[BaseStateMachine], None]
 
 
 class World(Accounts, PassingTime, Operating):
     """A site, a tenant, browsers with tabs, people, operators and bad weather.
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
-    function in `every_step`), to change the cast, or to draw other configurations. Run it with
+    function in `every_step`), to change the accounts, or to draw other configurations. Run it with
     `stateful_oauth.testing.world.prove`.
 
     Attributes:
@@ -39,7 +39,7 @@ class World(Accounts, PassingTime, Operating):
         at_rest: What has to hold when faults have ended and recovery has run.
     """
 
-    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {**CORPUS, **TROUBLES}
+    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {**CORPUS, **FAULT_SCENARIOS}
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP
     at_rest: ClassVar[tuple[Invariant, ...]] = AT_REST
 
@@ -60,7 +60,7 @@ class World(Accounts, PassingTime, Operating):
         """End every fault, let recovery run, help what waits for an operator, and look."""
         self.calm()
         for row in [row for row in self.seen.open() if row.stuck_since is not None]:
-            self.story.tell(f"An operator chooses retry for {self.name_of(row.id)}.")
+            self.trace.note(f"An operator chooses retry for {self.name_of(row.id)}.")
             self._operate(row.id, row.kind, row.tenant, "retry")
         self.look()
         self.check()
@@ -71,7 +71,7 @@ class World(Accounts, PassingTime, Operating):
             self.figures.paths.add((row.kind, *(line.event for line in row.taken)))
 
     def _meanwhile(self, tab: Tab | None, action: Action, what: str) -> None:
-        self.story.tell(f"    meanwhile: {what}")
+        self.trace.note(f"    meanwhile: {what}")
         if tab is not None:
             self._attribute(tab)
         match what:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stateful_oauth.testing.browser import Browser
-    from stateful_oauth.testing.world.cast import Actor
     from stateful_oauth.testing.world.gateway import Gateway
     from stateful_oauth.testing.world.tabs import Tab
+    from stateful_oauth.testing.world.tenant_accounts import Account
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Memory:
     going: set[uuid.UUID] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     users: dict[str, Any] = field(default_factory=dict)
-    at_provider: dict[int, Actor] = field(default_factory=dict)
+    at_provider: dict[int, Account] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)
     unidentified: set[Any] = field(default_factory=set)

@@ -16,7 +16,7 @@ _COLUMNS: Final = tuple(each.attname for each in FlowTransaction._meta.concrete_
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line of a log."""
 
     sequence: int
@@ -46,13 +46,13 @@ class Row:
     """A transaction as the database holds it."""
 
     columns: Mapping[str, Any]
-    log: tuple[Line, ...]
+    log: tuple[LogLine, ...]
 
     def __getattr__(self, name: str) -> Any:
         return self.columns[name]
 
     @property
-    def taken(self) -> list[Line]:
+    def taken(self) -> list[LogLine]:
         """The lines of transitions, without the rejected events."""
         return [line for line in self.log if not line.rejected]
 
@@ -77,7 +77,7 @@ class Observation:
     @classmethod
     def now(cls) -> Observation:
         """Read them."""
-        logs: dict[uuid.UUID, list[Line]] = {}
+        logs: dict[uuid.UUID, list[LogLine]] = {}
         records = TransitionRecord.objects.order_by("transaction_id", "sequence").values_list(
             "transaction_id",
             "sequence",
@@ -92,7 +92,7 @@ class Observation:
         )
         for record in records:
             values: tuple[Any, ...] = record
-            logs.setdefault(values[0], []).append(Line(*values[1:]))
+            logs.setdefault(values[0], []).append(LogLine(*values[1:]))
         found = {
             values[_COLUMNS.index("id")]: Row(
                 dict(zip(_COLUMNS, values, strict=True)),

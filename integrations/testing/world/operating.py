@@ -9,29 +9,27 @@ from django.contrib.auth import get_user_model
 
 from stateful_oauth.django.callers import OperatorCaller
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
-from stateful_oauth.testing.world.strategies import actors, numbers, troubles
+from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
+from stateful_oauth.testing.world.strategies import account_numbers, faults, numbers
 
 if TYPE_CHECKING:
-    from stateful_oauth.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.faults import Fault
 
 OPERATOR = "7"  # the primary key of whoever is on call
 
 
-class Operating(Stage):
+class Operating(BaseStateMachine):
     """Rules of operators and administrators."""
 
     @precondition(lambda self: self.seen.open())
-    @rule(row=numbers(), what=st.sampled_from(("retry", "cancel", "abandon")), trouble=troubles())
-    def operate(self, row: int, what: str, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(row=numbers(), what=st.sampled_from(("retry", "cancel", "abandon")), faults=faults())
+    def operate(self, row: int, what: str, faults: tuple[Fault, ...] = ()) -> None:
         """Retry, cancel or abandon a transaction at the admin."""
         chosen = self.pick(row, self.seen.open())
-        self.story.tell(f"An operator chooses {what} for {self.name_of(chosen.id)}.")
-        self._operate(chosen.id, chosen.kind, chosen.tenant, what, trouble)
+        self.trace.note(f"An operator chooses {what} for {self.name_of(chosen.id)}.")
+        self._operate(chosen.id, chosen.kind, chosen.tenant, what, faults)
 
-    def _operate(
-        self, id_: Any, kind: str, tenant: str, what: str, trouble: tuple[Trouble, ...] = ()
-    ) -> None:
+    def _operate(self, id_: Any, kind: str, tenant: str, what: str, faults: tuple[Fault, ...] = ()) -> None:
         self.memory.touch(id_)
         caller = OperatorCaller(OPERATOR, "the customer called")
 
@@ -40,20 +38,20 @@ class Operating(Stage):
                 return self.engine().recover(id_, caller)
             return self.engine().dispatch(id_, Event(what), caller, kind=kind, tenant=tenant)
 
-        self.act("operator", operate, trouble)
+        self.act("operator", operate, faults)
         self.take_in(id_)
 
     @precondition(not_twice)
     @rule(
-        actor=actors(),
+        account=account_numbers(),
         what=st.sampled_from(("block", "unblock", "delete", "end refresh tokens", "require MFA")),
     )
-    def administer_tenant(self, actor: int, what: str) -> None:
+    def administer_tenant(self, account: int, what: str) -> None:
         """Do something to a user at the provider."""
-        tenant, who = self.site.tenant, self.cast[actor % len(self.cast)]
+        tenant, who = self.site.tenant, self.accounts[account % len(self.accounts)]
         if who.user_id not in tenant.people.users:
             return
-        self.story.tell(f"At the provider, an administrator: {what} {who.name}.")
+        self.trace.note(f"At the provider, an administrator: {what} {who.name}.")
         match what:
             case "block" | "unblock":
                 tenant.block_user(who.user_id, what == "block")
@@ -74,7 +72,7 @@ class Operating(Stage):
         if not users or not hasattr(users[0], "is_active"):
             return
         chosen = self.pick(user, users)
-        self.story.tell(f"At the site, an administrator sets is_active of user {chosen.pk} to {active}.")
+        self.trace.note(f"At the site, an administrator sets is_active of user {chosen.pk} to {active}.")
         chosen.is_active = active
         chosen.save(update_fields=["is_active"])
 
@@ -83,5 +81,5 @@ class Operating(Stage):
     def revoke_at_account_provider(self, account: int) -> None:
         """Have somebody take back at the account's own provider what they granted."""
         chosen = self.pick(account, list(self.site.tenant.vault))
-        self.story.tell(f"Somebody revokes the access to {chosen.email} at {chosen.connection}.")
+        self.trace.note(f"Somebody revokes the access to {chosen.email} at {chosen.connection}.")
         self.site.tenant.vault.revoke_at_provider(chosen.id)

@@ -12,12 +12,12 @@ from django.core.management import call_command
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.django.purging import purge
 from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
 from stateful_oauth.testing.world.site import ENCRYPTION_KEYS
-from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
-from stateful_oauth.testing.world.strategies import WAITS, browser_numbers, numbers, troubles
+from stateful_oauth.testing.world.strategies import WAITS, browser_numbers, faults, numbers
 
 if TYPE_CHECKING:
-    from stateful_oauth.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.faults import Fault
 
 _ROUNDS: Final = 40  # of recovery, until nothing can be due any more
 _LENGTH: Final = 4  # calls
@@ -34,7 +34,7 @@ AROUND: Final = (
 )
 
 
-def due_rows(world: Stage) -> list[Any]:
+def due_rows(world: BaseStateMachine) -> list[Any]:
     """Return the transactions whose deadline or lease is over, oldest first."""
     now = world.site.clock.now()
     return [
@@ -44,7 +44,7 @@ def due_rows(world: Stage) -> list[Any]:
     ]
 
 
-class PassingTime(Stage):
+class PassingTime(BaseStateMachine):
     """Rules of time, sweeps, keys and outages."""
 
     @precondition(not_twice)
@@ -53,28 +53,28 @@ class PassingTime(Stage):
         """Let time pass; 0 is until the next transaction is due, to the very moment."""
         open_rows = self.seen.open()
         if seconds or not open_rows:
-            self.story.tell(f"{seconds} seconds pass.")
+            self.trace.note(f"{seconds} seconds pass.")
             self.site.clock.advance(seconds)
             return
         moment, id_ = min((row.deadline or row.lease_until, row.id) for row in open_rows)
-        self.story.tell(f"Time passes until {self.name_of(id_)} is due.")
+        self.trace.note(f"Time passes until {self.name_of(id_)} is due.")
         self.site.clock.advance(max(0.0, (moment - self.site.clock.now()).total_seconds()))
 
     @precondition(due_rows)
-    @rule(row=numbers(), trouble=troubles())
-    def recover_one(self, row: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(row=numbers(), faults=faults())
+    def recover_one(self, row: int, faults: tuple[Fault, ...] = ()) -> None:
         """Have a sweep take up one transaction that is due."""
         chosen = self.pick(row, due_rows(self))
-        self.story.tell(f"A sweep takes up {self.name_of(chosen.id)}.")
+        self.trace.note(f"A sweep takes up {self.name_of(chosen.id)}.")
         self.memory.touch(chosen.id)
-        self.act("recovery", lambda: self.engine().recover(chosen.id, SystemCaller()), trouble)
+        self.act("recovery", lambda: self.engine().recover(chosen.id, SystemCaller()), faults)
         self.take_in(chosen.id)
 
     @precondition(lambda self: not_twice(self) and due_rows(self))
     @rule()
     def sweep(self) -> None:
         """Run both sweeps."""
-        self.story.tell("The sweeps run.")
+        self.trace.note("The sweeps run.")
         self._sweep()
 
     def _sweep(self) -> None:
@@ -90,7 +90,7 @@ class PassingTime(Stage):
     @rule(seconds=st.sampled_from((0, 3601, 86_401)))
     def purge(self, seconds: int) -> None:
         """Delete what was over long ago."""
-        self.story.tell(f"What is older than {seconds} seconds and over is purged.")
+        self.trace.note(f"What is older than {seconds} seconds and over is purged.")
         self.act("purge", lambda: purge(timedelta(seconds=seconds)))
         self.memory.may_go(row.id for row in self.seen.rows.values() if not row.is_open)
 
@@ -100,7 +100,7 @@ class PassingTime(Stage):
         """Change something around the site, that nobody there does."""
         tenant, site = self.site.tenant, self.site
         self.figures.happened[f"around the site: {what}"] += 1
-        self.story.tell(f"{what.capitalize()}.")
+        self.trace.note(f"{what.capitalize()}.")
         match what:
             case "the provider rotates its signing key":
                 tenant.keys.rotate()
@@ -124,7 +124,7 @@ class PassingTime(Stage):
 
     def calm(self) -> None:
         """End every fault, and let recovery run until nothing can be due."""
-        self.story.tell("Faults end, and recovery runs.")
+        self.trace.note("Faults end, and recovery runs.")
         self.site.gateway.outage = None
         for _ in range(_ROUNDS):
             open_rows = [row for row in self.seen.open() if row.stuck_since is None]

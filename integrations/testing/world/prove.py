@@ -12,11 +12,11 @@ from hypothesis.stateful import RULE_MARKER, run_state_machine_as_test
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.crash_points import CRASH_POINTS
+from stateful_oauth.testing.world.faults import FAILURES, MEANWHILE
 from stateful_oauth.testing.world.figures import Figures
 from stateful_oauth.testing.world.passing_time import AROUND
 from stateful_oauth.testing.world.shortest import shortest
 from stateful_oauth.testing.world.strategies import CALLBACK_CHANGES
-from stateful_oauth.testing.world.trouble import FAILURES, MEANWHILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +60,7 @@ def prove(
     """Run the corpus, then scenarios drawn at random until the time is over; return the figures.
 
     The same seeds draw the same scenarios. What violates something is made as short as it can be: the error
-    has notes with the shortest scenario as a story, and as a test.
+    has notes with the shortest scenario as a trace, and as a test.
 
     Args:
         world: A subclass of `World`, or `World`.
@@ -134,7 +134,7 @@ def _settings(profile: Profile) -> settings:
         phases=[
             Phase.generate
         ],  # `shortest` knows what a step is, and is quicker than to shrink what was drawn
-        verbosity=Verbosity.quiet,  # the story is told by the notes of the error
+        verbosity=Verbosity.quiet,  # the notes of the error hold the trace
     )
 
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.testing.world.story import Step
+from stateful_oauth.testing.world.trace import Step
 from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stateful_oauth.testing.world.stage import Stage
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 
 _PATIENCE: Final = 120.0  # seconds of processor time; what is left then is short enough to be read
 
 
-def shortest(world: type[Stage], steps: Sequence[Step], error: Exception) -> Exception:
-    """Return the error of the shortest scenario that was found, with its story and its test as notes.
+def shortest(world: type[BaseStateMachine], steps: Sequence[Step], error: Exception) -> Exception:
+    """Return the error of the shortest scenario that was found, with its trace and its test as notes.
 
     Args:
         world: Whose rules the steps are.
@@ -44,19 +44,19 @@ def shortest(world: type[Stage], steps: Sequence[Step], error: Exception) -> Exc
 
 
 def _simpler(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
-    """Yield the scenario without its last half, without each step, and without each trouble."""
+    """Yield the scenario without its last half, without each step, and without each fault."""
     if len(steps) > 4:
         yield steps[: 1 + len(steps) // 2]
         yield (steps[0], *steps[1 + len(steps) // 2 :])
     for at in range(len(steps) - 1, 0, -1):
         yield (*steps[:at], *steps[at + 1 :])
     for at, step in enumerate(steps):
-        if step.arguments.get("trouble"):
-            calm = Step(step.rule, {**step.arguments, "trouble": ()})
+        if step.arguments.get("faults"):
+            calm = Step(step.rule, {**step.arguments, "faults": ()})
             yield (*steps[:at], calm, *steps[at + 1 :])
 
 
-def _failure(world: type[Stage], steps: Sequence[Step]) -> Exception | None:
+def _failure(world: type[BaseStateMachine], steps: Sequence[Step]) -> Exception | None:
     try:
         world.replay(*steps)
     except Exception as error:  # noqa: BLE001 - which one it is, is the question

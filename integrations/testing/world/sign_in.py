@@ -8,103 +8,103 @@ from urllib.parse import urlencode, urlsplit
 from django.urls import reverse
 
 from stateful_oauth.emulator import PageShown
-from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
+from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
 from stateful_oauth.testing.world.strategies import (
-    actors,
+    account_numbers,
     browser_numbers,
     callback_changes,
+    faults,
     numbers,
     other_browsers,
-    troubles,
 )
 from stateful_oauth.testing.world.tabs import addressed_row, fields_of
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from stateful_oauth.testing.world.cast import Actor
+    from stateful_oauth.testing.world.faults import Fault
     from stateful_oauth.testing.world.tabs import Tab
-    from stateful_oauth.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.tenant_accounts import Account
 
 _CALLBACKS = {"login": "callback", "connect_account": "connect_callback", "account_linking": "link_callback"}
 
 
-def at_provider(world: Stage) -> list[Tab]:
+def at_provider(world: BaseStateMachine) -> list[Tab]:
     """Return the tabs that are on their way to the provider."""
     return [tab for tab in world.tabs if tab.at_provider and not tab.declined]
 
 
-def come_back(world: Stage) -> list[Tab]:
+def come_back(world: BaseStateMachine) -> list[Tab]:
     """Return the tabs that the provider has sent back."""
     return [tab for tab in world.tabs if tab.callback is not None]
 
 
-class SignIn(Stage):
+class SignIn(BaseStateMachine):
     """Rules of signing in and out, and of callbacks of every flow."""
 
-    @rule(browser=browser_numbers(), trouble=troubles())
-    def start_sign_in(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=browser_numbers(), faults=faults())
+    def start_sign_in(self, browser: int, faults: tuple[Fault, ...] = ()) -> None:
         """Start a sign-in in a new tab."""
-        self.starts(browser, trouble)
+        self.starts(browser, faults)
 
-    @rule(browser=browser_numbers(), actor=actors(), trouble=troubles())
-    def sign_in(self, browser: int, actor: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=browser_numbers(), account=account_numbers(), faults=faults())
+    def sign_in(self, browser: int, account: int, faults: tuple[Fault, ...] = ()) -> None:
         """Sign in from the first page to the last; what goes wrong goes wrong at the callback."""
         tab = self.starts(browser)
         if tab.at_provider:
-            self.authorizes(tab, self.cast[actor % len(self.cast)], tab.browser)
+            self.authorizes(tab, self.accounts[account % len(self.accounts)], tab.browser)
         if tab.callback is not None:
-            self.opens_callback(tab, tab.browser, "", trouble)
+            self.opens_callback(tab, tab.browser, "", faults)
 
     @precondition(at_provider)
-    @rule(tab=numbers(), actor=actors(), browser=other_browsers())
-    def authorize(self, tab: int, actor: int, browser: int | None = None) -> None:
+    @rule(tab=numbers(), account=account_numbers(), browser=other_browsers())
+    def authorize(self, tab: int, account: int, browser: int | None = None) -> None:
         """Go on at the provider as anybody, mostly in the browser that was sent there.
 
         Somebody may be given the address by somebody else: the fixation of RFC 9700 §4.7.
         """
         chosen: Tab = self.pick(tab, at_provider(self))
         where = chosen.browser if browser is None else browser % len(self.browsers)
-        self.authorizes(chosen, self.cast[actor % len(self.cast)], where)
+        self.authorizes(chosen, self.accounts[account % len(self.accounts)], where)
 
     @precondition(at_provider)
     @rule(tab=numbers())
     def decline(self, tab: int) -> None:
         """Decline at the provider."""
         chosen: Tab = self.pick(tab, at_provider(self))
-        self.story.tell(f"Somebody declines at the provider in {chosen}.")
+        self.trace.note(f"Somebody declines at the provider in {chosen}.")
         chosen.declined = True
         self._comes_back(chosen, lambda: self.browsers[chosen.browser].visitor.decline(chosen.at_provider))
 
     @precondition(come_back)
-    @rule(tab=numbers(), change=callback_changes(), browser=other_browsers(), trouble=troubles())
+    @rule(tab=numbers(), change=callback_changes(), browser=other_browsers(), faults=faults())
     def open_callback(
-        self, tab: int, change: str = "", browser: int | None = None, trouble: tuple[Trouble, ...] = ()
+        self, tab: int, change: str = "", browser: int | None = None, faults: tuple[Fault, ...] = ()
     ) -> None:
         """Open a callback: for the first time or again, as it is or changed, mostly in its own browser."""
         chosen: Tab = self.pick(tab, come_back(self))
         where = chosen.browser if browser is None else browser % len(self.browsers)
-        self.opens_callback(chosen, where, change, trouble)
+        self.opens_callback(chosen, where, change, faults)
 
     # What rules are made of.
 
-    def starts(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> Tab:
+    def starts(self, browser: int, faults: tuple[Fault, ...] = ()) -> Tab:
         """Start a sign-in in a new tab, and return the tab."""
         tab = self.new_tab(browser, "login")
-        self.story.tell(f"Browser {tab.browser + 1} starts a sign-in in {tab}.")
+        self.trace.note(f"Browser {tab.browser + 1} starts a sign-in in {tab}.")
         opened = self.browsers[tab.browser]
         address = reverse("stateful_oauth:login") + "?" + urlencode({"next": f"/tab-{tab.number}/"})
-        self.ask("login", tab, lambda: opened.get(address), trouble)
+        self.ask("login", tab, lambda: opened.get(address), faults)
         return tab
 
-    def authorizes(self, tab: Tab, who: Actor, browser: int) -> None:
+    def authorizes(self, tab: Tab, who: Account, browser: int) -> None:
         """Sign in, or choose an account to connect, at the provider."""
         place = "" if browser == tab.browser else f" in browser {browser + 1}"
         visitor = self.browsers[browser].visitor
         if self.memory.at_provider.get(browser, who) is not who:
             visitor.close_browser()  # its session there would answer for whoever was here before
         self.memory.at_provider[browser] = who
-        self.story.tell(f"{who} goes on at the provider in {tab}{place}.")
+        self.trace.note(f"{who} goes on at the provider in {tab}{place}.")
         self._comes_back(
             tab,
             lambda: (
@@ -114,7 +114,7 @@ class SignIn(Stage):
             ),
         )
 
-    def opens_callback(self, chosen: Tab, browser: int, change: str, trouble: tuple[Trouble, ...]) -> None:
+    def opens_callback(self, chosen: Tab, browser: int, change: str, faults: tuple[Fault, ...]) -> None:
         """Open the callback of a tab."""
         address, headers, method = self._changed(chosen, change)
         tab = chosen
@@ -124,7 +124,7 @@ class SignIn(Stage):
         if change:
             self.figures.happened[f"callback is changed: {change}"] += 1
         where = f" in browser {browser + 1}" if browser != chosen.browser else ""
-        self.story.tell(f"The callback of {chosen} is opened{where}{how}.")
+        self.trace.note(f"The callback of {chosen} is opened{where}{how}.")
         opened = self.browsers[browser]
 
         def deliver() -> HttpResponse:
@@ -132,30 +132,30 @@ class SignIn(Stage):
             return opened.get(address, **headers) if method == "GET" else opened.head(address)
 
         self.memory.touch(addressed_row(address))
-        self.ask("callback", tab, deliver, trouble)
+        self.ask("callback", tab, deliver, faults)
 
     @precondition(lambda self: any(tab.page for tab in self.tabs))
-    @rule(tab=numbers(), trouble=troubles())
-    def open_page(self, tab: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(tab=numbers(), faults=faults())
+    def open_page(self, tab: int, faults: tuple[Fault, ...] = ()) -> None:
         """Open the page that a tab was sent to, or open it again."""
         chosen: Tab = self.pick(tab, [each for each in self.tabs if each.page])
-        self.story.tell(f"{chosen} opens {urlsplit(chosen.page).path}.")
+        self.trace.note(f"{chosen} opens {urlsplit(chosen.page).path}.")
         self.memory.touch(*chosen.rows)
         opened, page = self.browsers[chosen.browser], chosen.page
         if urlsplit(page).path.startswith(reverse("stateful_oauth:restart").removesuffix("restart/")):
-            self.ask("page", chosen, lambda: opened.get(page), trouble)
+            self.ask("page", chosen, lambda: opened.get(page), faults)
 
     @precondition(lambda self: not_twice(self) and self.users)
-    @rule(browser=browser_numbers(), trouble=troubles())
-    def sign_out(self, browser: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    @rule(browser=browser_numbers(), faults=faults())
+    def sign_out(self, browser: int, faults: tuple[Fault, ...] = ()) -> None:
         """Sign out."""
         number = browser % len(self.browsers)
-        self.story.tell(f"Browser {number + 1} signs out.")
-        self._sign_out(number, trouble)
+        self.trace.note(f"Browser {number + 1} signs out.")
+        self._sign_out(number, faults)
 
-    def _sign_out(self, number: int, trouble: tuple[Trouble, ...] = ()) -> None:
+    def _sign_out(self, number: int, faults: tuple[Fault, ...] = ()) -> None:
         tab, opened = self.new_tab(number, ""), self.browsers[number]
-        response = self.ask("logout", tab, lambda: opened.post(reverse("stateful_oauth:logout")), trouble)
+        response = self.ask("logout", tab, lambda: opened.post(reverse("stateful_oauth:logout")), faults)
         tab.at_provider = ""  # where it ends is not a sign-in
         if response is not None:
             self.memory.sign_out(number)
@@ -166,7 +166,7 @@ class SignIn(Stage):
         try:
             tab.callback = goes()
         except (PageShown, LookupError) as shown:
-            self.story.tell(f"  the provider shows a page: {shown}")
+            self.trace.note(f"  the provider shows a page: {shown}")
             return
         for name in ("code", "connect_code"):
             if name in tab.callback.fields:

@@ -57,7 +57,7 @@ class Site:
         self._stack = ExitStack()
         self.tenant = tenant_of_settings(alias)
         values = {**self._stand_ins(configuration), **configuration.changes(), **changes}
-        configuration.furnish(self.tenant, conf.tenant(alias).client_id)
+        configuration.seed_tenant(self.tenant, conf.tenant(alias).client_id)
         self.gateway = Gateway(self.tenant, self.clock.advance)
         self._values = {
             # A delivery that waits for another one waits in vain, because that one waits for it to return.

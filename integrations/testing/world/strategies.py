@@ -1,4 +1,4 @@
-"""Strategies for rules: numbers that stand for what is there, troubles, and how a callback is changed."""
+"""Strategies for rules: numbers that stand for what is there, faults, and how a callback is changed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import hypothesis.strategies as st
 
 from stateful_oauth.emulator import DATABASE
 from stateful_oauth.flows.engine.crash_points import CRASH_POINTS
-from stateful_oauth.testing.world.cast import APP_METADATA_KEYS
 from stateful_oauth.testing.world.configuration import Configuration
-from stateful_oauth.testing.world.trouble import (
+from stateful_oauth.testing.world.faults import (
     FAILURES,
     MEANWHILE,
     OUTSIDE,
     CallFails,
+    Fault,
     Meanwhile,
-    Trouble,
     WorkerDies,
     WorkerStalls,
 )
+from stateful_oauth.testing.world.tenant_accounts import APP_METADATA_KEYS
 
 # Which calls fail: any, or those of one API.
 _PATHS: Final = ("", "", "/oauth/token", "/api/v2/", "/me/v1/", "/identities")
@@ -45,7 +45,7 @@ WAITS: Final = (0, 0, 1, 5, 31, 31, 61, 601, 86_401)
 
 
 def numbers() -> st.SearchStrategy[int]:
-    """Draw a number for `Stage.pick`: mostly what is newest."""
+    """Draw a number for `BaseStateMachine.pick`: mostly what is newest."""
     return st.sampled_from((0, 0, 0, 0, 1, 1, 2, 3, 5))
 
 
@@ -59,12 +59,12 @@ def other_browsers() -> st.SearchStrategy[int | None]:
     return st.sampled_from((None, None, None, None, None, None, None, 0, 1, 2))
 
 
-def actors() -> st.SearchStrategy[int]:
-    """Draw the number of somebody of the cast."""
+def account_numbers() -> st.SearchStrategy[int]:
+    """Draw the index of an account."""
     return st.integers(0, 15)
 
 
-def trouble() -> st.SearchStrategy[Trouble]:
+def fault() -> st.SearchStrategy[Fault]:
     """Draw one thing that goes wrong."""
     nth = st.sampled_from((0, 0, 0, 1, 1, 2, 3, 4))
     points, outside = st.sampled_from(_POINTS), st.sampled_from(_OUTSIDE)
@@ -81,10 +81,10 @@ def trouble() -> st.SearchStrategy[Trouble]:
     )
 
 
-def troubles() -> st.SearchStrategy[tuple[Trouble, ...]]:
+def faults() -> st.SearchStrategy[tuple[Fault, ...]]:
     """Draw what goes wrong during one action: often nothing, seldom two things."""
-    nothing, one = st.just(()), st.tuples(trouble())
-    return st.sampled_from((nothing, nothing, nothing, one, one, st.tuples(trouble(), trouble()))).flatmap(
+    nothing, one = st.just(()), st.tuples(fault())
+    return st.sampled_from((nothing, nothing, nothing, one, one, st.tuples(fault(), fault()))).flatmap(
         lambda chosen: chosen
     )
 

@@ -7,10 +7,10 @@ from shop import vouchers
 from shop.gifts import GiftFlow
 
 from stateful_oauth.testing.world import Violation, World, rule, step
-from stateful_oauth.testing.world.strategies import numbers, troubles
-from stateful_oauth.testing.world.trouble import Meanwhile, WorkerDies
+from stateful_oauth.testing.world.faults import Meanwhile, WorkerDies
+from stateful_oauth.testing.world.strategies import faults, numbers
 
-_GIVE = (step("settle_in"), step("sign_in", browser=0, actor=0), step("give", browser=0))
+_GIVE = (step("settle_in"), step("sign_in", browser=0, account=0), step("give", browser=0))
 _ACCEPT = step("answer", gift=0, event="accept")
 
 
@@ -30,46 +30,46 @@ class ShopWorld(World):
                 "answer",
                 gift=0,
                 event="accept",
-                trouble=(Meanwhile("effect.after", 0, "an operator abandons"),),
+                faults=(Meanwhile("effect.after", 0, "an operator abandons"),),
             ),
         ),
         "the worker dies after a voucher": (
             *_GIVE,
-            step("answer", gift=0, event="accept", trouble=(WorkerDies("effect.after"),)),
+            step("answer", gift=0, event="accept", faults=(WorkerDies("effect.after"),)),
             step("wait", seconds=0),
             step("recover_one", row=0),
         ),
     }
 
-    def furnish(self):
-        super().furnish()
+    def seed_tenant(self):
+        super().seed_tenant()
         vouchers.reset()
 
     @precondition(lambda self: self.users)
-    @rule(browser=numbers(), trouble=troubles())
-    def give(self, browser, trouble=()):
+    @rule(browser=numbers(), faults=faults())
+    def give(self, browser, faults=()):
         """Start a gift."""
         number = self.pick(browser, [*self.users])
         tab, opened = self.new_tab(number, "shop.gift"), self.browsers[number]
-        self.story.tell(f"Browser {number + 1} gives something, in {tab}.")
-        self.ask("give", tab, lambda: opened.post(reverse("give"), {"to": "bob@example.com"}), trouble)
+        self.trace.note(f"Browser {number + 1} gives something, in {tab}.")
+        self.ask("give", tab, lambda: opened.post(reverse("give"), {"to": "bob@example.com"}), faults)
 
     @precondition(lambda self: self.gifts())
     @rule(
         gift=numbers(),
         event=st.sampled_from(("accept", "accept", "cancel")),
         answers=st.sampled_from(("", "", "lost", "refused")),
-        trouble=troubles(),
+        faults=faults(),
     )
-    def answer(self, gift, event, answers="", trouble=()):
+    def answer(self, gift, event, answers="", faults=()):
         """Accept or cancel a gift, in the browser that it was started in."""
         chosen = self.pick(gift, self.gifts())
         tab = self.memory.owners[chosen.id].tab
-        self.story.tell(f"{tab} says {event} to {self.name_of(chosen.id)}.")
+        self.trace.note(f"{tab} says {event} to {self.name_of(chosen.id)}.")
         vouchers.answers[:] = [answers] if answers else []
         self.memory.touch(chosen.id)
         address = reverse("answer_gift", args=[chosen.id, event])
-        self.ask("answer", tab, lambda: self.browsers[tab.browser].post(address), trouble)
+        self.ask("answer", tab, lambda: self.browsers[tab.browser].post(address), faults)
         vouchers.answers.clear()
 
     def gifts(self):

@@ -9,8 +9,8 @@ from stateful_oauth.testing.walker import assert_every_path
 pytestmark = pytest.mark.django_db
 
 
-def test_every_path_of_a_gift(auth0_clock, auth0_people, auth0_browser):
-    auth0_browser.sign_in(auth0_people["Ada"].email)
+def test_every_path_of_a_gift(auth0_clock, auth0_accounts, auth0_browser):
+    auth0_browser.sign_in(auth0_accounts["Ada"].email)
     paths = assert_every_path(lambda: GiftWalker(auth0_clock, auth0_browser))
     assert "start-accept-voucher_issued--given" in paths
 

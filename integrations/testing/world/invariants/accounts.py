@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django.conf import conf
 from stateful_oauth.storage.models import AccountLink
-from stateful_oauth.testing.world.cast import app_metadata, user_metadata
+from stateful_oauth.testing.world.tenant_accounts import app_metadata, user_metadata
 from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
-    from stateful_oauth.testing.world.stage import Stage
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 
 
-def metadata_is_merged_and_nothing_else(world: Stage) -> None:
+def metadata_is_merged_and_nothing_else(world: BaseStateMachine) -> None:
     """A user has its own metadata, unchanged, and besides only what accounts had that were linked to it."""
     tenant = world.site.tenant
     named = set(conf.tenant(world.alias).linking_app_metadata_keys)
@@ -40,7 +40,7 @@ def metadata_is_merged_and_nothing_else(world: Stage) -> None:
                     )
 
 
-def absorbed(world: Stage, user_id: str) -> list[str]:
+def absorbed(world: BaseStateMachine, user_id: str) -> list[str]:
     """Return the accounts that were ever linked to a user, and those that were linked to them."""
     found: list[str] = []
     wanted = [user_id]
@@ -53,7 +53,7 @@ def absorbed(world: Stage, user_id: str) -> list[str]:
     return found
 
 
-def a_link_is_here_and_there(world: Stage) -> None:
+def a_link_is_here_and_there(world: BaseStateMachine) -> None:
     """No link is kept that Auth0 does not have, unless it is being unlinked."""
     identities: dict[str, set[str]] = {
         user.user_id: {f"{each.provider}|{each.user_id}" for each in user.identities[1:]}
@@ -73,7 +73,7 @@ def kept_links() -> list[dict[str, Any]]:
     return list(AccountLink.objects.filter(unlinked_at__isnull=True).values(*columns))
 
 
-def _is_being_unlinked(world: Stage, link: dict[str, Any]) -> bool:
+def _is_being_unlinked(world: BaseStateMachine, link: dict[str, Any]) -> bool:
     """Whether it was undone at Auth0, and the unlinking is open still, or was given up."""
     is_open = any(row.kind == "unlink_account" for row in world.seen.open())
     pair = {"user_id": link["primary_subject"], "secondary": link["secondary_subject"]}

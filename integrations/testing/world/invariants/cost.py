@@ -10,7 +10,7 @@ from stateful_oauth.testing.world.violations import Violation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.testing.world.stage import Stage
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
 }
 
 
-def every_action_stays_within_its_limits(world: Stage) -> None:
+def every_action_stays_within_its_limits(world: BaseStateMachine) -> None:
     """No action takes more statements or calls than its limit says, however much there is in the database."""
     for action in world.actions:
         limit = LIMITS.get(action.what)

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from stateful_oauth.django.conf import conf
 from stateful_oauth.storage.models import ConnectedAccount
-from stateful_oauth.testing.world.cast import app_metadata, user_metadata
 from stateful_oauth.testing.world.invariants.accounts import kept_links
+from stateful_oauth.testing.world.tenant_accounts import app_metadata, user_metadata
 from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
-    from stateful_oauth.testing.world.stage import Stage
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 
 
-def nothing_is_left_working(world: Stage) -> None:
+def nothing_is_left_working(world: BaseStateMachine) -> None:
     """Every transaction is over."""
     for row in world.seen.open():
         raise Violation("nothing is left working", f"after faults ended and recovery ran:\n{row.show()}")
 
 
-def links_agree(world: Stage) -> None:
+def links_agree(world: BaseStateMachine) -> None:
     """What Auth0 has linked is kept here, and the other way round, but for what an operator gave up."""
     name = "a link exists at Auth0 and here together"
     given_up = world.memory.given_up
@@ -37,7 +37,7 @@ def links_agree(world: Stage) -> None:
         raise Violation(name, f"only here: {sorted(only_here)}; only at Auth0: {sorted(only_there)}")
 
 
-def metadata_is_merged_completely(world: Stage) -> None:
+def metadata_is_merged_completely(world: BaseStateMachine) -> None:
     """Whoever was linked without a failure has brought its metadata along."""
     for row in world.seen.rows.values():
         if row.kind != "account_linking" or row.state != "linked":
@@ -63,7 +63,7 @@ def metadata_is_merged_completely(world: Stage) -> None:
             )
 
 
-def connected_accounts_agree(world: Stage) -> None:
+def connected_accounts_agree(world: BaseStateMachine) -> None:
     """What is connected at Auth0 is kept here, and the other way round, but for what was given up.
 
     Where nobody could find out whose account it is, it may be one that was connected before, and the id that

@@ -14,12 +14,12 @@ from stateful_oauth.testing.world.violations import Violation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stateful_oauth.testing.world.stage import Stage
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 
 _NAME: Final = "planted secrets appear nowhere in clear"
 
 
-def nothing_secret_is_in_clear(world: Stage) -> None:
+def nothing_secret_is_in_clear(world: BaseStateMachine) -> None:
     """Search what is kept, in sessions too, logged and shown for everything secret that went over the wire.
 
     What was searched before is searched again only for the secrets that are new since.
@@ -49,7 +49,7 @@ def _search(kept: str, logged: str, secrets: Mapping[str, str]) -> None:
             raise Violation(_NAME, f"a {member} was logged:\n{_line_with(logged, value)}")
 
 
-def _columns(world: Stage) -> Iterator[str]:
+def _columns(world: BaseStateMachine) -> Iterator[str]:
     """Yield every column of our tables as text."""
     del world  # its database is the one that there is
     for model in apps.get_app_config("stateful_oauth").get_models():
@@ -66,13 +66,13 @@ def _columns(world: Stage) -> Iterator[str]:
                         yield str(value)
 
 
-def _sessions(world: Stage) -> Iterator[str]:
+def _sessions(world: BaseStateMachine) -> Iterator[str]:
     """Yield what the session of every browser holds; in the database it is not legible."""
     for browser in world.browsers:
         yield repr(dict(session_of(browser).items()))
 
 
-def _pages(world: Stage) -> Iterator[str]:
+def _pages(world: BaseStateMachine) -> Iterator[str]:
     for response in world.responses:
         yield response.headers.get("Location", "")
         if not getattr(response, "streaming", False):

@@ -9,11 +9,11 @@ from stateful_oauth.testing.world.sessions import session_of
 from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
     from stateful_oauth.testing.world.memory import Delivery
-    from stateful_oauth.testing.world.stage import Stage
 
 
-def a_code_is_exchanged_at_most_once(world: Stage) -> None:
+def a_code_is_exchanged_at_most_once(world: BaseStateMachine) -> None:
     """No code is sent to the token endpoint twice, and no code or connect code buys something twice."""
     name = "a code is exchanged at most once"
     ledger, gateway = world.site.tenant.ledger, world.site.gateway
@@ -34,7 +34,7 @@ def a_code_is_exchanged_at_most_once(world: Stage) -> None:
             seen.add(spent)
 
 
-def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
+def nobody_is_signed_in_by_anything_else(world: BaseStateMachine) -> None:
     """Whoever is signed in came by a valid callback in the browser that started, since it signed out."""
     for number, user in world.users.items():
         details = session_of(world.browsers[number]).get("stateful_oauth", {})
@@ -46,7 +46,7 @@ def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
             )
 
 
-def nobody_is_signed_in_as_somebody_else(world: Stage) -> None:
+def nobody_is_signed_in_as_somebody_else(world: BaseStateMachine) -> None:
     """An account is the same user every time, and accounts with other addresses are other users."""
     known = world.memory.users
     for number, user in world.users.items():
@@ -62,15 +62,15 @@ def nobody_is_signed_in_as_somebody_else(world: Stage) -> None:
             )
 
 
-def _are_strangers(world: Stage, one: str, other: str) -> bool:
+def _are_strangers(world: BaseStateMachine, one: str, other: str) -> bool:
     """Whether two accounts have nothing in common: neither their address nor a link, now or ever."""
-    addresses = {who.user_id: who.email for who in world.cast}
+    addresses = {who.user_id: who.email for who in world.accounts}
     if addresses.get(one, one) == addresses.get(other, other):
         return False
     return other not in absorbed(world, one) and one not in absorbed(world, other)
 
 
-def _justifies(world: Stage, delivery: Delivery, number: int, subject: str) -> bool:
+def _justifies(world: BaseStateMachine, delivery: Delivery, number: int, subject: str) -> bool:
     """Whether a callback explains that its browser is signed in as `subject`."""
     memory, tenant = world.memory, world.site.tenant
     since = memory.sign_outs.get(number, 0)
@@ -87,7 +87,7 @@ def _justifies(world: Stage, delivery: Delivery, number: int, subject: str) -> b
     )
 
 
-def no_refresh_family_is_killed_by_us(world: Stage) -> None:
+def no_refresh_family_is_killed_by_us(world: BaseStateMachine) -> None:
     """No refresh token is sent twice after it was rotated, and no family dies of what we did."""
     name = "no refresh family is killed by us"
     ledger = world.site.tenant.ledger

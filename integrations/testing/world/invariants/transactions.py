@@ -11,14 +11,14 @@ from stateful_oauth.testing.world.violations import Violation
 if TYPE_CHECKING:
     import uuid
 
+    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
     from stateful_oauth.testing.world.observations import Row
-    from stateful_oauth.testing.world.stage import Stage
 
 # Columns of a row that is over which may change still: signing out withdraws the session that it may give.
 _WITHDRAWN: Final[tuple[dict[str, object], ...]] = ({},)
 
 
-def the_log_folds_to_the_state(world: Stage) -> None:
+def the_log_folds_to_the_state(world: BaseStateMachine) -> None:
     """The log, folded, gives the row's state; its numbers are those of the versions; kinds of states fit."""
     name = "the log folds to the state"
     for _, _, row in world.seen.changed_since(world.before):
@@ -41,7 +41,7 @@ def the_log_folds_to_the_state(world: Stage) -> None:
             raise Violation(name, f"an open row is due some time, and a closed one never:\n{row.show()}")
 
 
-def finals_never_change(world: Stage) -> None:
+def finals_never_change(world: BaseStateMachine) -> None:
     """A final state is final: nothing of the row changes, no transition is added, no secret is kept."""
     name = "finals never change"
     for id_, old, row in world.seen.changed_since(world.before):
@@ -82,7 +82,7 @@ def _same(old: Row, row: Row, *but_for: str) -> bool:
     return _without_result(old, *but_for) == _without_result(row, *but_for)
 
 
-def tabs_do_not_disturb_one_another(world: Stage) -> None:
+def tabs_do_not_disturb_one_another(world: BaseStateMachine) -> None:
     """A step changes the transactions that it is about, and no others.
 
     But for the oldest ones of a browser that starts more than `OPEN_PER_BROWSER`, and for the browsers and

@@ -1,4 +1,4 @@
-"""The stage of a scenario: browsers, tabs, a site that acts, and what was seen after each step."""
+"""The base of the World: browsers, tabs, a site that acts, and what was seen after each step."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.tenants import forget_provider
 from stateful_oauth.testing.world.action import Action
-from stateful_oauth.testing.world.cast import CAST, introduce
 from stateful_oauth.testing.world.configuration import Configuration
 from stateful_oauth.testing.world.figures import Figures
 from stateful_oauth.testing.world.memory import Memory
 from stateful_oauth.testing.world.observations import Observation
 from stateful_oauth.testing.world.sessions import signed_in
 from stateful_oauth.testing.world.site import Site
-from stateful_oauth.testing.world.story import Step, Story, step
 from stateful_oauth.testing.world.tabs import Tab
+from stateful_oauth.testing.world.tenant_accounts import ACCOUNTS, add_accounts
+from stateful_oauth.testing.world.trace import Step, Trace, step
 
 if TYPE_CHECKING:
     import uuid
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from stateful_oauth.testing.world.cast import Actor
+    from stateful_oauth.testing.world.faults import Fault
     from stateful_oauth.testing.world.observations import Row
-    from stateful_oauth.testing.world.trouble import Trouble
+    from stateful_oauth.testing.world.tenant_accounts import Account
 
 BROWSERS: Final = 3
 GIVEN_UP: Final = ("abandoned", "failed")  # they do not say what happened at the provider
 
 
 def rule(**strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
-    """Make a method a rule, as `hypothesis.stateful.rule` does, that stories can tell and tests run again.
+    """Make a method a rule, as `hypothesis.stateful.rule` does, that a trace shows and a test can run again.
 
     Its arguments must be plain values: numbers, texts, and the values of this package. A number stands for
-    one of the things that are there: see `Stage.pick`.
+    one of the things that are there: see `BaseStateMachine.pick`.
     """
 
     def decorate(function: Callable[..., None]) -> Any:
         making: Any = hypothesis_rule
-        return making(**strategies)(_told(function))
+        return making(**strategies)(_traced(function))
 
     return decorate
 
@@ -61,9 +61,9 @@ def precondition(holds: Callable[[Any], object]) -> Callable[[Any], Any]:
     return hypothesis_precondition(lambda self: bool(holds(self)))
 
 
-def _told(function: Callable[..., None]) -> Callable[..., None]:
+def _traced(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
-    def run(self: Stage, **arguments: Any) -> None:
+    def run(self: BaseStateMachine, **arguments: Any) -> None:
         self.run_step(function, arguments)
 
     # Hypothesis leaves out about half of the rules in each scenario, by name ("swarm testing"). Here most
@@ -72,9 +72,9 @@ def _told(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def not_twice(world: Stage) -> bool:
+def not_twice(world: BaseStateMachine) -> bool:
     """Whether the last rule is not one that there is no point in running again at once."""
-    return world.story.steps[-1].rule not in _ONCE
+    return world.trace.steps[-1].rule not in _ONCE
 
 
 _ONCE: Final = frozenset(
@@ -82,11 +82,11 @@ _ONCE: Final = frozenset(
 )
 
 
-class Stage(RuleBasedStateMachine):
+class BaseStateMachine(RuleBasedStateMachine):
     """What rules and invariants work on. Subclass `World`, which has the rules.
 
     Attributes:
-        cast: Who can sign in at the tenant.
+        accounts: Who can sign in at the tenant.
         configurations: Draws how site and tenant are set up.
         corpus: Scenarios by name. Each is run once, and others begin like them.
         alias: Which tenant of the settings.
@@ -103,14 +103,14 @@ class Stage(RuleBasedStateMachine):
         responses: What it answered.
     """
 
-    cast: ClassVar[tuple[Actor, ...]] = CAST
+    accounts: ClassVar[tuple[Account, ...]] = ACCOUNTS
     configurations: ClassVar[st.SearchStrategy[Configuration]] = st.just(Configuration())
     corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {}
     alias: ClassVar[str] = "default"
     changes: ClassVar[Mapping[str, Any]] = {}
     figures: ClassVar[Figures] = Figures()
 
-    origin: ClassVar[type[Stage] | None] = None  # of a class that hypothesis runs
+    origin: ClassVar[type[BaseStateMachine] | None] = None  # of a class that hypothesis runs
 
     latest_failure: ClassVar[tuple[Step, ...]] = ()  # the steps of the latest scenario that went wrong
 
@@ -118,7 +118,7 @@ class Stage(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.story = Story()
+        self.trace = Trace()
         self.is_open = self.failed = False
         self.browsers: list[Browser] = []
         self.tabs: list[Tab] = []
@@ -152,18 +152,18 @@ class Stage(RuleBasedStateMachine):
     def settle_in(self, configuration: Configuration | None = None) -> None:
         """Set everything up; without a configuration, as the project's own settings are."""
         configuration = configuration or Configuration()
-        self.story.begin("settle_in", {"configuration": configuration})
-        self.story.tell(f"The site is set up with {configuration!r}.")
+        self.trace.begin("settle_in", {"configuration": configuration})
+        self.trace.note(f"The site is set up with {configuration!r}.")
         self.site = Site(configuration, alias=self.alias, changes=self.changes)
         self.site.open()
         self.is_open = True
-        self.furnish()
+        self.seed_tenant()
         self.browsers = [Browser(self.site.tenant) for _ in range(BROWSERS)]
         self.figures.scenarios += 1
 
-    def furnish(self) -> None:
+    def seed_tenant(self) -> None:
         """Tell the tenant who there is. Override it for a project's own people and addresses."""
-        introduce(self.site.tenant, self.cast)
+        add_accounts(self.site.tenant, self.accounts)
 
     def teardown(self) -> None:
         """End the faults, let recovery run, look once more, and put everything back."""
@@ -183,7 +183,7 @@ class Stage(RuleBasedStateMachine):
 
     def run_step(self, function: Callable[..., None], arguments: Mapping[str, Any]) -> None:
         """Run a rule, note it, and look at what came of it."""
-        self.story.begin(function.__name__, arguments)
+        self.trace.begin(function.__name__, arguments)
         self.figures.steps += 1
         self.figures.happened[f"rule: {function.__name__}"] += 1
         self.actions, self.responses = [], []
@@ -209,7 +209,7 @@ class Stage(RuleBasedStateMachine):
                 self._numbers[row.kind] += 1
                 self._names[id_] = f"{row.kind} {self._numbers[row.kind]}"
             for line in row.log[known:] if old is None else _new_lines(old.log, row.log):
-                self.story.tell(f"  {self._names[id_]}: {line}")
+                self.trace.note(f"  {self._names[id_]}: {line}")
                 if not line.rejected:
                     self.figures.took(row.kind, line.edge)
 
@@ -221,20 +221,20 @@ class Stage(RuleBasedStateMachine):
         except Exception as error:
             if not self.failed:
                 self.failed = True
-                type(self).latest_failure = tuple(self.story.steps)
+                type(self).latest_failure = tuple(self.trace.steps)
                 self.figures.violations = 1  # the first ends the run; its shrinking finds it over and over
                 error.add_note(self.explanation())
             raise
 
     def explanation(self) -> str:
-        """Return the story so far, and a test that runs it again."""
+        """Return the trace so far, and a test that runs it again."""
         return (
-            f"\nWhat happened:\n{self.story.told()}\n\n"
-            f"As a test:\n\n{self.story.as_test(self.origin or type(self))}\n"
+            f"\nWhat happened:\n{self.trace.text()}\n\n"
+            f"As a test:\n\n{self.trace.as_test(self.origin or type(self))}\n"
         )
 
     @classmethod
-    def replay(cls, *steps: Step) -> Stage:
+    def replay(cls, *steps: Step) -> BaseStateMachine:
         """Run the steps of a scenario, look after each, and come to rest.
 
         Raises:
@@ -254,17 +254,17 @@ class Stage(RuleBasedStateMachine):
     # What the site does.
 
     def act(
-        self, what: str, does: Callable[[], Any], troubles: Sequence[Trouble] = (), tab: Tab | None = None
+        self, what: str, does: Callable[[], Any], faults: Sequence[Fault] = (), tab: Tab | None = None
     ) -> Any:
-        """Have the site do something, with troubles; return its result, or None when the process died."""
-        action = Action(what, does, troubles, self.site, functools.partial(self._meanwhile, tab))
+        """Have the site do something, with faults; return its result, or None when the process died."""
+        action = Action(what, does, faults, self.site, functools.partial(self._meanwhile, tab))
         self.actions.append(action)
-        for trouble in troubles:
-            self.story.tell(f"  {trouble}")
+        for fault in faults:
+            self.trace.note(f"  {fault}")
         result = action.run()
         if action.died is not None:
             self.figures.crashes += 1
-            self.story.tell(f"  the worker died at {action.died[0]} of {action.died[1]}")
+            self.trace.note(f"  the worker died at {action.died[0]} of {action.died[1]}")
             forget_provider()
         self.figures.happened.update(action.happened)
         self.figures.happened.update(f"call fails: {how}" for how in action.plan.failed)
@@ -275,17 +275,17 @@ class Stage(RuleBasedStateMachine):
         return result
 
     def ask(
-        self, what: str, tab: Tab, does: Callable[[], HttpResponse], troubles: Sequence[Trouble] = ()
+        self, what: str, tab: Tab, does: Callable[[], HttpResponse], faults: Sequence[Fault] = ()
     ) -> HttpResponse | None:
         """Have a tab open a page of the site, and go where it leads."""
         browser = self.browsers[tab.browser]
         self.memory.note_cookies(tab.browser, browser)
-        response: HttpResponse | None = self.act(what, does, troubles, tab)
+        response: HttpResponse | None = self.act(what, does, faults, tab)
         if response is not None:
             self.responses.append(response)
         self._attribute(tab)
         arrived = tab.arrives(response, self.site.tenant.issuer)
-        self.story.tell(f"  {tab} gets {arrived}")
+        self.trace.note(f"  {tab} gets {arrived}")
         self.memory.note_cookies(tab.browser, browser)
         if tab.at_provider:
             self.memory.note_address(tab.at_provider, self.site.gateway)
@@ -305,7 +305,7 @@ class Stage(RuleBasedStateMachine):
                 self.memory.own(id_, owner.tab)
 
     def name_of(self, id_: uuid.UUID) -> str:
-        """Return what stories call a transaction."""
+        """Return what traces call a transaction."""
         return self._names.get(id_, str(id_))
 
     def row_now(self, id_: uuid.UUID) -> Any:

@@ -27,7 +27,7 @@ def step(rule: str, /, **arguments: Any) -> Step:
 
 
 @dataclass
-class Story:
+class Trace:
     """What has happened so far.
 
     Attributes:
@@ -42,12 +42,12 @@ class Story:
         """Note a rule that is about to run."""
         self.steps.append(Step(rule, dict(arguments)))
 
-    def tell(self, line: str) -> None:
-        """Add what a person would say about it."""
+    def note(self, line: str) -> None:
+        """Add a line in plain English; an indented one belongs to the step above."""
         self.lines.append(line)
 
-    def told(self) -> str:
-        """Return the story: what was done, and indented below it, the arrows of the diagrams that it took."""
+    def text(self) -> str:
+        """Return the trace as text: the steps, each with the transitions that it took, indented below it."""
         number, numbered = 0, []
         for line in self.lines:
             if line.startswith(" "):

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class Account:
     """An account that somebody can sign in with, or connect.
 
     Attributes:
-        name: For stories.
+        name: As a trace prints it.
         signed_up: Whether its Auth0 user is there from the beginning.
         password: Of a database account.
     """
@@ -37,40 +37,40 @@ class Actor:
         return f"{self.name} <{self.email}>"
 
 
-CAST: Final = (
-    Actor("Ada", "ada@example.com"),
-    Actor("Ada at Google", "ada@example.com", "google-oauth2", signed_up=False),
-    Actor("Xpto", "xpto@acme.com"),
-    Actor("Qwerty at Google", "qwerty@gmail.com", "google-oauth2", signed_up=False),
-    Actor("Bob at Google", "bob@example.com", "google-oauth2"),
-    Actor("Bob", "bob@example.com", signed_up=False),
-    Actor("Mallory", "ada@example.com", "github", email_verified=False, signed_up=False),
-    Actor("Bob at GitHub", "bob@example.com", "github", signed_up=False),
+ACCOUNTS: Final = (
+    Account("Ada", "ada@example.com"),
+    Account("Ada at Google", "ada@example.com", "google-oauth2", signed_up=False),
+    Account("Xpto", "xpto@acme.com"),
+    Account("Qwerty at Google", "qwerty@gmail.com", "google-oauth2", signed_up=False),
+    Account("Bob at Google", "bob@example.com", "google-oauth2"),
+    Account("Bob", "bob@example.com", signed_up=False),
+    Account("Mallory", "ada@example.com", "github", email_verified=False, signed_up=False),
+    Account("Bob at GitHub", "bob@example.com", "github", signed_up=False),
 )
 
 
 # What a project may name to be merged of `app_metadata`: what everybody has, and what each has alone.
-APP_METADATA_KEYS: Final = ("plan", *(f"role {actor.user_id}" for actor in CAST))
+APP_METADATA_KEYS: Final = ("plan", *(f"role {account.user_id}" for account in ACCOUNTS))
 
 
-def introduce(tenant: Tenant, cast: tuple[Actor, ...]) -> None:
+def add_accounts(tenant: Tenant, accounts: tuple[Account, ...]) -> None:
     """Add everybody to the tenant, each with metadata of their own from their first sign-in on."""
-    for name in dict.fromkeys(actor.connection for actor in cast):
+    for name in dict.fromkeys(account.connection for account in accounts):
         if name != DATABASE:
             tenant.add_connection(name)
-    for actor in cast:
+    for account in accounts:
         metadata: dict[str, Any] = (
-            {"user_metadata": user_metadata(actor.user_id), "app_metadata": app_metadata(actor.user_id)}
-            if actor.signed_up
+            {"user_metadata": user_metadata(account.user_id), "app_metadata": app_metadata(account.user_id)}
+            if account.signed_up
             else {}
         )
         tenant.add_user(
-            email=actor.email,
-            name=actor.name,
-            connection=actor.connection,
-            email_verified=actor.email_verified,
-            user_id=actor.user_id,
-            signed_up=actor.signed_up,
+            email=account.email,
+            name=account.name,
+            connection=account.connection,
+            email_verified=account.email_verified,
+            user_id=account.user_id,
+            signed_up=account.signed_up,
             **metadata,
         )
     tenant.on_login = _give_metadata

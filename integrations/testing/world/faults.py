@@ -38,7 +38,7 @@ class WorkerDies:
 
     Attributes:
         point: One of `CRASH_POINTS`.
-        nth: The how manieth time the action comes to it, counted from 0.
+        nth: Zero-based occurrence of this crash point within the action.
     """
 
     point: str
@@ -71,7 +71,7 @@ class CallFails:
     """A call to the provider fails.
 
     Attributes:
-        call: The number of the call, counted from 0 within the action.
+        call: Zero-based number of the call within the action.
         how: One of `FAILURES`.
         to: Only calls whose path has this in it are counted; all when empty.
     """
@@ -118,4 +118,4 @@ MEANWHILE: Final = (
     "another tab comes back",
 )
 
-Trouble = WorkerDies | WorkerStalls | CallFails | Meanwhile
+Fault = WorkerDies | WorkerStalls | CallFails | Meanwhile
