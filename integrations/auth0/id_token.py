@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.errors import IdTokenRejected, Mismatch
 from stateful_oauth.flows.openid import VerifiedIdentity
+from stateful_oauth.integrations.auth0.json_members import Members
 from stateful_oauth.integrations.auth0.signature import verified_claims
 
 if TYPE_CHECKING:
@@ -67,16 +68,20 @@ def verify_id_token(
         FlowError: The keys could not be read. Code: `keys_unavailable`.
     """
     # T1, T6, T7, T8: encrypted, not signed, or signed with something else than configured.
-    claims = verified_claims(token, algorithm=config.id_token_signing_alg, key=key)
-    case = _Case(claims, config, expected, now.timestamp())
+    case = _Case(
+        verified_claims(token, algorithm=config.id_token_signing_alg, key=key),
+        config,
+        expected,
+        now.timestamp(),
+    )
     for rule in _RULES:
         rule(case)
-    return VerifiedIdentity(issuer=claims["iss"], subject=claims["sub"], claims=claims)
+    return VerifiedIdentity(issuer=case.claims["iss"], subject=case.claims["sub"], claims=case.claims)
 
 
 def _check_types(case: _Case) -> None:
     """T14, T19: the required claims are there, and those that we use have their types."""
-    claims = case.claims
+    claims = Members(case.claims)  # which does not show itself
     if not _is_text(claims.get("iss")) or not _is_subject(claims.get("sub")):
         raise IdTokenRejected("id_token_claims", "iss or sub")
     audience = claims.get("aud")
@@ -88,12 +93,12 @@ def _check_types(case: _Case) -> None:
         if not _is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
     for name in ("nbf", "auth_time"):
-        if name in claims and not _is_moment(claims[name]):
+        if name in claims and not _is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
     for name in ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name"):
-        if name in claims and not isinstance(claims[name], str):
+        if name in claims and not isinstance(claims.get(name), str):
             raise IdTokenRejected("id_token_claims", name)
-    if "sid" in claims and not _is_session_id(claims["sid"]):
+    if "sid" in claims and not _is_session_id(claims.get("sid")):
         raise IdTokenRejected("id_token_claims", "sid")
 
 
@@ -140,8 +145,7 @@ def _check_issued_at(case: _Case) -> None:
 
 def _check_nonce(case: _Case) -> None:
     """T11."""
-    nonce = case.claims.get("nonce", "")
-    if not nonce or not case.expected.nonce.equals(nonce):
+    if not case.expected.nonce or not case.expected.nonce.equals(case.claims.get("nonce", "")):
         raise Mismatch("nonce_mismatch")
 
 

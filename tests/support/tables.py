@@ -310,7 +310,7 @@ PAYLOADS: dict[str, Any] = {
     "no_candidates": NoCandidates("no_candidate"),
     "pending_link": LinkProposed(_PROFILE, _DECISION),
     "connection_requested": ConnectionRequested(_SESSION, ()),
-    "callback": AuthorizationResponse(state="state" * 9, code=Secret("a code")),
+    "callback": AuthorizationResponse(state=Secret("state" * 9), code=Secret("a code")),
     "connection_completed": _ACCOUNT,
     "account_identified": ConnectionIdentified(ProviderUser(id="2")),
     "confirm": "auth0|first",
