@@ -119,7 +119,7 @@ class AccountLinkingFlow(FlowMachine):
         merge_metadata,
         produces=("metadata_merged", "fail"),
         time_limit=10,
-        lost_answer=LostAnswer.REPEAT,  # computed from snapshots: once more changes nothing
+        lost_answer=LostAnswer.REPEAT,  # writes only what is not there: once more changes nothing
         max_attempts=8,
         patient=True,
         insists=True,
@@ -171,7 +171,7 @@ class AccountLinkingFlow(FlowMachine):
         pushing_request.to(awaiting_confirmation)
         | awaiting_callback.to(awaiting_confirmation)
         | verifying_primary.to(awaiting_confirmation)
-        # Where the newcomer is nobody's account any more, there is nobody to sign in.
+        # Where the newcomer is no account any more, or a blocked one, there is no user to sign in.
         | reading_profiles.to(failed, cond="newcomer_is_gone")
         | reading_profiles.to(keeping_apart, unless="newcomer_is_gone", on="resolve_newcomer")
         | linking.to(failed, cond="newcomer_is_gone")
@@ -209,8 +209,8 @@ class AccountLinkingFlow(FlowMachine):
         return getattr(payload, "code", "") == "wrong_account" and _tries_left(self.step.transaction) > 0
 
     def newcomer_is_gone(self, payload: Any) -> bool:
-        """Whether the account that signed in is none any more."""
-        return getattr(payload, "code", "") == "newcomer_gone"
+        """Whether the account that signed in is none any more, or was blocked."""
+        return getattr(payload, "code", "") in ("newcomer_gone", "newcomer_blocked")
 
     # Actions.
     def ask_again(self, payload: str) -> None:

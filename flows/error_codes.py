@@ -219,6 +219,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "newcomer_gone": ErrorCode(
         "The account that signed in was deleted in the meantime, or linked to another account.", 409,
         _("This account changed while you were signing in. Please sign in again."), _NOTHING),
+    "newcomer_blocked": ErrorCode(
+        "The account that signed in was blocked at the provider in the meantime.", 403,
+        _("This account may not sign in here."), "Look at the user in the provider's dashboard."),
     "link_not_allowed": ErrorCode(
         "The evidence for the link no longer holds. The sign-in continued without it.", 409,
         _("The accounts were not linked."), "Read the note in the log. A rule or an email changed."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.secret import names_only
@@ -91,11 +91,23 @@ class VerifiedIdentity:
         issuer: `iss`, byte-exact.
         subject: `sub`, byte-exact.
         claims: All claims. Its repr shows their names only: they are personal, and a repr reaches logs.
+        came_with: The claims of the ID token that the user signed in with, where that token speaks of an
+            account which was just linked to this one; empty otherwise. They tell how the user signed in, and
+            say nothing about this account: take no name and no role from them.
     """
 
     issuer: str
     subject: str
     claims: Mapping[str, Any]
+    came_with: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def with_all_claims(self) -> VerifiedIdentity:
+        """The same with everything that is known, for the decision whether the user may sign in."""
+        if not self.came_with:
+            return self
+        known = {**self.came_with, **self.claims, "sub": self.subject}
+        return replace(self, claims=known, came_with={})
 
     def __repr__(self) -> str:
         return f"VerifiedIdentity(claims={names_only(self.claims)})"

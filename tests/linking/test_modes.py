@@ -108,14 +108,15 @@ def test_whom_a_project_does_not_trust_is_asked(tenant, browser, trusted):
         assert question.confirm(password.user_id)["Location"] == "/profile/"
 
 
-def test_a_change_of_mind_while_somebody_is_asked_does_not_change_the_question(tenant, browser):
-    """What the project chose when the sign-in started holds to its end."""
+def test_linking_that_is_switched_off_while_the_user_is_asked_links_nothing(tenant, browser):
+    """What the project chooses today may narrow what it chose when the sign-in started."""
     password, google = two_accounts(tenant)
     with site(LINKING="confirm"):
         question = asked(browser, browser.sign_in(google.user_id))
     with site(LINKING="off"):
         assert question.confirm(password.user_id)["Location"] == "/profile/"
-    assert AccountLink.objects.exists()
+    assert not AccountLink.objects.exists()
+    assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
 
 
 def test_the_number_of_tries_is_a_setting(tenant, browser):

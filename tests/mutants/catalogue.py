@@ -21,6 +21,8 @@ PATHS = ("tests/flows/test_every_path.py",)
 LINKING = ("tests/linking",)
 CONNECTING = ("tests/connecting",)
 POLICY = ("tests/linking/test_policy.py",)
+ANEW = ("tests/linking/test_decided_anew.py",)
+MERGING = ("tests/linking/test_merged_metadata.py",)
 DJANGO = ("tests/django",)
 GRANTS = ("tests/grants",)
 
@@ -64,8 +66,8 @@ MUTANTS = (
            "    expire = awaiting_callback.to(expired)\n",
            "    expire = awaiting_callback.to(expired) | pushing_request.to(expired)\n", EDGES),
     Mutant("the link is sent again without looking", "flows/account_linking_effects.py",
-           "    if primary is not None and primary.has(_identity(context.transaction.inputs)):\n        return _linked(context)\n",
-           "",
+           "    if primary is not None and primary.has(identity):\n        return _linked(context)\n    if newcomer is None:",
+           "    if newcomer is None:",
            ("tests/linking/test_management_faults.py::test_a_link_whose_answer_is_lost_happens_once", *LINKING, *PATHS)),
     Mutant("secrets outlive the transaction", "flows/definition.py",
            '            changes["secrets"] = {}\n', "", CELLS),
@@ -394,7 +396,38 @@ MUTANTS = (
            '        acr_values=tuple(parameters.get("acr_values", "").split()),\n', "",
            ("tests/linking/test_modes.py::test_the_proof_needs_the_factor_that_the_sign_in_needed", *LINKING)),
     Mutant("an account that is gone signs in", "flows/login_effects.py",
-           "    if context.payload == _GONE:", "    if False:", ("tests/linking/test_management_faults.py::test_a_newcomer_that_is_deleted_before_anybody_looked", *LINKING)),
+           "    if context.payload in (_GONE, _BLOCKED):", "    if context.payload == _BLOCKED:", ("tests/linking/test_management_faults.py::test_a_newcomer_that_is_deleted_before_anybody_looked", *LINKING)),
+    Mutant("a newcomer who was blocked signs in", "flows/login_effects.py",
+           "    if context.payload in (_GONE, _BLOCKED):", "    if context.payload == _GONE:", ANEW),
+    Mutant("a link is made on the decision of before", "flows/account_linking_effects.py",
+           "    _check_still_allowed(context, primary, newcomer, accounts.same_email)\n", "", ANEW),
+    Mutant("only the chosen candidate is looked at again", "flows/account_linking_effects.py",
+           "_check_still_allowed(context, primary, newcomer, accounts.same_email)",
+           "_check_still_allowed(context, primary, newcomer)", ANEW),
+    Mutant("another rule than the decided one links as well", "flows/account_linking_effects.py",
+           '(not chosen_by_user and decision.rule != inputs["rule"])',
+           "(not chosen_by_user and not decision.is_automatic)", ANEW),
+    Mutant("a blocked newcomer is kept apart, and signed in", "flows/account_linking_effects.py",
+           "    if newcomer.blocked:\n", "    if False:\n", ANEW),
+    Mutant("a blocked newcomer is linked", "flows/linking_policy.py",
+           "    if newcomer_inactive or newcomer.blocked:\n", "    if newcomer_inactive:\n", POLICY),
+    Mutant("a newcomer with an inactive user is linked", "flows/candidates.py",
+           "return Found(candidates, newcomer.user_id in inactive)", "return Found(candidates)", ANEW),
+    Mutant("the settings of today do not count", "flows/account_linking_effects.py",
+           'LinkingRules.of(inputs["linking"]).within(today)', 'LinkingRules.of(inputs["linking"])', ANEW),
+    Mutant("the settings of today overrule those of before", "flows/linking_policy.py",
+           "mode=max(self.mode, other.mode, key=_STRICTNESS.index),", "mode=other.mode,", POLICY),
+    Mutant("who may sign in is asked after the link", "flows/account_linking_effects.py",
+           "    context.caller.check_may_sign_in(_sign_in_after(context.transaction).identity)\n", "", ANEW),
+    Mutant("who may sign in is asked with three claims", "integrations/django/backends.py",
+           "        self.may_sign_in(identity.with_all_claims, None if row is None else row.user)\n"
+           "        if row is not None and not",
+           "        self.may_sign_in(identity, None if row is None else row.user)\n"
+           "        if row is not None and not", ANEW),
+    Mutant("an account that another browser has linked is kept apart", "flows/account_linking_effects.py",
+           "    if context.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):", "    if False:", ANEW),
+    Mutant("what the primary has got since the snapshot is replaced", "flows/account_linking_effects.py",
+           "    missing = still_missing(primary, snapshot, keys)\n", "    missing = snapshot\n", MERGING),
     # Leases, secrets and unlinking.
     Mutant("a lease ends with the time of its effect", "flows/effects.py",
            "return self.time_limit + LEASE_MARGIN", "return self.time_limit", ENGINE),
