@@ -87,6 +87,7 @@ def push_request(context: EffectContext) -> Event:
 def verify_primary(context: EffectContext) -> Event:
     """POST the code to the token endpoint, and check that it is one of the accounts that were there first."""
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    exchanged_at = context.clock.now()
     tokens = context.provider.exchange_code(
         code=context.payload.code,
         redirect_uri=inputs["redirect_uri"],
@@ -95,16 +96,18 @@ def verify_primary(context: EffectContext) -> Event:
     )
     if tokens.id_token is None:
         raise IdTokenRejected("id_token_missing")
-    parameters, now = inputs["parameters"], context.clock.now()
+    parameters = inputs["parameters"]
     expected = IdTokenExpectation(
         nonce=secrets["nonce"],
         access_token=tokens.access_token,
-        # Since the question: how long the way back took, by a second factor say, is no matter.
-        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),
+        # Since the redirect, whatever `max_age` the browser made of it. How long the way back took, by a
+        # second factor say, is no matter.
+        asked_at=datetime.fromisoformat(inputs["asked_at"]),
+        exchanged_at=exchanged_at,
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
     )
-    identity = context.provider.verify_id_token(tokens.id_token, expected, now=now)
+    identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
     if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
         if tokens.refresh_token is not None:
             _forget(context, tokens.refresh_token)

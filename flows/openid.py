@@ -9,6 +9,7 @@ from stateful_oauth.flows.secret import names_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.secret import Secret
 
@@ -73,6 +74,10 @@ class IdTokenExpectation:
         acr_values: The classes of which one was asked for.
         organization: The Auth0 organization asked for: an id (`org_…`) or a name.
         subject: The `sub` that must come back, when the user is known already.
+        asked_at: When the browser was sent to the provider, by our clock, where the user has to have
+            authenticated since; aware.
+        exchanged_at: When the code was about to be exchanged, by our clock: with `iat` it tells how far the
+            provider's clock is off. Goes with `asked_at`.
     """
 
     nonce: Secret
@@ -81,6 +86,8 @@ class IdTokenExpectation:
     acr_values: tuple[str, ...] = ()
     organization: str | None = None
     subject: str | None = None
+    asked_at: datetime | None = None
+    exchanged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

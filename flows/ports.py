@@ -95,6 +95,9 @@ class Provider(Protocol):
     def uses_pushed_authorization_requests(self) -> bool:
         """Whether authorization requests are pushed (RFC 9126)."""
 
+    def takes_pushed_authorization_requests(self) -> bool:
+        """Whether the provider takes pushed requests, whatever the settings say (provider metadata)."""
+
     def authorization_url(self, request: AuthorizationRequest) -> str:
         """Return the address to send the browser to."""
 

@@ -157,14 +157,34 @@ def _check_acr(case: _Case) -> None:
 
 def _check_auth_time(case: _Case) -> None:
     """T13."""
-    if case.expected.max_age is None:
+    expected = case.expected
+    if expected.max_age is None and expected.asked_at is None:
         return
     moment = case.claims.get("auth_time")
     if moment is None:
         raise IdTokenRejected("id_token_auth_time", "auth_time is missing.")
     age = case.now - case.config.leeway - moment  # compared, not subtracted from: no `max_age` is too long
-    if age > case.expected.max_age or moment > case.now + case.config.leeway:
+    if moment > case.now + case.config.leeway or (expected.max_age is not None and age > expected.max_age):
         raise IdTokenRejected("id_token_auth_time")
+    if expected.asked_at is not None and moment < math.floor(expected.asked_at.timestamp()) + _ahead(case):
+        raise IdTokenRejected("id_token_auth_time", "The user authenticated before they were asked to.")
+
+
+def _ahead(case: _Case) -> float:
+    """Return by how many seconds the provider's clock is ahead of ours; negative where it is behind.
+
+    `auth_time` is compared without any leeway, because a leeway would admit a sign-in of before. So the
+    clocks are compared instead: the provider made `iat` between the exchange and now. Whole seconds, as
+    `auth_time` has no finer. A provider that makes `iat` earlier than that seems to be behind: no further
+    than the leeway.
+    """
+    exchanged_at, issued_at = case.expected.exchanged_at, math.floor(case.claims["iat"])
+    if exchanged_at is None:
+        return 0
+    before = math.floor(exchanged_at.timestamp())
+    if before <= issued_at <= math.floor(case.now):
+        return 0
+    return max(issued_at - before, -case.config.leeway)
 
 
 def _check_at_hash(case: _Case) -> None:

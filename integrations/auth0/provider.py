@@ -86,6 +86,14 @@ class Auth0Provider:
         """Whether authorization requests are pushed (RFC 9126)."""
         return self._config.pushed_authorization_requests
 
+    def takes_pushed_authorization_requests(self) -> bool:
+        """Whether the provider takes pushed requests, whatever the settings say.
+
+        Raises:
+            FlowError: Metadata is not available.
+        """
+        return self._discovery.metadata().pushed_authorization_request_endpoint is not None
+
     def authorization_url(self, request: AuthorizationRequest) -> str:
         """Return the address to send the browser to (RFC 6749 §4.1.1).
 

@@ -133,14 +133,19 @@ def test_somebody_with_two_candidates_chooses(tenant, browser):
     password, google = two_accounts(tenant)
     github = tenant.add_user(email=XPTO, connection="github")
     question = asked(browser, browser.sign_in(github.user_id))
-    assert set(question.offered) == {password.user_id, google.user_id}
+    assert question.offered == ["0", "1"]
+    candidates = [
+        each["user_id"] for each in FlowTransaction.objects.get(kind="account_linking").inputs["candidates"]
+    ]
+    assert set(candidates) == {password.user_id, google.user_id}
     assert {"Google", "email and password"} <= {
         name for name in ("Google", "email and password") if name in question.text
     }
-    for unknown in ("", "auth0|nobody", github.user_id):
+    for unknown in ("", "auth0|nobody", google.user_id, "2"):
         response = browser.post(f"{question.address}confirm/", {"account": unknown})
         assert response["Location"] == question.address, "An older copy of the page leads to the page."
-    assert question.confirm(google.user_id, account=google.user_id)["Location"] == "/profile/"
+    chosen = str(candidates.index(google.user_id))
+    assert question.confirm(google.user_id, account=chosen)["Location"] == "/profile/"
     assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
     assert len(tenant.users.get(password.user_id).identities) == 1
 
@@ -165,7 +170,9 @@ def test_who_proves_the_other_candidate_is_linked_to_that_one(tenant, browser):
     password, google = two_accounts(tenant)
     github = tenant.add_user(email=XPTO, connection="github")
     question = asked(browser, browser.sign_in(github.user_id))
-    to_provider = browser.post(f"{question.address}confirm/", {"account": google.user_id})["Location"]
+    candidates = FlowTransaction.objects.get(kind="account_linking").inputs["candidates"]
+    chosen = next(str(n) for n, each in enumerate(candidates) if each["user_id"] == google.user_id)
+    to_provider = browser.post(f"{question.address}confirm/", {"account": chosen})["Location"]
     anywhere = to_provider.replace("connection=google-oauth2", "")
     browser.get(browser.authorize(anywhere, password.user_id))
     assert browser.client.session["stateful_oauth"]["sub"] == password.user_id

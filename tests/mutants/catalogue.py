@@ -22,6 +22,7 @@ LINKING = ("tests/linking",)
 CONNECTING = ("tests/connecting",)
 POLICY = ("tests/linking/test_policy.py",)
 ANEW = ("tests/linking/test_decided_anew.py",)
+PROOF = ("tests/linking/test_proof.py",)
 MERGING = ("tests/linking/test_merged_metadata.py",)
 DJANGO = ("tests/django",)
 GRANTS = ("tests/grants",)
@@ -355,7 +356,7 @@ MUTANTS = (
            'if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:', "if False:",
            ("tests/linking/test_scenarios.py::test_c_another_account_is_a_mismatch_that_can_be_tried_again", *LINKING, *PATHS)),
     Mutant("a remembered session confirms", "flows/account_linking_effects.py",
-           '        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),\n', "",
+           '        asked_at=datetime.fromisoformat(inputs["asked_at"]),\n', "",
            ("tests/linking/test_scenarios.py::test_c_the_expected_account_at_a_remembered_session_proves_nothing", *LINKING)),
     Mutant("the provider is not asked for a fresh sign-in", "flows/account_linking_effects.py",
            '"prompt": "login", "max_age": "0"', '"max_age": "0"',
@@ -371,7 +372,8 @@ MUTANTS = (
            '        "state_digest": identifiers.digest(state),\n', "",
            ("tests/linking/test_coming_back.py", *LINKING, *ENGINE)),
     Mutant("a confirmation may name any account", "flows/account_linking.py",
-           "    if user_id not in candidates:", "    if False:",
+           "    if not isinstance(position, str) or position not in offered:",
+           "    if position not in offered:\n        return str(position)\n    if False:",
            ("tests/linking/test_coming_back.py::test_a_confirmation_that_names_an_account_that_was_not_offered", *LINKING)),
     Mutant("a link leaves no evidence", "flows/account_linking.py",
            "        self.step.record(\n            AccountsLinked(", "        str(\n            AccountsLinked(",
@@ -397,6 +399,24 @@ MUTANTS = (
            ("tests/linking/test_modes.py::test_the_proof_needs_the_factor_that_the_sign_in_needed", *LINKING)),
     Mutant("an account that is gone signs in", "flows/login_effects.py",
            "    if context.payload in (_GONE, _BLOCKED):", "    if context.payload == _BLOCKED:", ("tests/linking/test_management_faults.py::test_a_newcomer_that_is_deleted_before_anybody_looked", *LINKING)),
+    Mutant("the time of the proof has a leeway", "integrations/auth0/id_token.py",
+           "moment < math.floor(expected.asked_at.timestamp()) + _ahead(case)",
+           "moment < math.floor(expected.asked_at.timestamp()) + _ahead(case) - case.config.leeway", PROOF),
+    Mutant("the time of the proof is read on two clocks", "integrations/auth0/id_token.py",
+           "math.floor(expected.asked_at.timestamp()) + _ahead(case)", "math.floor(expected.asked_at.timestamp())", PROOF),
+    Mutant("the proof is asked in the open", "flows/account_linking.py",
+           "            pushed = provider.takes_pushed_authorization_requests()\n",
+           "            pushed = provider.uses_pushed_authorization_requests()\n", PROOF),
+    Mutant("the reference of an earlier push is used again", "flows/account_linking.py",
+           '        self.step.drop_secrets("request_uri")\n', "", PROOF),
+    Mutant("another sign-in leaves a question open", "integrations/django/sessions.py",
+           '    end_questions_of_others(request, issuer=issuer, subject=details.get("sub", ""))\n', "", PROOF),
+    Mutant("a sign-in by other means leaves a question open", "integrations/django/receivers.py",
+           "        end_questions_of_others(request)\n", "        return\n", PROOF),
+    Mutant("one tab of a person cuts off the other", "storage/sign_ins.py",
+           "over = [key for key, newcomer in others.items() if newcomer not in linked]", "over = list(asked)", PROOF),
+    Mutant("the page of the question shows whole addresses", "integrations/django/link_page.py",
+           '"email": masked(account.email),', '"email": account.email,', PROOF),
     Mutant("a newcomer who was blocked signs in", "flows/login_effects.py",
            "    if context.payload in (_GONE, _BLOCKED):", "    if context.payload == _GONE:", ANEW),
     Mutant("a link is made on the decision of before", "flows/account_linking_effects.py",
