@@ -178,7 +178,7 @@ def _ahead(case: _Case) -> float:
     `auth_time` has no finer. A provider that makes `iat` earlier than that seems to be behind: no further
     than the leeway.
     """
-    exchanged_at, issued_at = case.expected.exchanged_at, math.floor(case.claims["iat"])
+    exchanged_at, issued_at = case.expected.exchanged_at, math.floor(float(case.claims["iat"]))
     if exchanged_at is None:
         return 0
     before = math.floor(exchanged_at.timestamp())

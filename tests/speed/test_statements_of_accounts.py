@@ -32,7 +32,8 @@ WHO_IS_THERE = ["SELECT django_session", "SELECT auth_user"]
 # What Django's `login()` and session middleware do for a visitor without a session.
 # Where accounts are linked, questions that wait in the browser are looked for.
 NEW_SESSION = [
-    "SELECT django_session", "INSERT django_session", "UPDATE auth_user", "SELECT row", "UPDATE django_session"
+    "SELECT django_session", "INSERT django_session", "UPDATE auth_user", "SELECT row",
+    "UPDATE django_session",
 ]  # fmt: skip
 # Whether the session is there still; what `cycle_key()` does, and the session middleware after it.
 NEW_KEY = [
