@@ -1,4 +1,4 @@
-"""S16: no frame of the package holds a code, `state`, verifier or token in clear, whatever breaks in it."""
+"""No frame of the package holds a code, `state`, verifier or token in clear, whatever breaks in it."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ def link(tenant):
     question.confirm(first.user_id)
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize("does", [sign_in, connect, link])
 @pytest.mark.parametrize("par", [False, True])
 def test_no_variable_of_a_frame_shows_a_secret(marked, does, par):
@@ -117,6 +118,7 @@ PLACES = {
 }
 
 
+@pytest.mark.security("S16")
 @pytest.mark.parametrize("place", PLACES)
 def test_error_reports_show_no_secret_wherever_a_callback_breaks(marked, monkeypatch, settings, place):
     """What Django mails, what it shows under DEBUG, and what any other reporter finds in the frames."""

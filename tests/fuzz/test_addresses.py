@@ -75,7 +75,7 @@ SPECIAL = ("https", "http", "ftp", "ws", "wss")
 
 
 def host_of(url: str, base_host: str = "app.example") -> tuple[str, str]:
-    """Return scheme and host that a browser on https://app.example goes to (URL Standard §4.4)."""
+    """Return scheme and host that a browser on https://app.example goes to (URL Standard, "basic URL parser")."""
     text = url.strip("".join(map(chr, range(0x21))))
     text = re.sub(r"[\t\n\r]", "", text)
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", text)
@@ -103,6 +103,7 @@ def test_random_destinations_stay_on_this_site(rng, rounds):
     assert allowed > 500, "most draws would prove nothing"
 
 
+@pytest.mark.security("S9")
 def test_random_destinations_end_on_this_site(browser, tenant, rng, rounds):
     for _ in rounds(60):
         url = drawn(rng)
@@ -110,6 +111,7 @@ def test_random_destinations_end_on_this_site(browser, tenant, rng, rounds):
         assert host_of(location) == ("https", "app.example"), (ascii(url), location)
 
 
+@pytest.mark.security("S10")
 def test_random_hosts_are_in_no_address(browser, rng, rounds):
     hosts = (
         "evil.example",

@@ -55,6 +55,7 @@ def waiting(tenant):
         yield Waiting(tenant)
 
 
+@pytest.mark.security("S1", "S4")
 def test_random_callbacks_move_nothing(waiting, tenant, rng, rounds):
     before, sent = waiting.picture(), tenant.requests["/oauth/token"]
     for _ in rounds(1200):
