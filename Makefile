@@ -20,6 +20,7 @@ BENCH_ARGS ?=
 PROFILE ?= quick
 PROVE_ARGS ?=
 CHAOS_ARGS ?=
+FUZZ_ARGS ?=
 MUTANTS_ARGS ?=
 NOX_ARGS ?=
 UNRELEASED ?=
@@ -66,6 +67,10 @@ chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random,
 .PHONY: explore
 explore: $(VENV)/.dev ## Try every order of two tabs, a second delivery and a crash, for each flow; prints how many
 	$(PY) -m pytest -n $(JOBS) -m slow tests/explorer -k "not goes_wrong" $(PYTEST_ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Send random requests and answers; FUZZ_ARGS="--fuzz-seed=2 --fuzz-rounds=50" draws others, and more
+	$(PY) -m pytest -n $(JOBS) -m slow tests/fuzz $(FUZZ_ARGS)
 
 .PHONY: mutants
 mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways, and see the tests fail; prints table and score

@@ -13,8 +13,9 @@ PAGE = Path(__file__).with_name("error-codes.md")
 HEAD = """\
 # Error codes
 
-Written by `make docs` from `flows/error_codes.py`. Codes are stable: they stand in rows, logs and on error
-pages, and changing one is a breaking change.
+`make docs` writes this page from `flows/error_codes.py`.
+
+Codes appear in rows, in logs, and on error pages. They are stable: a change to a code is a breaking change.
 
 | Code | Meaning | HTTP status | What the user is told | What the operator does |
 | --- | --- | --- | --- | --- |
@@ -37,7 +38,7 @@ def main() -> int:
         return 0
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
         return 0
-    sys.stderr.write("docs/error-codes.md is not the code's own: run `make docs` and commit it.\n")
+    sys.stderr.write("docs/error-codes.md differs from the code. Run `make docs`, and commit the result.\n")
     return 1
 
 

@@ -103,7 +103,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "provider_error": ErrorCode(
         "The provider reported an internal error.", 502, _BUSY, "Check the provider's status page."),
     "provider_busy": ErrorCode(
-        "The provider asked you to try again later.", 503, _BUSY, "Check the provider's status page."),
+        "The provider asked the site to try again later.", 503, _BUSY, "Check the provider's status page."),
     # Calls to the provider.
     "provider_unreachable": ErrorCode(
         "The connection to the provider failed. Nothing was sent.", 503, _BUSY,
@@ -204,7 +204,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The response to the completion was lost. The list of accounts cannot be read, because the sign-in's grant has ended.", 503,
         _("We could not confirm whether the account was connected. Sign in again and check your list of accounts."), _NOTHING),
     "account_unidentified": ErrorCode(
-        "The account is connected, but its user at the identity provider is not known. It is no evidence for linking.", 200,
+        "The account is connected, but its user at the identity provider is not known. It does not count as evidence for linking.", 200,
         _("The account is connected."), "If it happens often, check PROVIDER_USERINFO and Token Vault."),
     # Linking accounts.
     "wrong_account": ErrorCode(
@@ -219,6 +219,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "newcomer_gone": ErrorCode(
         "The account that signed in was deleted in the meantime, or linked to another account.", 409,
         _("This account changed while you were signing in. Please sign in again."), _NOTHING),
+    "newcomer_blocked": ErrorCode(
+        "The account that signed in was blocked at the provider in the meantime.", 403,
+        _("This account may not sign in here."), "Look at the user in the provider's dashboard."),
     "link_not_allowed": ErrorCode(
         "The evidence for the link no longer holds. The sign-in continued without it.", 409,
         _("The accounts were not linked."), "Read the note in the log. A rule or an email changed."),
@@ -327,7 +330,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "An unexpected exception occurred.", 500, _OUR_SIDE, "Read the error report."),
     # Wrong calls in the project's own code. A user never causes these.
     "parameter_reserved": ErrorCode(
-        "The caller tried to set an authorization parameter that the flow owns.", 500, _OUR_SIDE,
+        "The caller tried to set an authorization parameter that the flow sets itself.", 500, _OUR_SIDE,
         "Fix the call. The message names the parameter."),
     "scope_invalid": ErrorCode(
         "The scope lacks `openid`.", 500, _OUR_SIDE, "Fix SCOPE."),

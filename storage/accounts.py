@@ -73,6 +73,12 @@ class DjangoAccountDirectory:
         rows = _here(Identity).filter(digest__in=digests).select_related("user")
         return {row.subject for row in rows if not getattr(row.user, "is_active", True)}
 
+    @database_answers()
+    def is_linked(self, issuer: str, subject: str) -> bool:
+        """Whether an account is part of another one by now."""
+        digest = identity_digest(issuer, subject)
+        return _here(AccountLink).filter(secondary_digest=digest, unlinked_at__isnull=True).exists()
+
 
 def accounts_of(issuer: str, subject: str) -> QuerySet[ConnectedAccount]:
     """Return a user's connected accounts, as they are kept here."""

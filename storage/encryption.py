@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from stateful_oauth.flows.engine.secret import Secret
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,14 +24,15 @@ class UndecryptableError(Exception):
     """No key of the ring opens the value, or it was sealed for another place."""
 
 
-def seal(plaintext: bytes, *, place: str) -> str:
+def seal(plaintext: bytes | Secret, *, place: str) -> str:
     """Encrypt with the first key of the ring.
 
     Args:
+        plaintext: Bytes, or a secret: then no variable holds it in clear.
         place: Where the value is kept, for example `transaction:<id>`. It is sealed in, so that a value
             copied to another row does not open there.
     """
-    token: bytes = _ring().encrypt(place.encode() + b"\0" + plaintext)
+    token: bytes = _ring().encrypt(place.encode() + b"\0" + _bytes(plaintext))
     return token.decode("ascii")
 
 
@@ -44,8 +47,13 @@ def unseal(token: str, *, place: str) -> bytes:
     except (InvalidToken, ValueError):  # ValueError: it is not even ASCII
         raise UndecryptableError(f"No key in ENCRYPTION_KEYS opens {place}.") from None
     if sealed_for != place.encode():
+        del plaintext  # an error report would show it
         raise UndecryptableError(f"The value at {place} was sealed for another place.")
     return plaintext
+
+
+def _bytes(plaintext: bytes | Secret) -> bytes:
+    return plaintext.reveal().encode() if isinstance(plaintext, Secret) else plaintext
 
 
 def rotate(token: str) -> str:

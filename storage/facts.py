@@ -57,7 +57,7 @@ def _(fact: GrantIssued, transaction: Transaction, *, using: str) -> None:
         tenant=transaction.tenant,
         scope=fact.scope,
         audience=fact.audience,
-        refresh_token=encryption.seal(fact.refresh_token.reveal().encode(), place=f"grant:{fact.id}"),
+        refresh_token=encryption.seal(fact.refresh_token, place=f"grant:{fact.id}"),
         created_at=transaction.changed_at,
     )
 

@@ -65,7 +65,7 @@ class DjangoGrantStore:
         return _change(
             grant,
             claimed_until=None,
-            refresh_token=encryption.seal(refresh_token.reveal().encode(), place=_place(grant.id)),
+            refresh_token=encryption.seal(refresh_token, place=_place(grant.id)),
             access_tokens=_seal(grant.id, tokens),
         )
 
@@ -167,20 +167,26 @@ def _value(row: Grant) -> GrantValue:
 def _seal(grant_id: str, tokens: Mapping[str, AccessToken]) -> str:
     if not tokens:
         return ""
-    kept = {
-        key: [token.value.reveal(), token.scope, token.expires_at.isoformat()]
-        for key, token in tokens.items()
-    }
-    return encryption.seal(json.dumps(kept).encode(), place=_tokens_place(grant_id))
+    # In one expression, as in `_unseal`: no variable holds a token in clear for an error report to show.
+    return encryption.seal(
+        Secret(
+            json.dumps(
+                {
+                    key: [token.value.reveal(), token.scope, token.expires_at.isoformat()]
+                    for key, token in tokens.items()
+                }
+            )
+        ),
+        place=_tokens_place(grant_id),
+    )
 
 
 def _unseal(grant_id: str, sealed: str) -> dict[str, AccessToken]:
     if not sealed:
         return {}
-    kept = json.loads(encryption.unseal(sealed, place=_tokens_place(grant_id)))
     return {
-        key: AccessToken(value=Secret(value), scope=scope, expires_at=datetime.fromisoformat(until))
-        for key, (value, scope, until) in kept.items()
+        key: AccessToken(value=Secret(row[0]), scope=row[1], expires_at=datetime.fromisoformat(row[2]))
+        for key, row in json.loads(encryption.unseal(sealed, place=_tokens_place(grant_id))).items()
     }
 
 

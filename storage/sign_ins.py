@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 from django.db import router
 
 from stateful_oauth.flows.engine.identifiers import earliest_id_at
+from stateful_oauth.storage.accounts import links_of
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
 _NO_SESSION: Final = {
@@ -55,3 +57,29 @@ def unbind_waiting(browser: bytes, *, nobody: bytes) -> None:
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
     rows.filter(browser=browser, state_kind=StateKinds.WAITING).update(browser=nobody)
+
+
+def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: str, now: datetime) -> None:
+    """End the questions of browsers whether accounts are to be linked, because somebody else signed in there.
+
+    The proof belongs to the question: who signs in at the same browser for another reason has answered none.
+    A question stays where its newcomer is who signed in, or is linked to them by now: two tabs of one person
+    ask the same. The others are over, and the next look, of the browser or of a sweep, expires them.
+
+    Args:
+        browsers: Digests of the browser's bindings.
+        issuer: Of the account that signed in; empty for a user without one.
+        subject: Its `sub`.
+    """
+    rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
+        kind="account_linking", browser__in=browsers, state_kind=StateKinds.WAITING, deadline__gt=now
+    )
+    asked = {
+        key: (inputs["issuer"], inputs["newcomer"]["user_id"])
+        for key, inputs in rows.values_list("pk", "inputs")
+    }
+    others = {key: newcomer for key, newcomer in asked.items() if newcomer != (issuer, subject)}
+    if others:
+        linked = {(issuer, link.secondary_subject) for link in links_of(issuer, subject)}
+        over = [key for key, newcomer in others.items() if newcomer not in linked]
+        rows.filter(pk__in=over).update(deadline=now)

@@ -24,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database", choices=["sqlite", "postgresql"], default="sqlite", help="which database the tests use"
     )
+    parser.addoption("--fuzz-seed", default="1", help="tests/fuzz: other draws")
+    parser.addoption("--fuzz-rounds", type=float, default=1.0, help="tests/fuzz: so many times as many draws")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Minutes, and not seconds: `make test-slow` runs them.
-SLOW_FOLDERS = ("database_faults", "explorer")
+SLOW_FOLDERS = ("database_faults", "explorer", "fuzz")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

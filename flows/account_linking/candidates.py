@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.account_linking.policy import Candidate, Evidence
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 _MOST_OWNERS: Final = 5  # read one by one; more than one is a question to the user anyway
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates, and whether the newcomer's own Django user is inactive."""
+
+    candidates: Sequence[Candidate]
+    newcomer_inactive: bool = False
+
+
 def candidates_of(
     context: EffectContext, issuer: str, newcomer: UserProfile, same_email: Sequence[UserProfile]
-) -> list[Candidate]:
+) -> Found:
     """Return whoever connected the newcomer's account, and whoever has its e-mail.
 
     Args:
@@ -38,13 +46,11 @@ def candidates_of(
     return _candidates(context, issuer, newcomer, profiles, owners)
 
 
-def candidate_of(
-    context: EffectContext, issuer: str, newcomer: UserProfile, profile: UserProfile
-) -> Candidate:
-    """Return an account with what is known of it here, and what speaks for it now."""
-    owners = _owners_of(context, issuer, newcomer)
-    [candidate] = _candidates(context, issuer, newcomer, [profile], owners)
-    return candidate
+def compared_with(
+    context: EffectContext, issuer: str, newcomer: UserProfile, profiles: Sequence[UserProfile]
+) -> Found:
+    """Return accounts with what is known of them here, and what speaks for them now."""
+    return _candidates(context, issuer, newcomer, profiles, _owners_of(context, issuer, newcomer))
 
 
 def _owners_of(context: EffectContext, issuer: str, newcomer: UserProfile) -> dict[str, AccountOwner]:
@@ -62,14 +68,14 @@ def _candidates(
     newcomer: UserProfile,
     profiles: Sequence[UserProfile],
     owners: Mapping[str, AccountOwner],
-) -> list[Candidate]:
+) -> Found:
     """Return accounts with what is known of them here: one look for all of them."""
     if not profiles:
-        return []
+        return Found(())
     subjects = [profile.user_id for profile in profiles]
-    inactive = context.accounts.inactive(issuer, subjects)
+    inactive = context.accounts.inactive(issuer, [*subjects, newcomer.user_id])
     unlinked = context.accounts.unlinked_from(issuer, newcomer.user_id, subjects)
-    return [
+    candidates = [
         Candidate(
             profile=profile,
             evidence=_evidence(profile, owners.get(profile.user_id)),
@@ -78,6 +84,7 @@ def _candidates(
         )
         for profile in profiles
     ]
+    return Found(candidates, newcomer.user_id in inactive)
 
 
 def _evidence(profile: UserProfile, owner: AccountOwner | None) -> Evidence:

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.account_linking.candidates import candidate_of
-from stateful_oauth.flows.account_linking.metadata import app_metadata_to_add, user_metadata_to_add
+from stateful_oauth.flows.account_linking.candidates import candidates_of, compared_with
+from stateful_oauth.flows.account_linking.metadata import (
+    app_metadata_to_add,
+    still_missing,
+    user_metadata_to_add,
+)
 from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.engine.effects import EffectContext, Event
 from stateful_oauth.flows.engine.errors import (
@@ -17,6 +21,7 @@ from stateful_oauth.flows.engine.errors import (
     IdTokenRejected,
     Mismatch,
     ProviderRefused,
+    ProviderUnreachable,
     RateLimited,
 )
 from stateful_oauth.flows.engine.identifiers import code_challenge
@@ -25,6 +30,8 @@ from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpec
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.accounts import UserProfile
@@ -84,6 +91,7 @@ def push_request(context: EffectContext) -> Event:
 def verify_primary(context: EffectContext) -> Event:
     """POST the code to the token endpoint, and check that it is one of the accounts that were there first."""
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    exchanged_at = context.clock.now()
     tokens = context.provider.exchange_code(
         code=context.payload.code,
         redirect_uri=inputs["redirect_uri"],
@@ -92,16 +100,18 @@ def verify_primary(context: EffectContext) -> Event:
     )
     if tokens.id_token is None:
         raise IdTokenRejected("id_token_missing")
-    parameters, now = inputs["parameters"], context.clock.now()
+    parameters = inputs["parameters"]
     expected = IdTokenExpectation(
         nonce=secrets["nonce"],
         access_token=tokens.access_token,
-        # Since the question: how long the way back took, by a second factor say, is no matter.
-        max_age=int((now - datetime.fromisoformat(inputs["asked_at"])).total_seconds()),
+        # Since the redirect, whatever `max_age` the browser made of it. How long the way back took, by a
+        # second factor say, is no matter.
+        asked_at=datetime.fromisoformat(inputs["asked_at"]),
+        exchanged_at=exchanged_at,
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
     )
-    identity = context.provider.verify_id_token(tokens.id_token, expected, now=now)
+    identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
     if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
         if tokens.refresh_token is not None:
             _forget(context, tokens.refresh_token)
@@ -160,12 +170,36 @@ def _inside(primary: UserProfile, user_id: str) -> ProfileIdentity | None:
     return next((each for each in primary.identities if f"{each.provider}|{each.user_id}" == user_id), None)
 
 
-def _check_still_allowed(context: EffectContext, primary: UserProfile, newcomer: UserProfile) -> None:
+def _check_still_allowed(
+    context: EffectContext,
+    primary: UserProfile,
+    newcomer: UserProfile,
+    same_email: Sequence[UserProfile] | None = None,
+) -> None:
+    """Decide anew, by the stricter of what the project chose when the sign-in started and what it says today.
+
+    Args:
+        same_email: All users with the newcomer's e-mail, read just now; None judges the primary alone.
+
+    Raises:
+        ProviderRefused: `newcomer_blocked`, or `link_not_allowed` when the decision is not the same any more.
+    """
     inputs = context.transaction.inputs
-    candidate = candidate_of(context, inputs["issuer"], newcomer, primary)
-    decision = decide(newcomer, [candidate], LinkingRules.of(inputs["linking"]))
-    if decision.rule is Rule.NONE or (inputs["rule"] != Rule.CONFIRMATION and not decision.is_automatic):
-        raise ProviderRefused("link_not_allowed", f"Not any more: {decision.reason}.")
+    if newcomer.blocked:
+        raise ProviderRefused("newcomer_blocked", "The account that signed in is blocked.")
+    today = context.caller.linking_choices(context.transaction.tenant)
+    rules = LinkingRules.of(inputs["linking"]).within(today)
+    chosen_by_user = inputs["rule"] == Rule.CONFIRMATION
+    if chosen_by_user or same_email is None:
+        found = compared_with(context, inputs["issuer"], newcomer, [primary])
+    else:
+        others = [each for each in same_email if each.user_id != primary.user_id]
+        found = candidates_of(context, inputs["issuer"], newcomer, [primary, *others])
+    decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
+    # Without a question, the rule that was followed has to hold still: another one is another decision.
+    if decision.rule is Rule.NONE or (not chosen_by_user and decision.rule != inputs["rule"]):
+        reason = decision.reason or f"it would be {decision.rule}"
+        raise ProviderRefused("link_not_allowed", f"Not any more: {reason}.")
 
 
 def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -> dict[str, Json]:
@@ -185,12 +219,79 @@ def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -
 
 
 def link_accounts(context: EffectContext) -> Event:
-    """POST the secondary's identity to the primary (Management API). Repeating it changes nothing.
+    """Read both accounts, judge them anew, and POST the secondary's identity to the primary.
 
-    What a refusal means, both accounts tell: an earlier attempt, or somebody else, may have linked them.
+    The decision stands on reads of an earlier moment. What cannot be read now is not linked: nothing was
+    sent yet, so there is nothing to find out.
+    """
+    try:
+        accounts = _accounts_now(context)
+    except (AnswerLost, ProviderUnreachable) as error:
+        raise FlowError(error.code, "The accounts could not be read before the link.") from error
+    return _link(context, accounts)
+
+
+def reread_link(context: EffectContext) -> Event:
+    """GET both accounts: they tell whether the link happened. Where it did not, judge them anew and link.
+
+    With one e-mail these are two calls, which the smallest rate limit has room for.
+    """
+    try:
+        accounts = _accounts_now(context)
+    except RateLimited:
+        raise
+    except ProviderRefused as error:
+        # That it cannot be read does not say that it did not happen.
+        raise AnswerLost("What became of the link could not be read.", code=error.code) from error
+    return _link(context, accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Accounts:
+    """Both accounts as they are now, None for one that is gone, and all users with the newcomer's e-mail."""
+
+    primary: UserProfile | None
+    newcomer: UserProfile | None
+    same_email: Sequence[UserProfile]
+
+
+def _accounts_now(context: EffectContext) -> _Accounts:
+    """Read both accounts, and whoever has the newcomer's e-mail: mostly in one call.
+
+    `users-by-email` is as consistent as reading by id. What it does not show is read by id. The primary
+    comes last: a newcomer that is gone by then may be inside.
     """
     inputs, management = context.transaction.inputs, context.provider.management
-    identity = _identity(inputs)
+    email, newcomer_id = inputs["newcomer"]["email"], inputs["newcomer"]["user_id"]
+    listed = management.users_by_email(email, time_limit=context.time_limit) if email else ()
+    known = {profile.user_id: profile for profile in listed}
+    newcomer = known.get(newcomer_id) or management.user(newcomer_id, time_limit=context.time_limit)
+    # A list of before the newcomer was found to be gone may be too old to show it inside.
+    primary = known.get(inputs["primary"]) if newcomer is not None else None
+    primary = primary or management.user(inputs["primary"], time_limit=context.time_limit)
+    return _Accounts(primary, newcomer, listed)
+
+
+def _link(context: EffectContext, accounts: _Accounts) -> Event:
+    """Link, unless it is done already, or must not be done any more.
+
+    What a refusal means, both accounts tell: an earlier attempt, or another browser, may have linked them.
+
+    Raises:
+        ProviderRefused: `newcomer_gone`, `candidate_gone`, `newcomer_blocked` or `link_not_allowed`.
+        AccountRefused: The project does not let the account in that the user would be signed in as.
+    """
+    inputs, management = context.transaction.inputs, context.provider.management
+    identity, primary, newcomer = _identity(inputs), accounts.primary, accounts.newcomer
+    if primary is not None and primary.has(identity):
+        return _linked(context)
+    if newcomer is None:
+        raise ProviderRefused("newcomer_gone", "The account that signed in is none of its own any more.")
+    if primary is None:
+        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+    _check_still_allowed(context, primary, newcomer, accounts.same_email)
+    # Asked before, and with all claims: a link that stands for a user who may not sign in helps nobody.
+    context.caller.check_may_sign_in(_sign_in_after(context.transaction).identity)
     try:
         management.link(
             inputs["primary"],
@@ -214,17 +315,6 @@ def link_accounts(context: EffectContext) -> Event:
     raise refused
 
 
-def reread_link(context: EffectContext) -> Event:
-    """GET the primary's identities, which tell whether the link happened; link where it did not.
-
-    Two calls, which the smallest rate limit has room for.
-    """
-    primary = _read_back(context, context.transaction.inputs["primary"])
-    if primary is not None and primary.has(_identity(context.transaction.inputs)):
-        return _linked(context)
-    return link_accounts(context)
-
-
 def _read_back(context: EffectContext, user_id: str) -> UserProfile | None:
     try:
         return context.provider.management.user(user_id, time_limit=context.time_limit)
@@ -246,28 +336,45 @@ def _linked(context: EffectContext) -> Event:
 
 
 def merge_metadata(context: EffectContext) -> Event:
-    """PATCH the primary with what only the secondary had, out of the snapshots of before the link."""
-    metadata = json.loads(context.transaction.secrets["metadata"].reveal())
-    if any(metadata.values()):
-        context.provider.management.update_metadata(
-            context.transaction.inputs["primary"], **metadata, time_limit=context.time_limit
-        )
+    """PATCH the primary with what only the secondary had, and with nothing that the primary has by now.
+
+    What the secondary had is known from before the link. What the primary has is read right before each try:
+    Auth0 has no conditional PATCH, and it replaces a first-level member as a whole.
+
+    Raises:
+        ProviderRefused: `user_unknown`: the primary is gone.
+    """
+    snapshot = json.loads(context.transaction.secrets["metadata"].reveal())
+    if not any(snapshot.values()):
+        return Event("metadata_merged")
+    management, primary_id = context.provider.management, context.transaction.inputs["primary"]
+    primary = management.user(primary_id, time_limit=context.time_limit)
+    if primary is None:
+        raise ProviderRefused("user_unknown", "The account that stays does not exist any more.")
+    keys = context.caller.linking_choices(context.transaction.tenant).get("app_metadata", ())
+    missing = still_missing(primary, snapshot, keys)
+    if any(missing.values()):
+        management.update_metadata(primary_id, **missing, time_limit=context.time_limit)
     return Event("metadata_merged")
 
 
 def resolve_primary(context: EffectContext) -> Event:
     """Find or make the Django user of the account that stays, in the settle transaction."""
-    inputs, secrets = context.transaction.inputs, context.transaction.secrets
-    if "primary_sign_in" in secrets:
-        sign_in = SignIn.from_secret(secrets["primary_sign_in"])
-    else:
-        sign_in = _signed_in_as(inputs, SignIn.from_secret(secrets["sign_in"]))
+    inputs, sign_in = context.transaction.inputs, _sign_in_after(context.transaction)
     user_id = context.caller.resolve_account(sign_in.identity)
     secondary = inputs.get("secondary_user")
     if secondary is not None and secondary != user_id:
         context.caller.accounts_linked(primary=user_id, secondary=secondary)
     resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=True)
     return Event("account_resolved", resolved, context.transaction.code)
+
+
+def _sign_in_after(transaction: Transaction) -> SignIn:
+    """Return what the user is signed in with once the accounts are one."""
+    inputs, secrets = transaction.inputs, transaction.secrets
+    if "primary_sign_in" in secrets:
+        return SignIn.from_secret(secrets["primary_sign_in"])
+    return _signed_in_as(inputs, SignIn.from_secret(secrets["sign_in"]))
 
 
 def _signed_in_as(inputs: Any, newcomer: SignIn) -> SignIn:
@@ -279,13 +386,24 @@ def _signed_in_as(inputs: Any, newcomer: SignIn) -> SignIn:
     claims = {"email": name["email"], "email_verified": inputs["evidence"]["primary_email_verified"]}
     if newcomer.identity.sid:
         claims["sid"] = newcomer.identity.sid
-    identity = VerifiedIdentity(issuer=newcomer.identity.issuer, subject=inputs["primary"], claims=claims)
+    identity = VerifiedIdentity(
+        issuer=newcomer.identity.issuer,
+        subject=inputs["primary"],
+        claims=claims,
+        came_with=newcomer.identity.claims,
+    )
     return SignIn(identity=identity)
 
 
 def resolve_newcomer(context: EffectContext) -> Event:
-    """Find or make the Django user of the account that the user came with, in the settle transaction."""
+    """Find or make the Django user of the account that the user came with, in the settle transaction.
+
+    Raises:
+        ProviderRefused: `newcomer_gone`: it was linked to another one meanwhile, in another browser say.
+    """
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
+    if context.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):
+        raise ProviderRefused("newcomer_gone", "The account that signed in is one with another by now.")
     user_id = context.caller.resolve_account(sign_in.identity)
     # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
     # sign-in looks again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.account_linking.effects import (
@@ -52,6 +53,20 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
 
 _SESSION = ("sub", "sid", "grant")
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The user wants to sign in with an account that was there first.
+
+    Attributes:
+        user_id: The candidate.
+        pushed: Whether the provider takes pushed requests: then what the proof depends on (`prompt` and
+            `max_age`) is out of reach for the browser.
+    """
+
+    user_id: str
+    pushed: bool = False
 
 
 class AccountLinkingFlow(FlowMachine):
@@ -119,7 +134,7 @@ class AccountLinkingFlow(FlowMachine):
         merge_metadata,
         produces=("metadata_merged", "fail"),
         time_limit=10,
-        lost_answer=LostAnswer.REPEAT,  # computed from snapshots: once more changes nothing
+        lost_answer=LostAnswer.REPEAT,  # writes only what is not there: once more changes nothing
         max_attempts=8,
         patient=True,
         insists=True,
@@ -171,7 +186,7 @@ class AccountLinkingFlow(FlowMachine):
         pushing_request.to(awaiting_confirmation)
         | awaiting_callback.to(awaiting_confirmation)
         | verifying_primary.to(awaiting_confirmation)
-        # Where the newcomer is nobody's account any more, there is nobody to sign in.
+        # Where the newcomer is no account any more, or a blocked one, there is no user to sign in.
         | reading_profiles.to(failed, cond="newcomer_is_gone")
         | reading_profiles.to(keeping_apart, unless="newcomer_is_gone", on="resolve_newcomer")
         | linking.to(failed, cond="newcomer_is_gone")
@@ -200,31 +215,33 @@ class AccountLinkingFlow(FlowMachine):
     )
 
     # Guards.
-    def pushes_request(self) -> bool:
+    def pushes_request(self, payload: Confirmation) -> bool:
         """Whether the authorization request is pushed first."""
-        return bool(self.step.transaction.inputs.get("par"))
+        return payload.pushed
 
     def may_try_again(self, payload: Any) -> bool:
         """Whether another account than the expected one was chosen, and the user may choose again."""
         return getattr(payload, "code", "") == "wrong_account" and _tries_left(self.step.transaction) > 0
 
     def newcomer_is_gone(self, payload: Any) -> bool:
-        """Whether the account that signed in is none any more."""
-        return getattr(payload, "code", "") == "newcomer_gone"
+        """Whether the account that signed in is none any more, or was blocked."""
+        return getattr(payload, "code", "") in ("newcomer_gone", "newcomer_blocked")
 
     # Actions.
-    def ask_again(self, payload: str) -> None:
+    def ask_again(self, payload: Confirmation) -> None:
         """Choose whom to ask for, with a fresh `state`, `nonce` and verifier: an older answer is nobody's."""
         inputs = self.step.transaction.inputs
         asked_at = self.step.now.isoformat()
-        self.step.keep_inputs(expected=payload, tries=inputs["tries"] + 1, asked_at=asked_at)
+        self.step.keep_inputs(expected=payload.user_id, tries=inputs["tries"] + 1, asked_at=asked_at)
+        self.step.drop_secrets("request_uri")
         self.step.renew_state(
             nonce=Secret(identifiers.new_nonce()), code_verifier=Secret(identifiers.new_code_verifier())
         )
 
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
-        """Keep the reference for the redirect."""
+        """Keep the reference for the redirect, which is made now."""
         self.step.keep_secrets(request_uri=payload.request_uri)
+        self.step.keep_inputs(asked_at=self.step.now.isoformat())
 
     def keep_primary(self, payload: SignIn) -> None:
         """Keep who proved to own the account that was there first."""
@@ -287,7 +304,8 @@ class AccountLinkingFlow(FlowMachine):
         """Check whom a confirmation means; check the issuer of a callback first, then its error."""
         del caller  # the browser was compared before
         if event.name == "confirm":
-            return Event("confirm", _chosen(event.payload, transaction))
+            pushed = provider.takes_pushed_authorization_requests()
+            return Event("confirm", Confirmation(_chosen(event.payload, transaction), pushed))
         if event.name != "callback":
             return event
         response: AuthorizationResponse = event.payload
@@ -329,18 +347,21 @@ class AccountLinkingFlow(FlowMachine):
         return super().describe(outcome, transaction, **fields)
 
 
-def _chosen(user_id: object, transaction: Transaction) -> str:
-    """Return the candidate that a confirmation means: the only one, or the one that it names.
+def _chosen(position: object, transaction: Transaction) -> str:
+    """Return the candidate that a confirmation means: the only one, or the one at a position, from 0.
+
+    Positions, because a provider's user id is nothing that a page may tell.
 
     Raises:
         EventNotAllowed: `candidate_unknown`.
     """
-    candidates = [each["user_id"] for each in transaction.inputs["candidates"]]
-    if not user_id and len(candidates) == 1:
-        return str(candidates[0])
-    if user_id not in candidates:
+    candidates = [str(each["user_id"]) for each in transaction.inputs["candidates"]]
+    if not position and len(candidates) == 1:
+        return candidates[0]
+    offered = {str(number): user_id for number, user_id in enumerate(candidates)}
+    if not isinstance(position, str) or position not in offered:
         raise EventNotAllowed("The form names an account that was not offered.", code="candidate_unknown")
-    return str(user_id)
+    return offered[position]
 
 
 def _tries_left(transaction: Transaction) -> int:
@@ -349,4 +370,4 @@ def _tries_left(transaction: Transaction) -> int:
 
 
 def _account_name(kept: Mapping[str, Any]) -> AccountName:
-    return AccountName(user_id=kept["user_id"], connection=kept["connection"], email=kept["email"])
+    return AccountName(connection=kept["connection"], email=kept["email"])

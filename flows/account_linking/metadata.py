@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def user_metadata_to_add(primary: UserProfile, secondary: UserProfile) -> dict[str, Any]:
     """Return the members that only the secondary has: the primary's own are never replaced.
 
-    Computed from snapshots of before the link, so that sending it once more changes nothing. First level
-    only, because that is what Auth0 merges.
+    Computed from snapshots of before the link. First level only, because that is what Auth0 merges.
+    Right before it is written, `still_missing` takes out what the primary has got meanwhile.
     """
     return _missing(primary.user_metadata, secondary.user_metadata)
 
@@ -28,6 +28,27 @@ def app_metadata_to_add(
     """
     wanted = {key: value for key, value in secondary.app_metadata.items() if key in keys}
     return _missing(primary.app_metadata, wanted)
+
+
+def still_missing(
+    primary: UserProfile, snapshot: Mapping[str, Mapping[str, Any]], app_metadata_keys: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Return what is to be written of a snapshot: what the primary does not have at this moment.
+
+    First-level members only, each as a whole: a PATCH replaces a member with everything that is nested in it.
+
+    Args:
+        primary: As it was read right before writing.
+        snapshot: `user_metadata` and `app_metadata` as `…_to_add` returned them before the link.
+        app_metadata_keys: The keys that the project names now.
+    """
+    wanted = {
+        key: value for key, value in snapshot.get("app_metadata", {}).items() if key in app_metadata_keys
+    }
+    return {
+        "user_metadata": _missing(primary.user_metadata, snapshot.get("user_metadata", {})),
+        "app_metadata": _missing(primary.app_metadata, wanted),
+    }
 
 
 def _missing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ The rules, by number as docs/linking.md explains them. The account that was ther
 3. The same e-mail otherwise: the user has to sign in with the account that was there first.
    An account that is younger at the provider is no candidate: it is the newcomer when it signs in.
 4. Never without asking: several candidates, a candidate with several identities, an e-mail that is missing
-   or not verified, a link that was undone. Not at all: somebody inactive or blocked, and an account for
-   which only an unverified e-mail speaks: whoever registered it may not own the address (pre-hijacking).
+   or not verified, a link that was undone. Not at all: an inactive or blocked user on either side, and an
+   account for which only an unverified e-mail speaks: who registered it may not own the address.
 5. A project may always ask, or never link.
 """
 
@@ -32,6 +32,9 @@ class Mode(StrEnum):
     AUTOMATIC = "automatic"
     CONFIRM = "confirm"
     OFF = "off"
+
+
+_STRICTNESS: Final = (Mode.AUTOMATIC, Mode.CONFIRM, Mode.OFF)
 
 
 class Evidence(StrEnum):
@@ -66,6 +69,18 @@ class LinkingRules:
     def of(cls, chosen: Mapping[str, Any]) -> LinkingRules:
         """Read them from what a row keeps."""
         return cls(mode=Mode(chosen["mode"]), trusted_connections=tuple(chosen.get("trusted", ())))
+
+    def within(self, today: Mapping[str, Any]) -> LinkingRules:
+        """Return the stricter of these and what the project chooses today: the latter may only narrow.
+
+        Args:
+            today: `mode` and `trusted`, as `Caller.linking_choices` returns them.
+        """
+        other = LinkingRules.of(today)
+        return LinkingRules(
+            mode=max(self.mode, other.mode, key=_STRICTNESS.index),
+            trusted_connections=frozenset(self.trusted_connections) & frozenset(other.trusted_connections),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +118,25 @@ class Decision:
         return self.rule in (Rule.CONNECTED_ACCOUNT, Rule.VERIFIED_EMAIL)
 
 
-def decide(newcomer: UserProfile, candidates: Sequence[Candidate], rules: LinkingRules) -> Decision:
+def decide(
+    newcomer: UserProfile,
+    candidates: Sequence[Candidate],
+    rules: LinkingRules,
+    *,
+    newcomer_inactive: bool = False,
+) -> Decision:
     """Decide about an account that signs in for the first time.
 
     Args:
         newcomer: As the provider shows it now.
         candidates: Whoever has its e-mail or connected its account. What is none is left out here.
+        newcomer_inactive: Its Django user is not active.
     """
     if rules.mode is Mode.OFF:
         return _nothing("linking_off")
+    if newcomer_inactive or newcomer.blocked:
+        # A link would hand the account over, and take the block away.
+        return _nothing("newcomer_inactive")
     if len(newcomer.identities) != 1:
         # What becomes of the other identities when such an account is linked is not documented.
         return _nothing("newcomer_has_identities")

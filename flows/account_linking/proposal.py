@@ -63,7 +63,7 @@ def opened_linking(step: Step, newcomer: UserProfile, decision: Decision) -> Chi
         "reason": decision.reason,
         "tries": 0,
     }
-    kept |= {name: login[name] for name in ("next", "par") if name in login}
+    kept |= {name: login[name] for name in ("next",) if name in login}
     if decision.is_automatic:
         kept["primary"] = decision.candidates[0].profile.user_id
     return Child(

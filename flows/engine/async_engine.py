@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.effects import Event
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.engine.ports import Caller
+    from stateful_oauth.flows.engine.secret import Secret
 
 
 class AsyncEngine:
@@ -39,7 +40,7 @@ class AsyncEngine:
         *,
         kind: str,
         tenant: str = "default",
-        state: str | None = None,
+        state: Secret | None = None,
     ) -> Outcome:
         """Do what `dispatch` does."""
         outcome: Outcome = await self._offload(

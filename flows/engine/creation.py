@@ -76,9 +76,9 @@ def with_new_state(transaction: Transaction, **secrets: Secret) -> Transaction:
 
     Every time a browser is sent to the provider it is, so that an answer to an earlier time is nobody's.
     """
-    state = identifiers.new_state(transaction.id)
+    state = Secret(identifiers.new_state(transaction.id))
     changes: dict[str, Any] = {
-        "state_digest": identifiers.digest(state),
-        "secrets": {**transaction.secrets, "state": Secret(state), **secrets},
+        "state_digest": identifiers.digest(state.reveal()),
+        "secrets": {**transaction.secrets, "state": state, **secrets},
     }
     return transaction.moved(**changes)

@@ -152,7 +152,7 @@ class Engine(AsyncEngine):
         *,
         kind: str,
         tenant: str = "default",
-        state: str | None = None,
+        state: Secret | None = None,
     ) -> Outcome:
         """Send an event of a browser or an operator to a transaction.
 
@@ -228,7 +228,7 @@ class Engine(AsyncEngine):
         refusal = _refusal(row, caller, row.kind, row.tenant)
         return self.recover(transaction_id, caller) if refusal is None else _rejected(row, refusal)
 
-    def _find(self, transaction_id: uuid.UUID, state: str | None = None) -> Transaction | Rejected:
+    def _find(self, transaction_id: uuid.UUID, state: Secret | None = None) -> Transaction | Rejected:
         try:
             row = self._store.load(transaction_id)
         except Quarantined as error:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from stateful_oauth.flows.engine.secret import Secret
+
 _STATE_SECRET_BYTES: Final = 24
 _STATE_BYTES: Final = 16 + _STATE_SECRET_BYTES
 
@@ -74,9 +76,9 @@ def digest(value: str) -> bytes:
     return hashlib.sha256(value.encode()).digest()[:16]
 
 
-def matches(value: str, expected: bytes) -> bool:
+def matches(value: Secret, expected: bytes) -> bool:
     """Compare a value with the digest that was kept of it, in constant time."""
-    return hmac.compare_digest(digest(value), expected)
+    return hmac.compare_digest(digest(value.reveal()), expected)
 
 
 def _base64url(raw: bytes) -> str:

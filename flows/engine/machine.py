@@ -88,6 +88,11 @@ class Step:
         """Add secrets to the row; they are encrypted at rest and wiped in a final state."""
         self.transaction = self.transaction.moved(secrets={**self.transaction.secrets, **secrets})
 
+    def drop_secrets(self, *names: str) -> None:
+        """Take secrets out of the row that are of no use any more."""
+        kept = {name: value for name, value in self.transaction.secrets.items() if name not in names}
+        self.transaction = self.transaction.moved(secrets=kept)
+
     def keep_result(self, **result: Json) -> None:
         """Add to what came of the transaction: JSON, nothing secret."""
         self.transaction = self.transaction.moved(result={**self.transaction.result, **result})

@@ -75,7 +75,8 @@ class ConfirmationNeeded(Outcome):
 
     Attributes:
         newcomer: The account that the user came with.
-        candidates: The accounts that it may be linked to: each the same person's, if the person proves it.
+        candidates: The accounts that it may be linked to: each the same person's, if the person proves it. A
+            confirmation names one by its position, from 0.
         wrong_account: Whether another account than one of these was just chosen.
         tries_left: How often it may be tried still.
     """
@@ -88,15 +89,13 @@ class ConfirmationNeeded(Outcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountName:
-    """An account as its owner knows it.
+    """An account as its owner knows it. Which one it is, the place among the candidates tells.
 
     Attributes:
-        user_id: The Auth0 user id: which one it is, not to be shown.
         connection: The connection's name.
         email: To be shown masked, unless it is the address that the user came with.
     """
 
-    user_id: str = field(repr=False)
     connection: str
     email: str = field(default="", repr=False)
 

@@ -95,6 +95,9 @@ class Provider(Protocol):
     def uses_pushed_authorization_requests(self) -> bool:
         """Whether authorization requests are pushed (RFC 9126)."""
 
+    def takes_pushed_authorization_requests(self) -> bool:
+        """Whether the provider takes pushed requests, whatever the settings say (provider metadata)."""
+
     def authorization_url(self, request: AuthorizationRequest) -> str:
         """Return the address to send the browser to."""
 
@@ -321,6 +324,9 @@ class AccountDirectory(Protocol):
     def inactive(self, issuer: str, subjects: Collection[str]) -> Collection[str]:
         """Return those whose identity is known here, with a Django user who is not active."""
 
+    def is_linked(self, issuer: str, subject: str) -> bool:
+        """Whether an account is part of another one by now: at the provider it is none of its own."""
+
 
 class Caller(Protocol):
     """Who dispatched an event: the request of a browser, a sweep, or an operator."""
@@ -343,6 +349,20 @@ class Caller(Protocol):
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         """Whether nobody has looked yet for accounts that this identity might be linked to."""
+
+    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+        """Return what the project chooses about linking at this moment.
+
+        Returns:
+            `mode` (`automatic`, `confirm` or `off`), `trusted` and `app_metadata`, as in `linking_inputs`.
+        """
+
+    def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
+        """Ask whether this identity would be let in, and change nothing.
+
+        Raises:
+            AccountRefused: It would not.
+        """
 
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         """Find or make the Django user of this identity, inside the settle transaction.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+T = TypeVar("T")
 
 REDACTED: Final = "[redacted]"
 
@@ -62,6 +64,27 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         self.__getstate__()
+
+
+class Hidden(Generic[T]):
+    """Any value, which its repr does not show: for a variable that an error report would show."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"Hidden({REDACTED!r})"
+
+
+class SecretURL(str):
+    """A URL whose query holds secrets (`state`, `nonce`, a ticket): its repr shows none of the query."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(f"{self.partition('?')[0]}?{REDACTED}")
 
 
 def names_only(members: Iterable[str]) -> str:

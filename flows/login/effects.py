@@ -77,8 +77,8 @@ def resolve_account(context: EffectContext) -> Event:
         and context.caller.link_check_due(sign_in.identity)
     ):
         return Event("account_unknown", sign_in)
-    if context.payload == _GONE:
-        raise ProviderRefused("newcomer_gone", "The account that signed in does not exist any more.")
+    if context.payload in (_GONE, _BLOCKED):
+        raise ProviderRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
     user_id = context.caller.resolve_account(sign_in.identity)
     checked = isinstance(context.payload, NoCandidates)
     resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
@@ -93,6 +93,7 @@ class NoCandidates:
 
 
 _GONE: Final = NoCandidates("newcomer_gone")  # deleted, or linked to another one, since it signed in
+_BLOCKED: Final = NoCandidates("newcomer_blocked")  # since it signed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,12 @@ def find_candidates(context: EffectContext) -> Event:
     newcomer = newcomer or management.user(identity.subject, time_limit=context.time_limit)
     if newcomer is None:
         return Event("no_candidates", _GONE)
+    if newcomer.blocked:
+        return Event("no_candidates", _BLOCKED)
     found = candidates_of(context, identity.issuer, newcomer, profiles)
-    decision = decide(newcomer, found, LinkingRules.of(context.transaction.inputs["linking"]))
+    today = context.caller.linking_choices(context.transaction.tenant)
+    rules = LinkingRules.of(context.transaction.inputs["linking"]).within(today)
+    decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
     if decision.rule is Rule.NONE:
         return Event("no_candidates", NoCandidates(decision.reason))
     return Event("pending_link", LinkProposed(newcomer, decision))

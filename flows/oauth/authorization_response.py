@@ -13,7 +13,7 @@ from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stateful_oauth.flows.engine.ports import Provider
 
@@ -44,10 +44,11 @@ class AuthorizationResponse:
 
     Attributes:
         issuer: `iss`, or None when it was not sent.
+        state: A `Secret`, because it finds the transaction and proves that the request was ours.
         error_description: Cut to 200 printable characters; show it escaped, and do not log it.
     """
 
-    state: str = field(repr=False)
+    state: Secret
     code: Secret | None = None
     issuer: str | None = None
     error: str | None = None
@@ -55,40 +56,40 @@ class AuthorizationResponse:
 
     @classmethod
     def parse(
-        cls, parameters: Iterable[tuple[str, list[str]]], *, code_parameter: str = "code"
+        cls, parameters: Iterable[tuple[str, Sequence[str | Secret]]], *, code_parameter: str = "code"
     ) -> AuthorizationResponse:
         """Read a query or form body.
 
         Args:
-            parameters: Pairs of name and all its values, as `QueryDict.lists()` gives them.
+            parameters: Pairs of name and all its values, as `QueryDict.lists()` gives them. Values that are
+                secrets already are in no variable in clear, here or at the caller's.
             code_parameter: `code`, or `connect_code` when an account was connected (My Account API).
 
         Raises:
             FlowError: `parameter_repeated`, `parameter_invalid`, `state_missing` or `response_incomplete`.
         """
-        found: dict[str, str] = {}
+        found: dict[str, Secret] = {}
         for name, values in parameters:
             if name not in _LIMITS and name != "error_description":
                 continue
             if len(values) != 1:
                 raise FlowError("parameter_repeated", f"{name} was sent {len(values)} times.")
-            found[name] = values[0]
+            found[name] = values[0] if isinstance(values[0], Secret) else Secret(values[0])
         for name, limit in _LIMITS.items():
-            value = found.get(name, "")
-            if len(value) > limit or not (value.isascii() and value.isprintable()):
+            if name in found and not _is_well_formed(found[name].reveal(), limit):
                 raise FlowError("parameter_invalid", f"{name} is too long or not printable ASCII.")
         if not found.get("state"):
             raise FlowError("state_missing")
-        code, error = found.get(code_parameter), found.get("error")
+        code, error = found.get(code_parameter), _text(found, "error")
         if not code and not error:
             raise FlowError("response_incomplete", f"Neither {code_parameter} nor error was sent.")
         if code and error:
             raise FlowError("parameter_invalid", f"Both {code_parameter} and error were sent.")
-        description = "".join(c for c in found.get("error_description", "") if c.isprintable())
+        description = "".join(c for c in _text(found, "error_description") if c.isprintable())
         return cls(
             state=found["state"],
-            code=Secret(code) if code else None,
-            issuer=found.get("iss"),
+            code=code or None,
+            issuer=_text(found, "iss") if "iss" in found else None,
             error=error or None,
             error_description=description[:_DESCRIPTION_LIMIT],
         )
@@ -107,3 +108,12 @@ class AuthorizationResponse:
     def error_code(self) -> str:
         """Return the code that `error` stands for, or an empty string when there is none."""
         return "" if self.error is None else _ERRORS.get(self.error, "provider_error")
+
+
+def _is_well_formed(value: str, limit: int) -> bool:
+    return len(value) <= limit and value.isascii() and value.isprintable()
+
+
+def _text(found: Mapping[str, Secret], name: str) -> str:
+    """Return a parameter that is no secret, or an empty string."""
+    return found[name].reveal() if name in found else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine.secret import names_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.engine.secret import Secret
 
@@ -73,6 +74,10 @@ class IdTokenExpectation:
         acr_values: The classes of which one was asked for.
         organization: The Auth0 organization asked for: an id (`org_…`) or a name.
         subject: The `sub` that must come back, when the user is known already.
+        asked_at: When the browser was sent to the provider, by our clock, where the user has to have
+            authenticated since; aware.
+        exchanged_at: When the code was about to be exchanged, by our clock: with `iat` it tells how far the
+            provider's clock is off. Goes with `asked_at`.
     """
 
     nonce: Secret
@@ -81,6 +86,8 @@ class IdTokenExpectation:
     acr_values: tuple[str, ...] = ()
     organization: str | None = None
     subject: str | None = None
+    asked_at: datetime | None = None
+    exchanged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +98,23 @@ class VerifiedIdentity:
         issuer: `iss`, byte-exact.
         subject: `sub`, byte-exact.
         claims: All claims. Its repr shows their names only: they are personal, and a repr reaches logs.
+        came_with: The claims of the ID token that the user signed in with, where that token speaks of an
+            account which was just linked to this one; empty otherwise. They tell how the user signed in, and
+            say nothing about this account: take no name and no role from them.
     """
 
     issuer: str
     subject: str
     claims: Mapping[str, Any]
+    came_with: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def with_all_claims(self) -> VerifiedIdentity:
+        """The same with everything that is known, for the decision whether the user may sign in."""
+        if not self.came_with:
+            return self
+        known = {**self.came_with, **self.claims, "sub": self.subject}
+        return replace(self, claims=known, came_with={})
 
     def __repr__(self) -> str:
         return f"VerifiedIdentity(claims={names_only(self.claims)})"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.domain_events import GrantIssued
-from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.secret import Hidden, Secret
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:
@@ -41,24 +41,28 @@ class SignIn:
     def to_secret(self) -> Secret:
         """Return it as a row keeps it: claims are personal, and a refresh token is a key."""
         identity, token = self.identity, self.refresh_token
-        kept = {
-            "issuer": identity.issuer,
-            "subject": identity.subject,
-            "claims": dict(identity.claims),
-            "refresh_token": None if token is None else token.reveal(),
-            "scope": self.scope,
-        }
-        return Secret(json.dumps(kept))
+        return Secret(
+            json.dumps(
+                {
+                    "issuer": identity.issuer,
+                    "subject": identity.subject,
+                    "claims": dict(identity.claims),
+                    "refresh_token": None if token is None else token.reveal(),
+                    "scope": self.scope,
+                }
+            )
+        )
 
     @classmethod
     def from_secret(cls, secret: Secret) -> SignIn:
         """Return what a row kept."""
-        kept = json.loads(secret.reveal())
-        token = kept["refresh_token"]
+        kept: Hidden[dict[str, Any]] = Hidden(json.loads(secret.reveal()))
         return cls(
-            identity=VerifiedIdentity(issuer=kept["issuer"], subject=kept["subject"], claims=kept["claims"]),
-            refresh_token=None if token is None else Secret(token),
-            scope=kept["scope"],
+            identity=VerifiedIdentity(
+                issuer=kept.value["issuer"], subject=kept.value["subject"], claims=kept.value["claims"]
+            ),
+            refresh_token=Secret(kept.value["refresh_token"]) if kept.value["refresh_token"] else None,
+            scope=kept.value["scope"],
         )
 
 

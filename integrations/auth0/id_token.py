@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.signature import verified_claims
 from stateful_oauth.flows.engine.errors import IdTokenRejected, Mismatch
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
@@ -67,16 +68,20 @@ def verify_id_token(
         FlowError: The keys could not be read. Code: `keys_unavailable`.
     """
     # T1, T6, T7, T8: encrypted, not signed, or signed with something else than configured.
-    claims = verified_claims(token, algorithm=config.id_token_signing_alg, key=key)
-    case = _Case(claims, config, expected, now.timestamp())
+    case = _Case(
+        verified_claims(token, algorithm=config.id_token_signing_alg, key=key),
+        config,
+        expected,
+        now.timestamp(),
+    )
     for rule in _RULES:
         rule(case)
-    return VerifiedIdentity(issuer=claims["iss"], subject=claims["sub"], claims=claims)
+    return VerifiedIdentity(issuer=case.claims["iss"], subject=case.claims["sub"], claims=case.claims)
 
 
 def _check_types(case: _Case) -> None:
     """T14, T19: the required claims are there, and those that we use have their types."""
-    claims = case.claims
+    claims = Members(case.claims)  # which does not show itself
     if not _is_text(claims.get("iss")) or not _is_subject(claims.get("sub")):
         raise IdTokenRejected("id_token_claims", "iss or sub")
     audience = claims.get("aud")
@@ -88,12 +93,12 @@ def _check_types(case: _Case) -> None:
         if not _is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
     for name in ("nbf", "auth_time"):
-        if name in claims and not _is_moment(claims[name]):
+        if name in claims and not _is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
     for name in ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name"):
-        if name in claims and not isinstance(claims[name], str):
+        if name in claims and not isinstance(claims.get(name), str):
             raise IdTokenRejected("id_token_claims", name)
-    if "sid" in claims and not _is_session_id(claims["sid"]):
+    if "sid" in claims and not _is_session_id(claims.get("sid")):
         raise IdTokenRejected("id_token_claims", "sid")
 
 
@@ -140,8 +145,7 @@ def _check_issued_at(case: _Case) -> None:
 
 def _check_nonce(case: _Case) -> None:
     """T11."""
-    nonce = case.claims.get("nonce", "")
-    if not nonce or not case.expected.nonce.equals(nonce):
+    if not case.expected.nonce or not case.expected.nonce.equals(case.claims.get("nonce", "")):
         raise Mismatch("nonce_mismatch")
 
 
@@ -153,14 +157,34 @@ def _check_acr(case: _Case) -> None:
 
 def _check_auth_time(case: _Case) -> None:
     """T13."""
-    if case.expected.max_age is None:
+    expected = case.expected
+    if expected.max_age is None and expected.asked_at is None:
         return
     moment = case.claims.get("auth_time")
     if moment is None:
         raise IdTokenRejected("id_token_auth_time", "auth_time is missing.")
     age = case.now - case.config.leeway - moment  # compared, not subtracted from: no `max_age` is too long
-    if age > case.expected.max_age or moment > case.now + case.config.leeway:
+    if moment > case.now + case.config.leeway or (expected.max_age is not None and age > expected.max_age):
         raise IdTokenRejected("id_token_auth_time")
+    if expected.asked_at is not None and moment < math.floor(expected.asked_at.timestamp()) + _ahead(case):
+        raise IdTokenRejected("id_token_auth_time", "The user authenticated before they were asked to.")
+
+
+def _ahead(case: _Case) -> float:
+    """Return by how many seconds the provider's clock is ahead of ours; negative where it is behind.
+
+    `auth_time` is compared without any leeway, because a leeway would admit a sign-in of before. So the
+    clocks are compared instead: the provider made `iat` between the exchange and now. Whole seconds, as
+    `auth_time` has no finer. A provider that makes `iat` earlier than that seems to be behind: no further
+    than the leeway.
+    """
+    exchanged_at, issued_at = case.expected.exchanged_at, math.floor(float(case.claims["iat"]))
+    if exchanged_at is None:
+        return 0
+    before = math.floor(exchanged_at.timestamp())
+    if before <= issued_at <= math.floor(case.now):
+        return 0
+    return max(issued_at - before, -case.config.leeway)
 
 
 def _check_at_hash(case: _Case) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stateful_oauth.flows.engine.secret import REDACTED, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 LONGEST_LIFETIME: Final = 31_536_000  # seconds: a year; what lasts longer is asked for again after it
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # in UTC: no time zone moves a date out of what `datetime` knows
@@ -42,7 +42,7 @@ class Members:
 
     __slots__ = ("_members",)
 
-    def __init__(self, members: dict[str, Any]) -> None:
+    def __init__(self, members: Mapping[str, Any]) -> None:
         self._members = members
 
     @classmethod
@@ -76,10 +76,10 @@ class Members:
 
     def text(self, name: str) -> str:
         """Return a text that must be there, not be empty, and that every database keeps."""
-        value = self._members.get(name)
-        if not isinstance(value, str) or not value or "\0" in value:
+        # No variable holds it: it may be a token, and an error report shows variables.
+        if not _is_text(self._members.get(name)) or not self._members[name]:
             raise ValueError(f"{name} must be a text that is not empty, without NUL.")
-        return value
+        return str(self._members[name])
 
     def secret(self, name: str) -> Secret:
         """Return a text that must be there and not be empty, as a secret."""
@@ -91,10 +91,11 @@ class Members:
 
     def optional_text(self, name: str) -> str | None:
         """Return a text that may be missing, null or empty, and that every database keeps."""
-        value = self._members.get(name)
-        if value is not None and (not isinstance(value, str) or "\0" in value):
+        if self._members.get(name) is None:
+            return None
+        if not _is_text(self._members[name]):
             raise ValueError(f"{name} must be a text without NUL.")
-        return value
+        return str(self._members[name])
 
     def informative_text(self, name: str) -> str:
         """Return a text that only people read; an empty string where it is missing or flawed."""
@@ -191,7 +192,7 @@ class Members:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all members."""
-        return self._members
+        return dict(self._members)
 
 
 def _value_of(raw: bytes, *, tolerant: bool) -> Any:
@@ -221,6 +222,11 @@ def _value_of(raw: bytes, *, tolerant: bool) -> Any:
         # The original error shows a piece of the text.
         raise ValueError("It is not a JSON text that can be relied on.") from None
     return value
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that every database keeps."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def _refused(_: object) -> Any:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+
+from stateful_oauth.auth0.transport import form
+from stateful_oauth.flows.engine.secret import SecretURL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.discovery import Metadata
     from stateful_oauth.flows.engine.secret import Secret
@@ -26,13 +30,13 @@ def logout_url(
     """
     if metadata.end_session_endpoint is None:
         endpoint = config.issuer.removesuffix("/") + "/v2/logout"
-        fields = {"client_id": config.client_id, "returnTo": return_to}
+        fields: dict[str, str | Secret | None] = {"client_id": config.client_id, "returnTo": return_to}
     else:
         endpoint = metadata.end_session_endpoint
         fields = {
             "client_id": config.client_id,
             "logout_hint": sid,
-            "id_token_hint": id_token_hint.reveal() if id_token_hint else None,
+            "id_token_hint": id_token_hint,
             "post_logout_redirect_uri": return_to,
         }
     given = {name: value for name, value in fields.items() if value}
@@ -40,6 +44,6 @@ def logout_url(
     return with_query(endpoint, {**given, **({"federated": ""} if federated else {})})
 
 
-def with_query(endpoint: str, fields: dict[str, str]) -> str:
-    """Add parameters to an address that may have some already (RFC 6749 §3.1)."""
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(fields)}"
+def with_query(endpoint: str, fields: Mapping[str, str | Secret]) -> str:
+    """Add parameters to a URL that may have some already (RFC 6749 §3.1); its repr does not show them."""
+    return SecretURL(f"{endpoint}{'&' if '?' in endpoint else '?'}{form(fields).reveal()}")

@@ -86,6 +86,14 @@ class Auth0Provider:
         """Whether authorization requests are pushed (RFC 9126)."""
         return self._config.pushed_authorization_requests
 
+    def takes_pushed_authorization_requests(self) -> bool:
+        """Whether the provider takes pushed requests, whatever the settings say.
+
+        Raises:
+            FlowError: Metadata is not available.
+        """
+        return self._discovery.metadata().pushed_authorization_request_endpoint is not None
+
     def authorization_url(self, request: AuthorizationRequest) -> str:
         """Return the address to send the browser to (RFC 6749 §4.1.1).
 
@@ -98,8 +106,10 @@ class Auth0Provider:
 
     def pushed_authorization_url(self, request_uri: Secret) -> str:
         """Return the address to send the browser to after a push (RFC 9126 §4)."""
-        fields = {"client_id": self._config.client_id, "request_uri": request_uri.reveal()}
-        return with_query(self._discovery.metadata().authorization_endpoint, fields)
+        return with_query(
+            self._discovery.metadata().authorization_endpoint,
+            {"client_id": self._config.client_id, "request_uri": request_uri},
+        )
 
     def push_authorization_request(
         self, request: AuthorizationRequest, *, time_limit: float
@@ -285,7 +295,7 @@ class Auth0Provider:
             federated=federated,
         )
 
-    def _authorization_fields(self, request: AuthorizationRequest) -> dict[str, str]:
+    def _authorization_fields(self, request: AuthorizationRequest) -> dict[str, str | Secret]:
         reserved = sorted(_OVERRIDING.intersection(request.parameters))
         if reserved:
             raise InvalidInput("parameter_reserved", ", ".join(reserved))
@@ -295,8 +305,8 @@ class Auth0Provider:
             "client_id": self._config.client_id,
             "redirect_uri": request.redirect_uri,
             "scope": request.scope,
-            "state": request.state.reveal(),
-            "nonce": request.nonce.reveal(),
+            "state": request.state,
+            "nonce": request.nonce,
             "code_challenge": request.code_challenge,
             "code_challenge_method": "S256",
         }

@@ -61,8 +61,9 @@ def verified_claims(
         raise IdTokenRejected("id_token_header")
     found = key(key_id)
     try:
-        signed = _JWS.decode_complete(token.reveal(), found, algorithms=[algorithm])
-        return Members.parse(signed["payload"]).as_dict()
+        return Members.parse(
+            _JWS.decode_complete(token.reveal(), found, algorithms=[algorithm])["payload"]
+        ).as_dict()
     except InvalidSignatureError:
         code = "id_token_signature"
     except (PyJWTError, ValueError):
@@ -71,14 +72,13 @@ def verified_claims(
 
 
 def _header(token: Secret) -> Members:
-    compact = token.reveal()
-    if len(compact) > MAX_TOKEN_CHARACTERS:
+    if len(token.reveal()) > MAX_TOKEN_CHARACTERS:
         raise IdTokenRejected("id_token_malformed", f"It is longer than {MAX_TOKEN_CHARACTERS} characters.")
-    if compact.count(".") == 4:  # RFC 7516 §7.1
+    if token.reveal().count(".") == 4:  # RFC 7516 §7.1
         raise IdTokenRejected("id_token_encrypted")
-    if not _COMPACT.fullmatch(compact):
+    if not _COMPACT.fullmatch(token.reveal()):
         raise IdTokenRejected("id_token_malformed")
-    encoded = compact.partition(".")[0]
+    encoded = token.reveal().partition(".")[0]
     try:
         return Members.parse(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     except ValueError:

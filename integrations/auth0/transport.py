@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -172,7 +173,7 @@ class Transport:
         return self.send(
             "POST",
             url,
-            body=_form(fields),
+            body=form(fields),
             content_type="application/x-www-form-urlencoded",
             time_limit=time_limit,
             headers=headers,
@@ -251,15 +252,14 @@ class Transport:
     def _read(self, response: requests.Response, deadline: float) -> Answer | FlowError:
         if response.headers.get("content-encoding", "identity") != "identity":
             return AnswerLost("The provider compressed its answer unasked.", code=_INVALID)
-        chunks, size = [], 0
-        for chunk in response.iter_content(_CHUNK):
-            size += len(chunk)
-            if size > self._max_response_bytes:
+        # Read into an object that does not show itself: an answer holds tokens.
+        body, chunks = BytesIO(), response.iter_content(_CHUNK)
+        while body.write(next(chunks, b"")):
+            if body.tell() > self._max_response_bytes:
                 return AnswerLost("The provider's answer is too long.", code=_INVALID)
             if time.monotonic() > deadline:
                 return AnswerLost("The provider's answer took too long.")
-            chunks.append(chunk)
-        return Answer(response.status_code, response.headers, b"".join(chunks))
+        return Answer(response.status_code, response.headers, body.getvalue())
 
     def _current_adapter(self) -> BaseAdapter:
         if self._process != os.getpid() and not self._is_injected:
@@ -276,16 +276,16 @@ def _prepare(
     request.method, request.url = method, url
     request.headers = CaseInsensitiveDict(_HEADERS)
     if body is not None:
-        raw = body.reveal().encode()
-        request.body = raw
+        request.body = body.reveal().encode()
         request.headers["Content-Type"] = content_type
-        request.headers["Content-Length"] = str(len(raw))
+        request.headers["Content-Length"] = str(len(request.body))
     for name, value in (headers or {}).items():
         request.headers[name] = _text(value)
     return request
 
 
-def _form(fields: Mapping[str, str | Secret]) -> Secret:
+def form(fields: Mapping[str, str | Secret]) -> Secret:
+    """Return fields as a query or a form body (application/x-www-form-urlencoded)."""
     return Secret(
         urlencode(
             [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in fields.items()]

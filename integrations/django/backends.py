@@ -56,7 +56,7 @@ class Auth0Backend(ModelBackend):
         """
         row = find_identity(identity)
         if row is None:
-            self.may_sign_in(identity, None)
+            self.may_sign_in(identity.with_all_claims, None)
             try:
                 row = add_identity(identity, lambda: self.make_user(identity), now=wiring.clock.now())
             except IntegrityError:
@@ -65,7 +65,7 @@ class Auth0Backend(ModelBackend):
                     raise
                 raise AccountRefused("account_conflict") from None
         else:
-            self.may_sign_in(identity, row.user)
+            self.may_sign_in(identity.with_all_claims, row.user)
         user: Any = row.user
         if not self.user_can_authenticate(user):
             raise AccountRefused("account_inactive")
@@ -89,6 +89,17 @@ class Auth0Backend(ModelBackend):
         self.may_sign_in(identity, None if row is None else row.user)
         return row is None or self.user_can_authenticate(row.user)
 
+    def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
+        """Refuse an identity that `authenticate` would refuse, before accounts are linked for it.
+
+        Raises:
+            AccountRefused: `account_inactive`, or whatever `may_sign_in` refuses with.
+        """
+        row = find_identity(identity)
+        self.may_sign_in(identity.with_all_claims, None if row is None else row.user)
+        if row is not None and not self.user_can_authenticate(row.user):
+            raise AccountRefused("account_inactive")
+
     async def aauthenticate(  # type: ignore[override]  # as above
         self, request: HttpRequest | None, *, identity: VerifiedIdentity
     ) -> AbstractBaseUser | None:
@@ -97,6 +108,10 @@ class Auth0Backend(ModelBackend):
 
     def may_sign_in(self, identity: VerifiedIdentity, user: AbstractBaseUser | None) -> None:
         """Refuse an identity by raising `AccountRefused("account_refused")`. Default: nobody is refused.
+
+        Asked before accounts are linked, and again when the user signs in. After a link without a question
+        the claims are those of the ID token that the user came with, but for `sub`, `email` and
+        `email_verified`, which are those of the account that stays.
 
         Args:
             user: The identity's user, or None when it would be made now.

@@ -9,13 +9,14 @@ from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import binding_digest, new_binding, read_binding
+from stateful_oauth.django.conf import conf
 from stateful_oauth.django.sessions import forget_session, renew_key, sign_in
 from stateful_oauth.flows.engine.errors import AccountRefused
 from stateful_oauth.flows.engine.outcomes import Connected, Outcome, SignedIn
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from django.http import HttpRequest
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
@@ -52,6 +53,14 @@ class BrowserCaller:
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         """Ask the project's backend."""
         return _link_check_due(self._request, identity)
+
+    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+        """Read the settings of now."""
+        return _linking_choices(tenant)
+
+    def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
+        """Ask the project's backend."""
+        _check_may_sign_in(self._request, identity)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Ask the project's backend."""
@@ -91,6 +100,14 @@ class SystemCaller:
         """Ask the project's backend, without a request."""
         return _link_check_due(None, identity)
 
+    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+        """Read the settings of now."""
+        return _linking_choices(tenant)
+
+    def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
+        """Ask the project's backend, without a request."""
+        _check_may_sign_in(None, identity)
+
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Ask the project's backend, without a request."""
         _accounts_linked(None, primary, secondary)
@@ -129,6 +146,21 @@ def _link_check_due(request: HttpRequest | None, identity: VerifiedIdentity) -> 
     backend: Any = load_backend(backend_path())
     with _refusals_are_told(request):
         return bool(backend.link_check_due(identity))
+
+
+def _check_may_sign_in(request: HttpRequest | None, identity: VerifiedIdentity) -> None:
+    backend: Any = load_backend(backend_path())
+    with _refusals_are_told(request):
+        backend.check_may_sign_in(identity)
+
+
+def _linking_choices(alias: str) -> Mapping[str, Any]:
+    tenant = conf.tenant(alias)
+    return {
+        "mode": tenant.linking,
+        "trusted": tuple(tenant.linking_trusted_connections),
+        "app_metadata": tuple(tenant.linking_app_metadata_keys),
+    }
 
 
 def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:

@@ -70,7 +70,7 @@ _MESSAGES: Final[dict[str, Any]] = {
     "quarantined": _("This cannot be completed right now. Please start again."),
     "rate_limited": _BUSY,
     "response_incomplete": _("The sign-in service sent an incomplete response. Please start again."),
-    "state_missing": _("This page is only used during another step. Please start again."),
+    "state_missing": _("This page only works as part of another step. Please start again."),
     "superseded": _("This was replaced by a newer attempt. Please start again."),
     "transaction_expired": _("This took too long. Please start again."),
     "transaction_unknown": _("We cannot find this attempt. It may be too old. Please start again."),

@@ -83,7 +83,6 @@ def _message(outcome: ConfirmationNeeded) -> str:
 
 def _shown(account: AccountName, tenant: str) -> dict[str, str]:
     return {
-        "user_id": account.user_id,
         "connection": connection_title(account.connection, tenant),
         "email": masked(account.email),
     }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 _MAX_LENGTH = 2048  # characters; longer addresses do not survive proxies anyway
+_NO_HOST = re.compile(r"\s*[/\\]{2}(?:[/\\?#\s]|$)")  # browsers go nowhere: an empty host is an error to them
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # no address has them, and PostgreSQL does not store NUL
 
 
@@ -41,7 +42,7 @@ def may_go_to(url: str) -> bool:
 
     The site is `BASE_URL`, not the request's Host header, which somebody else may have written.
     """
-    if not url or len(url) > _MAX_LENGTH or _CONTROL.search(url):
+    if not url or len(url) > _MAX_LENGTH or _CONTROL.search(url) or _NO_HOST.match(url):
         return False
     site = urlsplit(conf.base_url)
     return url_has_allowed_host_and_scheme(

@@ -50,6 +50,10 @@ class SeeOther(HttpResponseRedirect):
 
     status_code = 303
 
+    def __repr__(self) -> str:
+        # The address may hold `state`, and error reports show variables.
+        return f"<{type(self).__name__} status_code={self.status_code}>"
+
 
 def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Decorate a view of the package.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import DatabaseError, router, transaction
 from django.dispatch import receiver
-from stateful_oauth.django.sessions import withdraw
+from stateful_oauth.django.backends import backend_path
+from stateful_oauth.django.sessions import end_questions_of_others, withdraw
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
@@ -30,3 +32,17 @@ def signed_out(*, request: HttpRequest | None = None, **_: Any) -> None:
             withdraw(request)
     except DatabaseError as error:
         logger.warning("earlier callbacks of this browser were not withdrawn: %s", error)
+
+
+@receiver(user_logged_in, dispatch_uid="stateful_oauth.end_questions")
+def signed_in_elsewhere(*, request: HttpRequest | None = None, **_: Any) -> None:
+    """End the questions about linking in a browser in which a user signs in by other means than Auth0.
+
+    A sign-in with Auth0 does so itself, and knows whose question it is.
+
+    Raises:
+        DatabaseError: They could not be ended: then the user is not signed in either.
+    """
+    session = getattr(request, "session", None)
+    if request is not None and session is not None and session.get(BACKEND_SESSION_KEY) != backend_path():
+        end_questions_of_others(request)

@@ -18,7 +18,7 @@ from stateful_oauth.django.browser import binding_digest, new_binding, read_bind
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.grants import end_and_revoke_on_commit
 from stateful_oauth.flows.engine.errors import StoreUnavailable
-from stateful_oauth.storage.sign_ins import unbind_waiting, withdraw_sign_ins
+from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_waiting, withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -52,6 +52,22 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
         end_and_revoke_on_commit(previous["grant"], previous.get("tenant", DEFAULT_TENANT))
+    end_questions_of_others(
+        request, issuer=conf.tenant(outcome.tenant).issuer, subject=details.get("sub", "")
+    )
+
+
+def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: str = "") -> None:
+    """End the questions about linking that wait in this browser, but for those of who has signed in now.
+
+    Args:
+        issuer: Of the account that has signed in; empty for a user who signed in by other means.
+        subject: Its `sub`.
+    """
+    binding = read_binding(request)
+    if binding is not None and conf.links_accounts:
+        browsers = (binding_digest(binding),)
+        end_waiting_questions(browsers, issuer=issuer, subject=subject, now=wiring.clock.now())
 
 
 def forget_session(request: HttpRequest) -> None:

@@ -76,7 +76,7 @@ class Browser:
         Args:
             page: The page's address.
             as_user: Whom to sign in as.
-            account: The Auth0 user id of the candidate, where there are several.
+            account: The candidate's position on the page, from `"0"`, where there are several.
         """
         location = self.post(f"{page}confirm/", {"account": account})["Location"]
         return self.get(self.authorize(location, as_user))

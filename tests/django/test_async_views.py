@@ -39,7 +39,7 @@ async def start(request):
 async def callback(request):
     answer = AuthorizationResponse.parse(request.GET.lists())
     outcome = await wiring.engine().adispatch(
-        transaction_id_of(answer.state),
+        transaction_id_of(answer.state.reveal()),
         Event("callback", answer),
         BrowserCaller(request),
         kind="login",

@@ -49,7 +49,18 @@ ELSEWHERE = [
     "https://[::1/",
     "https://evil\u3002example/",
 ]
-BROKEN = ["", "/" + "a" * 2048, "/profile/\0", "/profile/\r\nSet-Cookie: a=b", "/pro\tfile/", "/\x7f"]
+BROKEN = [
+    "",
+    "//",
+    "\\\\",
+    "//?a",
+    "//#a",
+    "/" + "a" * 2048,
+    "/profile/\0",
+    "/profile/\r\nSet-Cookie: a=b",
+    "/pro\tfile/",
+    "/\x7f",
+]
 HERE = {
     "/profile/": "/profile/",
     "/profile/?tab=2#notes": "/profile/?tab=2#notes",

@@ -182,7 +182,7 @@ def test_a_row_is_found_only_with_the_state_that_belongs_to_it(attempt, tenant):
     event = Event("callback", other.response)
     for id_, state in (
         (attempt.id, other.response.state),
-        (attempt.id, "forged"),
+        (attempt.id, Secret("forged")),
         (uuid4(), other.response.state),
     ):
         outcome = wiring.engine().dispatch(id_, event, attempt.person, kind="login", state=state)

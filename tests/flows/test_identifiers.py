@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.secret import Secret
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 678_000, tzinfo=UTC)
 
@@ -65,8 +66,8 @@ def test_a_state_names_its_row_and_keeps_a_secret_of_its_own():
     assert len(one) == 54
     assert one != other
     assert identifiers.transaction_id_of(one) == transaction_id
-    assert identifiers.matches(one, identifiers.digest(one))
-    assert not identifiers.matches(other, identifiers.digest(one))
+    assert identifiers.matches(Secret(one), identifiers.digest(one))
+    assert not identifiers.matches(Secret(other), identifiers.digest(one))
 
 
 @pytest.mark.parametrize("state", ["", "x", "=", "a" * 53, "a" * 55, "ä" * 54, "a b" * 18, "\0" * 54])

@@ -108,14 +108,15 @@ def test_whom_a_project_does_not_trust_is_asked(tenant, browser, trusted):
         assert question.confirm(password.user_id)["Location"] == "/profile/"
 
 
-def test_a_change_of_mind_while_somebody_is_asked_does_not_change_the_question(tenant, browser):
-    """What the project chose when the sign-in started holds to its end."""
+def test_linking_that_is_switched_off_while_the_user_is_asked_links_nothing(tenant, browser):
+    """What the project chooses today may narrow what it chose when the sign-in started."""
     password, google = two_accounts(tenant)
     with site(LINKING="confirm"):
         question = asked(browser, browser.sign_in(google.user_id))
     with site(LINKING="off"):
         assert question.confirm(password.user_id)["Location"] == "/profile/"
-    assert AccountLink.objects.exists()
+    assert not AccountLink.objects.exists()
+    assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
 
 
 def test_the_number_of_tries_is_a_setting(tenant, browser):
@@ -132,14 +133,19 @@ def test_somebody_with_two_candidates_chooses(tenant, browser):
     password, google = two_accounts(tenant)
     github = tenant.add_user(email=XPTO, connection="github")
     question = asked(browser, browser.sign_in(github.user_id))
-    assert set(question.offered) == {password.user_id, google.user_id}
+    assert question.offered == ["0", "1"]
+    candidates = [
+        each["user_id"] for each in FlowTransaction.objects.get(kind="account_linking").inputs["candidates"]
+    ]
+    assert set(candidates) == {password.user_id, google.user_id}
     assert {"Google", "email and password"} <= {
         name for name in ("Google", "email and password") if name in question.text
     }
-    for unknown in ("", "auth0|nobody", github.user_id):
+    for unknown in ("", "auth0|nobody", google.user_id, "2"):
         response = browser.post(f"{question.address}confirm/", {"account": unknown})
         assert response["Location"] == question.address, "An older copy of the page leads to the page."
-    assert question.confirm(google.user_id, account=google.user_id)["Location"] == "/profile/"
+    chosen = str(candidates.index(google.user_id))
+    assert question.confirm(google.user_id, account=chosen)["Location"] == "/profile/"
     assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
     assert len(tenant.users.get(password.user_id).identities) == 1
 
@@ -164,7 +170,9 @@ def test_who_proves_the_other_candidate_is_linked_to_that_one(tenant, browser):
     password, google = two_accounts(tenant)
     github = tenant.add_user(email=XPTO, connection="github")
     question = asked(browser, browser.sign_in(github.user_id))
-    to_provider = browser.post(f"{question.address}confirm/", {"account": google.user_id})["Location"]
+    candidates = FlowTransaction.objects.get(kind="account_linking").inputs["candidates"]
+    chosen = next(str(n) for n, each in enumerate(candidates) if each["user_id"] == google.user_id)
+    to_provider = browser.post(f"{question.address}confirm/", {"account": chosen})["Location"]
     anywhere = to_provider.replace("connection=google-oauth2", "")
     browser.get(browser.authorize(anywhere, password.user_id))
     assert browser.client.session["stateful_oauth"]["sub"] == password.user_id

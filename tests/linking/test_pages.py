@@ -131,7 +131,7 @@ def test_another_account_is_named_as_such_with_the_tries_that_are_left(browser, 
     page = browser.opens(back)
     text = text_of(page)
     assert "You used a different account" in text
-    assert "We expect this account: Google x•••@a•••.com" in text
+    assert "Please sign in with this account: Google x•••@a•••.com" in text
     assert "You can try 2 more times." in text
     back = browser.confirm(question, "google-oauth2|2")
     assert "You can try once more." in text_of(browser.opens(back))

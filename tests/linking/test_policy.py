@@ -54,6 +54,7 @@ class Case:
     reason: str = ""
     mode: Mode = Mode.AUTOMATIC
     trusted: tuple[str, ...] = TRUSTED
+    newcomer_inactive: bool = False
 
 
 CASES = {
@@ -239,6 +240,18 @@ CASES = {
         SOCIAL, (candidate(PASSWORD, was_unlinked=True),), Rule.CONFIRMATION, "unlinked_before"
     ),
     "an inactive user": Case(SOCIAL, (candidate(PASSWORD, inactive=True),), Rule.NONE, "candidate_inactive"),
+    "a newcomer who is blocked": Case(
+        replace(SOCIAL, blocked=True), (candidate(PASSWORD),), Rule.NONE, "newcomer_inactive"
+    ),
+    "a newcomer who is blocked, connected by somebody": Case(
+        replace(SOCIAL, blocked=True),
+        (candidate(PASSWORD, Evidence.CONNECTED),),
+        Rule.NONE,
+        "newcomer_inactive",
+    ),
+    "a newcomer whose user is inactive": Case(
+        SOCIAL, (candidate(PASSWORD),), Rule.NONE, "newcomer_inactive", newcomer_inactive=True
+    ),
     "a blocked user": Case(
         SOCIAL, (candidate(account("auth0", 1, blocked=True)),), Rule.NONE, "candidate_inactive"
     ),
@@ -277,9 +290,8 @@ CASES = {
 @pytest.mark.security("L8", "B39", "B40")
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_what_is_decided(case):
-    decision = decide(
-        case.newcomer, case.candidates, LinkingRules(mode=case.mode, trusted_connections=case.trusted)
-    )
+    rules = LinkingRules(mode=case.mode, trusted_connections=case.trusted)
+    decision = decide(case.newcomer, case.candidates, rules, newcomer_inactive=case.newcomer_inactive)
     assert (decision.rule, decision.reason) == (case.rule, case.reason)
     assert decision.is_automatic is (case.rule in (Rule.CONNECTED_ACCOUNT, Rule.VERIFIED_EMAIL))
     offered = {each.profile.user_id for each in decision.candidates}
@@ -290,11 +302,22 @@ def test_what_is_decided(case):
         assert not offered
 
 
+@pytest.mark.parametrize("before", Mode)
+@pytest.mark.parametrize("today", Mode)
+def test_todays_choice_may_only_narrow_the_one_of_before(before, today):
+    order = [Mode.AUTOMATIC, Mode.CONFIRM, Mode.OFF]
+    rules = LinkingRules(mode=before, trusted_connections=(DATABASE, GOOGLE))
+    narrowed = rules.within({"mode": str(today), "trusted": (GOOGLE, GITHUB)})
+    assert narrowed.mode is order[max(order.index(before), order.index(today))]
+    assert set(narrowed.trusted_connections) == {GOOGLE}
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_the_order_in_which_candidates_are_read_decides_nothing(case):
     rules = LinkingRules(mode=case.mode, trusted_connections=case.trusted)
-    forwards = decide(case.newcomer, case.candidates, rules)
-    backwards = decide(case.newcomer, case.candidates[::-1], rules)
+    inactive = case.newcomer_inactive
+    forwards = decide(case.newcomer, case.candidates, rules, newcomer_inactive=inactive)
+    backwards = decide(case.newcomer, case.candidates[::-1], rules, newcomer_inactive=inactive)
     assert (forwards.rule, forwards.reason) == (backwards.rule, backwards.reason)
     assert {each.profile.user_id for each in forwards.candidates} == {
         each.profile.user_id for each in backwards.candidates

@@ -6,6 +6,7 @@ from catalogue import Mutant
 
 SECRET = ("tests/flows/test_secret.py",)
 CHECKS = ("tests/django/test_checks.py",)
+FRAMES = ("tests/django/test_frames_hold_no_secret.py",)
 ANSWERS = ("tests/auth0/test_provider.py",)
 
 MUTANTS = (
@@ -44,4 +45,20 @@ MUTANTS = (
            "return {key: None if _is_unusable(value) else value for key, value in members.items()}",
            "return {key: value for key, value in members.items() if not _is_unusable(value)}",
            ("tests/auth0/test_management.py",)),
+    # What error reports show.
+    Mutant("the request keeps the query of a callback", "integrations/django/views/callbacks.py",
+           "        request.GET = QueryDict()\n", "", FRAMES),
+    Mutant("a server's variable keeps the address of a callback", "integrations/django/views/callbacks.py",
+           '                request.META[name] = ""\n', "                pass\n", FRAMES),
+    Mutant("the query is taken out after the first look", "integrations/django/views/callbacks.py",
+           "            _take_out(request)\n        return page(", "            pass\n        return page(", FRAMES),
+    Mutant("a row is looked for with the state in clear", "integrations/django/views/callbacks.py",
+           "        state=response.state,", "        state=response.state.reveal(),  # type: ignore[arg-type]", FRAMES),
+    Mutant("an answer is read into a list", "integrations/auth0/transport.py",
+           "        return Answer(response.status_code, response.headers, body.getvalue())",
+           "        whole = body.getvalue()\n        return Answer(response.status_code, response.headers, whole)", FRAMES),
+    Mutant("a response shows where it leads", "integrations/django/pages.py",
+           'return f"<{type(self).__name__} status_code={self.status_code}>"', "return super().__repr__()", FRAMES),
+    Mutant("the URL of a redirect shows its query", "flows/engine/secret.py",
+           "return repr(f\"{self.partition('?')[0]}?{REDACTED}\")", "return str.__repr__(self)", FRAMES),
 )  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.identifiers import digest
 from stateful_oauth.flows.engine.outcomes import Outcome
@@ -25,6 +28,12 @@ class Person:
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         return SystemCaller().link_check_due(identity)
+
+    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+        return SystemCaller().linking_choices(tenant)
+
+    def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
+        SystemCaller().check_may_sign_in(identity)
 
     def resolve_account(self, identity: VerifiedIdentity) -> str:
         return SystemCaller().resolve_account(identity)

@@ -101,7 +101,7 @@ class TwoTabs:
         response = AuthorizationResponse.parse(
             [(name, [value]) for name, value in callback.fields.items()], code_parameter=parameter
         )
-        key, person = transaction_id_of(response.state), self.person(user_id)
+        key, person = transaction_id_of(response.state.reveal()), self.person(user_id)
         assert key is not None
         return lambda: wiring.engine().dispatch(
             key,

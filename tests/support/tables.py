@@ -17,6 +17,7 @@ from callers import Person
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.account_linking.effects import ProfilesRead
+from stateful_oauth.flows.account_linking.machine import Confirmation
 from stateful_oauth.flows.account_linking.policy import Candidate, Decision, Evidence, Rule
 from stateful_oauth.flows.connect_account.effects import ConnectionIdentified, ConnectionRequested
 from stateful_oauth.flows.engine import identifiers
@@ -260,12 +261,11 @@ class Choice:
 
 
 _GONE = ProviderRefused("newcomer_gone")
+_PUSHED = Confirmation("auth0|first", pushed=True)
 CHOSEN = [
     Choice("login", "created", "start", "pushing_request", {"par": True}),
-    Choice(
-        "account_linking", "awaiting_confirmation", "confirm", "pushing_request", {"par": True}, "auth0|first"
-    ),
-    Choice("account_linking", "wrong_account", "confirm", "pushing_request", {"par": True}, "auth0|first"),
+    Choice("account_linking", "awaiting_confirmation", "confirm", "pushing_request", {}, _PUSHED),
+    Choice("account_linking", "wrong_account", "confirm", "pushing_request", {}, _PUSHED),
     # The last of three tries; and what no other account would make better.
     Choice(
         "account_linking",
@@ -310,10 +310,10 @@ PAYLOADS: dict[str, Any] = {
     "no_candidates": NoCandidates("no_candidate"),
     "pending_link": LinkProposed(_PROFILE, _DECISION),
     "connection_requested": ConnectionRequested(_SESSION, ()),
-    "callback": AuthorizationResponse(state="state" * 9, code=Secret("a code")),
+    "callback": AuthorizationResponse(state=Secret("state" * 9), code=Secret("a code")),
     "connection_completed": _ACCOUNT,
     "account_identified": ConnectionIdentified(ProviderUser(id="2")),
-    "confirm": "auth0|first",
+    "confirm": Confirmation("auth0|first"),
     "primary_verified": _SIGN_IN,
     "profiles_read": ProfilesRead(_GOOGLE, {"user_metadata": {}, "app_metadata": {}}, {}),
     "accounts_linked": ProfilesRead(_GOOGLE, {"user_metadata": {}, "app_metadata": {}}, {}),

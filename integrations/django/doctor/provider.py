@@ -49,6 +49,12 @@ def _discovery(patient: Patient) -> Iterator[Finding]:
             "There is no revocation_endpoint. After sign-out, refresh tokens stay valid at the provider.",
             "Use a provider that can revoke tokens (RFC 7009), or remove `offline_access` from SCOPE.",
         )
+    if metadata.pushed_authorization_request_endpoint is None and patient.settings.linking != "off":
+        yield warning(
+            "There is no pushed_authorization_request_endpoint: whoever sits at the browser can change what "
+            "the proof for linking is asked with.",
+            "In Auth0 turn on Settings > Advanced > Allow Pushed Authorization Requests (PAR).",
+        )
     if metadata.end_session_endpoint is None:
         yield warning(
             "There is no end_session_endpoint. Sign-out uses Auth0's older /v2/logout.",
@@ -112,11 +118,13 @@ def _callbacks(patient: Patient) -> Iterator[Finding]:
 
     Harmless: no page is shown, no session is begun; Auth0 writes one line "Failed Silent Auth".
     """
-    pushes = patient.config.pushed_authorization_requests
     for name in _callback_names(patient):
         redirect_uri = patient.callback(name)
         request = patient.request(redirect_uri)
-        if pushes:
+        if patient.config.pushed_authorization_requests or (
+            # The proof for linking is pushed wherever that is possible.
+            name == "link_callback" and patient.provider.takes_pushed_authorization_requests()
+        ):
             try:
                 pushed = patient.provider.push_authorization_request(request, time_limit=TIME_LIMIT)
             except ProviderRefused as error:

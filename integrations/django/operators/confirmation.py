@@ -25,7 +25,7 @@ MOST: Final = 100  # at once
 REASON_LENGTH: Final = 300
 
 NEVER_SHOWN: Final = ("secrets", "inputs", "result", "browser", "state_digest")
-"""Columns that no page reads: the visitor's addresses and parameters, digests, and what is sealed."""
+"""Columns that no page reads: the user's URLs and parameters, digests, and encrypted values."""
 
 
 class ReasonForm(forms.Form):
@@ -50,7 +50,7 @@ class ReasonForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A chosen transaction.
+    """A selected transaction.
 
     Attributes:
         refusal: Why the operation is not possible now, or an empty string.

@@ -1,4 +1,4 @@
-"""How long something took, and how long ago or ahead a moment is, for people."""
+"""Durations, and moments relative to now, as text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def shown(passed: timedelta) -> str:
 
 
 def moment(when: datetime, now: datetime) -> SafeString:
-    """Return a moment as people on call ask for it, `3 min 20 s ago`, `in 4 min`; the exact time is on it."""
+    """Return a moment relative to now, `3 min 20 s ago` or `in 4 min`, with the exact time as its title."""
     text = _("in %(span)s") if when > now else _("%(span)s ago")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',

@@ -1,4 +1,4 @@
-"""The filters beside the lists. What they offer is read from the few rows that are listed, or from no row."""
+"""The filters beside the lists. Their choices come from the few listed rows, or from no row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _GROUPS: Final = "_stateful_oauth_groups"
 
 
 class _ByColumn(SimpleListFilter):
-    """A column's values, among the stuck rows. One statement serves all these filters."""
+    """A column's values among the stuck rows. One statement serves all these filters."""
 
     column: ClassVar[str]
 
@@ -74,7 +74,7 @@ class SituationFilter(SimpleListFilter):
     title, parameter_name = _("situation"), "situation"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, _StrPromise]]:
-        """Return all of them: it is good to see that there is none of a kind."""
+        """Return all situations, including those without rows."""
         del request, model_admin
         return [(situation.value, situation.label) for situation in Situation]
 
@@ -107,7 +107,7 @@ class StartedFilter(SimpleListFilter):
         return list(_narrower(chosen, oldest, newest))
 
     def has_output(self) -> bool:
-        """Show it always: a day has no parts to offer, and is a choice nevertheless."""
+        """Return True: the filter is shown for a day too, which has no parts to choose."""
         return True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -120,7 +120,7 @@ class StartedFilter(SimpleListFilter):
         return queryset.filter(pk__gte=begin, pk__lt=end)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Offer all, the way up, and the parts."""
+        """Offer all rows, the chosen span's parents, and its parts."""
         yield {
             "selected": self.value() is None,
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),

@@ -1,4 +1,4 @@
-"""Lists. Those of all rows stay fast however many: newest first by key, without counting or offsets."""
+"""Lists that stay fast with any number of rows: newest first by key, without counts or offsets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BEFORE: Final = "before"
 
 
 class NewestFirst(ChangeList):
-    """A page of rows, and the way to the older ones.
+    """A page of rows, with a link to the older ones.
 
-    The address says after which key the page begins. So no page costs more than the first, as it would with
-    numbered pages, which are an OFFSET; and rows that arrive meanwhile move nothing to another page.
+    The URL says after which key the page begins, so every page costs the same. Numbered pages would need
+    an OFFSET. New rows do not move other rows to another page.
 
     Attributes:
         older: The query string of the next page, or an empty string.
@@ -32,23 +32,23 @@ class NewestFirst(ChangeList):
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[Any]:
-        """Return what the filters and the search leave."""
+        """Return the rows that match the filters and the search."""
         # Out of the parameters, so that a filter's link begins at the first page again.
         self.params.pop(BEFORE, None)
         self.filter_params.pop(BEFORE, None)
         return super().get_queryset(request, exclude_parameters)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Return the one order: another one would read and sort the whole table."""
+        """Return the only order: any other order would read and sort the whole table."""
         del request, queryset
         return ["-pk"]
 
     def get_ordering_field_columns(self) -> dict[int, Any]:
-        """Mark no column: none can be chosen."""
+        """Mark no column, because users cannot sort by a column."""
         return {}
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read one page, and one row more to know whether there is another."""
+        """Read one page and one more row, to know whether there is another page."""
         rows, before = self.queryset, request.GET.get(BEFORE)
         if before is not None:
             try:

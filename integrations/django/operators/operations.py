@@ -36,11 +36,11 @@ RETRY: Final = "retry"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that an operator may do.
+    """One operation that an operator may perform.
 
     Attributes:
         name: The event, and the first word of the permission: `retry_flow`.
-        means: What it does, for the page that asks for confirmation.
+        means: What it does, shown on the confirmation page.
     """
 
     name: str
@@ -100,7 +100,7 @@ def refusal(operation: Operation, row: FlowTransaction, release: Release, now: d
 
 
 def consequence(row: FlowTransaction, release: Release) -> str:
-    """Return what a lost answer of the effect in flight means: what a retry will do. Empty when none is."""
+    """Return what a retry does to the effect in flight, or an empty string without an effect."""
     flow = release.flow_of(row)
     effect = flow.effect_in(row.state) if flow is not None else None
     if effect is None:
@@ -121,7 +121,7 @@ def consequence(row: FlowTransaction, release: Release) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an operation on one row.
+    """The result of an operation on one row.
 
     Attributes:
         level: Of Django's messages.
@@ -135,13 +135,13 @@ class Result:
 
 
 def operate(operation: Operation, rows: Sequence[FlowTransaction], user: Any, reason: str) -> list[Result]:
-    """Do it to each row, one after another, as long as there is time.
+    """Perform an operation on each row, one after another, until the time limit.
 
     Args:
-        rows: As they were read a moment ago; the engine looks again.
+        rows: As they were read before. The engine reads them again.
 
     Returns:
-        A result for each row. Nothing is raised for what a single row does: the others have their turn.
+        A result for each row. An exception of one row does not stop the others.
     """
     release, began = Release.current(), wiring.clock.now()
     caller = OperatorCaller(user.pk, reason)
@@ -171,7 +171,7 @@ def _operate(operation: Operation, row: FlowTransaction, caller: OperatorCaller)
     except FlowError as error:
         return Result(row.pk, messages.ERROR, _explained(error.code))
     except Exception:
-        # A bug, or a setting that is wrong. The operator is told, and the other rows have their turn.
+        # A bug, or a wrong setting. The operator sees it, and the other rows are still tried.
         logger.exception("transaction %s: an operator's %s failed", row.pk, operation.name)
         return Result(row.pk, messages.ERROR, _explained("internal_error"))
 
@@ -204,7 +204,7 @@ def _told(outcome: Outcome, transaction_id: uuid.UUID, row: FlowTransaction | No
 
 
 def _explained(code: str) -> str:
-    """Return a code with what it means and what to do about it."""
+    """Return a code with its meaning and its remedy."""
     if not code:
         return ""
     entry = ERROR_CODES.get(code)

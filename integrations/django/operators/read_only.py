@@ -1,4 +1,4 @@
-"""The base of this app's admin pages: they show, and write nothing."""
+"""The base of this app's admin pages, which are read-only."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class ReadOnlyAdmin(Base):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is deleted here. Who deletes a user at the user's page takes along what belongs to it.
+        """Return False on these pages. On the user's own page, deleting a user also deletes the user's rows.
 
-        Django asks every admin whose rows would go as well, and refuses to delete the user if one says no.
+        Django asks the admin of every affected model, and refuses to delete the user if one returns False.
         """
         match = request.resolver_match
         page = getattr(match.func, "model_admin", self) if match is not None else self

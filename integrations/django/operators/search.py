@@ -1,4 +1,4 @@
-"""Searching: by user, subject or transaction id, always through an index of the rows that are searched."""
+"""Search by user, subject, or transaction id, always through an index of the searched rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def matching(
     digests: Sequence[str] = (),
     key: str | None = None,
 ) -> QuerySet[Any]:
-    """Return the rows of whoever or whatever the term names.
+    """Return the rows that match the term.
 
     Args:
         users: Paths from a row to a user's primary key; each is indexed.
@@ -73,10 +73,10 @@ def _digests(term: str) -> list[bytes]:
 
 
 def _users(term: str, subjects: Sequence[bytes]) -> list[Any]:
-    """Return the primary keys of the users that the term names: user name, e-mail, key, or subject.
+    """Return the primary keys of the users that match the term: user name, email, key, or subject.
 
-    User names, keys and subjects are found by the indexes that they have anyway. Whether e-mails have one is
-    up to the project's user model.
+    User names, keys, and subjects have indexes. Whether emails have one depends on the project's user
+    model.
     """
     model: Any = get_user_model()
     named = Q(**{model.USERNAME_FIELD: term})

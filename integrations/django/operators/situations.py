@@ -99,7 +99,7 @@ def condition(situation: Situation, release: Release, now: datetime) -> Q:
 
 
 def needs_operator(release: Release, now: datetime) -> Q:
-    """Return the rows that are in any of the situations.
+    """Return the rows in any of the situations.
 
     One arm for each kind of open state, so that the partial indexes of open rows serve them, however many
     finished rows there are: SQLite reads the whole table for an OR of the two.
@@ -127,7 +127,7 @@ def situation_of(row: FlowTransaction, release: Release, now: datetime) -> Situa
 
 
 def _moved_by_upcasts(flow: FlowDefinition) -> tuple[int, ...]:
-    """Return the older versions whose rows the machine's upcasts bring to today's."""
+    """Return the older versions whose rows the machine's upcasts turn into the current version."""
     version, moved = flow.definition.version, []
     while (version := version - 1) in flow.machine.upcasts:
         moved.append(version)

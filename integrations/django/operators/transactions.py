@@ -101,7 +101,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show one transaction: how it stands, what can be done, what happened, where it went."""
+        """Show one transaction: its summary, its operations, its log, and its path."""
         del form_url
         if request.method not in {"GET", "HEAD"}:
             return HttpResponseNotAllowed(["GET", "HEAD"])
@@ -129,7 +129,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/stateful_oauth/transaction.html", context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return any row, listed or not: what an operator has just ended is not stuck any more."""
+        """Return any row, listed or not, because a row that an operator has just ended is no longer stuck."""
         del request, from_field
         try:
             key = self.opts.pk.to_python(object_id)
@@ -154,15 +154,15 @@ class TransactionAdmin(ReadOnlyAdmin):
         release: Release,
         now: datetime,
     ) -> dict[str, Any]:
-        """Return a button: where it leads, or why it leads nowhere."""
+        """Return a button: its URL, or why the operation is not possible."""
         if self.may_operate(request, operation):
             why = refusal(operation, row, release, now)
         else:
             why = _("You do not have permission to do this.")
-        address = f"{self._operate_url(operation)}?{CHOSEN}={row.pk}"
-        return {"operation": operation, "why_not": why, "address": address}
+        url = f"{self._operate_url(operation)}?{CHOSEN}={row.pk}"
+        return {"operation": operation, "why_not": why, "url": url}
 
-    # What can be done.
+    # Operations.
 
     def may_operate(self, request: HttpRequest, operation: Operation) -> bool:
         """Whether the operator has the operation's own permission."""
@@ -170,7 +170,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         return bool(user.has_perm(operation.permission))
 
     def operate_view(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Ask for a reason, and do it."""
+        """Ask for a reason, and perform the operation."""
         operation = OPERATIONS.get(name)
         if operation is None:
             raise Http404(_("There is no such operation."))
@@ -193,15 +193,15 @@ class TransactionAdmin(ReadOnlyAdmin):
         if not rows:
             self.message_user(request, _("The selected transactions no longer exist."), messages.ERROR)
             return HttpResponseRedirect(self._list_url(request))
-        address = self._operate_url(operation)
+        url = self._operate_url(operation)
         if filters := self.get_preserved_filters(request):
-            address += f"?{filters}"
+            url += f"?{filters}"
         context = {
             **self.admin_site.each_context(request),
             "title": operation.label,
             "opts": self.opts,
             "media": self.media,
-            "address": address,
+            "url": url,
             "back": self._detail_url(rows[0]) if len(selection.versions) == 1 else self._list_url(request),
             **context_of(operation, rows, form),
         }
@@ -226,7 +226,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             row = rows[result.id]
             if result.tried:
                 note = f"{operation.name} ({reason}): {result.text}"
-                # As a row of the page where it was done, which is what the operator may open.
+                # Logged for this page's model, which the operator may open.
                 self.log_change(request, self.model(pk=row.pk, kind=row.kind), note)
             self.message_user(request, f"{row}: {result.text}", result.level)
         only = next(iter(rows.values()), None)
@@ -234,7 +234,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(self._detail_url(only))
         return HttpResponseRedirect(self._list_url(request))
 
-    # Addresses.
+    # URLs.
 
     def _operate_url(self, operation: Operation) -> str:
         return self._url("operate", operation.name)
@@ -306,7 +306,7 @@ class StuckTransactionAdmin(TransactionAdmin):
         return Few
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
-        """Put first what has been due for longest."""
+        """Put the rows first that have been due for the longest time."""
         del request
         # No index has this order, so that the database cannot walk through all rows in search of these few.
         return (Coalesce("stuck_since", "lease_until", "deadline"), "-pk")
@@ -341,7 +341,7 @@ class StuckTransactionAdmin(TransactionAdmin):
     def _choose(
         self, request: HttpRequest, queryset: QuerySet[Any], operation: Operation
     ) -> HttpResponse | None:
-        # What was selected and is not listed any more is shown too, with the reason.
+        # Selected rows that are no longer listed are shown too, with the reason.
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if request.POST.get("select_across") == "1":
             chosen = [str(pk) for pk in queryset.values_list("pk", flat=True)[: MOST + 1]]
@@ -354,7 +354,7 @@ class StuckTransactionAdmin(TransactionAdmin):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        """Take only ids: Django would fail over anything else. From 6.1 on it says where it was chosen."""
+        """Accept only ids: Django would fail on anything else. Django 6.1 passes further arguments."""
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(Selection.parsed(selected).versions) != len(set(selected)):
             self.message_user(request, _("The selection is not valid."), messages.ERROR)
@@ -364,7 +364,7 @@ class StuckTransactionAdmin(TransactionAdmin):
 
     @admin.display(description=gettext_lazy("situation"))
     def situation(self, row: FlowTransaction) -> SafeString | str:
-        """Return why it is listed; for a quarantined row, what is unknown about it."""
+        """Return why the row is listed. For a quarantined row, return what is unknown."""
         release = Release.current()
         found = situation_of(row, release, wiring.clock.now())
         if found is None:
@@ -376,7 +376,7 @@ class StuckTransactionAdmin(TransactionAdmin):
 
     @admin.display(description=gettext_lazy("effect in flight"))
     def effect(self, row: Any) -> str:
-        """Return what was in flight, as the log has it."""
+        """Return the effect in flight, from the log."""
         return str(row.in_flight or "")
 
     @admin.display(
@@ -384,6 +384,6 @@ class StuckTransactionAdmin(TransactionAdmin):
         ordering=Coalesce("stuck_since", "lease_until", "deadline"),
     )
     def due(self, row: FlowTransaction) -> SafeString | str:
-        """Return when recovery was or will be due, or since when it has given up."""
+        """Return when recovery is due, or since when the row is stuck."""
         when = row.stuck_since or row.lease_until or row.deadline
         return durations.moment(when, wiring.clock.now()) if when else ""

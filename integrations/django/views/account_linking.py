@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.link_page import link_page
 from stateful_oauth.django.pages import SeeOther, flow_page
 from stateful_oauth.django.responses import respond
-from stateful_oauth.django.views.callbacks import callback_outcome
+from stateful_oauth.django.views.callbacks import callback_outcome, callback_page
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded, RedirectTo, Rejected
 from stateful_oauth.storage.store import started_by
@@ -56,9 +56,7 @@ def cancel(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     return _answer(request, transaction_id, Event("cancel", code="kept_apart"))
 
 
-@csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
-@flow_page
-@require_http_methods(["GET"])
+@callback_page
 def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     """Take the provider's answer."""
     return _respond(callback_outcome(request, KIND, tenant), request)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
+from stateful_oauth.django.pages import flow_page
 from stateful_oauth.django.responses import respond
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+_TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
+_ADDRESSES: Final = ("QUERY", "URI", "URL", "REFERER")  # in names of what may hold the request's address
+_SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
 
 
 def answer_callback(
@@ -31,7 +40,24 @@ def answer_callback(
     return respond(callback_outcome(request, kind, tenant, code_parameter=code_parameter), request)
 
 
-@sensitive_variables("parameters", "response")
+def callback_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate the view of a callback: `flow_page`, for a URL whose query holds a code.
+
+    The query is taken out of the request before anything else, because an error report shows the request, and
+    every frame has it in a variable.
+    """
+    page = flow_page(require_http_methods(["GET"])(view))
+
+    @wraps(page)
+    def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
+            _take_out(request)
+        return page(request, *args, **kwargs)
+
+    # It takes no POST, and says so itself: with headers that suit a URL which may hold a code.
+    return csrf_exempt(without_query)
+
+
 def callback_outcome(
     request: HttpRequest, kind: str, tenant: str, *, code_parameter: str = "code"
 ) -> Outcome:
@@ -40,13 +66,13 @@ def callback_outcome(
     Raises:
         Http404: There is no such tenant.
     """
+    parameters = _take_out(request)
     tenant_or_404(tenant)
-    parameters = _taken_out(request)
     try:
-        response = AuthorizationResponse.parse(parameters.lists(), code_parameter=code_parameter)
+        response = AuthorizationResponse.parse(parameters, code_parameter=code_parameter)
     except FlowError as error:
         return Rejected(kind=kind, tenant=tenant, code=error.code)
-    transaction_id = transaction_id_of(response.state)
+    transaction_id = transaction_id_of(response.state.reveal())
     if transaction_id is None:
         return Rejected(kind=kind, tenant=tenant, code="transaction_unknown")
     return wiring.engine().dispatch(
@@ -59,14 +85,31 @@ def callback_outcome(
     )
 
 
-def _taken_out(request: HttpRequest) -> QueryDict:
-    """Return the query, and leave none of it in the request: an error report shows the whole request."""
-    parameters: QueryDict = request.GET
-    request.GET = QueryDict()
-    for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
-        if name in request.META:
-            request.META[name] = ""
-    return parameters
+def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
+    """Return the query as secrets, and leave none of it in the request.
+
+    Servers and proxies write the address into variables of their own (`REQUEST_URI`, `X-Original-URL`, …):
+    one that holds the query, or a value of it that is long enough to be a code or a `state`, is emptied.
+    """
+    found: Sequence[tuple[str, Sequence[Secret]]] | None = getattr(request, _TAKEN_OUT, None)
+    if found is None:
+        found = [(name, [Secret(value) for value in values]) for name, values in request.GET.lists()]
+        setattr(request, _TAKEN_OUT, found)
+        hidden = [
+            Secret(request.META.get("QUERY_STRING", "")),
+            *(value for _, all_ in found for value in all_),
+        ]
+        request.GET = QueryDict()
+        for name in [name for name in request.META if any(part in name for part in _ADDRESSES)]:
+            if _holds(request.META[name], hidden):
+                request.META[name] = ""
+    return found
+
+
+def _holds(value: object, hidden: Sequence[Secret]) -> bool:
+    return isinstance(value, str) and any(
+        len(each.reveal()) >= _SHORTEST_HIDDEN and each.reveal() in value for each in hidden
+    )
 
 
 def callback_url(tenant: str, name: str = "callback") -> str:

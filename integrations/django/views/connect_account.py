@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import send_binding
 from stateful_oauth.django.callers import BrowserCaller
@@ -16,6 +16,7 @@ from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.django.views.callbacks import (
     answer_callback,
+    callback_page,
     callback_url,
     tenant_or_404,
 )
@@ -47,9 +48,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
-@flow_page
-@require_http_methods(["GET"])
+@callback_page
 def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     """Take the provider's answer."""
     return answer_callback(request, KIND, tenant, code_parameter="connect_code")

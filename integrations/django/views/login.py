@@ -16,6 +16,7 @@ from stateful_oauth.django.pages import flow_page
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.views.callbacks import (
     answer_callback,
+    callback_page,
     callback_url,
     tenant_or_404,
 )
@@ -44,9 +45,7 @@ def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     return response
 
 
-@csrf_exempt  # it takes no POST, and says so itself: with headers that suit an address which may hold a code
-@flow_page
-@require_http_methods(["GET"])
+@callback_page
 def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     """Take the provider's answer."""
     return answer_callback(request, KIND, tenant)

@@ -133,12 +133,13 @@ class Accounts(SignIn):
         row = self.seen.rows.get(page) if page else None
         candidates = [each["user_id"] for each in row.inputs.get("candidates", ())] if row else []
         named: str = "auth0|nobody" if candidate == 5 or not candidates else self.pick(candidate, candidates)
+        position = str(candidates.index(named)) if named in candidates else "nobody"
         self.trace.note(f"{chosen} confirms that the accounts are to be linked, with {named}.")
         self.memory.touch(page)
         chosen.flow, chosen.callback, chosen.at_provider = "account_linking", None, ""
         address = reverse("stateful_oauth:link_confirm", args=[page])
         opened = self.browsers[chosen.browser]
-        self.ask("confirm", chosen, lambda: opened.post(address, {"account": named}), faults)
+        self.ask("confirm", chosen, lambda: opened.post(address, {"account": position}), faults)
         return named
 
     @precondition(asked_to_link)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 from accounts_site import VICTIM, site
-from crashes import at
 from django.contrib.auth import get_user_model
 
 from paths import Path
@@ -22,9 +22,9 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity
+from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity, identity_digest
 
-GOOGLE = "google-oauth2"
+GOOGLE, ISSUER = "google-oauth2", "https://tenant.example/"
 BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}
 FAIL = frozenset({"fail"})
 
@@ -90,12 +90,13 @@ class AccountLinkingPath(Walker):
 
     def check_rows(self) -> None:
         noted = self.takes("accounts_linked")
-        kept = AccountLink.objects.values_list("primary_subject", "secondary_subject", "rule", "unlinked_at")
+        links = AccountLink.objects.exclude(primary_subject=self.other.user_id)
+        kept = links.values_list("primary_subject", "secondary_subject", "rule", "unlinked_at")
         rule = "verified_email" if self.path[0].event == "start" else "confirmation"
         pair = (self.first.user_id, self.newcomer.user_id)
         assert list(kept) == ([(*pair, rule, None)] if noted else [])
         there = {self.first.user_id}
-        if self.end == "kept_apart" or self.takes("fail", "keeping_apart"):
+        if self.end == "kept_apart":
             there.add(self.newcomer.user_id)
         assert set(Identity.objects.values_list("subject", flat=True)) == there
 
@@ -175,15 +176,17 @@ class AccountLinkingPath(Walker):
     def deactivate_the_first(self) -> None:
         get_user_model().objects.filter(username=self.first.user_id).update(is_active=False)
 
-    def deactivate_the_newcomer(self) -> AbstractContextManager[Any] | None:
-        """After the sign-in, which would have been refused."""
-
-        def act() -> None:
-            self.has_an_account(self.newcomer, active=False)
-
-        if FlowTransaction.objects.exists():
-            return act()
-        return at("settle.after_commit", "pending_link", act)
+    def keep_a_link_of_the_newcomer(self) -> None:
+        """Another browser has linked the newcomer meanwhile, so that there is no account to go on with."""
+        digests = [identity_digest(ISSUER, each.user_id) for each in (self.other, self.newcomer)]
+        main = self.newcomer.identities[0]
+        AccountLink.objects.create(
+            primary_digest=digests[0], primary_subject=self.other.user_id,
+            secondary_digest=digests[1], secondary_subject=self.newcomer.user_id,
+            tenant="default", connection=main.connection, provider=main.provider,
+            provider_user_id=main.user_id, rule="confirmation", transaction_id=uuid.uuid4(),
+            linked_at=self.clock.now(),
+        )  # fmt: skip
 
     stimuli: ClassVar[Stimuli] = {
         ("created", "start"): sign_in,
@@ -235,5 +238,5 @@ class AccountLinkingPath(Walker):
         ("resolving_primary", "account_resolved"): nothing,
         ("resolving_primary", "fail"): meanwhile("merge_metadata", deactivate_the_first),
         ("keeping_apart", "account_resolved"): nothing,
-        ("keeping_apart", "fail"): deactivate_the_newcomer,
+        ("keeping_apart", "fail"): keep_a_link_of_the_newcomer,
     }
