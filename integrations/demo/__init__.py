@@ -7,5 +7,5 @@ looking only. Three kinds of things live here; keep them apart when you copy:
   writes.
 - `scenarios/` and `views/what_if.py` break things on purpose, from inside the process that also runs the
   tenant. No project has anything like it.
-- `world.py`, `servers.py`, `smoke.py` and `__main__.py` run the two servers.
+- `running.py`, `servers.py`, `smoke.py` and `__main__.py` run the two servers.
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from stateful_oauth.demo.world import world_or_none
+from stateful_oauth.demo.running import running_demo_or_none
 from stateful_oauth.django.browser import binding_digest, read_binding
 from stateful_oauth.django.conf import conf
 
@@ -54,14 +54,14 @@ class DemoMiddleware:
         return response
 
     def _note_browser(self, request: HttpRequest, visitor: str) -> None:
-        world, binding = world_or_none(), read_binding(request)
-        if world is not None and binding is not None:
-            world.remember_browser(visitor, binding_digest(binding))
+        demo, binding = running_demo_or_none(), read_binding(request)
+        if demo is not None and binding is not None:
+            demo.remember_browser(visitor, binding_digest(binding))
 
     def _repair(self, request: HttpRequest, state: str) -> None:
-        world = world_or_none()
-        if world is not None and state and request.path in {reverse(name) for name in _CALLBACKS}:
-            world.repair(state)
+        demo = running_demo_or_none()
+        if demo is not None and state and request.path in {reverse(name) for name in _CALLBACKS}:
+            demo.repair(state)
 
 
 def _policy(nonce: str) -> str:

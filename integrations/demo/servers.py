@@ -66,14 +66,14 @@ def running(port: int | None, emulator_port: int | None) -> Iterator[Running]:
 
 
 def _prepare(stack: ExitStack, emulator_port: int) -> None:
-    """Set Django up, make the tables, and furnish both sides. Imported late: the settings come first."""
+    """Set Django up, make the tables, and seed both sides. Imported late: the settings come first."""
     import django  # noqa: PLC0415
 
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
-    from stateful_oauth.demo import furnishing, world  # noqa: PLC0415
+    from stateful_oauth.demo import running, seed_data  # noqa: PLC0415
     from stateful_oauth.demo.clock import OffsetClock  # noqa: PLC0415
     from stateful_oauth.django import wiring  # noqa: PLC0415
     from stateful_oauth.emulator import EmulatorServer, Tenant  # noqa: PLC0415
@@ -84,9 +84,9 @@ def _prepare(stack: ExitStack, emulator_port: int) -> None:
     server = stack.enter_context(EmulatorServer(tenant, emulator_port, HOST))
     clock = OffsetClock()
     wiring.clock = clock
-    world.enter(world.World(tenant, server, clock))
-    furnishing.furnish(tenant)
-    furnishing.furnish_site(tenant.issuer)
+    running.enter(running.RunningDemo(tenant, server, clock))
+    seed_data.seed_tenant(tenant)
+    seed_data.seed_site(tenant.issuer)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One transaction as whoever is on call needs it: how it stands, and what happened to it. Nothing secret."""
+"""One transaction as an operator needs it: how it stands, and what happened to it. Nothing secret."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.flows.engine.errors import Quarantined
 from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.storage.models import TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from stateful_oauth.flows.engine.effects import Effect
@@ -60,16 +60,18 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of its log.
+class LogLine:
+    """One line of the log of a transaction.
 
     Attributes:
         after: Seconds since the transition before it; for a rejected event, since the one it came after.
+        gap: Seconds since the line before it, rejected or not; None for the first line.
     """
 
     sequence: int
     at: datetime
     after: float
+    gap: float | None
     event: str
     source: str
     target: str
@@ -82,14 +84,31 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A transaction's head and log."""
+    """The log of a transaction, oldest line first.
+
+    Attributes:
+        is_whole: False if only the newest lines were read.
+    """
+
+    lines: Sequence[LogLine]
+    is_whole: bool = True
+
+    @property
+    def end(self) -> datetime | None:
+        """When the last line was written."""
+        return self.lines[-1].at if self.lines else None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionReport:
+    """How a transaction stands, and its log."""
 
     head: Head
-    lines: list[Line]
+    timeline: Timeline
 
     def as_json(self) -> dict[str, Any]:
         """Return it as what `json.dumps` takes, with moments in ISO 8601."""
-        found = {**asdict(self.head), "timeline": [asdict(line) for line in self.lines]}
+        found = {**asdict(self.head), "timeline": [asdict(line) for line in self.timeline.lines]}
         for each in (found, *found["timeline"]):
             for name, value in each.items():
                 if hasattr(value, "isoformat"):
@@ -98,17 +117,58 @@ class Timeline:
 
 
 @database_answers()
-def timeline(transaction_id: uuid.UUID) -> Timeline | None:
-    """Return the timeline of a transaction, or None when there is no such transaction.
+def report_of(transaction_id: uuid.UUID) -> TransactionReport | None:
+    """Return how a transaction stands, or None when there is no such transaction.
 
     Raises:
         StoreUnavailable: The database does not answer.
     """
     row = DjangoTransactionStore().load(transaction_id)
-    if row is None:
-        return None
-    records = TransitionRecord.objects.using(router.db_for_write(FlowTransaction))
-    return Timeline(_head(row), [*_lines(records.filter(transaction_id=row.id).order_by("sequence"))])
+    return None if row is None else TransactionReport(_head(row), timeline_of(row.id))
+
+
+def timeline_of(transaction_id: uuid.UUID, *, newest: int | None = None) -> Timeline:
+    """Read the log of a transaction.
+
+    Args:
+        newest: How many lines at most; None for all.
+    """
+    records = TransitionRecord.objects.using(router.db_for_write(TransitionRecord))
+    log = records.filter(transaction_id=transaction_id)
+    if newest is None:
+        return Timeline(log_lines(log.order_by("sequence")))
+    read = log_lines([*log.order_by("-sequence")[: newest + 1]][::-1])
+    return Timeline(read[-newest:], is_whole=len(read) <= newest)
+
+
+def log_lines(records: Iterable[TransitionRecord]) -> list[LogLine]:
+    """Return the lines of a log.
+
+    Args:
+        records: The records of one transaction, oldest first.
+    """
+    lines: list[LogLine] = []
+    transition: datetime | None = None
+    for record in records:
+        lines.append(
+            LogLine(
+                sequence=record.sequence,
+                at=record.at,
+                after=0.0 if transition is None else (record.at - transition).total_seconds(),
+                gap=(record.at - lines[-1].at).total_seconds() if lines else None,
+                event=record.event,
+                source=record.source,
+                target=record.target,
+                actor=record.actor,
+                effect=record.effect,
+                code=record.code,
+                reason=record.reason,
+                rejected=record.rejected,
+            )
+        )
+        if not record.rejected:
+            transition = record.at
+    return lines
 
 
 def _head(row: Transaction) -> Head:
@@ -147,23 +207,3 @@ def _reading(row: Transaction) -> tuple[Effect | None, str]:
         return None, f"An upcast is broken ({type(error).__name__})."
     unknown = "" if row.tenant in conf.tenant_aliases else f"This release has no tenant {row.tenant!r}."
     return flow.effect_in(row.state), unknown
-
-
-def _lines(records: Iterable[TransitionRecord]) -> Iterable[Line]:
-    before: datetime | None = None
-    for record in records:
-        yield Line(
-            sequence=record.sequence,
-            at=record.at,
-            after=0.0 if before is None else (record.at - before).total_seconds(),
-            event=record.event,
-            source=record.source,
-            target=record.target,
-            actor=record.actor,
-            effect=record.effect,
-            code=record.code,
-            reason=record.reason,
-            rejected=record.rejected,
-        )
-        if not record.rejected:
-            before = record.at

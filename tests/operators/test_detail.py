@@ -13,7 +13,7 @@ from rows import steps, the_row
 
 from stateful_oauth.diagrams import edge_id
 from stateful_oauth.django import wiring
-from stateful_oauth.django.operators.timeline import LINES
+from stateful_oauth.django.operators.transactions import LINES
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.testing.browser import Browser

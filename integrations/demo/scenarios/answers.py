@@ -12,8 +12,8 @@ from stateful_oauth.emulator import MFA_POLICY, sign
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from stateful_oauth.demo.running import Claims, Tampering
     from stateful_oauth.demo.scenarios.visit import Visit
-    from stateful_oauth.demo.world import Claims, Tampering
     from stateful_oauth.emulator import Tenant
 
 _DAY: Final = 86_400
@@ -28,7 +28,7 @@ def other_person(visit: Visit) -> HttpResponse:
 def other_organization(visit: Visit) -> HttpResponse:
     """Ask for one organization, and have the ID token name another."""
     attempt = visit.start(parameters={"organization": ORGANIZATION})
-    visit.world.tamper(attempt.asked["nonce"], _claims(org_id=OTHER_ORGANIZATION))
+    visit.demo.tamper(attempt.asked["nonce"], _claims(org_id=OTHER_ORGANIZATION))
     return visit.come_back(attempt.signed_in_as(ADA))
 
 
@@ -50,7 +50,7 @@ def no_issuer(visit: Visit) -> HttpResponse:
         overrides.clear()
         wiring.provider.cache_clear()
 
-    visit.world.broken_until(attempt.asked["state"], take_back)
+    visit.demo.broken_until(attempt.asked["state"], take_back)
     return visit.come_back(attempt)
 
 
@@ -100,7 +100,7 @@ def _verbatim(token: str) -> Tampering:
 def _with(tampering: Tampering, **parameters: str) -> Action:
     def begin(visit: Visit) -> HttpResponse:
         attempt = visit.start(parameters=parameters)
-        visit.world.tamper(attempt.asked["nonce"], tampering)
+        visit.demo.tamper(attempt.asked["nonce"], tampering)
         return visit.come_back(attempt.signed_in_as(ADA))
 
     return begin
@@ -120,14 +120,14 @@ def broken_signature(visit: Visit) -> HttpResponse:
         head, body, _ = _signed(visit, {**claims, "email": "mallory@example.com"}, header).split(".")
         return f"{head}.{body}.{signature}"
 
-    visit.world.tamper(attempt.asked["nonce"], tamper)
+    visit.demo.tamper(attempt.asked["nonce"], tamper)
     return visit.come_back(attempt.signed_in_as(ADA))
 
 
 def other_algorithm(visit: Visit) -> HttpResponse:
     """Sign with the client secret, which the site does not expect."""
     attempt = visit.start()
-    visit.world.tamper(
+    visit.demo.tamper(
         attempt.asked["nonce"], lambda claims, _: _signed(visit, claims, {"alg": "HS256", "typ": "JWT"})
     )
     return visit.come_back(attempt.signed_in_as(ADA))

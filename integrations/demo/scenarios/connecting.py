@@ -28,14 +28,14 @@ _SESSION_OVER: Final = {
 
 def _signed_in(visit: Visit, *, scope: str = "") -> tuple[Attempt, Person]:
     """Sign the visitor in as somebody new."""
-    person = visit.world.passer_by(PASSWORDS)
+    person = visit.demo.passer_by(PASSWORDS)
     return visit.sign_in(person, scope=scope), person
 
 
 def _chosen(visit: Visit, connection: str = GOOGLE) -> tuple[Attempt, Attempt]:
     """Sign the visitor in, and choose an account to connect; its answer is not opened yet."""
     before, _ = _signed_in(visit)
-    account = visit.world.passer_by(connection, known=False)
+    account = visit.demo.passer_by(connection, known=False)
     return before, visit.connect(connection).connected_as(account)
 
 

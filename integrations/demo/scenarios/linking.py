@@ -31,14 +31,14 @@ _AWAY: Final = "management api"
 
 def _password_first(visit: Visit) -> tuple[Person, Person]:
     """Make an account with a password, and one at Google with the same verified address."""
-    first = visit.world.passer_by(PASSWORDS)
-    return first, visit.world.passer_by(GOOGLE, email=first.email, known=False)
+    first = visit.demo.passer_by(PASSWORDS)
+    return first, visit.demo.passer_by(GOOGLE, email=first.email, known=False)
 
 
 def _social_first(visit: Visit) -> tuple[Person, Person]:
     """Make an account at GitHub, and one with a password with the same address."""
-    first = visit.world.passer_by(GITHUB)
-    return first, visit.world.passer_by(PASSWORDS, email=first.email, known=False)
+    first = visit.demo.passer_by(GITHUB)
+    return first, visit.demo.passer_by(PASSWORDS, email=first.email, known=False)
 
 
 def _linking_of(attempt: Attempt) -> uuid.UUID:
@@ -57,7 +57,7 @@ def ask(visit: Visit) -> HttpResponse:
 def ask_about_two(visit: Visit) -> HttpResponse:
     """Do the same with two accounts to choose from."""
     first, newcomer = _social_first(visit)
-    visit.world.passer_by(GOOGLE, email=first.email)
+    visit.demo.passer_by(GOOGLE, email=first.email)
     attempt, linking = visit.asked(newcomer)
     visit.take(attempt, linking=linking)
     return visit.go(reverse("stateful_oauth:link", args=[linking]))
@@ -68,7 +68,7 @@ def _answers_with(tries: int) -> Action:
 
     def begin(visit: Visit) -> HttpResponse:
         _, newcomer = _social_first(visit)
-        somebody_else = visit.world.passer_by(GITHUB)
+        somebody_else = visit.demo.passer_by(GITHUB)
         attempt, linking = visit.asked(newcomer)
         for _ in range(tries - 1):
             visit.deliver(visit.confirm(linking).signed_in_as(somebody_else))
@@ -103,8 +103,8 @@ def _automatic(endpoint: str, kind: FaultKind, method: str = "POST", **details: 
 
 def pre_hijacked(visit: Visit) -> HttpResponse:
     """Sign in with Google where somebody else has registered the address, and never verified it."""
-    early = visit.world.passer_by(PASSWORDS, verified=False)
-    owner = visit.world.passer_by(GOOGLE, email=early.email, known=False)
+    early = visit.demo.passer_by(PASSWORDS, verified=False)
+    owner = visit.demo.passer_by(GOOGLE, email=early.email, known=False)
     return visit.come_back(visit.start().signed_in_as(owner))
 
 
@@ -123,13 +123,13 @@ def stays_away(visit: Visit) -> HttpResponse:
         for each in away:
             faults.remove(each)
 
-    visit.world.broken_until(_AWAY, come_back)
+    visit.demo.broken_until(_AWAY, come_back)
     visit.deliver(attempt)
     linking = _linking_of(attempt)
     for _ in range(_MOST_SWEEPS):
         if FlowTransaction.objects.filter(pk=linking, stuck_since__isnull=False).exists():
             break
-        visit.world.clock.advance(_HOUR)
+        visit.demo.clock.advance(_HOUR)
         wiring.engine().recover(linking, SystemCaller())
     visit.take(attempt, linking=linking)
     return visit.go(reverse("stateful_oauth:progress", args=[linking]))
@@ -137,7 +137,7 @@ def stays_away(visit: Visit) -> HttpResponse:
 
 def operator_retries(visit: Visit) -> HttpResponse:
     """Have the Management API answer again, and an operator retry."""
-    visit.world.repair(_AWAY)
+    visit.demo.repair(_AWAY)
     linking = visit.note.attempts[-1]
     wiring.engine().recover(linking, OperatorCaller("demo", "The Management API is back."))
     return visit.go(reverse("stateful_oauth:progress", args=[linking]))

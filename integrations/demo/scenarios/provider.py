@@ -29,8 +29,8 @@ def _at_the_token_endpoint(kind: FaultKind, **details: Any) -> Action:
 
 def provider_down(visit: Visit) -> HttpResponse:
     """Stop the emulator's server until the callback has been answered."""
-    attempt, server = visit.start().signed_in_as(ADA), visit.world.server
-    visit.world.broken_until(attempt.asked["state"], lambda: _restart(server))
+    attempt, server = visit.start().signed_in_as(ADA), visit.demo.server
+    visit.demo.broken_until(attempt.asked["state"], lambda: _restart(server))
     server.stop()
     return visit.come_back(attempt)
 
@@ -67,7 +67,7 @@ def secret_changed(visit: Visit) -> HttpResponse:
     def change_back() -> None:
         client.client_secret = secret
 
-    visit.world.broken_until(attempt.asked["state"], change_back)
+    visit.demo.broken_until(attempt.asked["state"], change_back)
     client.client_secret = "another-secret-" + "x" * 32
     return visit.come_back(attempt)
 
@@ -77,7 +77,7 @@ def keys_gone(visit: Visit) -> HttpResponse:
     attempt = visit.start().signed_in_as(ADA)
     wiring.provider.cache_clear()
     fault = visit.tenant.faults.add(_KEYS, "answer", times=None, status=200, json={"keys": []})
-    visit.world.broken_until(attempt.asked["state"], lambda: visit.tenant.faults.remove(fault))
+    visit.demo.broken_until(attempt.asked["state"], lambda: visit.tenant.faults.remove(fault))
     return visit.come_back(attempt)
 
 

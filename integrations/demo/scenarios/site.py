@@ -93,7 +93,7 @@ def worker_killed(visit: Visit) -> HttpResponse:
         caller = BrowserCaller(visit.request)
         event = Event("callback", response)
         wiring.engine().dispatch(attempt.id, event, caller, kind="login", state=response.state)
-    visit.world.clock.advance(60)
+    visit.demo.clock.advance(60)
     visit.note.remark = (
         f"The worker is dead, and a minute has passed. Open the admin as “{OPERATOR_NAME}” (the password is "
         f"“{OPERATOR_PASSWORD}”): your attempt is under “Stuck transactions”."
@@ -114,7 +114,7 @@ def database_locked(visit: Visit) -> HttpResponse:
         hog.execute("ROLLBACK")
         hog.close()
 
-    visit.world.broken_until(attempt.asked["state"], let_go)
+    visit.demo.broken_until(attempt.asked["state"], let_go)
     return visit.go(attempt.callback)
 
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from stateful_oauth.demo.middleware import VISITOR_COOKIE
-from stateful_oauth.demo.world import Note
+from stateful_oauth.demo.running import Note
 from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import cookie_name, new_binding, read_binding, send_binding
 from stateful_oauth.django.callers import BrowserCaller
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from stateful_oauth.demo.people import Person
-    from stateful_oauth.demo.world import World
+    from stateful_oauth.demo.running import RunningDemo
     from stateful_oauth.emulator import Tenant, Visitor
 
 
@@ -100,9 +100,9 @@ class Attempt:
 class Visit:
     """One press on a button of the menu."""
 
-    def __init__(self, request: HttpRequest, world: World, slug: str) -> None:
-        self.request, self.world, self._slug = request, world, slug
-        self.tenant = world.tenant
+    def __init__(self, request: HttpRequest, demo: RunningDemo, slug: str) -> None:
+        self.request, self.demo, self._slug = request, demo, slug
+        self.tenant = demo.tenant
         self.robot = self.tenant.visitor()
         if read_binding(request) is None:
             # As if the browser had it already: one press may start several sign-ins.
@@ -116,7 +116,7 @@ class Visit:
     @property
     def note(self) -> Note:
         """What this entry has come to for this visitor."""
-        return self.world.notes.setdefault((self.visitor, self._slug), Note())
+        return self.demo.notes.setdefault((self.visitor, self._slug), Note())
 
     @property
     def visitor(self) -> str:
@@ -143,7 +143,7 @@ class Visit:
         """
         caller = _another_browser() if in_another_browser else BrowserCaller(self.request)
         if caller.browser is not None:
-            self.world.remember_browser(self.visitor, caller.browser)
+            self.demo.remember_browser(self.visitor, caller.browser)
         inputs: dict[str, Any] = login_inputs(self.request, conf.tenant("default"))
         inputs |= {"next": self.landing_url, "subject": subject, "scope": scope or inputs["scope"]}
         inputs["parameters"] = {**inputs["parameters"], **(parameters or {})}
@@ -235,7 +235,7 @@ class Visit:
         """
         ids = [attempt.id for attempt in attempts] + ([linking] if linking is not None else [])
         note = Note(ids, [attempt.callback for attempt in attempts], remark)
-        self.world.notes[self.visitor, self._slug] = note
+        self.demo.notes[self.visitor, self._slug] = note
 
     def go(self, location: str) -> HttpResponse:
         """Send the visitor's browser somewhere, with its binding cookie."""

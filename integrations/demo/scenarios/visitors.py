@@ -49,7 +49,7 @@ def open_second(visit: Visit) -> HttpResponse:
 def wait_too_long(visit: Visit) -> HttpResponse:
     """Sign in at the provider, and come back after the deadline."""
     attempt = visit.start().signed_in_as(ADA)
-    visit.world.clock.advance(conf.transaction_lifetime + _MINUTE)
+    visit.demo.clock.advance(conf.transaction_lifetime + _MINUTE)
     return visit.come_back(attempt)
 
 
@@ -70,7 +70,7 @@ def lose_the_session_and_open_again(visit: Visit) -> HttpResponse:
     """Lose the session without signing out, and open the answer again when the grace is over."""
     callback = visit.note.callbacks[0]
     end_session(visit.request)
-    visit.world.clock.advance(conf.duplicate_grace + _MINUTE)
+    visit.demo.clock.advance(conf.duplicate_grace + _MINUTE)
     return visit.go(callback)
 
 
@@ -94,7 +94,7 @@ def double_click(visit: Visit) -> HttpResponse:
     attempt = visit.start().signed_in_as(ADA)
     visit.tenant.faults.add("/oauth/token", "slow", match={"code": attempt.code}, delay=_SLOW)
     _deliver(attempt.callback, visit.request.COOKIES)
-    _wait_until_claimed(attempt, visit.world.clock)
+    _wait_until_claimed(attempt, visit.demo.clock)
     return visit.come_back(attempt)
 
 

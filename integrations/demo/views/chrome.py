@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.demo.middleware import NONCE
-from stateful_oauth.demo.world import world_or_none
+from stateful_oauth.demo.running import running_demo_or_none
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -22,7 +22,7 @@ _PAGES: Final = (
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
     """Return the context of the demo's frame."""
-    world = world_or_none()
+    demo = running_demo_or_none()
     return {
         "nonce": request.META.get(NONCE, ""),
         "pages": [
@@ -33,5 +33,5 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
             }
             for view, path, title in _PAGES
         ],
-        "minutes_ahead": round(world.clock.ahead.total_seconds() / 60) if world else 0,
+        "minutes_ahead": round(demo.clock.ahead.total_seconds() / 60) if demo else 0,
     }

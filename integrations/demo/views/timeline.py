@@ -13,21 +13,23 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from stateful_oauth.demo.middleware import NONCE, VISITOR_COOKIE
-from stateful_oauth.demo.world import world_or_none
+from stateful_oauth.demo.running import running_demo_or_none
 from stateful_oauth.diagrams import edge_id, render_svg
 from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import binding_digest, read_binding
+from stateful_oauth.django.timeline import log_lines
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
+from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
+
+    from stateful_oauth.django.timeline import LogLine
 
 SHOWN: Final = 50
 _GOOD: Final = frozenset(
@@ -43,19 +45,15 @@ _TITLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a log, as it is shown."""
-
-    record: TransitionRecord
-    since: str
-
-
-@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One transaction, as it is shown."""
+    """One transaction, as it is shown.
+
+    Attributes:
+        lines: Its log; each line with the time since the line before it, in words.
+    """
 
     row: FlowTransaction
-    lines: Sequence[Line]
+    lines: Sequence[tuple[LogLine, str]]
 
     @property
     def tone(self) -> str:
@@ -82,7 +80,7 @@ class Attempt:
     @property
     def refused(self) -> int:
         """How many events were refused."""
-        return sum(line.record.rejected for line in self.lines)
+        return sum(line.rejected for line, _ in self.lines)
 
     @property
     def meaning(self) -> str:
@@ -117,8 +115,8 @@ def attempt(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
 
 def own_transactions(request: HttpRequest) -> QuerySet[FlowTransaction]:
     """Return the transactions that this visitor's browser started, and those of whoever is signed in."""
-    world, binding = world_or_none(), read_binding(request)
-    browsers = world.browsers_of(request.COOKIES.get(VISITOR_COOKIE, "")) if world else set()
+    demo, binding = running_demo_or_none(), read_binding(request)
+    browsers = demo.browsers_of(request.COOKIES.get(VISITOR_COOKIE, "")) if demo else set()
     if binding is not None:
         browsers.add(binding_digest(binding))
     own = Q(browser__in=list(browsers))
@@ -134,19 +132,11 @@ def _one(request: HttpRequest, **which: str) -> Attempt | None:
 
 def shown(row: FlowTransaction) -> Attempt:
     """Return an attempt with its log."""
-    records = sorted(row.log.all(), key=lambda record: record.sequence)
-    before = [None, *records]
-    return Attempt(
-        row,
-        [
-            Line(record, _duration(record.at - previous.at) if previous else "")
-            for previous, record in zip(before, records, strict=False)
-        ],
-    )
+    lines = log_lines(sorted(row.log.all(), key=lambda record: record.sequence))
+    return Attempt(row, [(line, "" if line.gap is None else _duration(line.gap)) for line in lines])
 
 
-def _duration(passed: timedelta) -> str:
-    seconds = passed.total_seconds()
+def _duration(seconds: float) -> str:
     if seconds < 1:
         return f"+{seconds * 1000:.0f} ms"
     return f"+{seconds:.1f} s" if seconds < 60 else f"+{seconds / 60:.0f} min"

@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from stateful_oauth.demo.running import running_demo
 from stateful_oauth.demo.scenarios import GROUPS, SCENARIOS
 from stateful_oauth.demo.scenarios.visit import NotStarted, Visit
 from stateful_oauth.demo.views.timeline import own_transactions, shown
-from stateful_oauth.demo.world import world
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -34,7 +34,7 @@ def entry(request: HttpRequest, slug: str) -> HttpResponse:
     scenario = SCENARIOS.get(slug)
     if scenario is None:
         raise Http404
-    visit = Visit(request, world(), slug)
+    visit = Visit(request, running_demo(), slug)
     return _act(visit, scenario) if request.method == "POST" else _show(visit, scenario)
 
 
@@ -47,7 +47,7 @@ def _act(visit: Visit, scenario: Scenario) -> HttpResponse:
     if step and not visit.note.callbacks:
         return redirect("demo:what-if")  # a step of something that was never begun
     # Whatever an earlier visit has broken and not come back for.
-    visit.world.repair()
+    visit.demo.repair()
     try:
         return action(visit)
     except NotStarted as failed:

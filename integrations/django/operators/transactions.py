@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -42,10 +43,11 @@ from stateful_oauth.django.operators.operations import (
     operate,
     refusal,
 )
+from stateful_oauth.django.operators.path_diagram import diagram_of
 from stateful_oauth.django.operators.read_only import ReadOnlyAdmin
 from stateful_oauth.django.operators.situations import Release, needs_operator, situation_of
-from stateful_oauth.django.operators.timeline import diagram_of, timeline_of
 from stateful_oauth.django.pages import outside_of_transactions
+from stateful_oauth.django.timeline import LogLine, timeline_of
 from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 _LISTS = "_changelist_filters"  # Django's own parameter: what the list was filtered by
+LINES: Final = 300  # the newest of the log; few have more, unless the provider had them wait for days
 
 
 class TransactionAdmin(ReadOnlyAdmin):
@@ -107,7 +110,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         row = self._row(request, object_id)
         release, now = Release.current(), wiring.clock.now()
-        timeline, flow = timeline_of(row.pk), release.flow_of(row)
+        timeline, flow = timeline_of(row.pk, newest=LINES), release.flow_of(row)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{row.kind}: {row.state}",
@@ -121,6 +124,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             "consequence": consequence(row, release),
             "operations": [self._offer(request, each, row, release, now) for each in OPERATIONS.values()],
             "timeline": timeline,
+            "lines": [(line, _gap(line)) for line in timeline.lines],
             "flow": flow,
             "diagram": diagram_of(flow, timeline, row.state) if flow is not None else "",
             **(extra_context or {}),
@@ -387,3 +391,7 @@ class StuckTransactionAdmin(TransactionAdmin):
         """Return when recovery is due, or since when the row is stuck."""
         when = row.stuck_since or row.lease_until or row.deadline
         return durations.moment(when, wiring.clock.now()) if when else ""
+
+
+def _gap(line: LogLine) -> str:
+    return "" if line.gap is None else durations.shown(timedelta(seconds=line.gap))

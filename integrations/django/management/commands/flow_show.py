@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from stateful_oauth.django.timeline import Head, Line, Timeline, timeline
+from stateful_oauth.django.timeline import Head, LogLine, TransactionReport, report_of
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 "This is not an id. Write it like 01900000-0000-7000-8000-000000000000.", returncode=2
             ) from error
         try:
-            found = timeline(transaction_id)
+            found = report_of(transaction_id)
         except StoreUnavailable as error:
             raise CommandError(f"The database does not respond ({error}).") from error
         if found is None:
@@ -60,11 +60,11 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(_text(found)))
 
 
-def _text(found: Timeline) -> Iterator[str]:
+def _text(found: TransactionReport) -> Iterator[str]:
     yield from (f"{name + ':':<13}{value}" for name, value in _head(found.head) if value)
     yield ""
-    width = max((len(line.event) for line in found.lines), default=0)
-    for line in found.lines:
+    width = max((len(line.event) for line in found.timeline.lines), default=0)
+    for line in found.timeline.lines:
         yield _line(line, width)
 
 
@@ -88,7 +88,7 @@ def _head(head: Head) -> Iterator[tuple[str, str]]:
     yield "user", head.user or ""
 
 
-def _line(line: Line, width: int) -> str:
+def _line(line: LogLine, width: int) -> str:
     step = line.source if line.rejected else f"{line.source} -> {line.target}"
     details = [
         "REJECTED" if line.rejected else "",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from stateful_oauth.demo.furnishing import add_person
 from stateful_oauth.demo.people import PASSWORDS, Person
+from stateful_oauth.demo.seed_data import add_person
 
 if TYPE_CHECKING:
     import uuid
@@ -39,7 +39,7 @@ class Note:
     remark: str = ""
 
 
-class World:
+class RunningDemo:
     """Site and tenant, as seen by the demo's "what if" pages."""
 
     def __init__(self, tenant: Tenant, server: EmulatorServer, clock: OffsetClock) -> None:
@@ -130,16 +130,16 @@ class World:
         return None if how is None else how(claims, header)
 
 
-_current: list[World] = []
+_current: list[RunningDemo] = []
 
 
-def enter(world: World) -> None:
-    """Make it the world of this process."""
-    _current[:] = [world]
+def enter(demo: RunningDemo) -> None:
+    """Make it the running demo of this process."""
+    _current[:] = [demo]
 
 
-def world() -> World:
-    """Return the world of this process.
+def running_demo() -> RunningDemo:
+    """Return the running demo of this process.
 
     Raises:
         LookupError: The site was not started by `python -m stateful_oauth.demo`.
@@ -149,6 +149,6 @@ def world() -> World:
     return _current[0]
 
 
-def world_or_none() -> World | None:
-    """Return the world of this process, if it was started as a demo."""
+def running_demo_or_none() -> RunningDemo | None:
+    """Return the running demo of this process, if it was started as a demo."""
     return _current[0] if _current else None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 
 
-def furnish(tenant: Tenant) -> None:
+def seed_tenant(tenant: Tenant) -> None:
     """Tell the tenant about this site's application and about the people."""
     wanted: dict[str, Any] = settings.STATEFUL_OAUTH
     tenant.add_client(
@@ -84,7 +84,7 @@ def add_person(tenant: Tenant, person: Person, *, blocked: bool = False) -> None
     )
 
 
-def furnish_site(issuer: str) -> None:
+def seed_site(issuer: str) -> None:
     """Make the users that have to be there before anybody signs in, and forget what the tenant forgot."""
     # The tenant lives in memory, and knows nothing of what an earlier demo connected or linked.
     ConnectedAccount.objects.all().delete()
