@@ -18,7 +18,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django import purging, sweeping
-from stateful_oauth.django.choices import check_choice
+from stateful_oauth.django.filters import check_filters
 
 try:
     from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME, task, task_backends
@@ -62,7 +62,7 @@ def recover_flows(
         ValueError: There is no such flow or tenant.
         StoreUnavailable: The database does not answer.
     """
-    check_choice(kind=kind, tenant=tenant, limit=limit)
+    check_filters(kind=kind, tenant=tenant, limit=limit)
     return _told(sweeping.recover_due(kind=kind, tenant=tenant, limit=limit))
 
 
@@ -71,7 +71,7 @@ def expire_flows(
     *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
     """Close transactions whose browser did not come back in time. See `recover_flows`."""
-    check_choice(kind=kind, tenant=tenant, limit=limit)
+    check_filters(kind=kind, tenant=tenant, limit=limit)
     return _told(sweeping.expire_due(kind=kind, tenant=tenant, limit=limit))
 
 
@@ -97,7 +97,7 @@ def purge_flows(
         ValueError: The age is not written like that, or there is no such flow, tenant or final state.
         StoreUnavailable: The database does not answer.
     """
-    check_choice(kind=kind, tenant=tenant, states=states, limit=limit)
+    check_filters(kind=kind, tenant=tenant, states=states, limit=limit)
     number = purging.purge(purging.age(older_than), kind=kind, tenant=tenant, states=states, limit=limit)
     return {"purged": number}
 

@@ -17,9 +17,9 @@ MUTANTS = (
            "        return Secret, (self._value,)\n", SECRET),
     Mutant("the repr of an identity shows its claims", "flows/oauth/openid.py",
            "claims={names_only(self.claims)}", "claims={self.claims}", SECRET),
-    Mutant("a deployed site may be for development", "integrations/django/checks.py",
+    Mutant("a deployed site may be for development", "integrations/django/checks/__init__.py",
            '    if values.get("ALLOW_INSECURE_HTTP_ON_LOOPBACK"):', "    if False:", CHECKS),
-    Mutant("a deployed site may have a provider of the tests", "integrations/django/checks.py",
+    Mutant("a deployed site may have a provider of the tests", "integrations/django/checks/__init__.py",
            '    if values.get("TRANSPORT_ADAPTER") is not None:', "    if False:", CHECKS),
     # Numbers and dates that a provider sends.
     Mutant("a lifetime has no bound", "integrations/auth0/json_members.py",

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
-from stateful_oauth.django.choices import check_choice
+from stateful_oauth.django.filters import check_filters
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SweepCommand(BaseCommand):
             CommandError: The message says which option is wrong, and what to write.
         """
         try:
-            check_choice(
+            check_filters(
                 kind=options["kind"],
                 tenant=options["tenant"],
                 states=options.get("state") or (),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def check_choice(
+def check_filters(
     *,
     kind: str | None = None,
     tenant: str | None = None,
