@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import read_graph
-from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, SignedIn
+from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome
 from stateful_oauth.flows.engine.transaction import StateKind
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.machine import FlowMachine
 
 STEM: Final = "overview"
@@ -46,7 +47,7 @@ class Flow:
 
     Attributes:
         opened_by: The kinds of the flows that open it.
-        records, relies_on: Facts, in the machine's own order.
+        emits, relies_on: Domain events, in the machine's own order.
     """
 
     kind: str
@@ -54,16 +55,16 @@ class Flow:
     opens: tuple[str, ...]
     opened_by: tuple[str, ...]
     ends: tuple[End, ...]
-    records: tuple[type[Fact], ...]
-    relies_on: tuple[type[Fact], ...]
+    emits: tuple[type[DomainEvent], ...]
+    relies_on: tuple[type[DomainEvent], ...]
 
-    def recorded(self, about: str) -> tuple[str, ...]:
-        """Return the names of the facts that it records about something."""
-        return tuple(fact.__name__ for fact in self.records if fact.about == about)
+    def emitted(self, about: str) -> tuple[str, ...]:
+        """Return the names of the domain events about something that it emits."""
+        return tuple(event.__name__ for event in self.emits if event.about == about)
 
     def needed(self, about: str) -> tuple[str, ...]:
-        """Return the names of the facts about something that it relies on."""
-        return tuple(fact.__name__ for fact in self.relies_on if fact.about == about)
+        """Return the names of the domain events about something that it relies on."""
+        return tuple(event.__name__ for event in self.relies_on if event.about == about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,16 @@ class Connections:
 
     Attributes:
         flows: Each before those that it opens.
-        kept: What facts are about, in the order in which they are met.
+        kept: What domain events are about, in the order in which they are met.
     """
 
     flows: tuple[Flow, ...]
     kept: tuple[str, ...]
 
-    def facts(self) -> list[type[Fact]]:
-        """Return every fact once, those about the same thing together."""
-        found = dict.fromkeys(fact for flow in self.flows for fact in (*flow.records, *flow.relies_on))
-        return sorted(found, key=lambda fact: self.kept.index(fact.about))
+    def domain_events(self) -> list[type[DomainEvent]]:
+        """Return every domain event once, those about the same thing together."""
+        found = dict.fromkeys(event for flow in self.flows for event in (*flow.emits, *flow.relies_on))
+        return sorted(found, key=lambda event: self.kept.index(event.about))
 
 
 def read_connections(machines: Iterable[type[FlowMachine]]) -> Connections:
@@ -95,7 +96,7 @@ def read_connections(machines: Iterable[type[FlowMachine]]) -> Connections:
         if strangers := sorted(set(machine.opens) - known.keys()):
             raise TypeError(f"{machine.__name__} opens {', '.join(strangers)}, which is no flow here.")
     flows = tuple(_flow(known[kind], known.values()) for kind in _in_order(known))
-    kept = dict.fromkeys(fact.about for flow in flows for fact in (*flow.records, *flow.relies_on))
+    kept = dict.fromkeys(event.about for flow in flows for event in (*flow.emits, *flow.relies_on))
     return Connections(flows, tuple(kept))
 
 
@@ -127,7 +128,7 @@ def _flow(machine: type[FlowMachine], others: Iterable[type[FlowMachine]]) -> Fl
             for state in graph.states
             if state.kind is StateKind.FINAL
         ),
-        records=machine.records,
+        emits=machine.emits,
         relies_on=machine.relies_on,
     )
 

@@ -1,7 +1,7 @@
 """All flows in one picture: a card for each, a bar for everything that one keeps for another.
 
-Where a flow's line meets a bar, an arrow into the bar is a fact that the flow records, and an arrow out of it
-one that the flow relies on. Columns and rows keep everything apart, so nothing has to be searched for.
+Where a flow's line meets a bar, an arrow into the bar is a domain event that the flow emits; an arrow out
+of it is one that it relies on. Columns and rows keep everything apart, so nothing has to be searched for.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _plan(connections: Connections) -> _Plan:
     bars: dict[str, Box] = {}
     y = bottom + 30
     for about in connections.kept:
-        taps = max(len(flow.recorded(about)) + len(flow.needed(about)) for flow in connections.flows)
+        taps = max(len(flow.emitted(about)) + len(flow.needed(about)) for flow in connections.flows)
         height = 14 + _TAP * taps
         bars[about] = Box(_MARGIN, y, width - 2 * _MARGIN, height)
         y += height + _BAR_GAP
@@ -115,28 +115,28 @@ def _bar(about: str, box: Box) -> Iterator[str]:
 
 def _lifeline(plan: _Plan, flow: Flow) -> Iterator[str]:
     x = plan.left[flow.kind] + _LIFELINE
-    touched = {about: box for about, box in plan.bars.items() if flow.recorded(about) or flow.needed(about)}
+    touched = {about: box for about, box in plan.bars.items() if flow.emitted(about) or flow.needed(about)}
     if not touched:
         return
     taps = [tap for about, box in touched.items() for tap in _taps(flow, about, box)]
     yield f'<g id="{STEM}-line-{identifier(flow.kind)}" class="lifeline">'
     yield f'<path class="line" d="M{n(x)} {n(plan.card_bottom)}V{n(taps[-1][1])}"/>'
-    for name, y, is_recorded in taps:
-        verb = "records" if is_recorded else "relies on"
-        yield f'<g class="{"records" if is_recorded else "needs"}">'
+    for name, y, is_emitted in taps:
+        verb = "emits" if is_emitted else "relies on"
+        yield f'<g class="{"emits" if is_emitted else "needs"}">'
         yield f"<title>{xml(f'{flow.kind} {verb} {name}')}</title>"
         yield f'<path class="line" d="M{n(x)} {n(y)}h20"/>'
-        tip = (x + 28, y) if is_recorded else (x, y)
-        yield f'<path class="arrow" d="{arrow(tip, Heading.RIGHT if is_recorded else Heading.LEFT)}"/>'
+        tip = (x + 28, y) if is_emitted else (x, y)
+        yield f'<path class="arrow" d="{arrow(tip, Heading.RIGHT if is_emitted else Heading.LEFT)}"/>'
         shown = fit(name, _SMALL, _CARD - _LIFELINE - 36)
         yield f'<text class="small" x="{n(x + 36)}" y="{n(y + 4)}">{xml(shown)}</text></g>'
     yield "</g>"
 
 
 def _taps(flow: Flow, about: str, box: Box) -> list[tuple[str, float, bool]]:
-    named = [(name, True) for name in flow.recorded(about)] + [(name, False) for name in flow.needed(about)]
+    named = [(name, True) for name in flow.emitted(about)] + [(name, False) for name in flow.needed(about)]
     top = box.y + (box.height - _TAP * len(named)) / 2 + _TAP / 2
-    return [(name, top + _TAP * i, is_recorded) for i, (name, is_recorded) in enumerate(named)]
+    return [(name, top + _TAP * i, is_emitted) for i, (name, is_emitted) in enumerate(named)]
 
 
 def _card(plan: _Plan, flow: Flow) -> Iterator[str]:
@@ -198,14 +198,14 @@ _LEGEND: Final = (
     ('<g class="goal"><rect class="shape" y="5" width="28" height="16" rx="8"/></g>', 38.0, "ends well"),
     ('<g class="waiting"><rect class="shape" y="5" width="28" height="16" rx="8"/></g>', 38.0, "goes on"),
     (
-        '<g class="records"><path class="line" d="M0 13h20"/><path class="arrow" d="M28 13l-9 -5v10z"/></g>',
+        '<g class="emits"><path class="line" d="M0 13h20"/><path class="arrow" d="M28 13l-9 -5v10z"/></g>',
         38.0,
-        "records a fact",
+        "emits a domain event",
     ),
     (
         '<g class="needs"><path class="line" d="M8 13h20"/><path class="arrow" d="M0 13l9 -5v10z"/></g>',
         38.0,
-        "relies on a fact",
+        "relies on one",
     ),
 )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from stateful_oauth.diagrams.connections import Connections, Flow
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.machine import FlowMachine
 
 _ABOUT = """\
@@ -22,8 +22,8 @@ ways:
 
 - A flow can **open** another one, which then goes on in its place: a sign-in that may be somebody who is
   known already ends as `link_pending`, and the account linking that it opened finishes it.
-- A flow **records** facts that another one **relies on**: who connected an account is evidence, when that
-  account signs in later.
+- A flow **emits** domain events that another one **relies on**: who connected an account is evidence, when
+  that account signs in later.
 """
 
 
@@ -49,8 +49,8 @@ def render_overview_page(
         ),
         "## What one keeps for another",
         table(
-            ("Fact", "", "About", "Recorded by", "Relied on by"),
-            (_fact(connections, fact) for fact in connections.facts()),
+            ("Domain event", "", "About", "Emitted by", "Relied on by"),
+            (_event(connections, event) for event in connections.domain_events()),
         ),
         "## As mermaid",
         f"```mermaid\n{_mermaid(connections)}```",
@@ -69,13 +69,13 @@ def _flow(flow: Flow, page: str) -> list[str]:
     ]
 
 
-def _fact(connections: Connections, fact: type[Fact]) -> list[str]:
+def _event(connections: Connections, event: type[DomainEvent]) -> list[str]:
     return [
-        code(fact.__name__),
-        plain(first_line(fact)),
-        plain(fact.about),
-        ", ".join(code(flow.kind) for flow in connections.flows if fact in flow.records),
-        ", ".join(code(flow.kind) for flow in connections.flows if fact in flow.relies_on),
+        code(event.__name__),
+        plain(first_line(event)),
+        plain(event.about),
+        ", ".join(code(flow.kind) for flow in connections.flows if event in flow.emits),
+        ", ".join(code(flow.kind) for flow in connections.flows if event in flow.relies_on),
     ]
 
 
@@ -88,8 +88,8 @@ def _mermaid(connections: Connections) -> str:
     for flow in connections.flows:
         lines += [f"    {names[flow.kind]} -- opens --> {names[kind]}" for kind in flow.opens]
         for about, name in kept.items():
-            if recorded := flow.recorded(about):
-                lines.append(f'    {names[flow.kind]} -- "{escaped(", ".join(recorded))}" --> {name}')
+            if emitted := flow.emitted(about):
+                lines.append(f'    {names[flow.kind]} -- "{escaped(", ".join(emitted))}" --> {name}')
             if needed := flow.needed(about):
                 lines.append(f'    {name} -. "{escaped(", ".join(needed))}" .-> {names[flow.kind]}')
     return "\n".join(lines) + "\n"

@@ -91,8 +91,8 @@ _COLOURS: Final = Template(
 .$scope .badge text{fill:$paper}
 .$scope .card>.shape{fill:$paper;stroke:$line}
 .$scope .kept .shape{fill:$final;stroke:$border}
-.$scope .records .line{stroke:$goal_ink}
-.$scope .records .arrow{fill:$goal_ink}
+.$scope .emits .line{stroke:$goal_ink}
+.$scope .emits .arrow{fill:$goal_ink}
 .$scope .needs .line{stroke:$waiting_ink}
 .$scope .needs .arrow{fill:$waiting_ink}
 """

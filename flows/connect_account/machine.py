@@ -13,20 +13,12 @@ from stateful_oauth.flows.connect_account.effects import (
     request_connection,
     reread_accounts,
 )
-from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.domain_events import (
-    AccountConnected,
-    AccountDisconnected,
-    AccountIdentified,
-    GrantIssued,
-)
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
     Cancelled,
-    Connected,
     Expired,
     Failed,
     Mismatched,
@@ -34,15 +26,25 @@ from stateful_oauth.flows.engine.outcomes import (
     RedirectTo,
 )
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth import pkce
+from stateful_oauth.flows.oauth.domain_events import (
+    AccountConnected,
+    AccountDisconnected,
+    AccountIdentified,
+    GrantIssued,
+)
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.outcomes import Connected
 from stateful_oauth.flows.oauth.parameters import checked_parameters, checked_scopes
+from stateful_oauth.flows.oauth.services import OAuthServices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.ports import Caller, Provider
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.accounts import RemoteAccount
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+    from stateful_oauth.flows.oauth.services import OAuthContext
 
 # What the My Account API takes as `authorization_params`; it refuses anything else.
 AUTHORIZATION_PARAMS: Final = frozenset(
@@ -59,11 +61,12 @@ class ConnectAccountFlow(FlowMachine):
 
     kind = "connect_account"
     version = 1
+    services = OAuthServices
     needs_user = True
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     kept_inputs = ("next", "connection")  # so that its page can offer to connect the same again
-    records = (AccountConnected, AccountIdentified, AccountDisconnected)
+    emits = (AccountConnected, AccountIdentified, AccountDisconnected)
     relies_on = (GrantIssued, AccountIdentified)
 
     # States, in the order in which a connection passes them.
@@ -86,22 +89,25 @@ class ConnectAccountFlow(FlowMachine):
         produces=("connection_requested", "fail"),
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # a connect session that nobody uses expires by itself
+        lost_code=ProviderAnswerLost.CODE,
     )
     complete_connection = effect(
         complete_connection,
         produces=("connection_completed", "fail"),
         time_limit=10,
         lost_answer=LostAnswer.REREAD,  # the code is single-use, and the list of accounts tells
+        lost_code=ProviderAnswerLost.CODE,
         reread=reread_accounts,
         max_attempts=8,
-        patient=True,
-        insists=True,
+        waits_for_rate_limit=True,
+        must_complete=True,
     )
     identify_account = effect(
         identify_account,
         produces=("account_identified", "fail"),
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # it only reads
+        lost_code=ProviderAnswerLost.CODE,
     )
 
     # Edges.
@@ -136,41 +142,41 @@ class ConnectAccountFlow(FlowMachine):
     # Actions.
     def keep_session(self, payload: ConnectionRequested) -> None:
         """Keep what the completion needs, and wait no longer than the provider does."""
-        self.step.keep_secrets(
+        self.transition.keep_secrets(
             auth_session=payload.session.auth_session, connect_uri=payload.session.connect_uri
         )
-        self.step.keep_inputs(known=list(payload.known))
-        self.step.wait_at_most(payload.session.expires_in)
+        self.transition.keep_inputs(known=list(payload.known))
+        self.transition.wait_at_most(payload.session.expires_in)
 
     def keep_connect_code(self, payload: AuthorizationResponse) -> None:
         """Keep the code: recovery needs it where the completion never arrived."""
-        self.step.keep_secrets(connect_code=payload.code or Secret(""))
+        self.transition.keep_secrets(connect_code=payload.code or Secret(""))
 
     def note_account(self, payload: RemoteAccount) -> None:
         """Have the account kept, before anybody knows who it is."""
-        inputs = self.step.transaction.inputs
-        self.step.record(
+        inputs = self.transition.transaction.inputs
+        self.transition.emit(
             AccountConnected(issuer=inputs["issuer"], subject=inputs["subject"], account=payload)
         )
-        self.step.keep_result(account=payload.id, connection=payload.connection)
+        self.transition.keep_result(account=payload.id, connection=payload.connection)
 
     def note_provider_user(self, payload: ConnectionIdentified) -> None:
         """Have it kept who was connected, if the provider said so, and forget the ids of before."""
-        inputs, result = self.step.transaction.inputs, self.step.transaction.result
+        inputs, result = self.transition.transaction.inputs, self.transition.transaction.result
         owner = {"issuer": inputs["issuer"], "subject": inputs["subject"]}
         if payload.user is not None:
-            self.step.record(
+            self.transition.emit(
                 AccountIdentified(
                     **owner, connection=result["connection"], account_id=result["account"], user=payload.user
                 )
             )
-            self.step.keep_result(provider_user_id=payload.user.id)
+            self.transition.keep_result(provider_user_id=payload.user.id)
         if payload.gone:
-            self.step.record(AccountDisconnected(**owner, account_ids=payload.gone))
+            self.transition.emit(AccountDisconnected(**owner, account_ids=payload.gone))
 
     @classmethod
     def check_inputs(
-        cls, inputs: Mapping[str, Any], provider: Provider
+        cls, inputs: Mapping[str, Any], context: OAuthContext
     ) -> tuple[dict[str, Json], dict[str, Secret]]:
         """Take `connection`, `redirect_uri`, `subject`; if any: `grant`, `scopes`, `next`, `parameters`.
 
@@ -201,21 +207,20 @@ class ConnectAccountFlow(FlowMachine):
             "redirect_uri": inputs["redirect_uri"],
             "scopes": checked_scopes(inputs.get("scopes") or ()),
             "authorization_params": parameters,
-            "issuer": provider.issuer,
+            "issuer": context.services.provider.issuer,
             "subject": inputs["subject"],
         }
         kept |= {name: inputs[name] for name in ("next", "grant") if inputs.get(name)}
-        return kept, {"code_verifier": Secret(identifiers.new_code_verifier())}
+        return kept, {"code_verifier": Secret(pkce.new_code_verifier())}
 
     @classmethod
-    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
+    def route(cls, event: Event, context: OAuthContext) -> Event:
         """Check the issuer, then who is signed in, then turn an error response into its event."""
-        del provider  # whether it sends `iss` with authorization responses says nothing about this one
         response: AuthorizationResponse = event.payload
         # The My Account API's redirect is not an authorization response of RFC 9207: `iss` may be missing.
-        if response.issuer is not None and response.issuer != transaction.inputs["issuer"]:
+        if response.issuer is not None and response.issuer != context.transaction.inputs["issuer"]:
             return Event("mismatch", response, "issuer_mismatch")
-        if caller.user_id != transaction.user_id:
+        if context.caller.user_id != context.transaction.user_id:
             return Event("mismatch", response, "user_changed")
         if response.error == "access_denied":
             return Event("cancel", response, "provider_declined")
@@ -224,9 +229,9 @@ class ConnectAccountFlow(FlowMachine):
         return event
 
     @classmethod
-    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+    def waiting_outcome(cls, context: OAuthContext) -> Outcome:
         """Send the browser to the page where the account is chosen."""
-        del provider  # it said where when it was asked
+        transaction = context.transaction
         return cls.describe(RedirectTo, transaction, url=transaction.secrets["connect_uri"].reveal())
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A machine read once: states, edges, effects, version, structural hash; and a walk along its edges."""
+"""A machine read once: states, edges, effects, version, structural hash; and how it takes an event."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import hashlib
 import json
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from statemachine.exceptions import TransitionNotAllowed
 
-from stateful_oauth.flows.engine.effects import Effect, Event, LostAnswer, effect_of
+from stateful_oauth.flows.engine.effects import Effect, Event, effect_of
 from stateful_oauth.flows.engine.errors import EventNotAllowed, Quarantined
-from stateful_oauth.flows.engine.machine import FlowMachine, Seat, Step
+from stateful_oauth.flows.engine.machine import FlowMachine, ModelAdapter
 from stateful_oauth.flows.engine.transaction import (
     SEQUENCE_STEP,
-    Actor,
     Definition,
     StateKind,
     Transaction,
@@ -27,11 +26,10 @@ from stateful_oauth.flows.engine.transaction import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stateful_oauth.flows.engine.creation import Child
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.transition import TransitionContext
 
 _HASH_CHARACTERS: Final = 12
-_MACHINES_KEPT: Final = 32  # as many as threads may be at it; each takes about 26 KiB
+_MACHINES_KEPT: Final = 32  # as many as threads that may use them; each takes about 26 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +102,82 @@ class FlowDefinition:
         waiting: Any = self.machine.states_map[state]
         return float(waiting.deadline)
 
-    def walk(
-        self, transaction: Transaction, *, now: datetime, actor: Actor, deadlines: Mapping[str, float]
-    ) -> Walk:
-        """Put a machine on the transaction's state, ready to take events."""
-        return Walk(self, transaction, now, actor, deadlines)
+    def take(self, transition: TransitionContext, event: Event) -> None:
+        """Send one event to the machine, and log it.
 
-    def send(self, step: Step, event: Event) -> None:
+        Raises:
+            EventNotAllowed: No edge, or no guard that lets it pass. Nothing has changed then.
+        """
+        before = transition.transaction
+        if not self.allows(before.state, event.name):
+            raise EventNotAllowed(f"{self.kind} takes no {event.name!r} in {before.state!r}.")
+        transition.forget_intent()
+        try:
+            self._send(transition, event)
+        except TransitionNotAllowed as error:
+            raise EventNotAllowed(f"A guard of {event.name!r} refused in {before.state!r}.") from error
+        transition.transaction = after = self._arrived(transition, event)
+        effect = transition.effect
+        transition.log.append(
+            TransitionLog(
+                sequence=SEQUENCE_STEP * after.version,
+                event=event.name,
+                source=before.state,
+                target=after.state,
+                at=transition.now,
+                actor=transition.actor,
+                effect=effect.name if effect is not None and not effect.is_local else "",
+                code=event.code,
+            )
+        )
+
+    def _send(self, transition: TransitionContext, event: Event) -> None:
         """Have a machine take the event.
 
         A machine that came to no end and raised nothing is kept for the next event: building one takes
         longer than the event itself.
-
-        Raises:
-            TransitionNotAllowed: No guard lets the event pass.
         """
         try:
             machine = self._machines.pop()
         except IndexError:
-            machine = self.machine(Seat(step))
-        machine.model.step = step
+            machine = self.machine(ModelAdapter())
+        machine.model.transition = transition
         machine.send(event.name, payload=event.payload)
-        if self.state_kinds[step.state] is not StateKind.FINAL:
-            machine.model.step = None
+        if self.state_kinds[transition.state] is not StateKind.FINAL:
+            machine.model.transition = None
             self._machines.append(machine)
+
+    def _arrived(self, transition: TransitionContext, event: Event) -> Transaction:
+        """Return the transaction in the state that the machine came to."""
+        transaction, state, now = transition.transaction, transition.state, transition.now
+        kind = self.state_kinds[state]
+        changes: dict[str, Any] = {
+            "state": state,
+            "state_kind": kind,
+            "version": transaction.version + 1,
+            "code": event.code,
+            "changed_at": now,
+            "deadline": None,
+            "lease_until": None,
+            "stuck_since": None,
+            "attempts": 0,
+        }
+        if kind is StateKind.WAITING:
+            seconds = transition.deadlines.get(f"{self.kind}.{state}")
+            if seconds is None:
+                seconds = self.deadline_of(state)
+            if transition.longest_wait is not None:
+                seconds = min(seconds, transition.longest_wait)
+            changes["deadline"] = now + timedelta(seconds=seconds)
+        elif kind is StateKind.WORKING:
+            effect = self.effect_in(state)
+            changes["attempts"] = transaction.attempts + 1 if state == transaction.state else 1
+            changes["lease_until"] = now + timedelta(seconds=effect.lease if effect else 0)
+        else:
+            changes["secrets"] = {}
+            kept = self.machine.kept_inputs
+            changes["inputs"] = {name: value for name, value in transaction.inputs.items() if name in kept}
+        return transaction.evolve(**changes)
 
     def current(self, transaction: Transaction) -> Transaction:
         """Return the transaction under today's definition.
@@ -135,8 +185,8 @@ class FlowDefinition:
         Raises:
             Quarantined: This release does not know the row's definition or state.
         """
-        # Opened before anything is claimed: a row whose secrets no key opens must be left as it is.
-        len(transaction.secrets)
+        # Before anything is claimed: a row whose secrets no key opens must be left as it is.
+        transaction.decrypt_secrets()
         if transaction.definition == self.definition:
             if transaction.state in self.state_kinds:
                 return transaction
@@ -151,122 +201,7 @@ class FlowDefinition:
                 f"is not known here: this release has {self.machine.version} ({self.structure}). Add an "
                 f"upcast to {self.machine.__name__}, or finish the row with the release that wrote it."
             )
-        return self.current(transaction.moved(definition=self.definition))
-
-
-class Walk:
-    """A transaction moving along edges within one database transaction.
-
-    Attributes:
-        before: The row as it was read.
-        seen: The version that it had then: the fence.
-        log: A line per event taken.
-    """
-
-    def __init__(
-        self,
-        flow: FlowDefinition,
-        transaction: Transaction,
-        now: datetime,
-        actor: Actor,
-        deadlines: Mapping[str, float],
-    ) -> None:
-        self._flow, self._now, self._actor, self._deadlines = flow, now, actor, deadlines
-        self._step = Step(transaction, now)
-        self.before, self.seen = transaction, transaction.version
-        self.log: list[TransitionLog] = []
-
-    @property
-    def transaction(self) -> Transaction:
-        """The transaction after the last event."""
-        return self._step.transaction
-
-    @property
-    def facts(self) -> list[Fact]:
-        """What the actions recorded so far."""
-        return self._step.facts
-
-    @property
-    def effect(self) -> Effect | None:
-        """What the last event intends, or None."""
-        return self._step.effect
-
-    def take(self, event: Event) -> None:
-        """Send one event to the machine.
-
-        Raises:
-            EventNotAllowed: No edge, or no guard that lets it pass. Nothing has changed then.
-        """
-        step, before = self._step, self._step.transaction
-        if not self._flow.allows(before.state, event.name):
-            raise EventNotAllowed(f"{self._flow.kind} takes no {event.name!r} in {before.state!r}.")
-        step.effect = step.patience = None
-        try:
-            self._flow.send(step, event)
-        except TransitionNotAllowed as error:
-            raise EventNotAllowed(f"A guard of {event.name!r} refused in {before.state!r}.") from error
-        step.transaction = self._arrived(step.transaction, event)
-        self.log.append(
-            TransitionLog(
-                sequence=SEQUENCE_STEP * step.transaction.version,
-                event=event.name,
-                source=before.state,
-                target=step.state,
-                at=self._now,
-                actor=self._actor,
-                effect=self.effect.name if self.effect and not self.effect.is_local else "",
-                code=event.code,
-            )
-        )
-
-    @property
-    def child(self) -> Child | None:
-        """The transaction that the actions open, or None."""
-        return self._step.child
-
-    def postpone(self, until: datetime, *, attempts: int) -> None:
-        """Let the lease of the working state that was just entered end at `until`: nothing was started."""
-        self._step.transaction = self._step.transaction.moved(lease_until=until, attempts=attempts)
-
-    def leave_to_an_operator(self) -> None:
-        """Let no sweep find the working state that was just entered: nothing was started."""
-        transaction = self._step.transaction
-        self._step.transaction = transaction.moved(
-            lease_until=self._now, attempts=transaction.attempts - 1, stuck_since=self._now
-        )
-
-    def start_over(self) -> None:
-        """Count the attempts of the working state that was just entered from one again."""
-        self._step.transaction = self._step.transaction.moved(attempts=1)
-
-    def _arrived(self, transaction: Transaction, event: Event) -> Transaction:
-        state, kind = self._step.state, self._flow.state_kinds[self._step.state]
-        again = state == transaction.state
-        changes: dict[str, Any] = {
-            "state": state,
-            "state_kind": kind,
-            "version": transaction.version + 1,
-            "code": event.code,
-            "changed_at": self._now,
-            "deadline": None,
-            "lease_until": None,
-            "stuck_since": None,
-            "attempts": transaction.attempts + 1 if again and kind is StateKind.WORKING else 0,
-        }
-        if kind is StateKind.WAITING:
-            seconds = self._deadlines.get(f"{self._flow.kind}.{state}", self._flow.deadline_of(state))
-            if self._step.patience is not None:
-                seconds = min(seconds, self._step.patience)
-            changes["deadline"] = self._now + timedelta(seconds=seconds)
-        elif kind is StateKind.WORKING:
-            effect = self._flow.effect_in(state)
-            changes["attempts"] = changes["attempts"] or 1
-            changes["lease_until"] = self._now + timedelta(seconds=effect.lease if effect else 0)
-        else:
-            changes["secrets"] = {}
-            kept = self._flow.machine.kept_inputs
-            changes["inputs"] = {name: value for name, value in transaction.inputs.items() if name in kept}
-        return transaction.moved(**changes)
+        return self.current(transaction.evolve(definition=self.definition))
 
 
 def _edges(machine: type[FlowMachine]) -> Iterator[Edge]:
@@ -343,7 +278,7 @@ def _check_ways_out(flow: FlowDefinition) -> None:
         effect = flow.effect_in(state)
         if effect is not None:
             needed = ["fail"]
-            if effect.patient or effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD):
+            if effect.waits_for_rate_limit or effect.may_repeat:
                 needed.append("retry")
         if missing := [event for event in needed if not flow.allows(state, event)]:
             raise TypeError(f"{flow.machine.__name__}: {state} has no edge for {', '.join(missing)}.")

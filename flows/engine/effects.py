@@ -1,4 +1,4 @@
-"""Effects: the calls to the provider that are attached to transitions.
+"""Effects: the calls to other services that are attached to transitions.
 
 A transition that enters a working state names its effect. The machine only *intends* it; the engine commits
 the new state first, runs the effect outside any database transaction, and settles with the event that the
@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.flows.engine.ports import AccountDirectory, Caller, Clock, Provider
-    from stateful_oauth.flows.engine.transaction import Transaction
-    from stateful_oauth.flows.oauth.access_tokens import AccessTokens
+    from stateful_oauth.flows.engine.context import EffectContext
 
 # The lease outlives the effect's own time limit by this much, so that a slow commit is not mistaken for a
 # dead worker.
 LEASE_MARGIN: Final = 20.0  # seconds
-_COMMIT_MARGIN: Final = 5.0  # seconds of them that no call may use up
 
 
 class LostAnswer(StrEnum):
@@ -29,8 +28,8 @@ class LostAnswer(StrEnum):
 
     REPEAT = "repeat"  # safe to do again
     REREAD = "re-read"  # a reconciling read tells whether it happened
-    GIVE_UP = "give up"  # neither: end the flow with a code and a way to start over
-    NOT_POSSIBLE = "local"  # the effect touches our own database only, inside the settle transaction
+    FAIL = "fail"  # neither: end the flow with a code and a way to start over
+    LOCAL = "local"  # the effect touches our own database only, inside the settle transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,49 +48,6 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class EffectContext:
-    """What an effect may use.
-
-    Attributes:
-        payload: The payload of the event that entered the state. None when the effect is repeated by
-            recovery, which knows only what the row kept.
-        tokens: Access tokens of grants.
-        accounts: Who is known here.
-        call_limit: Seconds for one call, as the effect declares it.
-    """
-
-    transaction: Transaction
-    payload: Any
-    provider: Provider
-    caller: Caller
-    clock: Clock
-    tokens: AccessTokens
-    accounts: AccountDirectory
-    call_limit: float
-
-    @property
-    def time_limit(self) -> float:
-        """Seconds for the next call: what the effect declares, and nothing beyond the lease.
-
-        Whoever finds the lease over takes this worker for dead, and asks the provider as well: so an effect
-        of several slow calls has no time for the last of them, and one that was held up for none.
-        """
-        until = self.transaction.lease_until
-        if until is None:
-            return self.call_limit
-        left = (until - self.clock.now()).total_seconds() - _COMMIT_MARGIN
-        return max(0.0, min(self.call_limit, left))
-
-    @property
-    def was_tried(self) -> bool:
-        """Whether an earlier attempt may have done it: each begins with the code of what became of the last.
-
-        Only of an effect whose state is entered without a code.
-        """
-        return bool(self.transaction.code)
-
-
-@dataclass(frozen=True, slots=True)
 class Effect:
     """A call with consequences.
 
@@ -101,38 +57,49 @@ class Effect:
         produces: The events that `run` may return or raise.
         time_limit: Seconds for each of its calls. All of them together end before the lease does.
         lost_answer: What a lost answer means.
-        lost_code: The error code of giving up.
+        lost_code: The error code of a lost answer that has none of its own.
         reread: For `LostAnswer.REREAD`: finds out what happened, and returns the event to settle with.
         max_attempts: How often the effect is started before recovery ends.
-        insists: What happened at the provider must not be forgotten: when recovery ends, the row stays as it
+        must_complete: What happened elsewhere must not be forgotten: when recovery ends, the row stays as it
             is, *stuck*, for an operator to retry. Otherwise the flow fails.
-        patient: On a rate limit, keep the transaction working until the provider takes requests again and
-            leave it to recovery; otherwise a rate limit is a failure like any other. An effect that insists
-            is patient, too, and an attempt that met a rate limit is not one of its `max_attempts`.
+        waits_for_rate_limit: On a rate limit, keep the transaction working until the service takes requests
+            again and leave it to recovery; otherwise a rate limit is a failure like any other. An effect with
+            `must_complete` waits as well, and an attempt that met a rate limit is not one of its
+            `max_attempts`.
     """
 
     name: str
-    run: Callable[[EffectContext], Event]
+    run: Callable[[EffectContext[Any]], Event]
     produces: tuple[str, ...]
     time_limit: float
     lost_answer: LostAnswer
-    lost_code: str = "provider_answer_lost"
-    reread: Callable[[EffectContext], Event] | None = None
+    lost_code: str = AnswerLost.CODE
+    reread: Callable[[EffectContext[Any]], Event] | None = None
     max_attempts: int = 3
-    patient: bool = False
-    insists: bool = False
+    waits_for_rate_limit: bool = False
+    must_complete: bool = False
 
     @property
     def is_local(self) -> bool:
         """Whether it runs inside the settle transaction, because it touches our own database only."""
-        return self.lost_answer is LostAnswer.NOT_POSSIBLE
+        return self.lost_answer is LostAnswer.LOCAL
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be started again after a lost answer."""
+        return self.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD)
 
     @property
     def lease(self) -> float:
         """Seconds for which a claim of this effect is honoured."""
         return self.time_limit + LEASE_MARGIN
 
-    def event(self, context: EffectContext, *, reread: bool = False) -> Event:
+    def code_of(self, error: FlowError) -> str:
+        """Return the code of a lost answer: the effect's own, where the error does not say more."""
+        plain = isinstance(error, AnswerLost) and error.code == error.CODE
+        return self.lost_code if plain else error.code
+
+    def event(self, context: EffectContext[Any], *, reread: bool = False) -> Event:
         """Do it, or look with `reread` what became of an earlier attempt; return the event to settle with.
 
         Raises:
@@ -148,16 +115,16 @@ class Effect:
 
 
 def effect(
-    run: Callable[[EffectContext], Event],
+    run: Callable[[EffectContext[Any]], Event],
     *,
     produces: tuple[str, ...],
     time_limit: float,
     lost_answer: LostAnswer,
-    lost_code: str = "provider_answer_lost",
-    reread: Callable[[EffectContext], Event] | None = None,
+    lost_code: str = AnswerLost.CODE,
+    reread: Callable[[EffectContext[Any]], Event] | None = None,
     max_attempts: int = 3,
-    patient: bool = False,
-    insists: bool = False,
+    waits_for_rate_limit: bool = False,
+    must_complete: bool = False,
 ) -> Callable[..., None]:
     """Return the machine action that intends the effect; name it in a transition's `on=`.
 
@@ -172,14 +139,14 @@ def effect(
         lost_code,
         reread,
         max_attempts,
-        patient,
-        insists,
+        waits_for_rate_limit,
+        must_complete,
     )
     if (reread is not None) != (lost_answer is LostAnswer.REREAD):
         raise TypeError(f"Effect {declared.name}: give `reread` exactly when lost_answer is RE-READ.")
 
     def intend(self: Any) -> None:
-        self.step.effect = declared
+        self.transition.effect = declared
 
     intend.__name__ = declared.name
     intend.__qualname__ = f"effect.{declared.name}"

@@ -1,20 +1,21 @@
 """The engine: claim → effect → settle, for every flow alike.
 
 *Claim*: one short database transaction writes the new state, a lease and a log line, if the row is still as
-it was read. *Effect*: the call to the provider, outside any database transaction, shorter than the lease.
-*Settle*: one short database transaction writes what came of it, if nobody else moved the row meanwhile.
+it was read. *Effect*: the call to another service, outside any database transaction, shorter than the lease.
+*Settle*: one short database transaction writes what came of it, if no other worker moved the row meanwhile.
 A process that dies in between leaves a row that says what was in flight, and `recover` knows what that means.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
 
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.async_engine import AsyncEngine
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.creation import new_transaction
 from stateful_oauth.flows.engine.effects import Event
@@ -26,34 +27,25 @@ from stateful_oauth.flows.engine.errors import (
     Quarantined,
     StoreUnavailable,
 )
-from stateful_oauth.flows.engine.execution import Execution, Ports, Run
-from stateful_oauth.flows.engine.observers import NOBODY, entrance
+from stateful_oauth.flows.engine.execution import Execution, Run, Settled
+from stateful_oauth.flows.engine.observers import NULL_OBSERVER, observed_operation
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP, StateKind, Transaction, TransitionLog
-from stateful_oauth.flows.oauth.access_tokens import AccessTokens
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.definition import Walk
     from stateful_oauth.flows.engine.observers import Observer
-    from stateful_oauth.flows.engine.ports import (
-        AccountDirectory,
-        Caller,
-        Clock,
-        GrantStore,
-        Provider,
-        TransactionStore,
-    )
+    from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
     from stateful_oauth.flows.engine.secret import Secret
 
 logger = logging.getLogger("stateful_oauth.engine")
 
 _OPERATOR_CODES: Final = {"cancel": "cancelled_by_operator", "abandon": "abandoned"}
-_CLAIM_ATTEMPTS: Final = 5  # a claim fails only because somebody else made progress
+_CLAIM_ATTEMPTS: Final = 5  # a claim fails only because another worker made progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +66,35 @@ class EnginePolicy:
     deadlines: Mapping[str, float] = field(default_factory=dict)
 
 
-class Engine(AsyncEngine):
-    """Drives transactions. One instance serves all threads: it keeps no state of its own.
+_Arguments = ParamSpec("_Arguments")
 
-    `tokens` hands out access tokens of grants.
+
+def _offloaded(
+    method: Callable[Concatenate[Engine, _Arguments], Outcome],
+) -> Callable[Concatenate[Engine, _Arguments], Coroutine[Any, Any, Outcome]]:
+    """Return the `a…` twin of a method, for async views: the same call, where synchronous code may run."""
+
+    @wraps(method)
+    async def twin(self: Engine, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Outcome:
+        outcome: Outcome = await self.offload(method, self, *args, **kwargs)
+        return outcome
+
+    twin.__doc__ = f"Do what `{method.__name__}` does, without blocking the event loop."
+    return twin
+
+
+class Engine:
+    """Drives transactions. One instance serves all threads: it keeps no state of its own.
 
     Args:
         flows: The machines.
         store: Where transactions live.
-        grants: Where refresh tokens live.
-        accounts: Who is known here.
-        providers: The provider of a tenant, by the tenant's alias.
+        services: Returns what a machine declares as its `services`, by that type and a tenant's alias; raises
+            `KeyError` for an unknown tenant. Not called for a machine that declares none.
         clock: The time.
-        observer: Who is told what happens.
-        offload: For the `a…` methods, see `AsyncEngine`.
+        observer: What is told of each operation and transition.
+        offload: `offload(function, *args, **kwargs)` decides on which thread the `a…` methods run effects and
+            database calls. Django's integration passes one that keeps the request's database connection.
     """
 
     def __init__(
@@ -95,25 +102,27 @@ class Engine(AsyncEngine):
         *,
         flows: FlowRegistry,
         store: TransactionStore,
-        grants: GrantStore,
-        accounts: AccountDirectory,
-        providers: Callable[[str], Provider],
+        services: Callable[[type[Any], str], Any],
         clock: Clock,
         policy: EnginePolicy | None = None,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
         offload: Callable[..., Awaitable[Any]] | None = None,
     ) -> None:
-        super().__init__(offload)
-        self._flows, self._store, self._providers, self._clock = flows, store, providers, clock
+        self._flows, self._store, self._clock = flows, store, clock
         self._policy = policy or EnginePolicy()
-        self.tokens = AccessTokens(grants, providers, clock, patience=self._policy.patience)
-        self.observer = observer
-        ports = Ports(store=store, clock=clock, tokens=self.tokens, accounts=accounts, observer=observer)
-        self._execution = Execution(flows, ports, self._policy.deadlines)
+        self.observer, self.offload = observer, offload or asyncio.to_thread
+        self._execution = Execution(
+            flows=flows,
+            store=store,
+            services=services,
+            clock=clock,
+            observer=observer,
+            deadlines=self._policy.deadlines,
+        )
 
-    # The three entrances.
+    # The operations.
 
-    @entrance
+    @observed_operation
     def start(
         self, kind: str, inputs: Mapping[str, Any], caller: Caller, *, tenant: str = "default"
     ) -> Outcome:
@@ -123,27 +132,26 @@ class Engine(AsyncEngine):
             inputs: What the flow's `check_inputs` takes.
 
         Returns:
-            `RedirectTo` when the browser has to go to the provider, or `Failed`.
+            `RedirectTo` when the browser has to go elsewhere, or `Failed`.
 
         Raises:
             InvalidInput: The inputs are the project's mistake; no row is made.
             StoreUnavailable: The row could not be written.
         """
-        run = Run(self._flows[kind], caller, self._providers(tenant))
-        kept, secrets = run.flow.machine.check_inputs(inputs, run.provider)
-        self._make_room(run)
-        walk, outcome = self._begin(run, self._new(run, tenant, kept, secrets))
+        run = self._execution.run_of(self._flows[kind], caller, tenant)
+        created = self._new(run, tenant, inputs)
+        self._close_oldest(run)
+        settled = self._begin(run, created)
+        transition = settled.transition
         # One row, one log line, one commit: a start that is never finished must cost as little as possible.
-        with self.observer.part("claim", walk.transaction, "start"), self._store.transaction():
-            self._store.create(walk.transaction, walk.log)
+        with self.observer.span("claim", transition.transaction, "start"), self._store.transaction():
+            self._store.create(transition.transaction, transition.log)
             reached("start.before_commit", "start")
         reached("start.after_commit", "start")
-        self.observer.moved(walk.before, walk.transaction, walk.log)
-        if walk.effect is None:
-            return outcome
-        return self._execution.work(run, walk.transaction, walk.effect, None)
+        self.observer.transitioned(transition.before, transition.transaction, transition.log)
+        return self._execution.go_on(settled, None)
 
-    @entrance
+    @observed_operation
     def dispatch(
         self,
         transaction_id: uuid.UUID,
@@ -160,8 +168,8 @@ class Engine(AsyncEngine):
         to the policy's patience, and get the same outcome with `replayed` set.
 
         Args:
-            kind: The flow that the address belongs to: a callback of one flow is refused for another.
-            tenant: The tenant that the address belongs to (RFC 9700 §4.4: a callback of its own each).
+            kind: The flow that the URL belongs to: a callback of one flow is refused for another.
+            tenant: The tenant that the URL belongs to: each has a callback of its own.
             state: The `state` parameter, when the event is a callback.
 
         Returns:
@@ -187,13 +195,13 @@ class Engine(AsyncEngine):
             except StoreUnavailable:
                 raise
             except FlowError as error:
-                # Either the row is quarantined, or the provider is needed to judge the event and does not
+                # Either the row is quarantined, or another service is needed to judge the event and does not
                 # answer. Nothing was claimed, so reloading the page tries again.
                 logger.warning("transaction %s: %s was refused: %s", row.id, event.name, error)
                 return _rejected(row, error.code)
         return Rejected(transaction_id=transaction_id, kind=kind, code=FenceLost.CODE)
 
-    @entrance
+    @observed_operation
     def recover(self, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Bring on a transaction whose worker died or whose time is over, as its effect declares.
 
@@ -210,7 +218,7 @@ class Engine(AsyncEngine):
         except StoreUnavailable:
             raise
         except FlowError as error:
-            # Quarantined, overtaken, or the provider is needed to say where the browser has to go.
+            # Quarantined, overtaken, or another service is needed to say where the browser has to go.
             logger.warning("transaction %s: recovery was refused: %s", row.id, error)
             return _rejected(row, error.code)
 
@@ -228,6 +236,9 @@ class Engine(AsyncEngine):
         refusal = _refusal(row, caller, row.kind, row.tenant)
         return self.recover(transaction_id, caller) if refusal is None else _rejected(row, refusal)
 
+    astart, adispatch = _offloaded(start), _offloaded(dispatch)
+    arecover, afollow = _offloaded(recover), _offloaded(follow)
+
     def _find(self, transaction_id: uuid.UUID, state: Secret | None = None) -> Transaction | Rejected:
         try:
             row = self._store.load(transaction_id)
@@ -240,46 +251,42 @@ class Engine(AsyncEngine):
 
     # Start.
 
-    def _new(
-        self, run: Run, tenant: str, inputs: Mapping[str, Any], secrets: Mapping[str, Secret]
-    ) -> Transaction:
+    def _new(self, run: Run, tenant: str, inputs: Mapping[str, Any]) -> Transaction:
         machine = run.flow.machine
-        return new_transaction(
+        created = new_transaction(
             run.flow,
             tenant=tenant,
             browser=run.caller.browser,
             now=self._clock.now(),
-            inputs=inputs,
-            secrets=secrets,
+            inputs={},
+            secrets={},
             user_id=run.caller.user_id if machine.needs_user else None,
         )
+        kept, secrets = machine.check_inputs(inputs, self._execution.context(run, created))
+        return created.evolve(inputs=kept, secrets={**created.secrets, **secrets})
 
-    def _begin(self, run: Run, created: Transaction) -> tuple[Walk, Outcome]:
-        walk = self._execution.walk(run, created)
+    def _begin(self, run: Run, created: Transaction) -> Settled:
         try:
-            walk.take(Event("start"))
-            # Known before the row is written, because an unreachable provider makes it a failed one.
-            return walk, self._execution.outcome(run, walk.transaction)
+            transition = self._execution.transition(run, created, Event("start"))
+            # Known before the row is written, because an unreachable service makes it a failed one.
+            outcome = self._execution.outcome(run, transition.transaction)
         except FlowError as error:
             if not run.flow.allows(created.state, error.event):
                 raise
-            walk = self._execution.walk(run, created)
-            walk.take(Event(error.event, error, error.code))
-            return walk, self._execution.outcome(run, walk.transaction)
+            transition = self._execution.transition(run, created, Event(error.event, error, error.code))
+            outcome = self._execution.outcome(run, transition.transaction)
+        return Settled(run, transition, outcome)
 
-    def _make_room(self, run: Run) -> None:
+    def _close_oldest(self, run: Run) -> None:
         """Close the browser's oldest waiting transactions beyond the limit."""
         if run.caller.browser is None or run.caller.is_new_browser:
             return
         waiting = self._store.open_transactions(run.flow.kind, run.caller.browser)
         for row in waiting[: max(0, len(waiting) + 1 - self._policy.open_per_browser)]:
+            event = Event("expire", code="superseded")
             try:
-                walk, event = (
-                    self._execution.walk(run, run.flow.current(row)),
-                    Event("expire", code="superseded"),
-                )
-                walk.take(event)
-                self._execution.claim(run, walk, event)
+                transition = self._execution.transition(run, run.flow.current(row), event)
+                self._execution.claim(run, transition, event)
             except (FenceLost, EventNotAllowed, Quarantined):
                 continue
 
@@ -293,7 +300,7 @@ class Engine(AsyncEngine):
         """
         flow, row = self._flows.current(row)
         try:
-            return Run(flow, caller, self._providers(row.tenant)), row
+            return self._execution.run_of(flow, caller, row.tenant), row
         except KeyError:
             raise Quarantined(f"This release has no tenant {row.tenant!r}.") from None
 
@@ -308,19 +315,15 @@ class Engine(AsyncEngine):
             event = replace(event, code=event.code or _OPERATOR_CODES.get(event.name, ""))
         else:
             event = self._judge(run, row, event)
-        walk = self._execution.walk(run, row)
-        walk.take(event)
-        if walk.effect is not None and walk.effect.is_local:
+        transition = self._execution.transition(run, row, event)
+        if transition.effect is not None and transition.effect.is_local:
             return self._execution.settle(run, row, event)
-        self._execution.claim(run, walk, event)
-        if walk.effect is None:
-            return self._execution.outcome(run, walk.transaction)
-        return self._execution.work(run, walk.transaction, walk.effect, event.payload)
+        return self._execution.go_on(self._execution.claim(run, transition, event), event.payload)
 
     def _judge(self, run: Run, row: Transaction, event: Event) -> Event:
         if self._is_over(row.deadline):
             return Event("expire", event.payload, "transaction_expired")
-        return run.flow.machine.route(event, row, run.provider, run.caller)
+        return run.flow.machine.route(event, self._execution.context(run, row))
 
     def _answer_late(self, run: Run, row: Transaction, event: Event) -> Outcome:
         """Answer a delivery that came after the one that claimed the row."""
@@ -344,10 +347,9 @@ class Engine(AsyncEngine):
 
     def _recover(self, run: Run, row: Transaction) -> Outcome:
         if row.state_kind is StateKind.WAITING and self._is_over(row.deadline):
-            walk, event = self._execution.walk(run, row), Event("expire", code="transaction_expired")
-            walk.take(event)
-            self._execution.claim(run, walk, event)
-            return self._execution.outcome(run, walk.transaction)
+            event = Event("expire", code="transaction_expired")
+            transition = self._execution.transition(run, row, event)
+            return self._execution.go_on(self._execution.claim(run, transition, event), None)
         effect = run.flow.effect_in(row.state)
         left_to_others = row.stuck_since is not None and run.caller.actor.kind != "operator"
         if effect is None or left_to_others or not self._is_over(row.lease_until):

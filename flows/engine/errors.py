@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,30 +24,32 @@ class FlowError(Exception):
 
 
 class Mismatch(FlowError):
-    """In the right browser, but the issuer, nonce, organization or subject is not the one asked for."""
+    """In the right browser, but the answer is not about what was asked for."""
 
     event = "mismatch"
 
 
-class ProviderRefused(FlowError):
-    """The provider answered, and the answer is a refusal: the effect did not happen."""
+class ServiceRefused(FlowError):
+    """The service answered, and the answer is a refusal: the effect did not happen."""
 
 
-class ProviderUnreachable(FlowError):
+class ServiceUnreachable(FlowError):
     """The request was never sent (no connection): the effect did not happen.
 
-    Code: `provider_unreachable`.
+    Code: `CODE`, which a subclass may set: `service_unreachable` here.
     """
 
+    CODE: ClassVar[str] = "service_unreachable"
+
     def __init__(self, message: str = "") -> None:
-        super().__init__("provider_unreachable", message)
+        super().__init__(self.CODE, message)
 
 
-class RateLimited(ProviderRefused):
-    """The provider refused with 429 before doing anything.
+class RateLimited(ServiceRefused):
+    """The service refused with 429 before doing anything.
 
     Attributes:
-        retry_at: When the provider takes requests again, or None when it did not say.
+        retry_at: When the service takes requests again, or None when it did not say.
     """
 
     def __init__(self, retry_at: datetime | None, message: str = "") -> None:
@@ -58,22 +60,15 @@ class RateLimited(ProviderRefused):
 class AnswerLost(FlowError):
     """The request was sent and no usable answer came: whether the effect happened is unknown.
 
-    Code: `provider_answer_lost`, or `provider_answer_invalid` when something came that is no answer.
-    What follows is declared by the effect: see `effects.LostAnswer`.
+    Code: `CODE`, which a subclass may set (`answer_lost` here), or the given one, when something came that is
+    no answer, say. What follows is declared by the effect, see `effects.LostAnswer`; where no code was given,
+    its `lost_code` is kept.
     """
 
-    CODE: Final = "provider_answer_lost"
+    CODE: ClassVar[str] = "answer_lost"
 
-    def __init__(self, message: str = "", *, code: str = CODE) -> None:
-        super().__init__(code, message)
-
-
-class IdTokenRejected(FlowError):
-    """The ID token broke a rule of OpenID Connect Core §3.1.3.7."""
-
-
-class AccountRefused(FlowError):
-    """The project does not let this identity sign in, for example because its user is inactive."""
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(code or self.CODE, message)
 
 
 class InvalidInput(FlowError, ValueError):
@@ -105,7 +100,7 @@ class Quarantined(FlowError):
 
 
 class FenceLost(FlowError):
-    """Somebody else moved the row since it was read: the result in hand is dropped. Code: `fence_lost`."""
+    """Another worker moved the row since it was read: the result in hand is dropped. Code: `fence_lost`."""
 
     CODE: Final = "fence_lost"
 

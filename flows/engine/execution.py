@@ -11,34 +11,34 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.flows.engine.context import EffectContext, FlowContext
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.creation import new_transaction
-from stateful_oauth.flows.engine.effects import Effect, EffectContext, Event, LostAnswer
+from stateful_oauth.flows.engine.effects import Effect, Event, LostAnswer
 from stateful_oauth.flows.engine.errors import (
     AnswerLost,
     FenceLost,
     FlowError,
-    ProviderUnreachable,
     RateLimited,
+    ServiceUnreachable,
     StoreUnavailable,
 )
-from stateful_oauth.flows.engine.observers import NOBODY
 from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, Rejected
+from stateful_oauth.flows.engine.transition import TransitionContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.definition import FlowDefinition, Walk
+    from stateful_oauth.flows.engine.definition import FlowDefinition
     from stateful_oauth.flows.engine.observers import Observer
-    from stateful_oauth.flows.engine.ports import AccountDirectory, Caller, Clock, Provider, TransactionStore
+    from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
     from stateful_oauth.flows.engine.transaction import Transaction
-    from stateful_oauth.flows.oauth.access_tokens import AccessTokens
 
 logger = logging.getLogger("stateful_oauth.engine")
 
-# Of an effect that insists: the second attempt follows at once, because a browser may be waiting; then
+# Of an effect that must complete: the second attempt follows at once, because a browser may be waiting; then
 # the pauses double.
 _FIRST_PAUSE: Final = 5.0  # seconds
 _LONGEST_PAUSE: Final = 600.0  # seconds
@@ -46,192 +46,192 @@ _LONGEST_PAUSE: Final = 600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Which machine moves, on whose behalf, and against which provider."""
+    """Which flow a transaction belongs to, on whose behalf it is moved, and with which services."""
 
     flow: FlowDefinition
     caller: Caller
-    provider: Provider
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """What every run has in common."""
-
-    store: TransactionStore
-    clock: Clock
-    tokens: AccessTokens
-    accounts: AccountDirectory
-    observer: Observer = NOBODY
+    services: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a settlement committed.
+    """What was committed, and what the work goes on with: the transaction, or the child that it opened.
 
     Attributes:
-        child: The first step of the transaction that it opened, and on whose behalf that goes on; or None.
+        outcome: What the transaction means, where its caller was told already.
     """
 
-    walk: Walk
-    child: tuple[Run, Walk] | None = None
+    run: Run
+    transition: TransitionContext
+    outcome: Outcome | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """Commits walks, runs effects and settles them."""
+    """Moves transactions that were found and judged. One instance serves all threads.
 
-    def __init__(self, flows: FlowRegistry, ports: Ports, deadlines: Mapping[str, float]) -> None:
-        self._flows, self._ports, self._deadlines = flows, ports, deadlines
-        self._store, self._clock, self._observer = ports.store, ports.clock, ports.observer
+    Attributes:
+        services: Returns services by their type and a tenant's alias.
+        deadlines: Seconds by `kind.state`, over the machines' own.
+    """
 
-    def walk(self, run: Run, transaction: Transaction) -> Walk:
-        """Put the machine on the transaction's state."""
-        return run.flow.walk(
-            transaction, now=self._clock.now(), actor=run.caller.actor, deadlines=self._deadlines
+    flows: FlowRegistry
+    store: TransactionStore
+    services: Callable[[type[Any], str], Any]
+    clock: Clock
+    observer: Observer
+    deadlines: Mapping[str, float]
+
+    def run_of(self, flow: FlowDefinition, caller: Caller, tenant: str) -> Run:
+        """Return what moves a transaction of this flow.
+
+        Raises:
+            KeyError: There is no such tenant.
+        """
+        wanted = flow.machine.services
+        return Run(flow, caller, None if wanted is None else self.services(wanted, tenant))
+
+    def context(self, run: Run, transaction: Transaction) -> FlowContext[Any]:
+        """Return what the flow's hooks get."""
+        return FlowContext(transaction, run.services, run.caller, self.clock)
+
+    def transition(self, run: Run, transaction: Transaction, event: Event | None = None) -> TransitionContext:
+        """Put a transaction on its way, and have it take an event.
+
+        Raises:
+            EventNotAllowed: The machine takes no such event here.
+        """
+        transition = TransitionContext(
+            transaction, now=self.clock.now(), actor=run.caller.actor, deadlines=self.deadlines
         )
+        if event is not None:
+            run.flow.take(transition, event)
+        return transition
 
     def outcome(self, run: Run, transaction: Transaction) -> Outcome:
         """Return what the transaction's state means."""
-        return run.flow.machine.outcome(transaction, run.provider)
+        return run.flow.machine.outcome(self.context(run, transaction))
 
     def replayed(self, run: Run, transaction: Transaction) -> Outcome:
-        """Return what a state means to somebody who did not bring it about.
+        """Return what a state means to a caller that did not bring it about.
 
         One that handed over to another transaction means what that one says.
         """
         outcome = self.outcome(run, transaction)
         if isinstance(outcome, HandedOver):
-            child = self._store.load(outcome.child_id)
+            child = self.store.load(outcome.child_id)
             if child is not None:
-                flow, child = self._flows.current(child)
-                return self.replayed(replace(run, flow=flow), child)
+                flow, child = self.flows.current(child)
+                return self.replayed(self.run_of(flow, run.caller, child.tenant), child)
         return replace(outcome, replayed=True)
 
-    def claim(self, run: Run, walk: Walk, event: Event) -> None:
-        """Commit a walk that has taken `event`: from here on the row belongs to this caller.
+    def claim(self, run: Run, transition: TransitionContext, event: Event) -> Settled:
+        """Commit a transition by `event`: from here on the row belongs to this caller.
 
         The database transaction is short and does nothing but write, because other deliveries of the same
         event wait for its row lock. Whether this one is the winner is decided by the fence in `save`.
 
         Raises:
-            FenceLost: Somebody else moved the row since it was read.
+            FenceLost: Another worker moved the row since it was read.
         """
-        with self._observer.part("claim", walk.transaction, event.name), self._store.transaction():
-            self._save(walk)
-            self._tell(run, walk)
+        with self.observer.span("claim", transition.transaction, event.name), self.store.transaction():
+            self._save(transition)
+            outcome = self._tell(run, transition)
             reached("claim.before_commit", event.name)
         reached("claim.after_commit", event.name)
-        self._observer.moved(walk.before, walk.transaction, walk.log)
+        self._observe(transition)
+        return Settled(run, transition, outcome)
 
     def settle(self, run: Run, row: Transaction, event: Event) -> Outcome:
         """Commit an event of a browser or an operator that leads to a local effect, with that effect.
 
-        There is nothing to claim the row for: nobody else is asked.
+        There is nothing to claim the row for: no other service is asked.
 
         Raises:
-            FenceLost: Somebody else moved the row since it was read.
+            FenceLost: Another worker moved the row since it was read.
         """
         settled = self._settle(run, row, event)
         if settled is None:
             raise FenceLost
-        run, row, pending = self._after(run, settled)
-        return self.outcome(run, row) if pending is None else self.work(run, row, pending, event.payload)
+        return self.go_on(settled, event.payload)
 
-    def work(
-        self, run: Run, claimed: Transaction, effect: Effect, payload: Any, *, reread: bool = False
-    ) -> Outcome:
+    def go_on(self, settled: Settled, payload: Any, *, reread: bool = False) -> Outcome:
         """Run effects and settle them, until the transaction waits or is over.
 
         Args:
-            claimed: The row as the claim committed it.
+            payload: Of the event that was claimed.
             reread: Ask what happened to an earlier attempt instead of making a new one.
         """
-        pending: Effect | None = effect
-        while pending is not None:
-            context = self._context(run, claimed, payload, pending.time_limit)
-            try:
-                with self._observer.part("effect", claimed, pending.name):
-                    reached("effect.before", pending.name)
-                    event = pending.event(context, reread=reread)
-                    reached("effect.after", pending.name)
-            except AnswerLost as error:
-                return self._no_answer(run, claimed, pending, error)
-            except RateLimited as error:
-                if error.retry_at is not None and (pending.patient or pending.insists):
-                    # Whoever insists is not worn down by a provider that is busy.
-                    return self._postpone(run, claimed, error, error.retry_at, counts=not pending.insists)
-                if pending.insists:
-                    return self._no_answer(run, claimed, pending, error)
-                event = _failure(run, claimed, error)
-            except ProviderUnreachable as error:
-                if pending.insists:
-                    return self._no_answer(run, claimed, pending, error)
-                event = _failure(run, claimed, error)
-            except StoreUnavailable:
-                # Our own database says nothing about what happened at the provider: left to recovery.
-                raise
-            except FlowError as error:
-                event = _failure(run, claimed, error)
-            except Exception:
-                # A repetition would make the same mistake: the row must not be left working for it.
-                self._give_up(run, claimed)
-                raise
-            settled = self._settle(run, claimed, event)
-            if settled is None:
+        while (pending := settled.transition.effect) is not None:
+            run, claimed = settled.run, settled.transition.transaction
+            event = self._event_of(run, claimed, pending, payload, reread=reread)
+            if isinstance(event, Outcome):
+                return event
+            found = self._settle(run, claimed, event)
+            if found is None:
                 return self._dropped(run, claimed, pending)
-            run, claimed, pending = self._after(run, settled)
-            payload, reread = event.payload, False
-        return self.outcome(run, claimed)
+            settled, payload, reread = found, event.payload, False
+        return settled.outcome or self.outcome(settled.run, settled.transition.transaction)
+
+    def _event_of(
+        self, run: Run, claimed: Transaction, pending: Effect, payload: Any, *, reread: bool
+    ) -> Event | Outcome:
+        """Run an effect; return the event to settle with, or the outcome where there is nothing to settle."""
+        context = EffectContext(claimed, run.services, run.caller, self.clock, payload, pending.time_limit)
+        try:
+            with self.observer.span("effect", claimed, pending.name):
+                reached("effect.before", pending.name)
+                event = pending.event(context, reread=reread)
+                reached("effect.after", pending.name)
+                return event
+        except StoreUnavailable:
+            # Our own database says nothing about what happened elsewhere: left to recovery.
+            raise
+        except FlowError as error:
+            return self._after_error(run, claimed, pending, error)
+        except Exception:
+            # A repetition would make the same mistake: the row must not be left working for it.
+            self._fail(run, claimed)
+            raise
+
+    def _after_error(
+        self, run: Run, claimed: Transaction, effect: Effect, error: FlowError
+    ) -> Event | Outcome:
+        must = effect.must_complete
+        if isinstance(error, RateLimited) and error.retry_at and (must or effect.waits_for_rate_limit):
+            # A busy service does not use up the attempts of an effect that must complete.
+            return self._postpone(run, claimed, error.code, error.retry_at, counts=not must)
+        if isinstance(error, AnswerLost) or (must and isinstance(error, (RateLimited, ServiceUnreachable))):
+            return self._no_answer(run, claimed, effect, error)
+        return _failure(run, claimed, error)
 
     def lost(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
         """Do what the effect declares for an answer that never came, or a worker that never came back."""
-        repeatable = effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD)
-        if repeatable and claimed.stuck_since is None and claimed.attempts >= effect.max_attempts:
-            if effect.insists:
+        may_repeat = effect.may_repeat
+        if may_repeat and claimed.stuck_since is None and claimed.attempts >= effect.max_attempts:
+            if effect.must_complete:
                 return self._leave_to_an_operator(run, claimed)
-            repeatable = False
-        if not repeatable:
-            code = effect.lost_code if error.code == AnswerLost.CODE else error.code
-            settled = self._settle(run, claimed, Event("fail", error, code))
-            if settled is None:
-                return self._dropped(run, claimed, effect)
-            run, claimed, pending = self._after(run, settled)
-            return self.outcome(run, claimed) if pending is None else self.work(run, claimed, pending, error)
-        walk = self.walk(run, claimed)
-        event = Event("retry", code=error.code)
-        walk.take(event)
+            may_repeat = False
+        if not may_repeat:
+            settled = self._settle(run, claimed, Event("fail", error, effect.code_of(error)))
+            return self._dropped(run, claimed, effect) if settled is None else self.go_on(settled, error)
+        event = Event("retry", code=effect.code_of(error))
+        transition = self.transition(run, claimed, event)
         if claimed.stuck_since is not None:
-            walk.start_over()
+            transition.start_over()
         try:
-            self.claim(run, walk, event)
+            settled = self.claim(run, transition, event)
         except FenceLost:
             return self._dropped(run, claimed, effect)
-        return self.work(run, walk.transaction, effect, None, reread=effect.lost_answer is LostAnswer.REREAD)
+        return self.go_on(settled, None, reread=effect.lost_answer is LostAnswer.REREAD)
 
     def _no_answer(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
-        """Try again now, or where the effect insists and that was done already, after a pause."""
-        if not effect.insists or not 1 < claimed.attempts < effect.max_attempts:
+        """Try again now, or where the effect must complete and that was done already, after a pause."""
+        if not effect.must_complete or not 1 < claimed.attempts < effect.max_attempts:
             return self.lost(run, claimed, effect, error)
         pause = min(_FIRST_PAUSE * 2 ** (claimed.attempts - 2), _LONGEST_PAUSE)
-        return self._postpone(run, claimed, error, self._clock.now() + timedelta(seconds=pause))
-
-    def _after(self, run: Run, settled: Settled) -> tuple[Run, Transaction, Effect | None]:
-        """Return with which transaction, and with which effect of it, the work goes on."""
-        if settled.child is None:
-            return run, settled.walk.transaction, settled.walk.effect
-        run, walk = settled.child
-        return run, walk.transaction, walk.effect
-
-    def _context(self, run: Run, transaction: Transaction, payload: Any, time_limit: float) -> EffectContext:
-        return EffectContext(
-            transaction=transaction,
-            payload=payload,
-            provider=run.provider,
-            caller=run.caller,
-            clock=self._clock,
-            tokens=self._ports.tokens,
-            accounts=self._ports.accounts,
-            call_limit=time_limit,
-        )
+        until = self.clock.now() + timedelta(seconds=pause)
+        return self._postpone(run, claimed, effect.code_of(error), until)
 
     def _settle(self, run: Run, claimed: Transaction, event: Event) -> Settled | None:
         """Settle an event and the local effects that follow from it, or their refusal.
@@ -254,11 +254,11 @@ class Execution:
                 refusals[refusal.effect] = refusal.error
             except FlowError as error:
                 if refused:
-                    self._give_up(run, claimed)
+                    self._fail(run, claimed)
                     raise
                 event, refused = _failure(run, claimed, error), True
             except Exception:
-                self._give_up(run, claimed)
+                self._fail(run, claimed)
                 raise
 
     def _settle_once(
@@ -269,114 +269,120 @@ class Execution:
         The fence comes last, so that the rows which a local effect needs to decide are read once. When it
         fails the whole transaction is rolled back: what a late worker found out is as if it never was.
         """
-        step = event.name
-        with self._observer.part("settle", claimed, step), self._store.transaction():
-            walk = self.walk(run, claimed)
-            walk.take(event)
-            while walk.effect is not None and walk.effect.is_local:
-                if walk.effect in refusals:
-                    event = _failure(run, walk.transaction, refusals[walk.effect])
+        name = event.name
+        with self.observer.span("settle", claimed, name), self.store.transaction():
+            transition = self.transition(run, claimed, event)
+            while (local := transition.effect) is not None and local.is_local:
+                if local in refusals:
+                    event = _failure(run, transition.transaction, refusals[local])
                 else:
-                    event = self._run_local(run, walk, walk.effect, event.payload)
-                walk.take(event)
-            self._save(walk)
-            child = self._open_child(run, walk)
-            self._tell(run, walk)
-            reached("settle.before_commit", step)
-        reached("settle.after_commit", step)
-        self._observer.moved(walk.before, walk.transaction, walk.log)
-        if child is not None:
-            _, born = child
-            self._observer.moved(born.before, born.transaction, born.log)
-        return Settled(walk, child)
+                    event = self._run_local(run, transition.transaction, local, event.payload)
+                run.flow.take(transition, event)
+            self._save(transition)
+            child = self._open_child(run, transition)
+            outcome = self._tell(run, transition)
+            reached("settle.before_commit", name)
+        reached("settle.after_commit", name)
+        self._observe(transition)
+        if child is None:
+            return Settled(run, transition, outcome)
+        self._observe(child.transition)
+        return child
 
-    def _open_child(self, run: Run, parent: Walk) -> tuple[Run, Walk] | None:
-        """Let the transaction that a step opens be born with it, so that neither is there alone."""
+    def _open_child(self, run: Run, parent: TransitionContext) -> Settled | None:
+        """Create the transaction that a transition opens with it, so that neither is there alone."""
         child = parent.child
         if child is None:
             return None
-        run = replace(run, flow=self._flows[child.kind])
-        now, above = self._clock.now(), parent.transaction
-        born = new_transaction(
+        above = parent.transaction
+        run = self.run_of(self.flows[child.kind], run.caller, above.tenant)
+        created = new_transaction(
             run.flow,
             tenant=above.tenant,
             browser=above.browser,
-            now=now,
+            now=self.clock.now(),
             inputs=child.inputs,
             secrets=child.secrets,
             user_id=child.user_id,
             transaction_id=child.id,
         )
-        walk = self.walk(run, born)
-        walk.take(child.event)
-        self._store.create(walk.transaction, walk.log)
-        return run, walk
+        transition = self.transition(run, created, child.event)
+        self.store.create(transition.transaction, transition.log)
+        return Settled(run, transition)
 
-    def _run_local(self, run: Run, walk: Walk, local: Effect, payload: Any) -> Event:
+    def _run_local(self, run: Run, transaction: Transaction, local: Effect, payload: Any) -> Event:
         try:
-            return local.event(self._context(run, walk.transaction, payload, 0))
+            context = EffectContext(transaction, run.services, run.caller, self.clock, payload, 0)
+            return local.event(context)
         except StoreUnavailable:
             raise
         except FlowError as error:
             raise _LocalRefusal(local, error) from error
 
-    def _save(self, walk: Walk) -> None:
-        if not self._store.save(walk.transaction, walk.log, walk.facts, seen=walk.seen):
+    def _save(self, transition: TransitionContext) -> None:
+        moved, seen = transition.transaction, transition.before.version
+        if not self.store.save(moved, transition.log, transition.domain_events, seen=seen):
             raise FenceLost
 
-    def _tell(self, run: Run, walk: Walk) -> None:
-        if walk.transaction.is_final:
-            run.caller.settled(self.outcome(run, walk.transaction))
+    def _tell(self, run: Run, transition: TransitionContext) -> Outcome | None:
+        """Tell the caller what came of a transaction that is over."""
+        if not transition.transaction.is_final:
+            return None
+        outcome = self.outcome(run, transition.transaction)
+        run.caller.settled(outcome)
+        return outcome
+
+    def _observe(self, transition: TransitionContext) -> None:
+        self.observer.transitioned(transition.before, transition.transaction, transition.log)
 
     def _postpone(
-        self, run: Run, claimed: Transaction, error: FlowError, until: datetime, *, counts: bool = True
+        self, run: Run, claimed: Transaction, code: str, until: datetime, *, counts: bool = True
     ) -> Outcome:
         """Keep the transaction working, and due again at `until`.
 
         Args:
             counts: Whether the attempt that was just made is one of the effect's `max_attempts`.
         """
-        walk = self.walk(run, claimed)
-        event = Event("retry", code=error.code)
-        walk.take(event)
-        walk.postpone(until, attempts=claimed.attempts if counts else claimed.attempts - 1)
-        with suppress(FenceLost):
-            self.claim(run, walk, event)
-        return self.outcome(run, walk.transaction)
+        event = Event("retry", code=code)
+        transition = self.transition(run, claimed, event)
+        transition.postpone(until, attempts=claimed.attempts if counts else claimed.attempts - 1)
+        return self._keep_working(run, transition, event)
 
     def _leave_to_an_operator(self, run: Run, claimed: Transaction) -> Outcome:
         """Keep the transaction working, and out of the sweeps: what happened must not be forgotten."""
-        walk = self.walk(run, claimed)
         event = Event("retry", code="recovery_exhausted")
-        walk.take(event)
-        walk.leave_to_an_operator()
+        transition = self.transition(run, claimed, event)
+        transition.leave_to_an_operator()
         logger.error("transaction %s is stuck in %s: an operator has to look", claimed.id, claimed.state)
-        with suppress(FenceLost):
-            self.claim(run, walk, event)
-        return self.outcome(run, walk.transaction)
+        return self._keep_working(run, transition, event)
 
-    def _give_up(self, run: Run, claimed: Transaction) -> None:
-        """End a row whose effect or settlement broke in a way that nobody expected.
+    def _keep_working(self, run: Run, transition: TransitionContext, event: Event) -> Outcome:
+        with suppress(FenceLost):
+            self.claim(run, transition, event)
+        return self.outcome(run, transition.transaction)
+
+    def _fail(self, run: Run, claimed: Transaction) -> None:
+        """End a row whose effect or settlement broke in a way that was not expected.
 
         The caller gets the exception, and is told nothing: it may be what broke.
         """
+        event = Event("fail", code="internal_error")
         with suppress(FlowError):
-            with self._store.transaction():
-                walk = self.walk(run, claimed)
-                walk.take(Event("fail", code="internal_error"))
-                while walk.effect is not None:
+            with self.store.transaction():
+                transition = self.transition(run, claimed, event)
+                while transition.effect is not None:
                     # Where a failure leads on to a local effect, that one may be what broke.
-                    walk.take(Event("fail", code="internal_error"))
-                self._save(walk)
-            self._observer.moved(walk.before, walk.transaction, walk.log)
+                    run.flow.take(transition, event)
+                self._save(transition)
+            self._observe(transition)
 
     def _dropped(self, run: Run, claimed: Transaction, effect: Effect) -> Outcome:
         logger.warning("transaction %s: a late result of %s was dropped", claimed.id, effect.name)
-        row = self._store.load(claimed.id)
+        row = self.store.load(claimed.id)
         if row is None:
             return Rejected(code="transaction_unknown")
-        # Whoever moved the row was told what came of it, and this caller was not: like a late delivery. That
-        # may have been a newer release, with a state that this one does not know.
+        # The worker that moved the row told its own caller what came of it, and not this one: like a late
+        # delivery. It may run a newer release, with a state that this one does not know.
         return self.replayed(run, run.flow.current(row))
 
 

@@ -1,4 +1,4 @@
-"""Random identifiers: transaction ids, the `state` parameter, `nonce`, and PKCE (RFC 7636)."""
+"""Random identifiers: transaction ids, and the `state` parameter that finds its transaction again."""
 
 from __future__ import annotations
 
@@ -53,25 +53,10 @@ def transaction_id_of(state: str) -> uuid.UUID | None:
     return uuid.UUID(bytes=raw[:16]) if len(raw) == _STATE_BYTES else None
 
 
-def new_nonce() -> str:
-    """Return 256 random bits, 43 characters."""
-    return secrets.token_urlsafe(32)
-
-
-def new_code_verifier() -> str:
-    """Return a `code_verifier` of 43 characters (RFC 7636 §4.1)."""
-    return secrets.token_urlsafe(32)
-
-
-def code_challenge(verifier: str) -> str:
-    """Return the S256 `code_challenge` (RFC 7636 §4.2)."""
-    return _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
-
-
 def digest(value: str) -> bytes:
     """Return half a SHA-256 (16 bytes) of a random value: what the database keeps instead of the value.
 
-    128 bits, because nobody gains by two values that collide, only by one that fits a given digest.
+    128 bits, because two values that collide are of no use to an attacker, only one that fits a given digest.
     """
     return hashlib.sha256(value.encode()).digest()[:16]
 

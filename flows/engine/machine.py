@@ -1,7 +1,7 @@
-"""The base of every flow's machine: kinds of state, actions on a step, and the class attributes of a flow.
+"""The base of every flow's machine: kinds of state, and the class attributes and hooks of a flow.
 
 A machine says *what may happen*; the engine makes it happen. Guards and actions are named methods that see
-one `payload` and the `Step` as `self.step`, and do no input or output.
+one `payload` and the transition context as `self.transition`, and do no input or output.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine import State, StateMachine
 
-from stateful_oauth.flows.engine.creation import with_new_state
 from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
 from stateful_oauth.flows.engine.transaction import Json, StateKind, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
-    from stateful_oauth.flows.engine.creation import Child
-    from stateful_oauth.flows.engine.domain_events import Fact
-    from stateful_oauth.flows.engine.effects import Effect, Event
-    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.context import FlowContext
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
+    from stateful_oauth.flows.engine.effects import Event
     from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.engine.transition import TransitionContext
 
 DEFAULT_DEADLINE: Final = 600.0  # seconds; docs/security-checklist.md S6
 
@@ -58,96 +56,47 @@ class FinalState(State):
         self.outcome = outcome
 
 
-class Step:
-    """What one event works on: the transaction as it was, and what the actions want to become of it."""
+class ModelAdapter:
+    """What python-statemachine takes for the machine's model, which it never lets go of.
 
-    __slots__ = ("child", "effect", "facts", "now", "patience", "state", "transaction")
-
-    def __init__(self, transaction: Transaction, now: datetime) -> None:
-        self.state: str = transaction.state
-        self.transaction = transaction
-        self.now = now
-        self.effect: Effect | None = None
-        self.facts: list[Fact] = []
-        self.child: Child | None = None
-        self.patience: float | None = None
-
-    def wait_at_most(self, seconds: float) -> None:
-        """Let the waiting state that is entered wait no longer than the provider does."""
-        self.patience = seconds
-
-    def renew_state(self, **secrets: Secret) -> None:
-        """Take a fresh `state` and what goes with it: the browser is sent to the provider once more."""
-        self.transaction = with_new_state(self.transaction, **secrets)
-
-    def keep_inputs(self, **inputs: Json) -> None:
-        """Add to what the flow knows until it is over: JSON, nothing secret."""
-        self.transaction = self.transaction.moved(inputs={**self.transaction.inputs, **inputs})
-
-    def keep_secrets(self, **secrets: Secret) -> None:
-        """Add secrets to the row; they are encrypted at rest and wiped in a final state."""
-        self.transaction = self.transaction.moved(secrets={**self.transaction.secrets, **secrets})
-
-    def drop_secrets(self, *names: str) -> None:
-        """Take secrets out of the row that are of no use any more."""
-        kept = {name: value for name, value in self.transaction.secrets.items() if name not in names}
-        self.transaction = self.transaction.moved(secrets=kept)
-
-    def keep_result(self, **result: Json) -> None:
-        """Add to what came of the transaction: JSON, nothing secret."""
-        self.transaction = self.transaction.moved(result={**self.transaction.result, **result})
-
-    def belongs_to(self, user_id: str) -> None:
-        """Note the Django user that the outcome is about."""
-        self.transaction = self.transaction.moved(user_id=user_id)
-
-    def record(self, fact: Fact) -> None:
-        """Have the store write `fact` in the same database transaction."""
-        self.facts.append(fact)
-
-    def open(self, child: Child) -> None:
-        """Have another transaction begin with this step; the engine goes on with it."""
-        self.child = child
-
-
-class Seat:
-    """The machine's model: it holds the step of the event that is being taken.
-
-    A machine is expensive to build and remembers nothing but its model, so it serves one step after another.
+    A machine is expensive to build and remembers nothing but its model, so it serves one transition context
+    after another.
     """
 
-    __slots__ = ("step",)
+    __slots__ = ("transition",)
 
-    def __init__(self, step: Step | None) -> None:
-        self.step = step
+    def __init__(self) -> None:
+        self.transition: TransitionContext | None = None
 
     @property
     def state(self) -> str | None:
         """What python-statemachine reads and writes."""
-        return None if self.step is None else self.step.state
+        return None if self.transition is None else self.transition.state
 
     @state.setter
     def state(self, value: str) -> None:
-        if self.step is not None:
-            self.step.state = value
+        if self.transition is not None:
+            self.transition.state = value
 
 
 class FlowMachine(StateMachine):
     """Base of the machines: a flow is one subclass with its states, edges and effects.
 
     Attributes:
-        kind: The flow's name: `login`, or with a dot, `app_label.name`, for a project's own flow.
+        kind: The flow's name: one word, or with a dot, `app_label.name`, for a project's own flow.
         version: Raised whenever states, edges or effects change; see `definition.py`.
+        services: The type of what hooks and effects find as `context.services`; None for a flow that needs
+            nothing.
         browser_events: What a browser may send.
         judged_events: What `route` may turn a browser's event into.
         operator_events: What an operator may send from the admin.
-        needs_user: Whether only somebody who is signed in can start it: the row is about that user.
-        kept_inputs: Which inputs a finished row keeps. What only the provider was told, a login hint say, is
-            of no use any more: what is not there takes no space and cannot leak.
+        needs_user: Whether only a browser with a user can start it: the row is about that user.
+        kept_inputs: Which inputs a finished row keeps. What only another service was told is of no use any
+            more: what is not there takes no space and cannot leak.
         upcasts: For each older version, the function that moves its rows to the next version.
         opens: The kinds of the flows that go on with a transaction of this one.
-        records: The facts that its steps have the store write.
-        relies_on: The facts of earlier transactions, mostly of other flows, that it decides by.
+        emits: The domain events of its transitions.
+        relies_on: The domain events of earlier transactions, mostly of other flows, that it decides by.
     """
 
     # Explicit, because the errors of the other settings are silent: an exception in an action would advance
@@ -159,6 +108,7 @@ class FlowMachine(StateMachine):
 
     kind: ClassVar[str]
     version: ClassVar[int]
+    services: ClassVar[type[Any] | None] = None
     browser_events: ClassVar[tuple[str, ...]]
     judged_events: ClassVar[tuple[str, ...]] = ()
     operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
@@ -166,23 +116,26 @@ class FlowMachine(StateMachine):
     kept_inputs: ClassVar[tuple[str, ...]] = ("next",)
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
     opens: ClassVar[tuple[str, ...]] = ()
-    records: ClassVar[tuple[type[Fact], ...]] = ()
-    relies_on: ClassVar[tuple[type[Fact], ...]] = ()
+    emits: ClassVar[tuple[type[DomainEvent], ...]] = ()
+    relies_on: ClassVar[tuple[type[DomainEvent], ...]] = ()
 
-    model: Seat
+    model: ModelAdapter
 
     @property
-    def step(self) -> Step:
+    def transition(self) -> TransitionContext:
         """What guards and actions work on."""
-        if self.model.step is None:
-            raise RuntimeError("A machine takes events only through a Walk.")
-        return self.model.step
+        if self.model.transition is None:
+            raise RuntimeError("A machine takes events only through FlowDefinition.take.")
+        return self.model.transition
 
     @classmethod
     def check_inputs(
-        cls, inputs: Mapping[str, Any], provider: Provider
+        cls, inputs: Mapping[str, Any], context: FlowContext[Any]
     ) -> tuple[dict[str, Json], dict[str, Secret]]:
         """Check what a flow is started with.
+
+        Args:
+            context: Of the new transaction, which has no inputs and no secrets yet.
 
         Returns:
             The inputs to keep in the row as JSON, and its first secrets. The engine adds `state`.
@@ -193,26 +146,31 @@ class FlowMachine(StateMachine):
         raise NotImplementedError
 
     @classmethod
-    def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:
+    def route(cls, event: Event, context: FlowContext[Any]) -> Event:  # noqa: ARG003 - for overriding flows
         """Return the event that a browser's event means for this transaction.
 
-        A callback that carries `error=access_denied`, say, is the event `cancel`.
+        A callback that tells of an error, say, is the event `cancel` or `fail`.
         """
-        del transaction, provider, caller  # for overriding flows
         return event
 
     @classmethod
-    def outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
-        """Return what the transaction's state means to whoever asks."""
-        state: Any = cls.states_map[transaction.state]
+    def outcome(cls, context: FlowContext[Any]) -> Outcome:
+        """Return what the transaction's state means."""
+        transaction = context.transaction
         if transaction.state_kind is StateKind.FINAL:
-            return cls.describe(state.outcome, transaction)
+            return cls.final_outcome(transaction)
         if transaction.state_kind is StateKind.WORKING:
             return cls.describe(InProgress, transaction)
-        return cls.waiting_outcome(transaction, provider)
+        return cls.waiting_outcome(context)
 
     @classmethod
-    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+    def final_outcome(cls, transaction: Transaction) -> Outcome:
+        """Return what the state of a transaction that is over means."""
+        state: Any = cls.states_map[transaction.state]
+        return cls.describe(state.outcome, transaction)
+
+    @classmethod
+    def waiting_outcome(cls, context: FlowContext[Any]) -> Outcome:
         """Return where the browser has to go in a waiting state."""
         raise NotImplementedError
 

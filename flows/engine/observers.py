@@ -1,4 +1,4 @@
-"""Who watches the engine, and what it is told: for signals, logs and traces. By default nobody does."""
+"""The observer of the engine, and what it is told: for signals, logs and traces. By default there is none."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Observer(Protocol):
     """Watches the engine, and changes nothing that it does: no method raises, and none takes long."""
 
-    def entrance(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
-        """Enclose an entrance of the engine.
+    def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
+        """Enclose an operation of the engine.
 
         Args:
             name: `start`, `dispatch` or `recover`.
@@ -27,15 +27,15 @@ class Observer(Protocol):
             What yields a function that takes the outcome. An exception passes through.
         """
 
-    def part(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
-        """Enclose one part of a dispatch. An exception passes through, `FenceLost` for instance.
+    def span(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
+        """Enclose one span of an operation. An exception passes through, `FenceLost` for instance.
 
         Args:
             name: `claim`, `effect` or `settle`.
             step: The event that is claimed or settled, or the effect.
         """
 
-    def moved(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
+    def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
         """Take note of transitions that are committed.
 
         Args:
@@ -48,46 +48,46 @@ class Observer(Protocol):
 
 
 def _ignore(outcome: Outcome) -> None:
-    """Leave the outcome to whoever asked for it."""
+    """Take no note of the outcome."""
 
 
-class Nobody:
+class NullObserver:
     """Watches nothing, and costs next to nothing."""
 
-    _ENTRANCE: Final = nullcontext(_ignore)
-    _PART: Final = nullcontext(None)
+    _OPERATION: Final = nullcontext(_ignore)
+    _SPAN: Final = nullcontext(None)
 
-    def entrance(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:  # noqa: ARG002 - the port's
+    def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:  # noqa: ARG002 - the port's
         """Enclose nothing."""
-        return self._ENTRANCE
+        return self._OPERATION
 
-    def part(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's
+    def span(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's
         """Enclose nothing."""
-        return self._PART
+        return self._SPAN
 
-    def moved(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
+    def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
         """Note nothing."""
 
     def rejected(self, transaction: Transaction, line: TransitionLog) -> None:
         """Note nothing."""
 
 
-NOBODY: Final = Nobody()
+NULL_OBSERVER: Final = NullObserver()
 
 
 class Watched(Protocol):
-    """What has entrances: the engine."""
+    """What has operations: the engine."""
 
     @property
     def observer(self) -> Observer:
-        """Who watches it."""
+        """What is told of each."""
 
 
 _Engine = TypeVar("_Engine", bound=Watched)
 _Arguments = ParamSpec("_Arguments")
 
 
-def entrance(
+def observed_operation(
     method: Callable[Concatenate[_Engine, _Arguments], Outcome],
 ) -> Callable[Concatenate[_Engine, _Arguments], Outcome]:
     """Have the observer enclose a method of the engine, and tell it the outcome."""
@@ -95,7 +95,7 @@ def entrance(
 
     @wraps(method)
     def enclosed(self: _Engine, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Outcome:
-        with self.observer.entrance(name) as answered:
+        with self.observer.operation(name) as answered:
             outcome = method(self, *args, **kwargs)
             answered(outcome)
             return outcome

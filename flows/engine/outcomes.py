@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -36,94 +35,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedirectTo(Outcome):
-    """The browser has to go to the provider now.
+    """The browser has to go somewhere else now, and will come back.
 
     Attributes:
-        url: Holds `state` and `nonce`, so it does not show itself.
+        url: Holds secrets, so it does not show itself.
     """
 
     url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedIn(Outcome):
-    """The login is done: this browser may have a session of `user_id`.
-
-    Attributes:
-        user_id: The Django user's primary key, as text.
-        session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`.
-            Empty once the user has signed out again.
-    """
-
-    user_id: str
-    session: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linked(SignedIn):
-    """Two accounts are one now, and this browser may have a session of the primary's user."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptApart(SignedIn):
-    """The accounts stay apart, and this browser may have a session of the user that it came with."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmationNeeded(Outcome):
-    """The user has to say whether accounts are to be linked.
-
-    Attributes:
-        newcomer: The account that the user came with.
-        candidates: The accounts that it may be linked to: each the same person's, if the person proves it. A
-            confirmation names one by its position, from 0.
-        wrong_account: Whether another account than one of these was just chosen.
-        tries_left: How often it may be tried still.
-    """
-
-    newcomer: AccountName
-    candidates: tuple[AccountName, ...]
-    wrong_account: bool = False
-    tries_left: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountName:
-    """An account as its owner knows it. Which one it is, the place among the candidates tells.
-
-    Attributes:
-        connection: The connection's name.
-        email: To be shown masked, unless it is the address that the user came with.
-    """
-
-    connection: str
-    email: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected(Outcome):
-    """An account at another provider is connected.
-
-    Attributes:
-        user_id: The Django user who connected it.
-        account_id: Auth0's id, `cac_…`.
-        provider_user_id: Who it is at the provider, or an empty string when the provider did not say.
-    """
-
-    user_id: str
-    connection: str
-    account_id: str
-    provider_user_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disconnected(Outcome):
-    """A connected account is disconnected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlinked(Outcome):
-    """A linked account stands alone again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +57,7 @@ class HandedOver(Outcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InProgress(Outcome):
-    """Somebody else is working on the row, and the answer is not there yet."""
+    """Another worker has the row, and the answer is not there yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +77,7 @@ class Failed(Outcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired(Outcome):
-    """Nobody came back in time."""
+    """The browser did not come back in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

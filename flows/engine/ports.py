@@ -1,37 +1,18 @@
-"""What the engine needs from other rooms. They implement these protocols; this room never imports them."""
+"""What the engine needs from other packages: they implement these protocols, and the engine imports none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.outcomes import Outcome
-    from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Actor, Transaction, TransitionLog
-    from stateful_oauth.flows.oauth.accounts import (
-        AccountOwner,
-        ConnectionInfo,
-        ConnectRequest,
-        ConnectSession,
-        ProviderToken,
-        ProviderUser,
-        RemoteAccount,
-        UserProfile,
-    )
-    from stateful_oauth.flows.oauth.grants import AccessToken, Grant
-    from stateful_oauth.flows.oauth.openid import (
-        AuthorizationRequest,
-        IdTokenExpectation,
-        PushedAuthorizationResponse,
-        TokenResponse,
-        VerifiedIdentity,
-    )
 
 
 class Clock(Protocol):
@@ -61,12 +42,17 @@ class TransactionStore(Protocol):
         """Return the row as it is now, or None."""
 
     def save(
-        self, transaction: Transaction, log: Sequence[TransitionLog], facts: Sequence[Fact], *, seen: int
+        self,
+        transaction: Transaction,
+        log: Sequence[TransitionLog],
+        domain_events: Sequence[DomainEvent],
+        *,
+        seen: int,
     ) -> bool:
         """Write the row, its log lines and what the step means, if the row's version is still `seen`.
 
         Returns:
-            False, with nothing written, when somebody else moved the row: that is the fence.
+            False, with nothing written, when another worker moved the row: that is the fence.
         """
 
     def reject(self, transaction: Transaction, line: TransitionLog) -> None:
@@ -77,255 +63,6 @@ class TransactionStore(Protocol):
 
     def open_transactions(self, kind: str, browser: bytes) -> Sequence[Transaction]:
         """Return the browser's waiting transactions of this kind, oldest first."""
-
-
-class Provider(Protocol):
-    """The OpenID Provider of one tenant.
-
-    Methods raise `FlowError` with a code; time limits are in seconds and bound the whole call.
-    """
-
-    @property
-    def issuer(self) -> str:
-        """The issuer, byte-exact."""
-
-    def sends_issuer(self) -> bool:
-        """Whether callbacks must carry `iss` (RFC 9207 §3, provider metadata)."""
-
-    def uses_pushed_authorization_requests(self) -> bool:
-        """Whether authorization requests are pushed (RFC 9126)."""
-
-    def takes_pushed_authorization_requests(self) -> bool:
-        """Whether the provider takes pushed requests, whatever the settings say (provider metadata)."""
-
-    def authorization_url(self, request: AuthorizationRequest) -> str:
-        """Return the address to send the browser to."""
-
-    def pushed_authorization_url(self, request_uri: Secret) -> str:
-        """Return the address to send the browser to after a push."""
-
-    def push_authorization_request(
-        self, request: AuthorizationRequest, *, time_limit: float
-    ) -> PushedAuthorizationResponse:
-        """Push the request (RFC 9126 §2)."""
-
-    def exchange_code(
-        self, *, code: Secret, redirect_uri: str, code_verifier: Secret, time_limit: float
-    ) -> TokenResponse:
-        """Exchange an authorization code for tokens (RFC 6749 §4.1.3)."""
-
-    def verify_id_token(
-        self, id_token: Secret, expected: IdTokenExpectation, *, now: datetime
-    ) -> VerifiedIdentity:
-        """Check every rule of the ID token.
-
-        Raises:
-            Mismatch: The nonce, organization or subject is not the one asked for.
-            IdTokenRejected: Any other rule is broken.
-        """
-
-    def revoke_refresh_token(self, token: Secret, *, time_limit: float) -> None:
-        """Revoke a refresh token (RFC 7009). Safe to repeat; an unknown token counts as revoked."""
-
-    def rotates_refresh_tokens(self) -> bool:
-        """Whether a refresh token must be assumed dead once it was sent (a setting of the application)."""
-
-    def refresh(
-        self,
-        refresh_token: Secret,
-        *,
-        audience: str | None = None,
-        scope: str | None = None,
-        time_limit: float,
-    ) -> TokenResponse:
-        """Ask for an access token (RFC 6749 §6; Auth0: multi-resource refresh tokens).
-
-        The provider narrows silently: whoever calls compares `scope` and `audience` of the answer.
-
-        Args:
-            audience: None for the one of the grant.
-            scope: None for all that was granted.
-
-        Raises:
-            ProviderRefused: `grant_dead` for `invalid_grant`, `step_up_required` when the user has to prove
-                more, `client_rejected` for the application itself.
-            AnswerLost: It was sent and no usable answer came: with rotation the refresh token may be spent.
-        """
-
-    def provider_token(
-        self, refresh_token: Secret, *, connection: str, login_hint: str | None = None, time_limit: float
-    ) -> ProviderToken:
-        """Ask Token Vault for an access token of the identity provider behind a connection.
-
-        Args:
-            login_hint: The provider's user id or e-mail, when one connection has several accounts.
-
-        Raises:
-            ProviderRefused: `account_not_connected`, `connected_account_unknown` (wrong `login_hint`),
-                `grant_dead`, `step_up_required`, or `token_vault_refused` for the configuration.
-        """
-
-    def provider_user(
-        self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
-    ) -> ProviderUser | None:
-        """Ask the identity provider whose access token it is, or return None where nobody knows how to ask.
-
-        Raises:
-            FlowError: It was asked and did not say.
-        """
-
-    @property
-    def my_account(self) -> MyAccount:
-        """Auth0's My Account API."""
-
-    @property
-    def management(self) -> Management:
-        """Auth0's Management API.
-
-        Raises:
-            FlowError: `management_not_configured`.
-        """
-
-
-class MyAccount(Protocol):
-    """Auth0's My Account API, for the user whose access token it is.
-
-    Every method raises `ProviderRefused` with `my_account_token_rejected` (401), `scope_not_granted` (403) or
-    `request_rejected`, `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`.
-    """
-
-    @property
-    def audience(self) -> str:
-        """What an access token for it is asked for with: `https://D/me/`."""
-
-    def connect(self, token: Secret, request: ConnectRequest, *, time_limit: float) -> ConnectSession:
-        """Ask for a connected account. Raises `connection_unknown` as well."""
-
-    def complete(
-        self,
-        token: Secret,
-        *,
-        auth_session: Secret,
-        connect_code: Secret,
-        redirect_uri: str,
-        code_verifier: Secret,
-        time_limit: float,
-    ) -> RemoteAccount:
-        """Connect the account; the code is single-use.
-
-        Raises:
-            ProviderRefused: `connect_session_over`, or `connect_code_rejected`.
-            AnswerLost: Also for 409, which does not say whether it was this attempt that used the code.
-        """
-
-    def accounts(
-        self, token: Secret, *, connection: str | None = None, time_limit: float
-    ) -> Sequence[RemoteAccount]:
-        """List the user's connected accounts, all pages."""
-
-    def connections(self, token: Secret, *, time_limit: float) -> Sequence[ConnectionInfo]:
-        """List the connections at which accounts can be connected, all pages."""
-
-    def disconnect(self, token: Secret, account_id: str, *, time_limit: float) -> None:
-        """Delete a connected account; one that is not there counts as deleted.
-
-        Raises:
-            ProviderRefused: `input_invalid` for what is no account id, before anything is sent.
-        """
-
-
-class Management(Protocol):
-    """Auth0's Management API, with a token of the application's own.
-
-    Every method raises `ProviderRefused` with `management_refused` (401 also after a fresh token),
-    `management_scope_missing` (403, or the token lacks the scope; the message names it), or
-    `request_rejected` (400), `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`.
-    Nothing is cached but the token.
-    """
-
-    def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
-        """Return a user by id, immediately consistent, or None."""
-
-    def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
-        """Return the users with exactly this profile e-mail (`users-by-email`, never the search index)."""
-
-    def update_metadata(
-        self,
-        user_id: str,
-        *,
-        user_metadata: Mapping[str, Any],
-        app_metadata: Mapping[str, Any],
-        time_limit: float,
-    ) -> None:
-        """Merge metadata at its first level. An empty mapping is not sent, because `{}` deletes all of it.
-
-        Raises:
-            ProviderRefused: `user_unknown` as well.
-        """
-
-    def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Make another user's main identity one of the primary's. Never repeated by the client itself.
-
-        Raises:
-            ProviderRefused: `link_exists` (409), `link_refused` (400), or `user_unknown` (404).
-            AnswerLost: Whether it happened is unknown.
-        """
-
-    def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Take an identity out of the primary; one that is not there counts as taken out.
-
-        Raises:
-            ProviderRefused: `unlink_refused` (400: it is the main identity).
-        """
-
-
-class GrantStore(Protocol):
-    """Where grants live. Each method is one short database transaction of its own."""
-
-    def load(self, grant_id: str) -> Grant | None:
-        """Return a grant that has not ended, or None."""
-
-    def claim(self, grant: Grant, *, until: datetime) -> Grant | None:
-        """Note that its refresh token is being used, or return None when somebody else moved the grant."""
-
-    def settle(self, grant: Grant, *, refresh_token: Secret, tokens: Mapping[str, AccessToken]) -> bool:
-        """Keep what a refresh brought, and give the claim back; False when the claim was lost."""
-
-    def release(self, grant: Grant) -> None:
-        """Give a claim back: nothing was spent."""
-
-    def end(self, grant: Grant, *, code: str, now: datetime) -> None:
-        """Wipe a grant that is of no use any more, and keep the code that says why."""
-
-
-class AccountDirectory(Protocol):
-    """Who is known here, for decisions about linking. It only reads.
-
-    Nothing is cached (docs/security-checklist.md L7).
-
-    Every method raises `StoreUnavailable` when the database does not answer.
-    """
-
-    def owners_of(self, issuer: str, *, connection: str, provider_user_id: str) -> Sequence[AccountOwner]:
-        """Return who connected this account at a provider, by the provider's own user id."""
-
-    def user_of(self, issuer: str, subject: str) -> str | None:
-        """Return the Django user of an identity, as text, or None when it is not known here."""
-
-    def connected(self, issuer: str, subject: str, *, connection: str) -> Mapping[str, str]:
-        """Return what a user has connected at a connection: the provider's user ids, by id (`cac_…`).
-
-        The user id is empty where nobody could tell who it is.
-        """
-
-    def unlinked_from(self, issuer: str, subject: str, others: Collection[str]) -> Collection[str]:
-        """Return those of the others that were linked to this one, or it to them, until somebody undid it."""
-
-    def inactive(self, issuer: str, subjects: Collection[str]) -> Collection[str]:
-        """Return those whose identity is known here, with a Django user who is not active."""
-
-    def is_linked(self, issuer: str, subject: str) -> bool:
-        """Whether an account is part of another one by now: at the provider it is none of its own."""
 
 
 class Caller(Protocol):
@@ -345,47 +82,10 @@ class Caller(Protocol):
 
     @property
     def user_id(self) -> str | None:
-        """The Django user who is signed in in this browser, as text; None for nobody and for no browser."""
-
-    def link_check_due(self, identity: VerifiedIdentity) -> bool:
-        """Whether nobody has looked yet for accounts that this identity might be linked to."""
-
-    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
-        """Return what the project chooses about linking at this moment.
-
-        Returns:
-            `mode` (`automatic`, `confirm` or `off`), `trusted` and `app_metadata`, as in `linking_inputs`.
-        """
-
-    def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
-        """Ask whether this identity would be let in, and change nothing.
-
-        Raises:
-            AccountRefused: It would not.
-        """
-
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
-        """Find or make the Django user of this identity, inside the settle transaction.
-
-        Returns:
-            The user's primary key, as text.
-
-        Raises:
-            AccountRefused: The project does not let this identity in.
-        """
-
-    def accounts_linked(self, *, primary: str, secondary: str) -> None:
-        """Do what becomes of the Django user whose account is one with another's now.
-
-        Called inside the settle transaction.
-
-        Args:
-            primary: The user who stays, as text.
-            secondary: The user whose account at the provider is gone.
-        """
+        """The Django user whom this browser's session belongs to, as text; None where there is none."""
 
     def settled(self, outcome: Outcome) -> None:
         """Do what the outcome means for the caller, inside the settle transaction.
 
-        A browser that signed in gets its session here: when that fails, nothing is settled.
+        When it raises, nothing is settled.
         """

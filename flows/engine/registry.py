@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.engine.errors import Quarantined
-from stateful_oauth.flows.engine.machine import Seat
+from stateful_oauth.flows.engine.machine import ModelAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class FlowRegistry:
         flow = FlowDefinition(machine)
         if self._flows.setdefault(flow.kind, flow).machine is not machine:
             raise TypeError(f"Two flows are called {flow.kind!r}.")
-        machine(Seat(None))  # names of actions and guards are resolved by the first instance
+        machine(ModelAdapter())  # names of actions and guards are resolved by the first instance
         return self._flows[flow.kind]
 
     def __getitem__(self, kind: str) -> FlowDefinition:

@@ -1,4 +1,4 @@
-"""The transaction: one attempt to sign in, connect or link, as a value. The store keeps it as a row."""
+"""The transaction: one attempt at what a flow is for, as a value. The store keeps it as a row."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Transaction:
     """One attempt.
 
     Attributes:
-        version: The fence: every change raises it by one, and is refused when somebody else was first.
+        version: The fence: every change raises it by one, and is refused when another worker was first.
         browser: A digest of the browser-binding cookie, or None for a flow without a browser.
         state_digest: A digest of the `state` parameter.
         inputs: What the flow was started with, JSON; nothing secret. A final state keeps the machine's
             `kept_inputs` of them.
-        secrets: `state`, `nonce`, `code_verifier` and the like; wiped in final states.
+        secrets: `state` and whatever else the flow needs; wiped in final states.
         deadline: Until when a waiting state waits.
         lease_until: Until when a working state belongs to who claimed it.
         attempts: How often the effect of the current state was started.
@@ -109,7 +109,15 @@ class Transaction:
         """Where the browser wants to go in the end: validated when the flow started, and again when used."""
         return str(self.inputs.get("next", ""))
 
-    def moved(self, **changes: Any) -> Transaction:
+    def decrypt_secrets(self) -> None:
+        """Decrypt the secrets now: a store that reads them encrypted would do it when they are used.
+
+        Raises:
+            Quarantined: No key opens them.
+        """
+        len(self.secrets)
+
+    def evolve(self, **changes: Any) -> Transaction:
         """Return a copy with these fields changed."""
         return replace(self, **changes)
 

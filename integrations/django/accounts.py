@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions import session_details
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.storage.accounts import accounts_of, keep_in_step, links_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def access_token(request: HttpRequest, *, audience: str = "", scope: str = "") -
     """
     _check_signed_in(request)
     grant = session_details(request).get("grant")
-    return wiring.engine().tokens.access_token(grant, audience=audience, scope=scope, time_limit=_TIME_LIMIT)
+    return wiring.access_tokens().access_token(grant, audience=audience, scope=scope, time_limit=_TIME_LIMIT)
 
 
 def provider_token(request: HttpRequest, connection: str, *, login_hint: str | None = None) -> ProviderToken:
@@ -105,7 +105,7 @@ def provider_token(request: HttpRequest, connection: str, *, login_hint: str | N
     """
     _check_signed_in(request)
     grant = session_details(request).get("grant")
-    return wiring.engine().tokens.provider_token(
+    return wiring.access_tokens().provider_token(
         grant, connection=connection, login_hint=login_hint, time_limit=_TIME_LIMIT
     )
 
@@ -128,7 +128,7 @@ def own_link(request: HttpRequest, key: str) -> AccountLink | None:
 
 def _at_my_account(request: HttpRequest, call: Callable[[Secret], Answer]) -> Answer:
     _check_signed_in(request)
-    return wiring.engine().tokens.used(
+    return wiring.access_tokens().used(
         session_details(request).get("grant"),
         call,
         audience=_provider(request).my_account.audience,
@@ -140,9 +140,9 @@ def _at_my_account(request: HttpRequest, call: Callable[[Secret], Answer]) -> An
 
 def _check_signed_in(request: HttpRequest) -> None:
     if not session_details(request).get("sub"):
-        raise ProviderRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
+        raise ServiceRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
     if _tenant(request) not in conf.tenant_aliases:
-        raise ProviderRefused("grant_missing", "The tenant of this session is none of the site's any more.")
+        raise ServiceRefused("grant_missing", "The tenant of this session is none of the site's any more.")
 
 
 def _tenant(request: HttpRequest) -> str:

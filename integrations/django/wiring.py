@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.ports import Clock
     from stateful_oauth.flows.engine.registry import FlowRegistry
+    from stateful_oauth.flows.oauth.access_tokens import AccessTokens
 
 
 class SystemClock:
@@ -175,20 +176,42 @@ def new_transport(config: Auth0Config) -> Transport:
 
 
 @_once
+def access_tokens() -> AccessTokens:
+    """Return what hands out the access tokens of grants."""
+    from stateful_oauth.flows.oauth.access_tokens import AccessTokens  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.storage.grants import DjangoGrantStore  # noqa: PLC0415 - needs the app registry
+
+    return AccessTokens(DjangoGrantStore(), provider, _current, patience=conf.duplicate_patience)
+
+
+def services(wanted: type[Any], tenant: str) -> Any:
+    """Return the services that a machine declares, for a tenant.
+
+    A type of a project's own has a class method `for_tenant(tenant)`. It is called for every operation, so it
+    keeps what is expensive to make.
+
+    Raises:
+        KeyError: There is no such tenant.
+    """
+    from stateful_oauth.flows.oauth.services import OAuthServices  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.storage.accounts import DjangoAccountDirectory  # noqa: PLC0415 - needs the app registry
+
+    if wanted is not OAuthServices:
+        return wanted.for_tenant(tenant)
+    return OAuthServices(provider=provider(tenant), tokens=access_tokens(), accounts=DjangoAccountDirectory())
+
+
+@_once
 def engine() -> Engine:
     """Return the engine of this process."""
     from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - imports this module
     from stateful_oauth.flows.engine.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.storage.accounts import DjangoAccountDirectory  # noqa: PLC0415 - needs the app registry
-    from stateful_oauth.storage.grants import DjangoGrantStore  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
 
     return Engine(
         flows=flows(),
         store=DjangoTransactionStore(),
-        grants=DjangoGrantStore(),
-        accounts=DjangoAccountDirectory(),
-        providers=provider,
+        services=services,
         clock=_current,
         policy=EnginePolicy(
             open_per_browser=conf.open_per_browser,
@@ -202,14 +225,14 @@ def engine() -> Engine:
 
 def _telemetry() -> Observer:
     """Return OpenTelemetry where it is installed."""
-    from stateful_oauth.flows.engine.observers import NOBODY  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.observers import NULL_OBSERVER  # noqa: PLC0415 - lazy on purpose
 
     try:
         from stateful_oauth.django.telemetry import process_telemetry  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "opentelemetry":
             raise
-        return NOBODY
+        return NULL_OBSERVER
     return process_telemetry()
 
 
@@ -221,5 +244,5 @@ async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
 @receiver(setting_changed)
 def _forget(*, setting: str, **_: Any) -> None:
     if setting == "STATEFUL_OAUTH":
-        for made in (flows, provider, engine):
+        for made in (flows, provider, access_tokens, engine):
             made.cache_clear()

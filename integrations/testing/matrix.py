@@ -15,6 +15,7 @@ from stateful_oauth.flows.engine.errors import EventNotAllowed
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import BROWSER, Actor, StateKind, TransitionLog
+from stateful_oauth.flows.engine.transition import TransitionContext
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
@@ -70,9 +71,10 @@ def assert_matrix(kind: str) -> list[Cell]:
 
 
 def _machine_refuses(flow: FlowDefinition, state: str, event: str) -> None:
-    walk = flow.walk(_in_state(flow, state), now=wiring.clock.now(), actor=BROWSER, deadlines={})
+    row = _in_state(flow, state)
+    transition = TransitionContext(row, now=wiring.clock.now(), actor=BROWSER, deadlines={})
     try:
-        walk.take(Event(event))
+        flow.take(transition, Event(event))
     except EventNotAllowed:
         return
     raise AssertionError(f"{flow.kind} took {event!r} in {state!r}, for which it has no edge.")
@@ -130,7 +132,7 @@ def _expires(flow: FlowDefinition, state: str) -> None:
     if flow.state_kinds[state] is not StateKind.WAITING or state == flow.initial:
         return
     now = wiring.clock.now()
-    row = _put(_in_state(flow, state).moved(deadline=now))
+    row = _put(_in_state(flow, state).evolve(deadline=now))
     wiring.engine().recover(row.id, SystemCaller())
     after = FlowTransaction.objects.get(pk=row.id)
     targets = _targets(flow, state, "expire")
@@ -166,7 +168,7 @@ def _in_state(flow: FlowDefinition, state: str) -> Transaction:
         changes |= {"lease_until": now + _LEASE, "attempts": 1}
     else:
         changes["secrets"] = {}
-    return row.moved(**changes)
+    return row.evolve(**changes)
 
 
 def _put(row: Transaction) -> Transaction:

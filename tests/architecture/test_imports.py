@@ -17,7 +17,7 @@ CRYPTOGRAPHY = {"cryptography", "jwt"}
 HTTP = {"requests", "urllib3"}  # urllib3 is requests' own: its errors and limits show through
 DJANGO = {"django", "asgiref"}  # asgiref is Django's own
 THIRD_PARTY = {
-    "flows": {"statemachine"},
+    "flows": {"statemachine", "typing_extensions"},  # the latter for type checkers, which bring it along
     "storage": {"django", "cryptography"},
     "diagrams": {"statemachine"},
     "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own

@@ -52,7 +52,7 @@ def test_kinds_origins_and_effects_are_classes_and_words() -> None:
     assert _classes(callback) == {"edge", "browser", "main"}
     assert "exchange_code · ≤ 10 s" in "".join(callback.itertext())
     assert "waiting · 10 min" in "".join(elements["login-state-awaiting_callback"].itertext())
-    assert "lost: give up" in "".join(elements["login-state-exchanging_code"].itertext())
+    assert "lost: fail" in "".join(elements["login-state-exchanging_code"].itertext())
     abandon = elements["login-edge-awaiting_callback-abandon-abandoned"]
     assert _classes(abandon) == {"edge", "operator", "dashed"}
 

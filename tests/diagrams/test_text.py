@@ -80,7 +80,7 @@ def test_the_page_of_login_says_what_a_reviewer_asks() -> None:
     assert graph.summary in page
     assert "](<login.svg>)" in page
     assert "| `awaiting_callback` | `callback` |  | `exchanging_code` | `exchange_code` | browser |" in page
-    assert "**give up**: `code_exchange_lost`" in page
+    assert "**fail**: `code_exchange_lost`" in page
     assert f"```mermaid\n{render_mermaid(LoginFlow)}```\n" in page
 
 

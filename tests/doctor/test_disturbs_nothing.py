@@ -23,7 +23,7 @@ def busy_site(healthy: Any, transactional_db: None) -> Any:
     browser.start()
     provider = wiring.provider("default")
     provider.management.users_by_email("ada@example.com", time_limit=5)
-    wiring.engine().tokens.access_token(
+    wiring.access_tokens().access_token(
         browser.client.session["stateful_oauth"]["grant"],
         audience=provider.my_account.audience,
         scope="read:me:connected_accounts",

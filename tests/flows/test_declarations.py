@@ -11,30 +11,33 @@ from types import FunctionType
 import pytest
 
 from stateful_oauth.flows.account_linking.proposal import opened_linking
-from stateful_oauth.flows.engine import domain_events as facts
 from stateful_oauth.flows.engine.definition import FlowDefinition
-from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.domain_events import DomainEvent
 from stateful_oauth.flows.engine.machine import FlowMachine
+from stateful_oauth.flows.oauth import domain_events
 from stateful_oauth.flows.registry import BUILT_IN
 
 ROOM = "stateful_oauth.flows"
-FACTS: dict[str, type[Fact]] = {
+EVENTS: dict[str, type[DomainEvent]] = {
     name: each
-    for name, each in vars(facts).items()
-    if isinstance(each, type) and issubclass(each, Fact) and each is not Fact
+    for name, each in vars(domain_events).items()
+    if isinstance(each, type) and issubclass(each, DomainEvent) and each is not DomainEvent
 }
-# What an effect asks a port for, and which fact made the answer.
+# What an effect asks a port for, and which domain event made the answer.
 QUESTIONS = {
-    "owners_of": facts.AccountIdentified,
-    "connected": facts.AccountIdentified,
-    "unlinked_from": facts.AccountsUnlinked,
-    "link_check_due": facts.LinkChecked,
-    "access_token": facts.GrantIssued,
-    "used": facts.GrantIssued,
-    "provider_token": facts.GrantIssued,
+    "owners_of": domain_events.AccountIdentified,
+    "connected": domain_events.AccountIdentified,
+    "unlinked_from": domain_events.AccountsUnlinked,
+    "link_check_due": domain_events.LinkChecked,
+    "access_token": domain_events.GrantIssued,
+    "used": domain_events.GrantIssued,
+    "provider_token": domain_events.GrantIssued,
 }
 # Of these rows the pages make the inputs, after looking whether they are the user's own.
-BY_INPUTS = {"disconnect_account": {facts.AccountConnected}, "unlink_account": {facts.AccountsLinked}}
+BY_INPUTS = {
+    "disconnect_account": {domain_events.AccountConnected},
+    "unlink_account": {domain_events.AccountsLinked},
+}
 
 machines = pytest.mark.parametrize("machine", BUILT_IN, ids=lambda machine: machine.kind)
 
@@ -72,21 +75,21 @@ def calls(trees: Iterator[ast.Module], method: str) -> bool:
 
 
 @machines
-def test_a_machine_names_the_facts_that_it_records(machine: type[FlowMachine]) -> None:
-    made: set[type[Fact]] = set()
+def test_a_machine_names_the_domain_events_that_it_emits(machine: type[FlowMachine]) -> None:
+    made: set[type[DomainEvent]] = set()
     for action in actions(machine):
         for tree in reached(action):
             names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-            made |= {FACTS[name] for name in names & FACTS.keys()}
-    assert set(machine.records) == made
-    assert len(machine.records) == len(made)
+            made |= {EVENTS[name] for name in names & EVENTS.keys()}
+    assert set(machine.emits) == made
+    assert len(machine.emits) == len(made)
 
 
 @machines
-def test_a_machine_names_the_facts_that_it_decides_by(machine: type[FlowMachine]) -> None:
+def test_a_machine_names_the_domain_events_that_it_decides_by(machine: type[FlowMachine]) -> None:
     asked = {
-        fact
-        for method, fact in QUESTIONS.items()
+        event
+        for method, event in QUESTIONS.items()
         if any(calls(reached(effect), method) for effect in effects(machine))
     }
     assert set(machine.relies_on) == asked | BY_INPUTS.get(machine.kind, set())
@@ -101,6 +104,6 @@ def test_a_machine_names_the_flows_that_it_opens(machine: type[FlowMachine]) -> 
         assert f'kind="{kind}"' in inspect.getsource(opened_linking), "what opens it makes another one"
 
 
-def test_every_fact_is_some_flows_and_says_what_it_is_about() -> None:
-    assert {fact for machine in BUILT_IN for fact in machine.records} == set(FACTS.values())
-    assert all(fact.about for fact in FACTS.values())
+def test_every_domain_event_is_some_flows_and_says_what_it_is_about() -> None:
+    assert {event for machine in BUILT_IN for event in machine.emits} == set(EVENTS.values())
+    assert all(event.about for event in EVENTS.values())

@@ -32,6 +32,7 @@ from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import EventNotAllowed
 from stateful_oauth.flows.engine.outcomes import Rejected
 from stateful_oauth.flows.engine.transaction import BROWSER, StateKind, Transaction, TransitionLog
+from stateful_oauth.flows.engine.transition import TransitionContext
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 KINDS = tuple(ALLOWED)
@@ -52,8 +53,8 @@ def cells() -> Iterator[tuple[str, str, str]]:
             yield kind, state, event
 
 
-def walk(flow: FlowDefinition, transaction: Transaction) -> Any:
-    return flow.walk(transaction, now=NOW, actor=BROWSER, deadlines={})
+def on_its_way(transaction: Transaction) -> TransitionContext:
+    return TransitionContext(transaction, now=NOW, actor=BROWSER, deadlines={})
 
 
 def test_every_registered_flow_has_its_table():
@@ -86,15 +87,20 @@ def test_a_machine_takes_from_outside_what_its_table_says(kind):
 def test_a_cell_of_the_matrix(kind, state, event):
     flow = wiring.flows()[kind]
     before = standing(flow, state)
-    walking = walk(flow, before)
+    transition = on_its_way(before)
     target = ALLOWED[kind][state].get(event)
     if target is not None:
         check_step(flow, before, event, PAYLOADS.get(event), target)
         return
     with pytest.raises(EventNotAllowed):
-        walking.take(Event(event, PAYLOADS.get(event)))
-    assert walking.transaction == before, f"{event!r} was refused in {state}, and still changed something."
-    assert (walking.log, walking.facts, walking.effect, walking.child) == ([], [], None, None)
+        flow.take(transition, Event(event, PAYLOADS.get(event)))
+    assert transition.transaction == before, f"{event!r} was refused in {state}, and still changed something."
+    assert (transition.log, transition.domain_events, transition.effect, transition.child) == (
+        [],
+        [],
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("choice", CHOSEN, ids=str)
@@ -118,17 +124,19 @@ def test_every_edge_of_every_machine_stands_in_a_table():
 
 
 def check_step(flow: FlowDefinition, before: Transaction, event: str, payload: Any, target: str) -> None:
-    walking = walk(flow, before)
-    walking.take(Event(event, payload, "some_code"))
-    after = walking.transaction
+    transition = on_its_way(before)
+    flow.take(transition, Event(event, payload, "some_code"))
+    after = transition.transaction
     assert after.state == target
     assert (after.version, after.code) == (before.version + 1, "some_code")
-    assert [(line.source, line.event, line.target) for line in walking.log] == [(before.state, event, target)]
+    assert [(line.source, line.event, line.target) for line in transition.log] == [
+        (before.state, event, target)
+    ]
     kind = flow.state_kinds[target]
     assert after.state_kind is kind
     assert (after.deadline is not None) == (kind is StateKind.WAITING)
     assert (after.lease_until is not None) == (kind is StateKind.WORKING)
-    assert (walking.effect is not None) == (kind is StateKind.WORKING)
+    assert (transition.effect is not None) == (kind is StateKind.WORKING)
     assert bool(after.secrets) == (kind is not StateKind.FINAL)
     assert after.attempts == (0 if kind is not StateKind.WORKING else 2 if event == "retry" else 1)
     kept = KEPT.get(flow.kind, {"next"}) if kind is StateKind.FINAL else set(after.inputs)
@@ -163,11 +171,11 @@ def test_machines_that_are_used_again_and_by_many_threads_mix_nothing_up(kind):
         random.Random(number).shuffle(allowed)
         for state, event in allowed * 3:
             before = standing(flow, state, next=f"/{number}")
-            walking = walk(flow, before)
+            transition = on_its_way(before)
             with contextlib.suppress(EventNotAllowed):
-                walking.take(Event("sign_in"))
-            walking.take(Event(event, PAYLOADS.get(event)))
-            after = walking.transaction
+                flow.take(transition, Event("sign_in"))
+            flow.take(transition, Event(event, PAYLOADS.get(event)))
+            after = transition.transaction
             expected = (before.id, before.next_url, ALLOWED[kind][state][event])
             if (after.id, after.next_url, after.state) != expected:
                 wrong.append(f"{state} --{event}--> {after.state}")

@@ -29,7 +29,7 @@ class Granted:
     def token(self, audience: str = "", scope: str = "", **limits: float) -> Any:
         """Ask for an access token as the engine does."""
         limits.setdefault("time_limit", 10)
-        return wiring.engine().tokens.access_token(self.id, audience=audience, scope=scope, **limits)
+        return wiring.access_tokens().access_token(self.id, audience=audience, scope=scope, **limits)
 
     @property
     def row(self) -> Any:

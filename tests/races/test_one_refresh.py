@@ -6,10 +6,10 @@ import threading
 
 import pytest
 from accounts_site import prepare, site
-from engines import engine_with
 from together import together
 
-from stateful_oauth.flows.engine.engine import EnginePolicy
+from stateful_oauth.django import wiring
+from stateful_oauth.flows.oauth.access_tokens import AccessTokens
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import Grant
 from stateful_oauth.testing.browser import Browser
@@ -53,7 +53,7 @@ def grant(tenant, rotation):
 
 
 def at_once(store, grant, *, scopes=("",) * WORKERS):
-    tokens = engine_with(grants=store, policy=EnginePolicy(patience=20)).tokens
+    tokens = AccessTokens(store, wiring.provider, wiring.clock, patience=20)
     return together([
         lambda scope=scope: tokens.access_token(grant, scope=scope, time_limit=10) for scope in scopes
     ])  # fmt: skip

@@ -6,8 +6,6 @@ from typing import Any
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.engine import Engine
-from stateful_oauth.storage.accounts import DjangoAccountDirectory
-from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 
@@ -16,9 +14,7 @@ def engine_with(**parts: Any) -> Engine:
     own: dict[str, Any] = {
         "flows": wiring.flows(),
         "store": DjangoTransactionStore(),
-        "grants": DjangoGrantStore(),
-        "accounts": DjangoAccountDirectory(),
-        "providers": wiring.provider,
+        "services": wiring.services,
         "clock": wiring.clock,
     }
     return Engine(**{**own, **parts})

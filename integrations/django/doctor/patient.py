@@ -13,8 +13,8 @@ from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import TenantSettings, conf
 from stateful_oauth.django.views.callbacks import callback_url
-from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth import pkce
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest
 from stateful_oauth.flows.oauth.parameters import checked_parameters
 
@@ -104,13 +104,13 @@ class Patient:
 
     def request(self, redirect_uri: str) -> AuthorizationRequest:
         """Return the authorization request of a sign-in that must not show anything (`prompt=none`)."""
-        verifier = identifiers.new_code_verifier()
+        verifier = pkce.new_code_verifier()
         return AuthorizationRequest(
             redirect_uri=redirect_uri,
             scope=self.settings.scope,
-            state=Secret(identifiers.new_nonce()),
-            nonce=Secret(identifiers.new_nonce()),
-            code_challenge=identifiers.code_challenge(verifier),
+            state=Secret(pkce.new_nonce()),
+            nonce=Secret(pkce.new_nonce()),
+            code_challenge=pkce.code_challenge(verifier),
             parameters=checked_parameters({**self.settings.authorization_parameters, "prompt": "none"}),
         )
 

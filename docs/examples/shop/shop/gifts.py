@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from shop import vouchers
-from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.context import EffectContext, FlowContext
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Cancelled, Expired, Failed, Outcome
-from stateful_oauth.flows.engine.ports import Provider
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Transaction
 
@@ -67,23 +67,21 @@ class GiftFlow(FlowMachine):
 
     def keep_voucher(self, payload: str) -> None:
         """Keep what came of it."""
-        self.step.keep_result(voucher=payload)
+        self.transition.keep_result(voucher=payload)
 
     @classmethod
     def check_inputs(
-        cls, inputs: Mapping[str, Any], provider: Provider
+        cls, inputs: Mapping[str, Any], context: FlowContext
     ) -> tuple[dict[str, Any], dict[str, Secret]]:
         """Take `to`: whom the gift is for."""
-        del provider  # it has no part in this
         if not inputs.get("to"):
             raise InvalidInput("input_invalid", "Say whom the gift is for.")
         return {"to": inputs["to"]}, {}
 
     @classmethod
-    def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
+    def waiting_outcome(cls, context: FlowContext) -> Outcome:
         """Say that it waits."""
-        del provider  # as above
-        return cls.describe(GiftWaits, transaction)
+        return cls.describe(GiftWaits, context.transaction)
 
     @classmethod
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:

@@ -1,0 +1,33 @@
+"""Errors of the protocol, and what an error of a provider adds to the engine's own."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ServiceUnreachable
+
+
+class ProviderUnreachable(ServiceUnreachable):
+    """The request was never sent to the provider (no connection): the effect did not happen.
+
+    Code: `provider_unreachable`.
+    """
+
+    CODE: ClassVar[str] = "provider_unreachable"
+
+
+class ProviderAnswerLost(AnswerLost):
+    """The request was sent to the provider and no usable answer came: whether it happened is unknown.
+
+    Code: `provider_answer_lost`, or `provider_answer_invalid` when something came that is no answer.
+    """
+
+    CODE: ClassVar[str] = "provider_answer_lost"
+
+
+class IdTokenRejected(FlowError):
+    """The ID token broke a rule of OpenID Connect Core §3.1.3.7."""
+
+
+class AccountRefused(FlowError):
+    """The project does not let this identity sign in, for example because its user is inactive."""

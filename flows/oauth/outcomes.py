@@ -1,0 +1,92 @@
+"""What came of a flow of this package, besides what every flow may end with: `flows.engine.outcomes`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.engine.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn(Outcome):
+    """The login is done: this browser may have a session of `user_id`.
+
+    Attributes:
+        user_id: The Django user's primary key, as text.
+        session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`.
+            Empty once the user has signed out again.
+    """
+
+    user_id: str
+    session: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked(SignedIn):
+    """Two accounts are one now, and this browser may have a session of the primary's user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptApart(SignedIn):
+    """The accounts stay apart, and this browser may have a session of the user that it came with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountName:
+    """An account as its owner knows it. Which one it is, the place among the candidates tells.
+
+    Attributes:
+        connection: The connection's name.
+        email: To be shown masked, unless it is the address that the user came with.
+    """
+
+    connection: str
+    email: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationNeeded(Outcome):
+    """The user has to say whether accounts are to be linked.
+
+    Attributes:
+        newcomer: The account that the user came with.
+        candidates: The accounts that it may be linked to: each the same person's, if the person proves it. A
+            confirmation names one by its position, from 0.
+        wrong_account: Whether another account than one of these was just chosen.
+        tries_left: How often it may be tried still.
+    """
+
+    newcomer: AccountName
+    candidates: tuple[AccountName, ...]
+    wrong_account: bool = False
+    tries_left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Outcome):
+    """An account at another provider is connected.
+
+    Attributes:
+        user_id: The Django user who connected it.
+        account_id: Auth0's id, `cac_…`.
+        provider_user_id: Who it is at the provider, or an empty string when the provider did not say.
+    """
+
+    user_id: str
+    connection: str
+    account_id: str
+    provider_user_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected(Outcome):
+    """A connected account is disconnected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlinked(Outcome):
+    """A linked account stands alone again."""
