@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import read_graph
-from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, SignedIn
+from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome
 from stateful_oauth.flows.engine.transaction import StateKind
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.machine import FlowMachine
 
 STEM: Final = "overview"
@@ -54,8 +55,8 @@ class Flow:
     opens: tuple[str, ...]
     opened_by: tuple[str, ...]
     ends: tuple[End, ...]
-    records: tuple[type[Fact], ...]
-    relies_on: tuple[type[Fact], ...]
+    records: tuple[type[DomainEvent], ...]
+    relies_on: tuple[type[DomainEvent], ...]
 
     def recorded(self, about: str) -> tuple[str, ...]:
         """Return the names of the facts that it records about something."""
@@ -78,9 +79,9 @@ class Connections:
     flows: tuple[Flow, ...]
     kept: tuple[str, ...]
 
-    def facts(self) -> list[type[Fact]]:
+    def facts(self) -> list[type[DomainEvent]]:
         """Return every fact once, those about the same thing together."""
-        found = dict.fromkeys(fact for flow in self.flows for fact in (*flow.records, *flow.relies_on))
+        found = dict.fromkeys(fact for flow in self.flows for fact in (*flow.emits, *flow.relies_on))
         return sorted(found, key=lambda fact: self.kept.index(fact.about))
 
 
@@ -95,7 +96,7 @@ def read_connections(machines: Iterable[type[FlowMachine]]) -> Connections:
         if strangers := sorted(set(machine.opens) - known.keys()):
             raise TypeError(f"{machine.__name__} opens {', '.join(strangers)}, which is no flow here.")
     flows = tuple(_flow(known[kind], known.values()) for kind in _in_order(known))
-    kept = dict.fromkeys(fact.about for flow in flows for fact in (*flow.records, *flow.relies_on))
+    kept = dict.fromkeys(fact.about for flow in flows for fact in (*flow.emits, *flow.relies_on))
     return Connections(flows, tuple(kept))
 
 
@@ -127,7 +128,7 @@ def _flow(machine: type[FlowMachine], others: Iterable[type[FlowMachine]]) -> Fl
             for state in graph.states
             if state.kind is StateKind.FINAL
         ),
-        records=machine.records,
+        records=machine.emits,
         relies_on=machine.relies_on,
     )
 

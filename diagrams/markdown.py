@@ -100,7 +100,7 @@ def _notes(graph: FlowGraph, edge: DiagramEdge) -> Iterable[str]:
         yield "recovery, when the lease is over or the provider asked to wait"
     if edge.actions:
         yield f"runs {', '.join(code(name) for name in edge.actions)}"
-    if edge.event == "fail" and source.effect is not None and source.effect.lost_answer is LostAnswer.GIVE_UP:
+    if edge.event == "fail" and source.effect is not None and source.effect.lost_answer is LostAnswer.FAIL:
         yield f"also when the answer is lost: {code(source.effect.lost_code)}"
 
 
@@ -155,6 +155,6 @@ def _when_lost(effect: Effect) -> str:
     if effect.lost_answer is LostAnswer.REREAD:
         name = f" by {code(effect.reread.__name__)}" if effect.reread is not None else ""
         return f"**re-read**: what happened is read{name}, up to {effect.max_attempts} attempts"
-    if effect.lost_answer is LostAnswer.GIVE_UP:
+    if effect.lost_answer is LostAnswer.FAIL:
         return f"**give up**: {code(effect.lost_code)}, and a fresh start is offered"
     return "cannot be: it commits or rolls back with the row"

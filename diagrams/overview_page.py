@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from stateful_oauth.diagrams.connections import Connections, Flow
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.machine import FlowMachine
 
 _ABOUT = """\
@@ -49,7 +49,7 @@ def render_overview_page(
         ),
         "## What one keeps for another",
         table(
-            ("Fact", "", "About", "Recorded by", "Relied on by"),
+            ("DomainEvent", "", "About", "Recorded by", "Relied on by"),
             (_fact(connections, fact) for fact in connections.facts()),
         ),
         "## As mermaid",
@@ -69,12 +69,12 @@ def _flow(flow: Flow, page: str) -> list[str]:
     ]
 
 
-def _fact(connections: Connections, fact: type[Fact]) -> list[str]:
+def _fact(connections: Connections, fact: type[DomainEvent]) -> list[str]:
     return [
         code(fact.__name__),
         plain(first_line(fact)),
         plain(fact.about),
-        ", ".join(code(flow.kind) for flow in connections.flows if fact in flow.records),
+        ", ".join(code(flow.kind) for flow in connections.flows if fact in flow.emits),
         ", ".join(code(flow.kind) for flow in connections.flows if fact in flow.relies_on),
     ]
 

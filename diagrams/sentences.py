@@ -48,6 +48,6 @@ def lost_answer(effect: Effect) -> str:
     if effect.lost_answer is LostAnswer.REREAD:
         reread = f" with {effect.reread.__name__}" if effect.reread is not None else ""
         return f"lost answer: what happened is read{reread}, {tries}"
-    if effect.lost_answer is LostAnswer.GIVE_UP:
+    if effect.lost_answer is LostAnswer.FAIL:
         return f"lost answer: given up with {effect.lost_code}"
     return "local: no answer to lose"

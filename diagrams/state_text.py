@@ -22,7 +22,7 @@ _LEAST: Final = 96.0
 LOST: Final = {
     LostAnswer.REPEAT: "answer lost: repeat",
     LostAnswer.REREAD: "answer lost: re-read",
-    LostAnswer.GIVE_UP: "answer lost: give up",
+    LostAnswer.FAIL: "answer lost: give up",
 }
 
 

@@ -22,14 +22,14 @@ from stateful_oauth.flows.engine.transaction import (
     TransitionLog,
 )
 from stateful_oauth.storage import encryption
-from stateful_oauth.storage.facts import write_fact
+from stateful_oauth.storage.domain_events import handle_domain_event
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.statements import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
 
 REJECTIONS_KEPT: Final = 20  # per transaction: enough to see what is going on, too few to fill a disk with
 _APPEND_ATTEMPTS: Final = 4
@@ -83,9 +83,14 @@ class DjangoTransactionStore:
         return None if row is None else _value(row)
 
     def save(
-        self, transaction: Transaction, log: Sequence[TransitionLog], facts: Sequence[Fact], *, seen: int
+        self,
+        transaction: Transaction,
+        log: Sequence[TransitionLog],
+        domain_events: Sequence[DomainEvent],
+        *,
+        seen: int,
     ) -> bool:
-        """Write the row, its log lines and its facts, if the row's version is still `seen`.
+        """Write the row, its log lines and its domain_events, if the row's version is still `seen`.
 
         This conditional UPDATE is the one fence of the package. On PostgreSQL it waits for the row lock of
         another writer and then sees that writer's version; on SQLite there is one writer at a time. Either
@@ -95,8 +100,8 @@ class DjangoTransactionStore:
         if not _transactions(self._alias).update(_changing(transaction), row):
             return False
         self._append(transaction, log)
-        for fact in facts:
-            write_fact(fact, transaction, using=self._alias)
+        for event in domain_events:
+            handle_domain_event(event, transaction, using=self._alias)
         return True
 
     def reject(self, transaction: Transaction, line: TransitionLog) -> None:

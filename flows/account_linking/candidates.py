@@ -10,7 +10,7 @@ from stateful_oauth.flows.account_linking.policy import Candidate, Evidence
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stateful_oauth.flows.engine.effects import EffectContext
+    from stateful_oauth.flows.engine.context import EffectContext
     from stateful_oauth.flows.oauth.accounts import AccountOwner, UserProfile
 
 _MOST_OWNERS: Final = 5  # read one by one; more than one is a question to the user anyway
@@ -25,7 +25,7 @@ class Found:
 
 
 def candidates_of(
-    context: EffectContext, issuer: str, newcomer: UserProfile, same_email: Sequence[UserProfile]
+    context: OAuthEffectContext, issuer: str, newcomer: UserProfile, same_email: Sequence[UserProfile]
 ) -> Found:
     """Return whoever connected the newcomer's account, and whoever has its e-mail.
 
@@ -39,7 +39,7 @@ def candidates_of(
         owners = {subject: replace(owner, was_verified=False) for subject, owner in owners.items()}
     for subject in list(owners)[:_MOST_OWNERS]:
         if subject not in known:
-            owner = context.provider.management.user(subject, time_limit=context.time_limit)
+            owner = context.services.provider.management.user(subject, time_limit=context.time_limit)
             if owner is not None:
                 known[subject] = owner
     profiles = [profile for subject, profile in known.items() if subject != newcomer.user_id]
@@ -47,23 +47,25 @@ def candidates_of(
 
 
 def compared_with(
-    context: EffectContext, issuer: str, newcomer: UserProfile, profiles: Sequence[UserProfile]
+    context: OAuthEffectContext, issuer: str, newcomer: UserProfile, profiles: Sequence[UserProfile]
 ) -> Found:
     """Return accounts with what is known of them here, and what speaks for them now."""
     return _candidates(context, issuer, newcomer, profiles, _owners_of(context, issuer, newcomer))
 
 
-def _owners_of(context: EffectContext, issuer: str, newcomer: UserProfile) -> dict[str, AccountOwner]:
+def _owners_of(context: OAuthEffectContext, issuer: str, newcomer: UserProfile) -> dict[str, AccountOwner]:
     """Return who connected the newcomer's account, by the provider's own user id."""
     main = newcomer.main
     if main is None:
         return {}
-    owners = context.accounts.owners_of(issuer, connection=main.connection, provider_user_id=main.user_id)
+    owners = context.services.accounts.owners_of(
+        issuer, connection=main.connection, provider_user_id=main.user_id
+    )
     return {owner.subject: owner for owner in owners}
 
 
 def _candidates(
-    context: EffectContext,
+    context: OAuthEffectContext,
     issuer: str,
     newcomer: UserProfile,
     profiles: Sequence[UserProfile],
@@ -73,8 +75,8 @@ def _candidates(
     if not profiles:
         return Found(())
     subjects = [profile.user_id for profile in profiles]
-    inactive = context.accounts.inactive(issuer, [*subjects, newcomer.user_id])
-    unlinked = context.accounts.unlinked_from(issuer, newcomer.user_id, subjects)
+    inactive = context.services.accounts.inactive(issuer, [*subjects, newcomer.user_id])
+    unlinked = context.services.accounts.unlinked_from(issuer, newcomer.user_id, subjects)
     candidates = [
         Candidate(
             profile=profile,

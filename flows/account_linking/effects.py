@@ -14,19 +14,13 @@ from stateful_oauth.flows.account_linking.metadata import (
     user_metadata_to_add,
 )
 from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
-from stateful_oauth.flows.engine.effects import EffectContext, Event
-from stateful_oauth.flows.engine.errors import (
-    AnswerLost,
-    FlowError,
-    IdTokenRejected,
-    Mismatch,
-    ProviderRefused,
-    ProviderUnreachable,
-    RateLimited,
-)
-from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, Mismatch, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity
+from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderUnreachable
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation, VerifiedIdentity
+from stateful_oauth.flows.oauth.pkce import code_challenge
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
 
 if TYPE_CHECKING:
@@ -80,19 +74,19 @@ def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     )
 
 
-def push_request(context: EffectContext) -> Event:
+def push_request(context: OAuthEffectContext) -> Event:
     """POST the authorization request to the provider (RFC 9126)."""
-    pushed = context.provider.push_authorization_request(
+    pushed = context.services.provider.push_authorization_request(
         authorization_request(context.transaction), time_limit=context.time_limit
     )
     return Event("request_pushed", pushed)
 
 
-def verify_primary(context: EffectContext) -> Event:
+def verify_primary(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check that it is one of the accounts that were there first."""
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
     exchanged_at = context.clock.now()
-    tokens = context.provider.exchange_code(
+    tokens = context.services.provider.exchange_code(
         code=context.payload.code,
         redirect_uri=inputs["redirect_uri"],
         code_verifier=secrets["code_verifier"],
@@ -111,7 +105,7 @@ def verify_primary(context: EffectContext) -> Event:
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
     )
-    identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
+    identity = context.services.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
     if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
         if tokens.refresh_token is not None:
             _forget(context, tokens.refresh_token)
@@ -119,23 +113,23 @@ def verify_primary(context: EffectContext) -> Event:
     return Event("primary_verified", SignIn.granted(identity, tokens))
 
 
-def _forget(context: EffectContext, refresh_token: Secret) -> None:
+def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:
     """Leave no refresh token behind of an account that is nobody's here. What fails expires by itself."""
     try:
-        context.provider.revoke_refresh_token(refresh_token, time_limit=context.time_limit)
+        context.services.provider.revoke_refresh_token(refresh_token, time_limit=context.time_limit)
     except FlowError:
         return
 
 
-def read_profiles(context: EffectContext) -> Event:
+def read_profiles(context: OAuthEffectContext) -> Event:
     """GET both accounts by id, and check once more that they may be linked.
 
     What was decided stood on reads of an earlier moment, and somebody may have been asked in between.
     """
-    inputs, management = context.transaction.inputs, context.provider.management
+    inputs, management = context.transaction.inputs, context.services.provider.management
     primary = management.user(inputs["primary"], time_limit=context.time_limit)
     if primary is None:
-        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+        raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
     newcomer = management.user(inputs["newcomer"]["user_id"], time_limit=context.time_limit)
     if newcomer is None or newcomer.main is None:
         inside = _inside(primary, inputs["newcomer"]["user_id"])
@@ -144,7 +138,7 @@ def read_profiles(context: EffectContext) -> Event:
             primary = management.user(inputs["primary"], time_limit=context.time_limit) or primary
             inside = _inside(primary, inputs["newcomer"]["user_id"])
         if inside is None:
-            raise ProviderRefused("newcomer_gone", "The account that signed in does not exist any more.")
+            raise ServiceRefused("newcomer_gone", "The account that signed in does not exist any more.")
         found = ProfilesRead(inside, _nothing(), _evidence(inputs, primary, None), _secondary_user(context))
         return Event("accounts_linked", found)
     _check_still_allowed(context, primary, newcomer)
@@ -156,9 +150,9 @@ def read_profiles(context: EffectContext) -> Event:
     return Event("profiles_read", ProfilesRead(newcomer.main, metadata, evidence, _secondary_user(context)))
 
 
-def _secondary_user(context: EffectContext) -> str | None:
+def _secondary_user(context: OAuthEffectContext) -> str | None:
     inputs = context.transaction.inputs
-    return context.accounts.user_of(inputs["issuer"], inputs["newcomer"]["user_id"])
+    return context.services.accounts.user_of(inputs["issuer"], inputs["newcomer"]["user_id"])
 
 
 def _nothing() -> dict[str, Any]:
@@ -171,7 +165,7 @@ def _inside(primary: UserProfile, user_id: str) -> ProfileIdentity | None:
 
 
 def _check_still_allowed(
-    context: EffectContext,
+    context: OAuthEffectContext,
     primary: UserProfile,
     newcomer: UserProfile,
     same_email: Sequence[UserProfile] | None = None,
@@ -182,12 +176,12 @@ def _check_still_allowed(
         same_email: All users with the newcomer's e-mail, read just now; None judges the primary alone.
 
     Raises:
-        ProviderRefused: `newcomer_blocked`, or `link_not_allowed` when the decision is not the same any more.
+        ServiceRefused: `newcomer_blocked`, or `link_not_allowed` when the decision is not the same any more.
     """
     inputs = context.transaction.inputs
     if newcomer.blocked:
-        raise ProviderRefused("newcomer_blocked", "The account that signed in is blocked.")
-    today = context.caller.linking_choices(context.transaction.tenant)
+        raise ServiceRefused("newcomer_blocked", "The account that signed in is blocked.")
+    today = account_caller(context.caller).linking_choices(context.transaction.tenant)
     rules = LinkingRules.of(inputs["linking"]).within(today)
     chosen_by_user = inputs["rule"] == Rule.CONFIRMATION
     if chosen_by_user or same_email is None:
@@ -199,7 +193,7 @@ def _check_still_allowed(
     # Without a question, the rule that was followed has to hold still: another one is another decision.
     if decision.rule is Rule.NONE or (not chosen_by_user and decision.rule != inputs["rule"]):
         reason = decision.reason or f"it would be {decision.rule}"
-        raise ProviderRefused("link_not_allowed", f"Not any more: {reason}.")
+        raise ServiceRefused("link_not_allowed", f"Not any more: {reason}.")
 
 
 def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -> dict[str, Json]:
@@ -218,7 +212,7 @@ def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -
     return found
 
 
-def link_accounts(context: EffectContext) -> Event:
+def link_accounts(context: OAuthEffectContext) -> Event:
     """Read both accounts, judge them anew, and POST the secondary's identity to the primary.
 
     The decision stands on reads of an earlier moment. What cannot be read now is not linked: nothing was
@@ -231,7 +225,7 @@ def link_accounts(context: EffectContext) -> Event:
     return _link(context, accounts)
 
 
-def reread_link(context: EffectContext) -> Event:
+def reread_link(context: OAuthEffectContext) -> Event:
     """GET both accounts: they tell whether the link happened. Where it did not, judge them anew and link.
 
     With one e-mail these are two calls, which the smallest rate limit has room for.
@@ -240,7 +234,7 @@ def reread_link(context: EffectContext) -> Event:
         accounts = _accounts_now(context)
     except RateLimited:
         raise
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         # That it cannot be read does not say that it did not happen.
         raise AnswerLost("What became of the link could not be read.", code=error.code) from error
     return _link(context, accounts)
@@ -255,13 +249,13 @@ class _Accounts:
     same_email: Sequence[UserProfile]
 
 
-def _accounts_now(context: EffectContext) -> _Accounts:
+def _accounts_now(context: OAuthEffectContext) -> _Accounts:
     """Read both accounts, and whoever has the newcomer's e-mail: mostly in one call.
 
     `users-by-email` is as consistent as reading by id. What it does not show is read by id. The primary
     comes last: a newcomer that is gone by then may be inside.
     """
-    inputs, management = context.transaction.inputs, context.provider.management
+    inputs, management = context.transaction.inputs, context.services.provider.management
     email, newcomer_id = inputs["newcomer"]["email"], inputs["newcomer"]["user_id"]
     listed = management.users_by_email(email, time_limit=context.time_limit) if email else ()
     known = {profile.user_id: profile for profile in listed}
@@ -272,26 +266,26 @@ def _accounts_now(context: EffectContext) -> _Accounts:
     return _Accounts(primary, newcomer, listed)
 
 
-def _link(context: EffectContext, accounts: _Accounts) -> Event:
+def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
     """Link, unless it is done already, or must not be done any more.
 
     What a refusal means, both accounts tell: an earlier attempt, or another browser, may have linked them.
 
     Raises:
-        ProviderRefused: `newcomer_gone`, `candidate_gone`, `newcomer_blocked` or `link_not_allowed`.
+        ServiceRefused: `newcomer_gone`, `candidate_gone`, `newcomer_blocked` or `link_not_allowed`.
         AccountRefused: The project does not let the account in that the user would be signed in as.
     """
-    inputs, management = context.transaction.inputs, context.provider.management
+    inputs, management = context.transaction.inputs, context.services.provider.management
     identity, primary, newcomer = _identity(inputs), accounts.primary, accounts.newcomer
     if primary is not None and primary.has(identity):
         return _linked(context)
     if newcomer is None:
-        raise ProviderRefused("newcomer_gone", "The account that signed in is none of its own any more.")
+        raise ServiceRefused("newcomer_gone", "The account that signed in is none of its own any more.")
     if primary is None:
-        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+        raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
     _check_still_allowed(context, primary, newcomer, accounts.same_email)
     # Asked before, and with all claims: a link that stands for a user who may not sign in helps nobody.
-    context.caller.check_may_sign_in(_sign_in_after(context.transaction).identity)
+    account_caller(context.caller).check_may_sign_in(_sign_in_after(context.transaction).identity)
     try:
         management.link(
             inputs["primary"],
@@ -299,7 +293,7 @@ def _link(context: EffectContext, accounts: _Accounts) -> Event:
             user_id=identity.user_id,
             time_limit=context.time_limit,
         )
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         if error.code not in _ABOUT_THE_ACCOUNTS:
             raise
         refused = error
@@ -307,20 +301,20 @@ def _link(context: EffectContext, accounts: _Accounts) -> Event:
         return _linked(context)
     primary = _read_back(context, inputs["primary"])
     if primary is None:
-        raise ProviderRefused("candidate_gone", "The account to link to does not exist any more.")
+        raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
     if primary.has(identity):
         return _linked(context)
     if _read_back(context, inputs["newcomer"]["user_id"]) is None:
-        raise ProviderRefused("newcomer_gone", "The account that signed in is none of its own any more.")
+        raise ServiceRefused("newcomer_gone", "The account that signed in is none of its own any more.")
     raise refused
 
 
-def _read_back(context: EffectContext, user_id: str) -> UserProfile | None:
+def _read_back(context: OAuthEffectContext, user_id: str) -> UserProfile | None:
     try:
-        return context.provider.management.user(user_id, time_limit=context.time_limit)
+        return context.services.provider.management.user(user_id, time_limit=context.time_limit)
     except RateLimited:
         raise
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         # That it cannot be read does not say that it did not happen.
         raise AnswerLost("What became of the link could not be read.", code=error.code) from error
 
@@ -329,42 +323,42 @@ def _identity(inputs: Any) -> ProfileIdentity:
     return ProfileIdentity(**inputs["identity"])
 
 
-def _linked(context: EffectContext) -> Event:
+def _linked(context: OAuthEffectContext) -> Event:
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
     metadata = json.loads(secrets["metadata"].reveal())
     return Event("accounts_linked", ProfilesRead(_identity(inputs), metadata, inputs["evidence"]))
 
 
-def merge_metadata(context: EffectContext) -> Event:
+def merge_metadata(context: OAuthEffectContext) -> Event:
     """PATCH the primary with what only the secondary had, and with nothing that the primary has by now.
 
     What the secondary had is known from before the link. What the primary has is read right before each try:
     Auth0 has no conditional PATCH, and it replaces a first-level member as a whole.
 
     Raises:
-        ProviderRefused: `user_unknown`: the primary is gone.
+        ServiceRefused: `user_unknown`: the primary is gone.
     """
     snapshot = json.loads(context.transaction.secrets["metadata"].reveal())
     if not any(snapshot.values()):
         return Event("metadata_merged")
-    management, primary_id = context.provider.management, context.transaction.inputs["primary"]
+    management, primary_id = context.services.provider.management, context.transaction.inputs["primary"]
     primary = management.user(primary_id, time_limit=context.time_limit)
     if primary is None:
-        raise ProviderRefused("user_unknown", "The account that stays does not exist any more.")
-    keys = context.caller.linking_choices(context.transaction.tenant).get("app_metadata", ())
+        raise ServiceRefused("user_unknown", "The account that stays does not exist any more.")
+    keys = account_caller(context.caller).linking_choices(context.transaction.tenant).get("app_metadata", ())
     missing = still_missing(primary, snapshot, keys)
     if any(missing.values()):
         management.update_metadata(primary_id, **missing, time_limit=context.time_limit)
     return Event("metadata_merged")
 
 
-def resolve_primary(context: EffectContext) -> Event:
+def resolve_primary(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the account that stays, in the settle transaction."""
     inputs, sign_in = context.transaction.inputs, _sign_in_after(context.transaction)
-    user_id = context.caller.resolve_account(sign_in.identity)
+    user_id = account_caller(context.caller).resolve_account(sign_in.identity)
     secondary = inputs.get("secondary_user")
     if secondary is not None and secondary != user_id:
-        context.caller.accounts_linked(primary=user_id, secondary=secondary)
+        account_caller(context.caller).accounts_linked(primary=user_id, secondary=secondary)
     resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=True)
     return Event("account_resolved", resolved, context.transaction.code)
 
@@ -395,16 +389,16 @@ def _signed_in_as(inputs: Any, newcomer: SignIn) -> SignIn:
     return SignIn(identity=identity)
 
 
-def resolve_newcomer(context: EffectContext) -> Event:
+def resolve_newcomer(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the account that the user came with, in the settle transaction.
 
     Raises:
-        ProviderRefused: `newcomer_gone`: it was linked to another one meanwhile, in another browser say.
+        ServiceRefused: `newcomer_gone`: it was linked to another one meanwhile, in another browser say.
     """
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
-    if context.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):
-        raise ProviderRefused("newcomer_gone", "The account that signed in is one with another by now.")
-    user_id = context.caller.resolve_account(sign_in.identity)
+    if context.services.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):
+        raise ServiceRefused("newcomer_gone", "The account that signed in is one with another by now.")
+    user_id = account_caller(context.caller).resolve_account(sign_in.identity)
     # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
     # sign-in looks again.
     asked = not isinstance(context.payload, FlowError) and context.caller.actor.kind != "operator"

@@ -19,38 +19,29 @@ from stateful_oauth.flows.account_linking.effects import (
     verify_primary,
 )
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.domain_events import (
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import EventNotAllowed, InvalidInput
+from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
+from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome, RedirectTo
+from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.domain_events import (
     AccountIdentified,
     AccountsLinked,
     AccountsUnlinked,
     GrantIssued,
     LinkChecked,
 )
-from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import EventNotAllowed, InvalidInput
-from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.engine.outcomes import (
-    Abandoned,
-    AccountName,
-    ConfirmationNeeded,
-    Expired,
-    Failed,
-    KeptApart,
-    Linked,
-    Mismatched,
-    Outcome,
-    RedirectTo,
-)
-from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.outcomes import AccountName, ConfirmationNeeded, KeptApart, Linked
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
+    from stateful_oauth.flows.oauth.ports import Provider
 
 _SESSION = ("sub", "sid", "grant")
 
@@ -76,7 +67,7 @@ class AccountLinkingFlow(FlowMachine):
     version = 1
     browser_events = ("confirm", "callback", "cancel")
     judged_events = ("decline", "mismatch", "fail")
-    records = (AccountsLinked, GrantIssued, LinkChecked)
+    emits = (AccountsLinked, GrantIssued, LinkChecked)
     relies_on = (AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a link passes them.
@@ -110,7 +101,7 @@ class AccountLinkingFlow(FlowMachine):
         verify_primary,
         produces=("primary_verified", "mismatch", "fail"),
         time_limit=10,
-        lost_answer=LostAnswer.GIVE_UP,  # sending a code twice revokes what it bought (RFC 6749 §4.1.2)
+        lost_answer=LostAnswer.FAIL,  # sending a code twice revokes what it bought (RFC 6749 §4.1.2)
         lost_code="code_exchange_lost",
     )
     read_profiles = effect(
@@ -118,7 +109,7 @@ class AccountLinkingFlow(FlowMachine):
         produces=("profiles_read", "accounts_linked", "fail"),
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # it only reads
-        patient=True,
+        waits_for_rate_limit=True,
     )
     link_accounts = effect(
         link_accounts,
@@ -127,8 +118,8 @@ class AccountLinkingFlow(FlowMachine):
         lost_answer=LostAnswer.REREAD,  # the primary's identities tell whether it happened
         reread=reread_link,
         max_attempts=8,
-        patient=True,
-        insists=True,
+        waits_for_rate_limit=True,
+        must_complete=True,
     )
     merge_metadata = effect(
         merge_metadata,
@@ -136,20 +127,20 @@ class AccountLinkingFlow(FlowMachine):
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # writes only what is not there: once more changes nothing
         max_attempts=8,
-        patient=True,
-        insists=True,
+        waits_for_rate_limit=True,
+        must_complete=True,
     )
     resolve_primary = effect(
         resolve_primary,
         produces=("account_resolved", "fail"),
         time_limit=0,
-        lost_answer=LostAnswer.NOT_POSSIBLE,
+        lost_answer=LostAnswer.LOCAL,
     )
     resolve_newcomer = effect(
         resolve_newcomer,
         produces=("account_resolved", "fail"),
         time_limit=0,
-        lost_answer=LostAnswer.NOT_POSSIBLE,
+        lost_answer=LostAnswer.LOCAL,
     )
 
     # Edges.
@@ -221,7 +212,9 @@ class AccountLinkingFlow(FlowMachine):
 
     def may_try_again(self, payload: Any) -> bool:
         """Whether another account than the expected one was chosen, and the user may choose again."""
-        return getattr(payload, "code", "") == "wrong_account" and _tries_left(self.step.transaction) > 0
+        return (
+            getattr(payload, "code", "") == "wrong_account" and _tries_left(self.transition.transaction) > 0
+        )
 
     def newcomer_is_gone(self, payload: Any) -> bool:
         """Whether the account that signed in is none any more, or was blocked."""
@@ -230,29 +223,29 @@ class AccountLinkingFlow(FlowMachine):
     # Actions.
     def ask_again(self, payload: Confirmation) -> None:
         """Choose whom to ask for, with a fresh `state`, `nonce` and verifier: an older answer is nobody's."""
-        inputs = self.step.transaction.inputs
-        asked_at = self.step.now.isoformat()
-        self.step.keep_inputs(expected=payload.user_id, tries=inputs["tries"] + 1, asked_at=asked_at)
-        self.step.drop_secrets("request_uri")
-        self.step.renew_state(
-            nonce=Secret(identifiers.new_nonce()), code_verifier=Secret(identifiers.new_code_verifier())
+        inputs = self.transition.transaction.inputs
+        asked_at = self.transition.now.isoformat()
+        self.transition.keep_inputs(expected=payload.user_id, tries=inputs["tries"] + 1, asked_at=asked_at)
+        self.transition.drop_secrets("request_uri")
+        self.transition.renew_state(
+            nonce=Secret(pkce.new_nonce()), code_verifier=Secret(pkce.new_code_verifier())
         )
 
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
         """Keep the reference for the redirect, which is made now."""
-        self.step.keep_secrets(request_uri=payload.request_uri)
-        self.step.keep_inputs(asked_at=self.step.now.isoformat())
+        self.transition.keep_secrets(request_uri=payload.request_uri)
+        self.transition.keep_inputs(asked_at=self.transition.now.isoformat())
 
     def keep_primary(self, payload: SignIn) -> None:
         """Keep who proved to own the account that was there first."""
-        self.step.keep_secrets(primary_sign_in=payload.to_secret())
-        self.step.keep_inputs(primary=payload.identity.subject)
+        self.transition.keep_secrets(primary_sign_in=payload.to_secret())
+        self.transition.keep_inputs(primary=payload.identity.subject)
 
     def keep_profiles(self, payload: ProfilesRead) -> None:
         """Keep what the link will discard, and what it stands on."""
         identity = payload.identity
-        self.step.keep_secrets(metadata=Secret(json.dumps(payload.metadata)))
-        self.step.keep_inputs(
+        self.transition.keep_secrets(metadata=Secret(json.dumps(payload.metadata)))
+        self.transition.keep_inputs(
             identity={
                 "connection": identity.connection,
                 "provider": identity.provider,
@@ -265,8 +258,8 @@ class AccountLinkingFlow(FlowMachine):
 
     def note_link(self, payload: ProfilesRead) -> None:
         """Have the link kept, with its evidence, whatever becomes of the rest."""
-        inputs = self.step.transaction.inputs
-        self.step.record(
+        inputs = self.transition.transaction.inputs
+        self.transition.emit(
             AccountsLinked(
                 issuer=inputs["issuer"],
                 primary=inputs["primary"],
@@ -280,10 +273,10 @@ class AccountLinkingFlow(FlowMachine):
 
     def sign_in(self, payload: AccountResolved) -> None:
         """Note who is signed in, and the grant if there is one."""
-        note_sign_in(self.step, payload)
+        note_sign_in(self.transition, payload)
         if payload.link_checked:
             identity = payload.sign_in.identity
-            self.step.record(LinkChecked(issuer=identity.issuer, subject=identity.subject))
+            self.transition.emit(LinkChecked(issuer=identity.issuer, subject=identity.subject))
 
     @classmethod
     def check_inputs(

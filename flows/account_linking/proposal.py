@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.creation import Child
 from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.transition import ChildTransaction
 
 if TYPE_CHECKING:
     from stateful_oauth.flows.account_linking.policy import Candidate, Decision
-    from stateful_oauth.flows.engine.machine import Step
     from stateful_oauth.flows.engine.transaction import Json
+    from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.accounts import UserProfile
 
 _NOT_FOR_ANOTHER_ACCOUNT = frozenset(
@@ -45,9 +45,11 @@ def linking_inputs(
     }
 
 
-def opened_linking(step: Step, newcomer: UserProfile, decision: Decision) -> Child:
+def opened_linking(
+    transition: TransitionContext, newcomer: UserProfile, decision: Decision
+) -> ChildTransaction:
     """Return the account linking that a sign-in opens."""
-    login = step.transaction.inputs
+    login = transition.transaction.inputs
     kept: dict[str, Json] = {
         "issuer": login["issuer"],
         "scope": login["scope"],
@@ -56,7 +58,7 @@ def opened_linking(step: Step, newcomer: UserProfile, decision: Decision) -> Chi
         },
         "redirect_uri": login["linking"]["redirect_uri"],
         "linking": login["linking"],
-        "login": str(step.transaction.id),
+        "login": str(transition.transaction.id),
         "newcomer": _name(newcomer),
         "candidates": [_of(each) for each in decision.candidates],
         "rule": str(decision.rule),
@@ -66,12 +68,12 @@ def opened_linking(step: Step, newcomer: UserProfile, decision: Decision) -> Chi
     kept |= {name: login[name] for name in ("next",) if name in login}
     if decision.is_automatic:
         kept["primary"] = decision.candidates[0].profile.user_id
-    return Child(
-        id=identifiers.new_transaction_id(step.now),
+    return ChildTransaction(
+        id=identifiers.new_transaction_id(transition.now),
         kind="account_linking",
         event=Event("start" if decision.is_automatic else "pending_link"),
         inputs=kept,
-        secrets={"sign_in": step.transaction.secrets["sign_in"]},
+        secrets={"sign_in": transition.transaction.secrets["sign_in"]},
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from stateful_oauth.flows.engine.effects import EffectContext, Event
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, RateLimited
-from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
+from stateful_oauth.flows.oauth.pkce import code_challenge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -48,25 +49,25 @@ class ConnectionIdentified:
 
 
 def at_my_account(
-    context: EffectContext, call: Callable[[Secret], Answer], scope: str = MY_ACCOUNT_SCOPE
+    context: OAuthEffectContext, call: Callable[[Secret], Answer], scope: str = MY_ACCOUNT_SCOPE
 ) -> Answer:
     """Call the My Account API with an access token of the grant that the flow was started with."""
-    return context.tokens.used(
+    return context.services.tokens.used(
         context.transaction.inputs.get("grant"),
         call,
-        audience=context.provider.my_account.audience,
+        audience=context.services.provider.my_account.audience,
         scope=scope,
         time_limit=context.time_limit,
         rejected=TOKEN_REJECTED,
     )
 
 
-def request_connection(context: EffectContext) -> Event:
+def request_connection(context: OAuthEffectContext) -> Event:
     """POST the connect request to the My Account API, after noting which accounts are there already."""
     inputs, secrets, api = (
         context.transaction.inputs,
         context.transaction.secrets,
-        context.provider.my_account,
+        context.services.provider.my_account,
     )
     request = ConnectRequest(
         connection=inputs["connection"],
@@ -85,12 +86,12 @@ def request_connection(context: EffectContext) -> Event:
     return Event("connection_requested", ConnectionRequested(session, tuple(each.id for each in before)))
 
 
-def complete_connection(context: EffectContext) -> Event:
+def complete_connection(context: OAuthEffectContext) -> Event:
     """POST the `connect_code` to the My Account API."""
     secrets = context.transaction.secrets
     account = at_my_account(
         context,
-        lambda token: context.provider.my_account.complete(
+        lambda token: context.services.provider.my_account.complete(
             token,
             auth_session=secrets["auth_session"],
             connect_code=secrets["connect_code"],
@@ -102,7 +103,7 @@ def complete_connection(context: EffectContext) -> Event:
     return Event("connection_completed", account)
 
 
-def reread_accounts(context: EffectContext) -> Event:
+def reread_accounts(context: OAuthEffectContext) -> Event:
     """Look for an account that was not there before; complete again where there is none.
 
     The code is single-use, so where it did buy an account, that one is listed. So are those that other tabs
@@ -113,10 +114,10 @@ def reread_accounts(context: EffectContext) -> Event:
         listed = _listed(context)
     except RateLimited:
         raise
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         if error.code in NOBODY_CAN_ASK:
             # Once the user has signed in again, the list of accounts tells.
-            raise ProviderRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
+            raise ServiceRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
     kept = _kept(context)
     account = _new_account(listed, {*inputs["known"], *kept}, context) or _new_account(
@@ -126,14 +127,14 @@ def reread_accounts(context: EffectContext) -> Event:
 
 
 def _new_account(
-    listed: Sequence[RemoteAccount], known: Collection[str], context: EffectContext
+    listed: Sequence[RemoteAccount], known: Collection[str], context: OAuthEffectContext
 ) -> RemoteAccount | None:
     since = context.transaction.created_at - _SKEW
     found = [each for each in listed if each.id not in known and each.created_at >= since]
     return min(found, key=lambda each: each.created_at, default=None)
 
 
-def identify_account(context: EffectContext) -> Event:
+def identify_account(context: OAuthEffectContext) -> Event:
     """Ask the identity provider itself who was connected, with a token from Token Vault.
 
     Only the provider's own user id is evidence for linking later; an account that nobody could identify is
@@ -148,10 +149,10 @@ def identify_account(context: EffectContext) -> Event:
     identified = ConnectionIdentified(None, tuple(sorted(gone)))
     if own in gone:
         return Event("account_identified", identified, "account_unidentified")
-    token = context.tokens.provider_token(
+    token = context.services.tokens.provider_token(
         inputs.get("grant"), connection=connection, time_limit=context.time_limit
     )
-    user = context.provider.provider_user(
+    user = context.services.provider.provider_user(
         token, connection=connection, strategy=connection, time_limit=context.time_limit
     )
     # Token Vault takes no `cac_…` id: with several accounts at one connection it chooses. What it says of an
@@ -161,17 +162,19 @@ def identify_account(context: EffectContext) -> Event:
     return Event("account_identified", ConnectionIdentified(user, identified.gone))
 
 
-def _kept(context: EffectContext) -> Mapping[str, str]:
+def _kept(context: OAuthEffectContext) -> Mapping[str, str]:
     """Return the accounts at the connection that are kept here: the provider's user ids, by `cac_…` id."""
     inputs = context.transaction.inputs
-    return context.accounts.connected(inputs["issuer"], inputs["subject"], connection=inputs["connection"])
+    return context.services.accounts.connected(
+        inputs["issuer"], inputs["subject"], connection=inputs["connection"]
+    )
 
 
-def _listed(context: EffectContext) -> Sequence[RemoteAccount]:
+def _listed(context: OAuthEffectContext) -> Sequence[RemoteAccount]:
     """Return the user's connected accounts at the connection."""
     return at_my_account(
         context,
-        lambda token: context.provider.my_account.accounts(
+        lambda token: context.services.provider.my_account.accounts(
             token, connection=context.transaction.inputs["connection"], time_limit=context.time_limit
         ),
     )

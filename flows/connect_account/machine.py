@@ -14,19 +14,12 @@ from stateful_oauth.flows.connect_account.effects import (
     reread_accounts,
 )
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.domain_events import (
-    AccountConnected,
-    AccountDisconnected,
-    AccountIdentified,
-    GrantIssued,
-)
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
     Cancelled,
-    Connected,
     Expired,
     Failed,
     Mismatched,
@@ -34,15 +27,23 @@ from stateful_oauth.flows.engine.outcomes import (
     RedirectTo,
 )
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.domain_events import (
+    AccountConnected,
+    AccountDisconnected,
+    AccountIdentified,
+    GrantIssued,
+)
+from stateful_oauth.flows.oauth.outcomes import Connected
 from stateful_oauth.flows.oauth.parameters import checked_parameters, checked_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.accounts import RemoteAccount
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+    from stateful_oauth.flows.oauth.ports import Provider
 
 # What the My Account API takes as `authorization_params`; it refuses anything else.
 AUTHORIZATION_PARAMS: Final = frozenset(
@@ -63,7 +64,7 @@ class ConnectAccountFlow(FlowMachine):
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     kept_inputs = ("next", "connection")  # so that its page can offer to connect the same again
-    records = (AccountConnected, AccountIdentified, AccountDisconnected)
+    emits = (AccountConnected, AccountIdentified, AccountDisconnected)
     relies_on = (GrantIssued, AccountIdentified)
 
     # States, in the order in which a connection passes them.
@@ -94,8 +95,8 @@ class ConnectAccountFlow(FlowMachine):
         lost_answer=LostAnswer.REREAD,  # the code is single-use, and the list of accounts tells
         reread=reread_accounts,
         max_attempts=8,
-        patient=True,
-        insists=True,
+        waits_for_rate_limit=True,
+        must_complete=True,
     )
     identify_account = effect(
         identify_account,
@@ -136,37 +137,37 @@ class ConnectAccountFlow(FlowMachine):
     # Actions.
     def keep_session(self, payload: ConnectionRequested) -> None:
         """Keep what the completion needs, and wait no longer than the provider does."""
-        self.step.keep_secrets(
+        self.transition.keep_secrets(
             auth_session=payload.session.auth_session, connect_uri=payload.session.connect_uri
         )
-        self.step.keep_inputs(known=list(payload.known))
-        self.step.wait_at_most(payload.session.expires_in)
+        self.transition.keep_inputs(known=list(payload.known))
+        self.transition.wait_at_most(payload.session.expires_in)
 
     def keep_connect_code(self, payload: AuthorizationResponse) -> None:
         """Keep the code: recovery needs it where the completion never arrived."""
-        self.step.keep_secrets(connect_code=payload.code or Secret(""))
+        self.transition.keep_secrets(connect_code=payload.code or Secret(""))
 
     def note_account(self, payload: RemoteAccount) -> None:
         """Have the account kept, before anybody knows who it is."""
-        inputs = self.step.transaction.inputs
-        self.step.record(
+        inputs = self.transition.transaction.inputs
+        self.transition.emit(
             AccountConnected(issuer=inputs["issuer"], subject=inputs["subject"], account=payload)
         )
-        self.step.keep_result(account=payload.id, connection=payload.connection)
+        self.transition.keep_result(account=payload.id, connection=payload.connection)
 
     def note_provider_user(self, payload: ConnectionIdentified) -> None:
         """Have it kept who was connected, if the provider said so, and forget the ids of before."""
-        inputs, result = self.step.transaction.inputs, self.step.transaction.result
+        inputs, result = self.transition.transaction.inputs, self.transition.transaction.result
         owner = {"issuer": inputs["issuer"], "subject": inputs["subject"]}
         if payload.user is not None:
-            self.step.record(
+            self.transition.emit(
                 AccountIdentified(
                     **owner, connection=result["connection"], account_id=result["account"], user=payload.user
                 )
             )
-            self.step.keep_result(provider_user_id=payload.user.id)
+            self.transition.keep_result(provider_user_id=payload.user.id)
         if payload.gone:
-            self.step.record(AccountDisconnected(**owner, account_ids=payload.gone))
+            self.transition.emit(AccountDisconnected(**owner, account_ids=payload.gone))
 
     @classmethod
     def check_inputs(
@@ -205,7 +206,7 @@ class ConnectAccountFlow(FlowMachine):
             "subject": inputs["subject"],
         }
         kept |= {name: inputs[name] for name in ("next", "grant") if inputs.get(name)}
-        return kept, {"code_verifier": Secret(identifiers.new_code_verifier())}
+        return kept, {"code_verifier": Secret(pkce.new_code_verifier())}
 
     @classmethod
     def route(cls, event: Event, transaction: Transaction, provider: Provider, caller: Caller) -> Event:

@@ -5,33 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.connect_account.effects import NOBODY_CAN_ASK, at_my_account
-from stateful_oauth.flows.engine.domain_events import AccountConnected, AccountDisconnected, GrantIssued
-from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.engine.outcomes import Abandoned, Disconnected, Failed
+from stateful_oauth.flows.engine.outcomes import Abandoned, Failed
+from stateful_oauth.flows.oauth.domain_events import AccountConnected, AccountDisconnected, GrantIssued
+from stateful_oauth.flows.oauth.outcomes import Disconnected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.ports import Provider
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Json
+    from stateful_oauth.flows.oauth.ports import Provider
 
 
-def disconnect(context: EffectContext) -> Event:
+def disconnect(context: OAuthEffectContext) -> Event:
     """DELETE the connected account at the My Account API. The grant at the provider itself lives on."""
     try:
         at_my_account(
             context,
-            lambda token: context.provider.my_account.disconnect(
+            lambda token: context.services.provider.my_account.disconnect(
                 token, context.transaction.inputs["account"], time_limit=context.time_limit
             ),
             "delete:me:connected_accounts",
         )
     except RateLimited:
         raise
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         # Where somebody can ask again, a refusal does not say that it was not done before.
         if error.code in NOBODY_CAN_ASK or not context.was_tried:
             raise
@@ -47,7 +49,7 @@ class DisconnectAccountFlow(FlowMachine):
     needs_user = True
     browser_events = ()
     operator_events = ("abandon",)
-    records = (AccountDisconnected,)
+    emits = (AccountDisconnected,)
     relies_on = (GrantIssued, AccountConnected)
 
     created = WaitingState(initial=True)
@@ -63,8 +65,8 @@ class DisconnectAccountFlow(FlowMachine):
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # an account that is not there counts as disconnected
         max_attempts=8,
-        patient=True,
-        insists=True,
+        waits_for_rate_limit=True,
+        must_complete=True,
     )
 
     start = created.to(disconnecting, on="disconnect")
@@ -75,13 +77,13 @@ class DisconnectAccountFlow(FlowMachine):
 
     def note_disconnection(self) -> None:
         """Have the account forgotten."""
-        inputs = self.step.transaction.inputs
-        self.step.record(
+        inputs = self.transition.transaction.inputs
+        self.transition.emit(
             AccountDisconnected(
                 issuer=inputs["issuer"], subject=inputs["subject"], account_ids=(inputs["account"],)
             )
         )
-        self.step.keep_result(connection=inputs["connection"])
+        self.transition.keep_result(connection=inputs["connection"])
 
     @classmethod
     def check_inputs(

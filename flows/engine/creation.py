@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
+class ChildTransaction:
     """A transaction that an action opens; it is born in the same database transaction.
 
     Attributes:
@@ -81,4 +81,4 @@ def with_new_state(transaction: Transaction, **secrets: Secret) -> Transaction:
         "state_digest": identifiers.digest(state.reveal()),
         "secrets": {**transaction.secrets, "state": state, **secrets},
     }
-    return transaction.moved(**changes)
+    return transaction.evolve(**changes)

@@ -14,7 +14,7 @@ from statemachine.exceptions import TransitionNotAllowed
 
 from stateful_oauth.flows.engine.effects import Effect, Event, LostAnswer, effect_of
 from stateful_oauth.flows.engine.errors import EventNotAllowed, Quarantined
-from stateful_oauth.flows.engine.machine import FlowMachine, Seat, Step
+from stateful_oauth.flows.engine.machine import FlowMachine, Seat
 from stateful_oauth.flows.engine.transaction import (
     SEQUENCE_STEP,
     Actor,
@@ -23,12 +23,13 @@ from stateful_oauth.flows.engine.transaction import (
     Transaction,
     TransitionLog,
 )
+from stateful_oauth.flows.engine.transition import TransitionContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stateful_oauth.flows.engine.creation import Child
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
+    from stateful_oauth.flows.engine.transition import ChildTransaction
 
 _HASH_CHARACTERS: Final = 12
 _MACHINES_KEPT: Final = 32  # as many as threads may be at it; each takes about 26 KiB
@@ -151,7 +152,7 @@ class FlowDefinition:
                 f"is not known here: this release has {self.machine.version} ({self.structure}). Add an "
                 f"upcast to {self.machine.__name__}, or finish the row with the release that wrote it."
             )
-        return self.current(transaction.moved(definition=self.definition))
+        return self.current(transaction.evolve(definition=self.definition))
 
 
 class Walk:
@@ -182,9 +183,9 @@ class Walk:
         return self._step.transaction
 
     @property
-    def facts(self) -> list[Fact]:
+    def domain_events(self) -> list[DomainEvent]:
         """What the actions recorded so far."""
-        return self._step.facts
+        return self._step.domain_events
 
     @property
     def effect(self) -> Effect | None:
@@ -220,24 +221,24 @@ class Walk:
         )
 
     @property
-    def child(self) -> Child | None:
+    def child(self) -> ChildTransaction | None:
         """The transaction that the actions open, or None."""
         return self._step.child
 
     def postpone(self, until: datetime, *, attempts: int) -> None:
         """Let the lease of the working state that was just entered end at `until`: nothing was started."""
-        self._step.transaction = self._step.transaction.moved(lease_until=until, attempts=attempts)
+        self._step.transaction = self._step.transaction.evolve(lease_until=until, attempts=attempts)
 
     def leave_to_an_operator(self) -> None:
         """Let no sweep find the working state that was just entered: nothing was started."""
         transaction = self._step.transaction
-        self._step.transaction = transaction.moved(
+        self._step.transaction = transaction.evolve(
             lease_until=self._now, attempts=transaction.attempts - 1, stuck_since=self._now
         )
 
     def start_over(self) -> None:
         """Count the attempts of the working state that was just entered from one again."""
-        self._step.transaction = self._step.transaction.moved(attempts=1)
+        self._step.transaction = self._step.transaction.evolve(attempts=1)
 
     def _arrived(self, transaction: Transaction, event: Event) -> Transaction:
         state, kind = self._step.state, self._flow.state_kinds[self._step.state]
@@ -266,7 +267,7 @@ class Walk:
             changes["secrets"] = {}
             kept = self._flow.machine.kept_inputs
             changes["inputs"] = {name: value for name, value in transaction.inputs.items() if name in kept}
-        return transaction.moved(**changes)
+        return transaction.evolve(**changes)
 
 
 def _edges(machine: type[FlowMachine]) -> Iterator[Edge]:
@@ -343,7 +344,7 @@ def _check_ways_out(flow: FlowDefinition) -> None:
         effect = flow.effect_in(state)
         if effect is not None:
             needed = ["fail"]
-            if effect.patient or effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD):
+            if effect.waits_for_rate_limit or effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD):
                 needed.append("retry")
         if missing := [event for event in needed if not flow.allows(state, event)]:
             raise TypeError(f"{flow.machine.__name__}: {state} has no edge for {', '.join(missing)}.")

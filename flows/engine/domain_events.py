@@ -1,6 +1,6 @@
-"""What a settled step means beyond its own row. The store writes facts in the settle transaction.
+"""What a settled step means beyond its own row. The store writes domain_events in the settle transaction.
 
-A new kind of fact is a value here and a writer in `storage/facts.py`.
+A new kind of fact is a value here and a writer in `storage/domain_events.py`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
-class Fact:
-    """Base class of facts.
+class DomainEvent:
+    """Base class of domain_events.
 
     Attributes:
         about: What is kept of it, in the plural; the overview of all flows draws one line for each.
@@ -30,7 +30,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrantIssued(Fact):
+class GrantIssued(DomainEvent):
     """The provider issued a refresh token, the head of a new family.
 
     Attributes:
@@ -50,7 +50,7 @@ class GrantIssued(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkChecked(Fact):
+class LinkChecked(DomainEvent):
     """Accounts that an identity might be linked to were looked for: later sign-ins need not."""
 
     about: ClassVar[str] = "account links"
@@ -60,7 +60,7 @@ class LinkChecked(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountConnected(Fact):
+class AccountConnected(DomainEvent):
     """A user connected an account; who it is at the provider is not known yet.
 
     Attributes:
@@ -75,7 +75,7 @@ class AccountConnected(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountIdentified(Fact):
+class AccountIdentified(DomainEvent):
     """The provider said who a connected account is.
 
     An account that was connected before takes the new id; another one at the same connection stays.
@@ -91,7 +91,7 @@ class AccountIdentified(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountDisconnected(Fact):
+class AccountDisconnected(DomainEvent):
     """Connected accounts are gone at the provider.
 
     Attributes:
@@ -106,7 +106,7 @@ class AccountDisconnected(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountsLinked(Fact):
+class AccountsLinked(DomainEvent):
     """Two Auth0 users are one: from now on everything speaks of the primary.
 
     Attributes:
@@ -130,7 +130,7 @@ class AccountsLinked(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountsUnlinked(Fact):
+class AccountsUnlinked(DomainEvent):
     """A linked identity is a user of its own again."""
 
     about: ClassVar[str] = "account links"

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.flows.engine.ports import AccountDirectory, Caller, Clock, Provider
+    from stateful_oauth.flows.engine.ports import Caller, Clock
     from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.access_tokens import AccessTokens
+    from stateful_oauth.flows.oauth.ports import AccountDirectory, Provider
 
 # The lease outlives the effect's own time limit by this much, so that a slow commit is not mistaken for a
 # dead worker.
@@ -29,8 +30,8 @@ class LostAnswer(StrEnum):
 
     REPEAT = "repeat"  # safe to do again
     REREAD = "re-read"  # a reconciling read tells whether it happened
-    GIVE_UP = "give up"  # neither: end the flow with a code and a way to start over
-    NOT_POSSIBLE = "local"  # the effect touches our own database only, inside the settle transaction
+    FAIL = "give up"  # neither: end the flow with a code and a way to start over
+    LOCAL = "local"  # the effect touches our own database only, inside the settle transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,13 @@ class Effect:
     lost_code: str = "provider_answer_lost"
     reread: Callable[[EffectContext], Event] | None = None
     max_attempts: int = 3
-    patient: bool = False
-    insists: bool = False
+    waits_for_rate_limit: bool = False
+    must_complete: bool = False
 
     @property
     def is_local(self) -> bool:
         """Whether it runs inside the settle transaction, because it touches our own database only."""
-        return self.lost_answer is LostAnswer.NOT_POSSIBLE
+        return self.lost_answer is LostAnswer.LOCAL
 
     @property
     def lease(self) -> float:
@@ -156,8 +157,8 @@ def effect(
     lost_code: str = "provider_answer_lost",
     reread: Callable[[EffectContext], Event] | None = None,
     max_attempts: int = 3,
-    patient: bool = False,
-    insists: bool = False,
+    waits_for_rate_limit: bool = False,
+    must_complete: bool = False,
 ) -> Callable[..., None]:
     """Return the machine action that intends the effect; name it in a transition's `on=`.
 
@@ -179,7 +180,7 @@ def effect(
         raise TypeError(f"Effect {declared.name}: give `reread` exactly when lost_answer is RE-READ.")
 
     def intend(self: Any) -> None:
-        self.step.effect = declared
+        self.transition.effect = declared
 
     intend.__name__ = declared.name
     intend.__qualname__ = f"effect.{declared.name}"

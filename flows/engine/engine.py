@@ -27,7 +27,7 @@ from stateful_oauth.flows.engine.errors import (
     StoreUnavailable,
 )
 from stateful_oauth.flows.engine.execution import Execution, Ports, Run
-from stateful_oauth.flows.engine.observers import NOBODY, entrance
+from stateful_oauth.flows.engine.observers import NULL_OBSERVER, operation
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP, StateKind, Transaction, TransitionLog
 from stateful_oauth.flows.oauth.access_tokens import AccessTokens
@@ -39,16 +39,10 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.definition import Walk
     from stateful_oauth.flows.engine.observers import Observer
-    from stateful_oauth.flows.engine.ports import (
-        AccountDirectory,
-        Caller,
-        Clock,
-        GrantStore,
-        Provider,
-        TransactionStore,
-    )
+    from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
     from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.oauth.ports import AccountDirectory, GrantStore, Provider
 
 logger = logging.getLogger("stateful_oauth.engine")
 
@@ -100,7 +94,7 @@ class Engine(AsyncEngine):
         providers: Callable[[str], Provider],
         clock: Clock,
         policy: EnginePolicy | None = None,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
         offload: Callable[..., Awaitable[Any]] | None = None,
     ) -> None:
         super().__init__(offload)
@@ -113,7 +107,7 @@ class Engine(AsyncEngine):
 
     # The three entrances.
 
-    @entrance
+    @operation
     def start(
         self, kind: str, inputs: Mapping[str, Any], caller: Caller, *, tenant: str = "default"
     ) -> Outcome:
@@ -134,16 +128,16 @@ class Engine(AsyncEngine):
         self._make_room(run)
         walk, outcome = self._begin(run, self._new(run, tenant, kept, secrets))
         # One row, one log line, one commit: a start that is never finished must cost as little as possible.
-        with self.observer.part("claim", walk.transaction, "start"), self._store.transaction():
+        with self.observer.span("claim", walk.transaction, "start"), self._store.transaction():
             self._store.create(walk.transaction, walk.log)
             reached("start.before_commit", "start")
         reached("start.after_commit", "start")
-        self.observer.moved(walk.before, walk.transaction, walk.log)
+        self.observer.transitioned(walk.before, walk.transaction, walk.log)
         if walk.effect is None:
             return outcome
         return self._execution.work(run, walk.transaction, walk.effect, None)
 
-    @entrance
+    @operation
     def dispatch(
         self,
         transaction_id: uuid.UUID,
@@ -193,7 +187,7 @@ class Engine(AsyncEngine):
                 return _rejected(row, error.code)
         return Rejected(transaction_id=transaction_id, kind=kind, code=FenceLost.CODE)
 
-    @entrance
+    @operation
     def recover(self, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Bring on a transaction whose worker died or whose time is over, as its effect declares.
 

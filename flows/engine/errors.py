@@ -29,7 +29,7 @@ class Mismatch(FlowError):
     event = "mismatch"
 
 
-class ProviderRefused(FlowError):
+class ServiceRefused(FlowError):
     """The provider answered, and the answer is a refusal: the effect did not happen."""
 
 
@@ -43,7 +43,7 @@ class ProviderUnreachable(FlowError):
         super().__init__("provider_unreachable", message)
 
 
-class RateLimited(ProviderRefused):
+class RateLimited(ServiceRefused):
     """The provider refused with 429 before doing anything.
 
     Attributes:

@@ -11,19 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.flows.engine.context import EffectContext
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.creation import new_transaction
-from stateful_oauth.flows.engine.effects import Effect, EffectContext, Event, LostAnswer
-from stateful_oauth.flows.engine.errors import (
-    AnswerLost,
-    FenceLost,
-    FlowError,
-    ProviderUnreachable,
-    RateLimited,
-    StoreUnavailable,
-)
-from stateful_oauth.flows.engine.observers import NOBODY
+from stateful_oauth.flows.engine.effects import Effect, Event, LostAnswer
+from stateful_oauth.flows.engine.errors import AnswerLost, FenceLost, FlowError, RateLimited, StoreUnavailable
+from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, Rejected
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +26,11 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.definition import FlowDefinition, Walk
     from stateful_oauth.flows.engine.observers import Observer
-    from stateful_oauth.flows.engine.ports import AccountDirectory, Caller, Clock, Provider, TransactionStore
+    from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
     from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.access_tokens import AccessTokens
+    from stateful_oauth.flows.oauth.ports import AccountDirectory, Provider
 
 logger = logging.getLogger("stateful_oauth.engine")
 
@@ -61,7 +57,7 @@ class Ports:
     clock: Clock
     tokens: AccessTokens
     accounts: AccountDirectory
-    observer: Observer = NOBODY
+    observer: Observer = NULL_OBSERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +111,12 @@ class Execution:
         Raises:
             FenceLost: Somebody else moved the row since it was read.
         """
-        with self._observer.part("claim", walk.transaction, event.name), self._store.transaction():
+        with self._observer.span("claim", walk.transaction, event.name), self._store.transaction():
             self._save(walk)
             self._tell(run, walk)
             reached("claim.before_commit", event.name)
         reached("claim.after_commit", event.name)
-        self._observer.moved(walk.before, walk.transaction, walk.log)
+        self._observer.transitioned(walk.before, walk.transaction, walk.log)
 
     def settle(self, run: Run, row: Transaction, event: Event) -> Outcome:
         """Commit an event of a browser or an operator that leads to a local effect, with that effect.
@@ -149,21 +145,23 @@ class Execution:
         while pending is not None:
             context = self._context(run, claimed, payload, pending.time_limit)
             try:
-                with self._observer.part("effect", claimed, pending.name):
+                with self._observer.span("effect", claimed, pending.name):
                     reached("effect.before", pending.name)
                     event = pending.event(context, reread=reread)
                     reached("effect.after", pending.name)
             except AnswerLost as error:
                 return self._no_answer(run, claimed, pending, error)
             except RateLimited as error:
-                if error.retry_at is not None and (pending.patient or pending.insists):
+                if error.retry_at is not None and (pending.waits_for_rate_limit or pending.must_complete):
                     # Whoever insists is not worn down by a provider that is busy.
-                    return self._postpone(run, claimed, error, error.retry_at, counts=not pending.insists)
-                if pending.insists:
+                    return self._postpone(
+                        run, claimed, error, error.retry_at, counts=not pending.must_complete
+                    )
+                if pending.must_complete:
                     return self._no_answer(run, claimed, pending, error)
                 event = _failure(run, claimed, error)
             except ProviderUnreachable as error:
-                if pending.insists:
+                if pending.must_complete:
                     return self._no_answer(run, claimed, pending, error)
                 event = _failure(run, claimed, error)
             except StoreUnavailable:
@@ -186,7 +184,7 @@ class Execution:
         """Do what the effect declares for an answer that never came, or a worker that never came back."""
         repeatable = effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD)
         if repeatable and claimed.stuck_since is None and claimed.attempts >= effect.max_attempts:
-            if effect.insists:
+            if effect.must_complete:
                 return self._leave_to_an_operator(run, claimed)
             repeatable = False
         if not repeatable:
@@ -209,7 +207,7 @@ class Execution:
 
     def _no_answer(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
         """Try again now, or where the effect insists and that was done already, after a pause."""
-        if not effect.insists or not 1 < claimed.attempts < effect.max_attempts:
+        if not effect.must_complete or not 1 < claimed.attempts < effect.max_attempts:
             return self.lost(run, claimed, effect, error)
         pause = min(_FIRST_PAUSE * 2 ** (claimed.attempts - 2), _LONGEST_PAUSE)
         return self._postpone(run, claimed, error, self._clock.now() + timedelta(seconds=pause))
@@ -270,7 +268,7 @@ class Execution:
         fails the whole transaction is rolled back: what a late worker found out is as if it never was.
         """
         step = event.name
-        with self._observer.part("settle", claimed, step), self._store.transaction():
+        with self._observer.span("settle", claimed, step), self._store.transaction():
             walk = self.walk(run, claimed)
             walk.take(event)
             while walk.effect is not None and walk.effect.is_local:
@@ -284,10 +282,10 @@ class Execution:
             self._tell(run, walk)
             reached("settle.before_commit", step)
         reached("settle.after_commit", step)
-        self._observer.moved(walk.before, walk.transaction, walk.log)
+        self._observer.transitioned(walk.before, walk.transaction, walk.log)
         if child is not None:
             _, born = child
-            self._observer.moved(born.before, born.transaction, born.log)
+            self._observer.transitioned(born.before, born.transaction, born.log)
         return Settled(walk, child)
 
     def _open_child(self, run: Run, parent: Walk) -> tuple[Run, Walk] | None:
@@ -321,7 +319,7 @@ class Execution:
             raise _LocalRefusal(local, error) from error
 
     def _save(self, walk: Walk) -> None:
-        if not self._store.save(walk.transaction, walk.log, walk.facts, seen=walk.seen):
+        if not self._store.save(walk.transaction, walk.log, walk.domain_events, seen=walk.seen):
             raise FenceLost
 
     def _tell(self, run: Run, walk: Walk) -> None:
@@ -368,7 +366,7 @@ class Execution:
                     # Where a failure leads on to a local effect, that one may be what broke.
                     walk.take(Event("fail", code="internal_error"))
                 self._save(walk)
-            self._observer.moved(walk.before, walk.transaction, walk.log)
+            self._observer.transitioned(walk.before, walk.transaction, walk.log)
 
     def _dropped(self, run: Run, claimed: Transaction, effect: Effect) -> Outcome:
         logger.warning("transaction %s: a late result of %s was dropped", claimed.id, effect.name)

@@ -1,7 +1,7 @@
 """The base of every flow's machine: kinds of state, actions on a step, and the class attributes of a flow.
 
 A machine says *what may happen*; the engine makes it happen. Guards and actions are named methods that see
-one `payload` and the `Step` as `self.step`, and do no input or output.
+one `payload` and the `Step` as `self.transition`, and do no input or output.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine import State, StateMachine
 
-from stateful_oauth.flows.engine.creation import with_new_state
 from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
 from stateful_oauth.flows.engine.transaction import Json, StateKind, Transaction
+from stateful_oauth.flows.engine.transition import with_new_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.creation import Child
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.effects import Effect, Event
-    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.engine.transition import ChildTransaction
+    from stateful_oauth.flows.oauth.ports import Provider
 
 DEFAULT_DEADLINE: Final = 600.0  # seconds; docs/security-checklist.md S6
 
@@ -61,15 +62,15 @@ class FinalState(State):
 class Step:
     """What one event works on: the transaction as it was, and what the actions want to become of it."""
 
-    __slots__ = ("child", "effect", "facts", "now", "patience", "state", "transaction")
+    __slots__ = ("child", "effect", "domain_events", "now", "patience", "state", "transaction")
 
     def __init__(self, transaction: Transaction, now: datetime) -> None:
         self.state: str = transaction.state
         self.transaction = transaction
         self.now = now
         self.effect: Effect | None = None
-        self.facts: list[Fact] = []
-        self.child: Child | None = None
+        self.domain_events: list[DomainEvent] = []
+        self.child: ChildTransaction | None = None
         self.patience: float | None = None
 
     def wait_at_most(self, seconds: float) -> None:
@@ -82,30 +83,30 @@ class Step:
 
     def keep_inputs(self, **inputs: Json) -> None:
         """Add to what the flow knows until it is over: JSON, nothing secret."""
-        self.transaction = self.transaction.moved(inputs={**self.transaction.inputs, **inputs})
+        self.transaction = self.transaction.evolve(inputs={**self.transaction.inputs, **inputs})
 
     def keep_secrets(self, **secrets: Secret) -> None:
         """Add secrets to the row; they are encrypted at rest and wiped in a final state."""
-        self.transaction = self.transaction.moved(secrets={**self.transaction.secrets, **secrets})
+        self.transaction = self.transaction.evolve(secrets={**self.transaction.secrets, **secrets})
 
     def drop_secrets(self, *names: str) -> None:
         """Take secrets out of the row that are of no use any more."""
         kept = {name: value for name, value in self.transaction.secrets.items() if name not in names}
-        self.transaction = self.transaction.moved(secrets=kept)
+        self.transaction = self.transaction.evolve(secrets=kept)
 
     def keep_result(self, **result: Json) -> None:
         """Add to what came of the transaction: JSON, nothing secret."""
-        self.transaction = self.transaction.moved(result={**self.transaction.result, **result})
+        self.transaction = self.transaction.evolve(result={**self.transaction.result, **result})
 
     def belongs_to(self, user_id: str) -> None:
         """Note the Django user that the outcome is about."""
-        self.transaction = self.transaction.moved(user_id=user_id)
+        self.transaction = self.transaction.evolve(user_id=user_id)
 
-    def record(self, fact: Fact) -> None:
+    def record(self, fact: DomainEvent) -> None:
         """Have the store write `fact` in the same database transaction."""
-        self.facts.append(fact)
+        self.domain_events.append(fact)
 
-    def open(self, child: Child) -> None:
+    def open(self, child: ChildTransaction) -> None:
         """Have another transaction begin with this step; the engine goes on with it."""
         self.child = child
 
@@ -119,17 +120,17 @@ class Seat:
     __slots__ = ("step",)
 
     def __init__(self, step: Step | None) -> None:
-        self.step = step
+        self.transition = step
 
     @property
     def state(self) -> str | None:
         """What python-statemachine reads and writes."""
-        return None if self.step is None else self.step.state
+        return None if self.transition is None else self.transition.state
 
     @state.setter
     def state(self, value: str) -> None:
-        if self.step is not None:
-            self.step.state = value
+        if self.transition is not None:
+            self.transition.state = value
 
 
 class FlowMachine(StateMachine):
@@ -146,8 +147,8 @@ class FlowMachine(StateMachine):
             of no use any more: what is not there takes no space and cannot leak.
         upcasts: For each older version, the function that moves its rows to the next version.
         opens: The kinds of the flows that go on with a transaction of this one.
-        records: The facts that its steps have the store write.
-        relies_on: The facts of earlier transactions, mostly of other flows, that it decides by.
+        records: The domain_events that its steps have the store write.
+        relies_on: The domain_events of earlier transactions, mostly of other flows, that it decides by.
     """
 
     # Explicit, because the errors of the other settings are silent: an exception in an action would advance
@@ -166,8 +167,8 @@ class FlowMachine(StateMachine):
     kept_inputs: ClassVar[tuple[str, ...]] = ("next",)
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
     opens: ClassVar[tuple[str, ...]] = ()
-    records: ClassVar[tuple[type[Fact], ...]] = ()
-    relies_on: ClassVar[tuple[type[Fact], ...]] = ()
+    emits: ClassVar[tuple[type[DomainEvent], ...]] = ()
+    relies_on: ClassVar[tuple[type[DomainEvent], ...]] = ()
 
     model: Seat
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Observer(Protocol):
     """Watches the engine, and changes nothing that it does: no method raises, and none takes long."""
 
-    def entrance(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
+    def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
         """Enclose an entrance of the engine.
 
         Args:
@@ -27,7 +27,7 @@ class Observer(Protocol):
             What yields a function that takes the outcome. An exception passes through.
         """
 
-    def part(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
+    def span(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
         """Enclose one part of a dispatch. An exception passes through, `FenceLost` for instance.
 
         Args:
@@ -35,7 +35,7 @@ class Observer(Protocol):
             step: The event that is claimed or settled, or the effect.
         """
 
-    def moved(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
+    def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
         """Take note of transitions that are committed.
 
         Args:
@@ -57,22 +57,22 @@ class Nobody:
     _ENTRANCE: Final = nullcontext(_ignore)
     _PART: Final = nullcontext(None)
 
-    def entrance(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:  # noqa: ARG002 - the port's
+    def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:  # noqa: ARG002 - the port's
         """Enclose nothing."""
         return self._ENTRANCE
 
-    def part(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's
+    def span(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the port's
         """Enclose nothing."""
         return self._PART
 
-    def moved(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
+    def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
         """Note nothing."""
 
     def rejected(self, transaction: Transaction, line: TransitionLog) -> None:
         """Note nothing."""
 
 
-NOBODY: Final = Nobody()
+NULL_OBSERVER: Final = Nobody()
 
 
 class Watched(Protocol):
@@ -87,7 +87,7 @@ _Engine = TypeVar("_Engine", bound=Watched)
 _Arguments = ParamSpec("_Arguments")
 
 
-def entrance(
+def operation(
     method: Callable[Concatenate[_Engine, _Arguments], Outcome],
 ) -> Callable[Concatenate[_Engine, _Arguments], Outcome]:
     """Have the observer enclose a method of the engine, and tell it the outcome."""
@@ -95,7 +95,7 @@ def entrance(
 
     @wraps(method)
     def enclosed(self: _Engine, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Outcome:
-        with self.observer.entrance(name) as answered:
+        with self.observer.operation(name) as answered:
             outcome = method(self, *args, **kwargs)
             answered(outcome)
             return outcome

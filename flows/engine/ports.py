@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.domain_events import Fact
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Actor, Transaction, TransitionLog
@@ -61,7 +61,12 @@ class TransactionStore(Protocol):
         """Return the row as it is now, or None."""
 
     def save(
-        self, transaction: Transaction, log: Sequence[TransitionLog], facts: Sequence[Fact], *, seen: int
+        self,
+        transaction: Transaction,
+        log: Sequence[TransitionLog],
+        domain_events: Sequence[DomainEvent],
+        *,
+        seen: int,
     ) -> bool:
         """Write the row, its log lines and what the step means, if the row's version is still `seen`.
 
@@ -147,7 +152,7 @@ class Provider(Protocol):
             scope: None for all that was granted.
 
         Raises:
-            ProviderRefused: `grant_dead` for `invalid_grant`, `step_up_required` when the user has to prove
+            ServiceRefused: `grant_dead` for `invalid_grant`, `step_up_required` when the user has to prove
                 more, `client_rejected` for the application itself.
             AnswerLost: It was sent and no usable answer came: with rotation the refresh token may be spent.
         """
@@ -161,7 +166,7 @@ class Provider(Protocol):
             login_hint: The provider's user id or e-mail, when one connection has several accounts.
 
         Raises:
-            ProviderRefused: `account_not_connected`, `connected_account_unknown` (wrong `login_hint`),
+            ServiceRefused: `account_not_connected`, `connected_account_unknown` (wrong `login_hint`),
                 `grant_dead`, `step_up_required`, or `token_vault_refused` for the configuration.
         """
 
@@ -190,7 +195,7 @@ class Provider(Protocol):
 class MyAccount(Protocol):
     """Auth0's My Account API, for the user whose access token it is.
 
-    Every method raises `ProviderRefused` with `my_account_token_rejected` (401), `scope_not_granted` (403) or
+    Every method raises `ServiceRefused` with `my_account_token_rejected` (401), `scope_not_granted` (403) or
     `request_rejected`, `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`.
     """
 
@@ -214,7 +219,7 @@ class MyAccount(Protocol):
         """Connect the account; the code is single-use.
 
         Raises:
-            ProviderRefused: `connect_session_over`, or `connect_code_rejected`.
+            ServiceRefused: `connect_session_over`, or `connect_code_rejected`.
             AnswerLost: Also for 409, which does not say whether it was this attempt that used the code.
         """
 
@@ -230,14 +235,14 @@ class MyAccount(Protocol):
         """Delete a connected account; one that is not there counts as deleted.
 
         Raises:
-            ProviderRefused: `input_invalid` for what is no account id, before anything is sent.
+            ServiceRefused: `input_invalid` for what is no account id, before anything is sent.
         """
 
 
 class Management(Protocol):
     """Auth0's Management API, with a token of the application's own.
 
-    Every method raises `ProviderRefused` with `management_refused` (401 also after a fresh token),
+    Every method raises `ServiceRefused` with `management_refused` (401 also after a fresh token),
     `management_scope_missing` (403, or the token lacks the scope; the message names it), or
     `request_rejected` (400), `RateLimited` for 429, `ProviderUnreachable`, and `AnswerLost`.
     Nothing is cached but the token.
@@ -260,14 +265,14 @@ class Management(Protocol):
         """Merge metadata at its first level. An empty mapping is not sent, because `{}` deletes all of it.
 
         Raises:
-            ProviderRefused: `user_unknown` as well.
+            ServiceRefused: `user_unknown` as well.
         """
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
         """Make another user's main identity one of the primary's. Never repeated by the client itself.
 
         Raises:
-            ProviderRefused: `link_exists` (409), `link_refused` (400), or `user_unknown` (404).
+            ServiceRefused: `link_exists` (409), `link_refused` (400), or `user_unknown` (404).
             AnswerLost: Whether it happened is unknown.
         """
 
@@ -275,7 +280,7 @@ class Management(Protocol):
         """Take an identity out of the primary; one that is not there counts as taken out.
 
         Raises:
-            ProviderRefused: `unlink_refused` (400: it is the main identity).
+            ServiceRefused: `unlink_refused` (400: it is the main identity).
         """
 
 

@@ -109,7 +109,7 @@ class Transaction:
         """Where the browser wants to go in the end: validated when the flow started, and again when used."""
         return str(self.inputs.get("next", ""))
 
-    def moved(self, **changes: Any) -> Transaction:
+    def evolve(self, **changes: Any) -> Transaction:
         """Return a copy with these fields changed."""
         return replace(self, **changes)
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.account_linking.candidates import candidates_of
 from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
-from stateful_oauth.flows.engine.effects import EffectContext, Event
-from stateful_oauth.flows.engine.errors import IdTokenRejected, ProviderRefused
-from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.errors import ServiceRefused
+from stateful_oauth.flows.oauth.errors import IdTokenRejected
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
+from stateful_oauth.flows.oauth.pkce import code_challenge
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
 
 if TYPE_CHECKING:
@@ -32,18 +34,18 @@ def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     )
 
 
-def push_request(context: EffectContext) -> Event:
+def push_request(context: OAuthEffectContext) -> Event:
     """POST the authorization request to the provider (RFC 9126)."""
-    pushed = context.provider.push_authorization_request(
+    pushed = context.services.provider.push_authorization_request(
         authorization_request(context.transaction), time_limit=context.time_limit
     )
     return Event("request_pushed", pushed)
 
 
-def exchange_code(context: EffectContext) -> Event:
+def exchange_code(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check the ID token that comes back."""
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
-    tokens = context.provider.exchange_code(
+    tokens = context.services.provider.exchange_code(
         code=context.payload.code,
         redirect_uri=inputs["redirect_uri"],
         code_verifier=secrets["code_verifier"],
@@ -60,11 +62,11 @@ def exchange_code(context: EffectContext) -> Event:
         organization=parameters.get("organization"),
         subject=inputs.get("subject"),
     )
-    identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
+    identity = context.services.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
     return Event("code_exchanged", SignIn.granted(identity, tokens))
 
 
-def resolve_account(context: EffectContext) -> Event:
+def resolve_account(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the identity, in the settle transaction.
 
     Not before accounts that it might be linked to were looked for, where the project links accounts.
@@ -74,12 +76,12 @@ def resolve_account(context: EffectContext) -> Event:
     if (
         kept is None
         and "linking" in context.transaction.inputs
-        and context.caller.link_check_due(sign_in.identity)
+        and account_caller(context.caller).link_check_due(sign_in.identity)
     ):
         return Event("account_unknown", sign_in)
     if context.payload in (_GONE, _BLOCKED):
-        raise ProviderRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
-    user_id = context.caller.resolve_account(sign_in.identity)
+        raise ServiceRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
+    user_id = account_caller(context.caller).resolve_account(sign_in.identity)
     checked = isinstance(context.payload, NoCandidates)
     resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
     return Event("account_resolved", resolved, context.transaction.code)
@@ -104,10 +106,10 @@ class LinkProposed:
     decision: Decision
 
 
-def find_candidates(context: EffectContext) -> Event:
+def find_candidates(context: OAuthEffectContext) -> Event:
     """GET whoever may be the same person, from the Management API, and decide."""
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
-    management, identity = context.provider.management, sign_in.identity
+    management, identity = context.services.provider.management, sign_in.identity
     email = identity.claims.get("email")
     # Also finds the newcomer, so that one call does for most.
     profiles = (
@@ -122,7 +124,7 @@ def find_candidates(context: EffectContext) -> Event:
     if newcomer.blocked:
         return Event("no_candidates", _BLOCKED)
     found = candidates_of(context, identity.issuer, newcomer, profiles)
-    today = context.caller.linking_choices(context.transaction.tenant)
+    today = account_caller(context.caller).linking_choices(context.transaction.tenant)
     rules = LinkingRules.of(context.transaction.inputs["linking"]).within(today)
     decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
     if decision.rule is Rule.NONE:

@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.account_linking.proposal import opened_linking
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.domain_events import (
-    AccountIdentified,
-    AccountsUnlinked,
-    GrantIssued,
-    LinkChecked,
-)
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
@@ -25,7 +19,6 @@ from stateful_oauth.flows.engine.outcomes import (
     Mismatched,
     Outcome,
     RedirectTo,
-    SignedIn,
 )
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.login.effects import (
@@ -36,16 +29,24 @@ from stateful_oauth.flows.login.effects import (
     push_request,
     resolve_account,
 )
+from stateful_oauth.flows.oauth.domain_events import (
+    AccountIdentified,
+    AccountsUnlinked,
+    GrantIssued,
+    LinkChecked,
+)
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.flows.oauth.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.ports import Caller, Provider
+    from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
+    from stateful_oauth.flows.oauth.ports import Provider
 
 
 class LoginFlow(FlowMachine):
@@ -56,7 +57,7 @@ class LoginFlow(FlowMachine):
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     opens = ("account_linking",)
-    records = (GrantIssued, LinkChecked)
+    emits = (GrantIssued, LinkChecked)
     relies_on = (LinkChecked, AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a sign-in passes them.
@@ -86,21 +87,21 @@ class LoginFlow(FlowMachine):
         exchange_code,
         produces=("code_exchanged", "mismatch", "fail"),
         time_limit=10,
-        lost_answer=LostAnswer.GIVE_UP,  # sending a code twice revokes what it bought (RFC 6749 §4.1.2)
+        lost_answer=LostAnswer.FAIL,  # sending a code twice revokes what it bought (RFC 6749 §4.1.2)
         lost_code="code_exchange_lost",
     )
     resolve_account = effect(
         resolve_account,
         produces=("account_resolved", "account_unknown", "fail"),
         time_limit=0,
-        lost_answer=LostAnswer.NOT_POSSIBLE,
+        lost_answer=LostAnswer.LOCAL,
     )
     find_candidates = effect(
         find_candidates,
         produces=("no_candidates", "pending_link", "fail"),
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # it only reads
-        patient=True,
+        waits_for_rate_limit=True,
     )
 
     # Edges.
@@ -140,28 +141,28 @@ class LoginFlow(FlowMachine):
     # Guards and actions.
     def pushes_request(self) -> bool:
         """Whether the authorization request is pushed first."""
-        return bool(self.step.transaction.inputs.get("par"))
+        return bool(self.transition.transaction.inputs.get("par"))
 
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
         """Keep the reference for the redirect."""
-        self.step.keep_secrets(request_uri=payload.request_uri)
+        self.transition.keep_secrets(request_uri=payload.request_uri)
 
     def sign_in(self, payload: AccountResolved) -> None:
         """Note who signed in, and the grant if there is one."""
-        note_sign_in(self.step, payload)
+        note_sign_in(self.transition, payload)
         if payload.link_checked:
             identity = payload.sign_in.identity
-            self.step.record(LinkChecked(issuer=identity.issuer, subject=identity.subject))
+            self.transition.emit(LinkChecked(issuer=identity.issuer, subject=identity.subject))
 
     def keep_sign_in(self, payload: SignIn) -> None:
         """Keep what the provider granted: its code is spent, and the decision is still to come."""
-        self.step.keep_secrets(sign_in=payload.to_secret())
+        self.transition.keep_secrets(sign_in=payload.to_secret())
 
     def open_linking(self, payload: LinkProposed) -> None:
         """Hand the sign-in over to an account linking."""
-        child = opened_linking(self.step, payload.newcomer, payload.decision)
-        self.step.open(child)
-        self.step.keep_result(linking=str(child.id))
+        child = opened_linking(self.transition, payload.newcomer, payload.decision)
+        self.transition.open(child)
+        self.transition.keep_result(linking=str(child.id))
 
     @classmethod
     def check_inputs(
@@ -195,8 +196,8 @@ class LoginFlow(FlowMachine):
         if provider.uses_pushed_authorization_requests():
             kept["par"] = True
         return kept, {
-            "nonce": Secret(identifiers.new_nonce()),
-            "code_verifier": Secret(identifiers.new_code_verifier()),
+            "nonce": Secret(pkce.new_nonce()),
+            "code_verifier": Secret(pkce.new_code_verifier()),
         }
 
     @classmethod

@@ -12,16 +12,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.engine.crash_points import reached
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 from stateful_oauth.flows.oauth.grants import AccessToken, Grant, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.flows.engine.ports import Clock, GrantStore, Provider
+    from stateful_oauth.flows.engine.ports import Clock
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.accounts import ProviderToken
     from stateful_oauth.flows.oauth.openid import TokenResponse
+    from stateful_oauth.flows.oauth.ports import GrantStore, Provider
 
 Answer = TypeVar("Answer")
 
@@ -59,7 +61,7 @@ class AccessTokens:
             time_limit: Seconds for the whole call.
 
         Raises:
-            ProviderRefused: `grant_missing` (sign in with `offline_access`), `grant_dead` (sign in again),
+            ServiceRefused: `grant_missing` (sign in with `offline_access`), `grant_dead` (sign in again),
                 `step_up_required`, `audience_not_granted` or `scope_not_granted` (the provider narrowed it
                 away: a setting of the application), `client_rejected`.
             FlowError: `refresh_lost` when the refresh token was sent and no answer came: it may be spent, so
@@ -93,7 +95,7 @@ class AccessTokens:
         token, was_kept = self._token(grant_id, audience, scope, time_limit)
         try:
             return call(token.value)
-        except ProviderRefused as error:
+        except ServiceRefused as error:
             if error.code != rejected or not was_kept:
                 raise
         self._forget(grant_id, key_of(audience, scope), token)
@@ -114,7 +116,7 @@ class AccessTokens:
             if claimed is not None:
                 return self._refresh(claimed, audience, scope, key, time_limit), False
             if waited >= self._patience:
-                raise ProviderRefused("grant_in_use", "Another worker is refreshing this grant.")
+                raise ServiceRefused("grant_in_use", "Another worker is refreshing this grant.")
             self._clock.sleep(_POLL_INTERVAL)
             waited += _POLL_INTERVAL
 
@@ -126,13 +128,13 @@ class AccessTokens:
         The refresh token is the proof here and is not spent: Token Vault works without rotation only.
 
         Raises:
-            ProviderRefused: As `access_token`, and `account_not_connected`, `connected_account_unknown`,
+            ServiceRefused: As `access_token`, and `account_not_connected`, `connected_account_unknown`,
                 `token_vault_refused`.
         """
         grant = self._load(grant_id)
         provider = self._providers(grant.tenant)
         if provider.rotates_refresh_tokens():
-            raise ProviderRefused(
+            raise ServiceRefused(
                 "token_vault_refused",
                 "Token Vault needs an application without refresh-token rotation: turn it off in the "
                 "application, then set REFRESH_TOKEN_ROTATION to False.",
@@ -141,16 +143,16 @@ class AccessTokens:
             return provider.provider_token(
                 grant.refresh_token, connection=connection, login_hint=login_hint, time_limit=time_limit
             )
-        except ProviderRefused as error:
+        except ServiceRefused as error:
             self._end_if_dead(grant, error)
             raise
 
     def _load(self, grant_id: str | None) -> Grant:
         if not grant_id:
-            raise ProviderRefused("grant_missing", "This sign-in brought no refresh token.")
+            raise ServiceRefused("grant_missing", "This sign-in brought no refresh token.")
         grant = self._store.load(grant_id)
         if grant is None:
-            raise ProviderRefused("grant_dead", "The refresh token of this sign-in is over.")
+            raise ServiceRefused("grant_dead", "The refresh token of this sign-in is over.")
         return grant
 
     def _forget(self, grant_id: str | None, key: str, token: AccessToken) -> None:
@@ -169,7 +171,7 @@ class AccessTokens:
         """Take the grant, or return None while somebody else has it.
 
         Raises:
-            ProviderRefused: `refresh_lost`: whoever had it did not come back, and with rotation nobody can
+            ServiceRefused: `refresh_lost`: whoever had it did not come back, and with rotation nobody can
                 tell whether the refresh token is spent.
         """
         now = self._clock.now()
@@ -195,7 +197,7 @@ class AccessTokens:
         except (ProviderUnreachable, RateLimited):
             self._store.release(grant)
             raise
-        except ProviderRefused as error:
+        except ServiceRefused as error:
             if not self._end_if_dead(grant, error):
                 self._store.release(grant)
             raise
@@ -226,28 +228,28 @@ class AccessTokens:
         """End a grant whose refresh token may be spent.
 
         Raises:
-            ProviderRefused: `refresh_lost`, always.
+            ServiceRefused: `refresh_lost`, always.
         """
         self._store.end(grant, code="refresh_lost", now=self._clock.now())
-        raise ProviderRefused("refresh_lost", "The refresh token was sent, and no answer came.") from None
+        raise ServiceRefused("refresh_lost", "The refresh token was sent, and no answer came.") from None
 
-    def _end_if_dead(self, grant: Grant, error: ProviderRefused) -> bool:
+    def _end_if_dead(self, grant: Grant, error: ServiceRefused) -> bool:
         if error.code != "grant_dead":
             return False
         self._store.end(grant, code=error.code, now=self._clock.now())
         return True
 
 
-def _narrowed(answer: TokenResponse, audience: str, scope: str) -> ProviderRefused | None:
+def _narrowed(answer: TokenResponse, audience: str, scope: str) -> ServiceRefused | None:
     """Return the error of an answer that holds less than what was asked for.
 
     The provider does not refuse an audience or a scope that its policy does not have: it leaves them out.
     """
     if audience and answer.audience is not None and audience not in answer.audience:
-        return ProviderRefused("audience_not_granted", f"The provider gave no token for {audience}.")
+        return ServiceRefused("audience_not_granted", f"The provider gave no token for {audience}.")
     if answer.scope is None:
         return None  # it left the scope out, which means "as asked" (RFC 6749 §5.1)
     missing = sorted(set(scope.split()) - set(answer.scope.split()))
     if missing:
-        return ProviderRefused("scope_not_granted", f"The provider left out {', '.join(missing)}.")
+        return ServiceRefused("scope_not_granted", f"The provider left out {', '.join(missing)}.")
     return None

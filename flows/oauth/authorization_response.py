@@ -15,7 +15,7 @@ from stateful_oauth.flows.engine.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from stateful_oauth.flows.engine.ports import Provider
+    from stateful_oauth.flows.oauth.ports import Provider
 
 # Characters. A state of ours has 54 of them; Auth0's codes have about 50.
 _LIMITS: Final = {"state": 128, "code": 2048, "connect_code": 46, "iss": 512, "error": 128}

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.domain_events import GrantIssued
 from stateful_oauth.flows.engine.secret import Hidden, Secret
+from stateful_oauth.flows.oauth.domain_events import GrantIssued
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:
-    from stateful_oauth.flows.engine.machine import Step
     from stateful_oauth.flows.engine.transaction import Json
+    from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.openid import TokenResponse
 
 
@@ -79,22 +79,22 @@ class AccountResolved:
     link_checked: bool = False
 
 
-def note_sign_in(step: Step, resolved: AccountResolved) -> None:
+def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> None:
     """Note who signed in, for the browser's session, and the grant if there is one."""
-    sign_in, inputs = resolved.sign_in, step.transaction.inputs
+    sign_in, inputs = resolved.sign_in, transition.transaction.inputs
     identity = sign_in.identity
     session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid}
     # A refresh token that nobody asked for is not kept: what is not there cannot leak.
     if sign_in.refresh_token is not None and "offline_access" in inputs["scope"].split():
         grant = GrantIssued(
-            id=identifiers.new_transaction_id(step.now),
+            id=identifiers.new_transaction_id(transition.now),
             identity=identity,
             user_id=resolved.user_id,
             refresh_token=sign_in.refresh_token,
             scope=sign_in.scope if sign_in.scope is not None else inputs["scope"],
             audience=inputs["parameters"].get("audience", ""),
         )
-        step.record(grant)
+        transition.emit(grant)
         session["grant"] = str(grant.id)
-    step.belongs_to(resolved.user_id)
-    step.keep_result(**session)
+    transition.belongs_to(resolved.user_id)
+    transition.keep_result(**session)

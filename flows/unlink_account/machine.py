@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.engine.domain_events import AccountsLinked, AccountsUnlinked
-from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, ProviderRefused, RateLimited
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
+from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.engine.outcomes import Abandoned, Failed, Unlinked
+from stateful_oauth.flows.engine.outcomes import Abandoned, Failed
+from stateful_oauth.flows.oauth.domain_events import AccountsLinked, AccountsUnlinked
+from stateful_oauth.flows.oauth.outcomes import Unlinked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.ports import Provider
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Json
+    from stateful_oauth.flows.oauth.ports import Provider
 
 
 # Refusals that say how the identity stands, and not only that it cannot be asked for.
 _ABOUT_THE_IDENTITY: Final = frozenset({"unlink_refused", "user_unknown"})
 
 
-def unlink(context: EffectContext) -> Event:
+def unlink(context: OAuthEffectContext) -> Event:
     """DELETE the identity from the primary."""
     inputs = context.transaction.inputs
     try:
-        context.provider.management.unlink(
+        context.services.provider.management.unlink(
             inputs["primary"],
             provider=inputs["provider"],
             user_id=inputs["provider_user_id"],
@@ -34,7 +36,7 @@ def unlink(context: EffectContext) -> Event:
         )
     except RateLimited:
         raise
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         if error.code in _ABOUT_THE_IDENTITY or not context.was_tried:
             raise
         # That it may not be done now does not say that it was not done before.
@@ -50,7 +52,7 @@ class UnlinkAccountFlow(FlowMachine):
     needs_user = True
     browser_events = ()
     operator_events = ("abandon",)
-    records = (AccountsUnlinked,)
+    emits = (AccountsUnlinked,)
     relies_on = (AccountsLinked,)
 
     created = WaitingState(initial=True)
@@ -66,8 +68,8 @@ class UnlinkAccountFlow(FlowMachine):
         time_limit=10,
         lost_answer=LostAnswer.REPEAT,  # an identity that is not there counts as taken out
         max_attempts=8,
-        patient=True,
-        insists=True,
+        waits_for_rate_limit=True,
+        must_complete=True,
     )
 
     start = created.to(unlinking, on="unlink")
@@ -78,9 +80,9 @@ class UnlinkAccountFlow(FlowMachine):
 
     def note_unlinking(self) -> None:
         """Have it kept that the identity stands alone again."""
-        inputs = self.step.transaction.inputs
-        self.step.record(AccountsUnlinked(issuer=inputs["issuer"], secondary=inputs["secondary"]))
-        self.step.keep_result(connection=inputs["connection"])
+        inputs = self.transition.transaction.inputs
+        self.transition.emit(AccountsUnlinked(issuer=inputs["issuer"], secondary=inputs["secondary"]))
+        self.transition.keep_result(connection=inputs["connection"])
 
     @classmethod
     def check_inputs(

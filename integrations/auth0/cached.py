@@ -8,7 +8,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from weakref import WeakSet
 
-from stateful_oauth.flows.engine.errors import FlowError, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.cached import Cached
 from stateful_oauth.auth0.urls import check_url
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ class Discovery:
         url = self._config.issuer.removesuffix("/") + _PATH
         try:
             answer = self._transport.get(url, time_limit=time_limit)
-        except AnswerLost as error:
+        except ProviderAnswerLost as error:
             lost = ProviderUnreachable(f"The discovery document could not be read ({error.code}).")
         else:
             if answer.status >= 500:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.signature import verified_claims
-from stateful_oauth.flows.engine.errors import IdTokenRejected, Mismatch
+from stateful_oauth.flows.engine.errors import Mismatch
+from stateful_oauth.flows.oauth.errors import IdTokenRejected
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:

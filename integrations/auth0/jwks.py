@@ -10,7 +10,8 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
 from stateful_oauth.auth0.cached import Cached
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, IdTokenRejected, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderAnswerLost, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +79,7 @@ class Keys:
         url = self._discovery.metadata(time_limit).jwks_uri
         try:
             answer = self._transport.get(url, time_limit=deadline - time.monotonic())
-        except AnswerLost as error:
+        except ProviderAnswerLost as error:
             lost = ProviderUnreachable(f"The keys could not be read ({error.code}).")
         else:
             members = answer.members_or_none() if answer.status == 200 else None

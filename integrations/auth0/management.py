@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from stateful_oauth.auth0.management_token import ManagementToken
 from stateful_oauth.auth0.problem_answers import problem_of, unusable
 from stateful_oauth.auth0.user_profiles import FIELDS, has_identity, user_profile
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ _INSTALL: Final = (
 
 
 class Auth0Management:
-    """The port `flows.engine.ports.Management`. An instance serves all threads; keep it, because it holds tokens.
+    """The port `flows.oauth.ports.Management`. An instance serves all threads; keep it, because it holds tokens.
 
     No call is repeated, with one exception: one that was answered with 401 was not carried out, and is sent
     once more with a fresh token.
@@ -45,7 +46,7 @@ class Auth0Management:
         self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES)
 
     def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
-        """Return a user by id; see `flows.engine.ports.Management.user`."""
+        """Return a user by id; see `flows.oauth.ports.Management.user`."""
         answer = self._call(
             lambda sdk: sdk.users.get(user_id, fields=FIELDS, include_fields=True), time_limit=time_limit
         )
@@ -60,7 +61,7 @@ class Auth0Management:
         return profile
 
     def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
-        """Return the users with exactly this e-mail; see `flows.engine.ports.Management.users_by_email`."""
+        """Return the users with exactly this e-mail; see `flows.oauth.ports.Management.users_by_email`."""
         answer = self._call(
             lambda sdk: sdk.users.list_users_by_email(email=email, fields=FIELDS, include_fields=True),
             time_limit=time_limit,
@@ -78,7 +79,7 @@ class Auth0Management:
         app_metadata: Mapping[str, Any],
         time_limit: float,
     ) -> None:
-        """Merge metadata at its first level; see `flows.engine.ports.Management.update_metadata`. Safe to repeat."""
+        """Merge metadata at its first level; see `flows.oauth.ports.Management.update_metadata`. Safe to repeat."""
         given = {
             name: dict(value)
             for name, value in (("user_metadata", user_metadata), ("app_metadata", app_metadata))
@@ -97,7 +98,7 @@ class Auth0Management:
         answer.members(tolerant=True)
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Make another user's main identity one of the primary's; see `flows.engine.ports.Management.link`."""
+        """Make another user's main identity one of the primary's; see `flows.oauth.ports.Management.link`."""
         answer = self._call(
             lambda sdk: sdk.users.identities.link(primary_id, provider=provider, user_id=user_id),
             time_limit=time_limit,
@@ -109,7 +110,7 @@ class Auth0Management:
             raise _not_usable("it has no such identity.")
 
     def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Take an identity out of the primary; see `flows.engine.ports.Management.unlink`. Safe to repeat."""
+        """Take an identity out of the primary; see `flows.oauth.ports.Management.unlink`. Safe to repeat."""
         answer = self._call(
             lambda sdk: sdk.users.identities.delete(primary_id, provider, user_id), time_limit=time_limit
         )
@@ -172,7 +173,7 @@ def _refusal(answer: Answer, scope: str, codes: Mapping[int, str] | None = None)
     if problem is None:
         return unusable(answer)
     if _is_about_scope(problem):
-        return ProviderRefused(
+        return ServiceRefused(
             "management_scope_missing",
             f"The Management API refused: {problem.status}. Add {scope} to the client grant of "
             "MANAGEMENT_CLIENT_ID.",
@@ -182,7 +183,7 @@ def _refusal(answer: Answer, scope: str, codes: Mapping[int, str] | None = None)
         code = "management_refused"
     elif codes is not None:
         code = codes.get(problem.status, code)
-    return ProviderRefused(code, f"The Management API refused: {problem.status}.")
+    return ServiceRefused(code, f"The Management API refused: {problem.status}.")
 
 
 def _is_about_scope(problem: Problem) -> bool:
@@ -199,5 +200,5 @@ def _profile(members: Members) -> UserProfile:
     raise _not_usable(problem)
 
 
-def _not_usable(problem: str) -> AnswerLost:
-    return AnswerLost(f"The answer of the Management API is not usable: {problem}", code=_INVALID)
+def _not_usable(problem: str) -> ProviderAnswerLost:
+    return ProviderAnswerLost(f"The answer of the Management API is not usable: {problem}", code=_INVALID)

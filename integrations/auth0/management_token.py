@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from stateful_oauth.auth0.cached import Cached
 from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
 from stateful_oauth.auth0.unverified_claims import unverified_scope
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import ServiceRefused
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +74,8 @@ class ManagementToken:
         Raises:
             ProviderUnreachable: It could not be fetched; to whoever is about to call the API this means that
                 nothing was sent there.
-            ProviderRefused: The token endpoint refused. Code: `management_refused`; `RateLimited` for 429.
-            ProviderRefused: It lacks a scope. Code: `management_scope_missing`.
+            ServiceRefused: The token endpoint refused. Code: `management_refused`; `RateLimited` for 429.
+            ServiceRefused: It lacks a scope. Code: `management_scope_missing`.
         """
         deadline = time.monotonic() + time_limit
         held = self._cached.get(time_limit)
@@ -95,7 +96,7 @@ class ManagementToken:
 
     def _complete(self, copy: Copy[MachineToken]) -> Copy[MachineToken]:
         if missing := self._missing(copy):
-            raise ProviderRefused(
+            raise ServiceRefused(
                 "management_scope_missing",
                 f"The token of the Management API lacks {', '.join(missing)}: "
                 "add it to the client grant of MANAGEMENT_CLIENT_ID.",
@@ -124,7 +125,7 @@ class ManagementToken:
                 config.management_base_url + "oauth/token", fields, time_limit=time_limit
             )
             tokens = token_response(answer, _REFUSALS, "management_refused")
-        except AnswerLost as error:
+        except ProviderAnswerLost as error:
             lost = ProviderUnreachable(f"The Management API's token could not be fetched ({error.code}).")
         else:
             scope = unverified_scope(tokens.access_token) if tokens.scope is None else tokens.scope

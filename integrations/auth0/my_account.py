@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode
 from stateful_oauth.auth0.logout import with_query
 from stateful_oauth.auth0.problem_answers import problem_of, unusable
 from stateful_oauth.auth0.urls import check_url
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ConnectionInfo, ConnectSession, RemoteAccount
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ _NUMBERS: Final = frozenset({"max_age"})  # of `authorization_params`: the only 
 
 
 class Auth0MyAccount:
-    """The port `flows.engine.ports.MyAccount`. An instance serves all threads."""
+    """The port `flows.oauth.ports.MyAccount`. An instance serves all threads."""
 
     def __init__(self, config: Auth0Config, transport: Transport) -> None:
         self._config, self._transport = config, transport
@@ -48,10 +49,10 @@ class Auth0MyAccount:
         return self._config.my_account_audience
 
     def connect(self, token: Secret, request: ConnectRequest, *, time_limit: float) -> ConnectSession:
-        """Ask for a connected account; see `flows.engine.ports.MyAccount.connect`.
+        """Ask for a connected account; see `flows.oauth.ports.MyAccount.connect`.
 
         Raises:
-            AnswerLost: Also for a `connect_uri` that the browser must not be sent to.
+            ProviderAnswerLost: Also for a `connect_uri` that the browser must not be sent to.
         """
         answer = self._send("POST", "/connect", token, time_limit, _connect_body(request))
         if answer.status not in (200, 201):
@@ -80,7 +81,7 @@ class Auth0MyAccount:
         code_verifier: Secret,
         time_limit: float,
     ) -> RemoteAccount:
-        """Connect the account; see `flows.engine.ports.MyAccount.complete`. Never repeats it."""
+        """Connect the account; see `flows.oauth.ports.MyAccount.complete`. Never repeats it."""
         body = {
             "auth_session": auth_session,
             "connect_code": connect_code,
@@ -90,25 +91,27 @@ class Auth0MyAccount:
         answer = self._send("POST", "/complete", token, time_limit, body)
         if answer.status not in (200, 201):
             if answer.status == 409:
-                raise AnswerLost("The provider answered 409: the code was used, by whom it does not say.")
+                raise ProviderAnswerLost(
+                    "The provider answered 409: the code was used, by whom it does not say."
+                )
             raise _refusal(answer, _CREATE, _complete_code)
         return _account(answer.members())
 
     def accounts(
         self, token: Secret, *, connection: str | None = None, time_limit: float
     ) -> Sequence[RemoteAccount]:
-        """List the user's connected accounts; see `flows.engine.ports.MyAccount.accounts`."""
+        """List the user's connected accounts; see `flows.oauth.ports.MyAccount.accounts`."""
         query = {} if connection is None else {"connection": connection}
         return tuple(map(_account, self._pages("accounts", query, token, time_limit)))
 
     def connections(self, token: Secret, *, time_limit: float) -> Sequence[ConnectionInfo]:
-        """List the connections that can be connected; see `flows.engine.ports.MyAccount.connections`."""
+        """List the connections that can be connected; see `flows.oauth.ports.MyAccount.connections`."""
         return tuple(map(_connection, self._pages("connections", {}, token, time_limit)))
 
     def disconnect(self, token: Secret, account_id: str, *, time_limit: float) -> None:
-        """Delete a connected account; see `flows.engine.ports.MyAccount.disconnect`. Safe to repeat."""
+        """Delete a connected account; see `flows.oauth.ports.MyAccount.disconnect`. Safe to repeat."""
         if not _ACCOUNT_ID.fullmatch(account_id):
-            raise ProviderRefused("input_invalid", "It is not the id of a connected account (cac_…).")
+            raise ServiceRefused("input_invalid", "It is not the id of a connected account (cac_…).")
         answer = self._send("DELETE", f"/accounts/{quote(account_id, safe='')}", token, time_limit)
         if answer.status in (200, 204):
             return
@@ -192,12 +195,12 @@ def _refusal(answer: Answer, scope: str, code_of: Callable[[Problem], str | None
         return unusable(answer)
     code = None if code_of is None else code_of(problem)
     if code is not None:
-        return ProviderRefused(code, f"The My Account API refused: {problem.status}.")
+        return ServiceRefused(code, f"The My Account API refused: {problem.status}.")
     if problem.status == 401:
-        return ProviderRefused("my_account_token_rejected", "The My Account API does not take the token.")
+        return ServiceRefused("my_account_token_rejected", "The My Account API does not take the token.")
     if problem.status == 403:
-        return ProviderRefused("scope_not_granted", f"The My Account API refused: 403. It needs {scope}.")
-    return ProviderRefused("request_rejected", f"The My Account API refused: {problem.status}.")
+        return ServiceRefused("scope_not_granted", f"The My Account API refused: 403. It needs {scope}.")
+    return ServiceRefused("request_rejected", f"The My Account API refused: {problem.status}.")
 
 
 def _connect_code(problem: Problem) -> str | None:
@@ -261,5 +264,5 @@ def _connection(members: Members) -> ConnectionInfo:
     raise _not_usable(problem)
 
 
-def _not_usable(problem: str) -> AnswerLost:
-    return AnswerLost(f"The answer of the My Account API is not usable: {problem}", code=_INVALID)
+def _not_usable(problem: str) -> ProviderAnswerLost:
+    return ProviderAnswerLost(f"The answer of the My Account API is not usable: {problem}", code=_INVALID)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, TokenResponse
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def token_response(
         default: See `refusal`.
 
     Raises:
-        ProviderRefused: The provider refused: it did not issue anything.
-        AnswerLost: The answer is neither; tokens may have been issued. Code: `provider_answer_invalid`.
+        ServiceRefused: The provider refused: it did not issue anything.
+        ProviderAnswerLost: The answer is neither; tokens may have been issued. Code: `provider_answer_invalid`.
     """
     if answer.status != 200:
         raise refusal(answer, refusals, default)
@@ -62,15 +63,15 @@ def token_response(
             expires_in=members.informative_lifetime("expires_in"),
         )
     except ValueError as error:
-        raise AnswerLost(f"The token answer is not usable: {error}", code=_INVALID) from None
+        raise ProviderAnswerLost(f"The token answer is not usable: {error}", code=_INVALID) from None
 
 
 def pushed_response(answer: Answer) -> PushedAuthorizationResponse:
     """Read the answer of the PAR endpoint (RFC 9126 §2.2).
 
     Raises:
-        ProviderRefused: The provider refused the request.
-        AnswerLost: The answer is neither. Code: `provider_answer_invalid`.
+        ServiceRefused: The provider refused the request.
+        ProviderAnswerLost: The answer is neither. Code: `provider_answer_invalid`.
     """
     if answer.status != 201:
         raise refusal(answer)
@@ -80,7 +81,7 @@ def pushed_response(answer: Answer) -> PushedAuthorizationResponse:
             request_uri=members.secret("request_uri"), expires_in=members.lifetime("expires_in")
         )
     except ValueError as error:
-        raise AnswerLost(f"The PAR answer is not usable: {error}", code=_INVALID) from None
+        raise ProviderAnswerLost(f"The PAR answer is not usable: {error}", code=_INVALID) from None
 
 
 def _check_token_type(members: Members) -> None:
@@ -103,10 +104,10 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
         members = answer.members_or_none()
         error = None if members is None else members.get("error")
     if not isinstance(error, str):
-        return AnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
+        return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
     code = refusals.get(error) or default
     if code is None:
         code = "client_rejected" if answer.status == 401 else "request_rejected"
     # Text from outside is not repeated unless we know it.
     named = error if error in refusals else "another error"
-    return ProviderRefused(code, f"The provider refused: {answer.status}, {named}.")
+    return ServiceRefused(code, f"The provider refused: {answer.status}, {named}.")

@@ -15,7 +15,7 @@ from stateful_oauth.auth0.unverified_claims import (
     unverified_issuer,
     unverified_scope,
 )
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ class Probes:
         It counts against the tenant's quota of machine-to-machine tokens.
 
         Raises:
-            ProviderRefused: Code `management_refused`.
+            ServiceRefused: Code `management_refused`.
         """
         holder = ManagementToken(self._config, self._transport, self._now, frozenset())
         token = holder.get(time_limit).value
@@ -126,7 +126,7 @@ class Probes:
         """Look for a user that cannot be there, as linking looks for candidates.
 
         Raises:
-            ProviderRefused: `management_scope_missing` or `management_refused`.
+            ServiceRefused: `management_scope_missing` or `management_refused`.
         """
         query = urlencode({"email": _NOBODY, "fields": "user_id", "include_fields": "true"})
         answer = self._transport.get(
@@ -141,7 +141,7 @@ class Probes:
         if problem is None:
             raise unusable(answer)
         code = "management_scope_missing" if problem.status == 403 else "management_refused"
-        raise ProviderRefused(code, f"The Management API refused: {problem.status}.")
+        raise ServiceRefused(code, f"The Management API refused: {problem.status}.")
 
     def _discovery(self, time_limit: float) -> Answer:
         url = self._config.issuer.removesuffix("/") + "/.well-known/openid-configuration"

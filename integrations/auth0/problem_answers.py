@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.engine.errors import AnswerLost
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 if TYPE_CHECKING:
     from stateful_oauth.auth0.json_members import Members
@@ -60,6 +60,8 @@ def _fields(members: Members) -> list[str]:
     return [value.lstrip("/") for value in found if isinstance(value, str)]
 
 
-def unusable(answer: Answer) -> AnswerLost:
+def unusable(answer: Answer) -> ProviderAnswerLost:
     """Return the error of an answer that is neither what was asked for nor a refusal."""
-    return AnswerLost(f"The provider answered with status {answer.status}.", code="provider_answer_invalid")
+    return ProviderAnswerLost(
+        f"The provider answered with status {answer.status}.", code="provider_answer_invalid"
+    )

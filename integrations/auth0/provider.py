@@ -121,8 +121,8 @@ class Auth0Provider:
 
         Raises:
             ProviderUnreachable: Nothing was sent.
-            ProviderRefused: The provider refused it; `RateLimited` for 429.
-            AnswerLost: It was sent and no usable answer came.
+            ServiceRefused: The provider refused it; `RateLimited` for 429.
+            ProviderAnswerLost: It was sent and no usable answer came.
             FlowError: Metadata is not usable.
         """
         deadline = time.monotonic() + time_limit
@@ -146,8 +146,8 @@ class Auth0Provider:
 
         Raises:
             ProviderUnreachable: Nothing was sent.
-            ProviderRefused: The provider refused it; `RateLimited` for 429.
-            AnswerLost: It was sent and no usable answer came: the code may be spent.
+            ServiceRefused: The provider refused it; `RateLimited` for 429.
+            ProviderAnswerLost: It was sent and no usable answer came: the code may be spent.
             FlowError: Metadata or keys are not usable; nothing was sent.
         """
         deadline = time.monotonic() + time_limit
@@ -180,7 +180,7 @@ class Auth0Provider:
         scope: str | None = None,
         time_limit: float,
     ) -> TokenResponse:
-        """Ask for an access token (RFC 6749 §6). Never repeats it; see `flows.engine.ports.Provider.refresh`.
+        """Ask for an access token (RFC 6749 §6). Never repeats it; see `flows.oauth.ports.Provider.refresh`.
 
         Args:
             audience: None for the one of the grant.
@@ -189,9 +189,9 @@ class Auth0Provider:
 
         Raises:
             ProviderUnreachable: Nothing was sent.
-            ProviderRefused: `grant_dead`, `step_up_required`, `client_rejected`, `scope_not_granted`,
+            ServiceRefused: `grant_dead`, `step_up_required`, `client_rejected`, `scope_not_granted`,
                 `audience_not_granted` or `request_rejected`; `RateLimited` for 429.
-            AnswerLost: It was sent and no usable answer came: with rotation the token may be spent.
+            ProviderAnswerLost: It was sent and no usable answer came: with rotation the token may be spent.
             FlowError: Metadata is not usable; nothing was sent.
         """
         return self._grants.refresh(refresh_token, audience=audience, scope=scope, time_limit=time_limit)
@@ -201,16 +201,16 @@ class Auth0Provider:
     ) -> ProviderToken:
         """Ask Token Vault for an access token of the identity provider behind a connection.
 
-        See `flows.engine.ports.Provider.provider_token`. Safe to repeat.
+        See `flows.oauth.ports.Provider.provider_token`. Safe to repeat.
 
         Args:
             time_limit: Seconds for everything.
 
         Raises:
             ProviderUnreachable: Nothing was sent.
-            ProviderRefused: `account_not_connected`, `connected_account_unknown`, `grant_dead`,
+            ServiceRefused: `account_not_connected`, `connected_account_unknown`, `grant_dead`,
                 `step_up_required` or `token_vault_refused`; `RateLimited` for 429.
-            AnswerLost: It was sent and no usable answer came.
+            ProviderAnswerLost: It was sent and no usable answer came.
             FlowError: Metadata is not usable; nothing was sent.
         """
         return self._grants.provider_token(
@@ -255,8 +255,8 @@ class Auth0Provider:
 
         Raises:
             ProviderUnreachable: Nothing was sent.
-            ProviderRefused: The provider refused it; `RateLimited` for 429.
-            AnswerLost: It was sent and no usable answer came.
+            ServiceRefused: The provider refused it; `RateLimited` for 429.
+            ProviderAnswerLost: It was sent and no usable answer came.
             FlowError: Metadata is not usable, or names no `revocation_endpoint`.
         """
         deadline = time.monotonic() + time_limit

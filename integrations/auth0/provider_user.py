@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.userinfo_endpoints import userinfo_endpoints
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderRefused
+from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProviderUser
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 if TYPE_CHECKING:
     from stateful_oauth.auth0.config import Auth0Config
@@ -32,12 +33,12 @@ class ProviderUsers:
     def find(
         self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
     ) -> ProviderUser | None:
-        """Ask; see `flows.engine.ports.Provider.provider_user`. What is known of the connection goes first.
+        """Ask; see `flows.oauth.ports.Provider.provider_user`. What is known of the connection goes first.
 
         Raises:
             ProviderUnreachable: Nothing was sent.
-            ProviderRefused: The provider refused. Code: `provider_user_unknown`; `RateLimited` for 429.
-            AnswerLost: No usable answer came. Asking has no effect, so it may be repeated.
+            ServiceRefused: The provider refused. Code: `provider_user_unknown`; `RateLimited` for 429.
+            ProviderAnswerLost: No usable answer came. Asking has no effect, so it may be repeated.
         """
         endpoint = self._endpoints.get(connection) or self._endpoints.get(strategy)
         if endpoint is None:
@@ -54,10 +55,10 @@ class ProviderUsers:
 
 def _refusal(answer: Answer) -> FlowError:
     if 400 <= answer.status < 500:
-        return ProviderRefused(
+        return ServiceRefused(
             "provider_user_unknown", f"The identity provider's userinfo endpoint refused: {answer.status}."
         )
-    return AnswerLost(f"The identity provider answered with status {answer.status}.", code=_INVALID)
+    return ProviderAnswerLost(f"The identity provider answered with status {answer.status}.", code=_INVALID)
 
 
 def _read(members: Members, endpoint: UserinfoEndpoint) -> ProviderUser:
@@ -66,7 +67,7 @@ def _read(members: Members, endpoint: UserinfoEndpoint) -> ProviderUser:
         user_id = str(user_id)  # GitHub's is a number, and Auth0 shows it in decimals
     longest = _MAX_ID - len(endpoint.prefix)
     if not isinstance(user_id, str) or not 0 < len(user_id) <= longest or not user_id.isprintable():
-        raise AnswerLost(
+        raise ProviderAnswerLost(
             f"The identity provider's answer has no user id in {endpoint.subject!r}.", code=_INVALID
         )
     email = members.get(endpoint.email)

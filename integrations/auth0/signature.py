@@ -10,7 +10,7 @@ from jwt.api_jws import PyJWS
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 
 from stateful_oauth.auth0.json_members import Members
-from stateful_oauth.flows.engine.errors import IdTokenRejected
+from stateful_oauth.flows.oauth.errors import IdTokenRejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -68,7 +68,7 @@ class TokenGrants:
     def refresh(
         self, refresh_token: Secret, *, audience: str | None, scope: str | None, time_limit: float
     ) -> TokenResponse:
-        """Ask for an access token; see `flows.engine.ports.Provider.refresh`.
+        """Ask for an access token; see `flows.oauth.ports.Provider.refresh`.
 
         An ID token in the answer is dropped: nobody uses it, and so nobody can use it unchecked (OpenID
         Connect Core §12.2).
@@ -86,7 +86,7 @@ class TokenGrants:
     def provider_token(
         self, refresh_token: Secret, *, connection: str, login_hint: str | None, time_limit: float
     ) -> ProviderToken:
-        """Ask Token Vault; see `flows.engine.ports.Provider.provider_token`. Safe to repeat: nothing is spent."""
+        """Ask Token Vault; see `flows.oauth.ports.Provider.provider_token`. Safe to repeat: nothing is spent."""
         deadline = time.monotonic() + time_limit
         endpoint = self._discovery.metadata(time_limit).token_endpoint
         fields: dict[str, str | Secret] = {

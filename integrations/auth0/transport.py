@@ -1,7 +1,7 @@
 """The transport of every call to the provider.
 
 It answers one question that a general HTTP client does not: did the request happen? `ProviderUnreachable`
-means no, `RateLimited` means no and not yet, `AnswerLost` means nobody knows.
+means no, `RateLimited` means no and not yet, `ProviderAnswerLost` means nobody knows.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Pr
 from stateful_oauth.auth0.connections import ClosedWhileIdle, NotSent, PooledAdapter
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.rate_limits import retry_at
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import FlowError, RateLimited
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,11 +64,13 @@ class Answer:
             tolerant: A value that cannot be relied on does not make the whole body unusable; see `Members`.
 
         Raises:
-            AnswerLost: The body is anything else. Code: `provider_answer_invalid`.
+            ProviderAnswerLost: The body is anything else. Code: `provider_answer_invalid`.
         """
         found = self.members_or_none(tolerant=tolerant)
         if found is None:
-            raise AnswerLost(f"The provider answered {self.status} without a JSON object.", code=_INVALID)
+            raise ProviderAnswerLost(
+                f"The provider answered {self.status} without a JSON object.", code=_INVALID
+            )
         return found
 
     def members_or_none(self, *, tolerant: bool = False) -> Members | None:
@@ -86,14 +89,14 @@ class Answer:
             tolerant: As for `members`.
 
         Raises:
-            AnswerLost: The body is anything else. Code: `provider_answer_invalid`.
+            ProviderAnswerLost: The body is anything else. Code: `provider_answer_invalid`.
         """
         try:
             if self._is_json:
                 return Members.parse_array(self.body, tolerant=tolerant)
         except ValueError:
             pass
-        raise AnswerLost(f"The provider answered {self.status} without a JSON array.", code=_INVALID)
+        raise ProviderAnswerLost(f"The provider answered {self.status} without a JSON array.", code=_INVALID)
 
     @property
     def _is_json(self) -> bool:
@@ -215,7 +218,7 @@ class Transport:
         Raises:
             ProviderUnreachable: It was certainly not sent.
             RateLimited: 429.
-            AnswerLost: It was sent and no usable answer came; code `provider_answer_invalid` for a redirect
+            ProviderAnswerLost: It was sent and no usable answer came; code `provider_answer_invalid` for a redirect
                 and for an answer that is too long.
         """
         limit = min(time_limit, self._read_timeout)
@@ -229,7 +232,7 @@ class Transport:
         if outcome.status == 429:
             raise RateLimited(retry_at(outcome.headers, self._now()))
         if 300 <= outcome.status < 400 and not takes_redirect:
-            raise AnswerLost(f"The provider redirected ({outcome.status}).", code=_INVALID)
+            raise ProviderAnswerLost(f"The provider redirected ({outcome.status}).", code=_INVALID)
         return outcome
 
     def close(self) -> None:
@@ -251,14 +254,14 @@ class Transport:
 
     def _read(self, response: requests.Response, deadline: float) -> Answer | FlowError:
         if response.headers.get("content-encoding", "identity") != "identity":
-            return AnswerLost("The provider compressed its answer unasked.", code=_INVALID)
+            return ProviderAnswerLost("The provider compressed its answer unasked.", code=_INVALID)
         # Read into an object that does not show itself: an answer holds tokens.
         body, chunks = BytesIO(), response.iter_content(_CHUNK)
         while body.write(next(chunks, b"")):
             if body.tell() > self._max_response_bytes:
-                return AnswerLost("The provider's answer is too long.", code=_INVALID)
+                return ProviderAnswerLost("The provider's answer is too long.", code=_INVALID)
             if time.monotonic() > deadline:
-                return AnswerLost("The provider's answer took too long.")
+                return ProviderAnswerLost("The provider's answer took too long.")
         return Answer(response.status_code, response.headers, body.getvalue())
 
     def _current_adapter(self) -> BaseAdapter:
@@ -317,7 +320,7 @@ def _failure(error: Exception, host: str | None) -> FlowError:
         detail = str(cause) if isinstance(cause, NotSent) else type(cause or error).__name__
         return ProviderUnreachable(f"No connection to {host} ({detail}).")
     named = cause if isinstance(cause, (ClosedWhileIdle, Exception)) else error
-    return AnswerLost(f"No answer from {host} ({type(named).__name__}).")
+    return ProviderAnswerLost(f"No answer from {host} ({type(named).__name__}).")
 
 
 def _utc_now() -> datetime:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stateful_oauth.demo.people import REFUSED_DOMAIN
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser

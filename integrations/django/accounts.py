@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions import session_details
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.storage.accounts import accounts_of, keep_in_step, links_of
 
 if TYPE_CHECKING:
@@ -140,9 +140,9 @@ def _at_my_account(request: HttpRequest, call: Callable[[Secret], Answer]) -> An
 
 def _check_signed_in(request: HttpRequest) -> None:
     if not session_details(request).get("sub"):
-        raise ProviderRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
+        raise ServiceRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
     if _tenant(request) not in conf.tenant_aliases:
-        raise ProviderRefused("grant_missing", "The tenant of this session is none of the site's any more.")
+        raise ServiceRefused("grant_missing", "The tenant of this session is none of the site's any more.")
 
 
 def _tenant(request: HttpRequest) -> str:

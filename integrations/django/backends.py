@@ -19,7 +19,7 @@ from django.db import IntegrityError, router
 from django.db.models import F, UniqueConstraint
 from django.utils.module_loading import import_string
 from stateful_oauth.django import wiring
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.grants import end_grants_of
 from stateful_oauth.storage.identities import add_identity, find_identity, refresh_identity
 from stateful_oauth.storage.models import Grant, identity_digest

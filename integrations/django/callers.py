@@ -11,9 +11,10 @@ from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import binding_digest, new_binding, read_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.sessions import forget_session, renew_key, sign_in
-from stateful_oauth.flows.engine.errors import AccountRefused
-from stateful_oauth.flows.engine.outcomes import Connected, Outcome, SignedIn
+from stateful_oauth.flows.engine.outcomes import Outcome
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
+from stateful_oauth.flows.oauth.errors import AccountRefused
+from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

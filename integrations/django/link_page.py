@@ -9,12 +9,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded
 from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-    from stateful_oauth.flows.engine.outcomes import AccountName, Outcome
+    from stateful_oauth.flows.engine.outcomes import Outcome
+    from stateful_oauth.flows.oauth.outcomes import AccountName
 
 _TITLES: Final[dict[str, Any]] = {
     "Username-Password-Authentication": _("email and password"),

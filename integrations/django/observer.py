@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import router, transaction
 from stateful_oauth.django import wiring
 from stateful_oauth.django.signals import Transition, flow_settled, transition_made
-from stateful_oauth.flows.engine.observers import NOBODY
+from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction
 
@@ -41,20 +41,20 @@ class SiteObserver:
         telemetry: Who makes spans and counts.
     """
 
-    def __init__(self, telemetry: Observer = NOBODY) -> None:
+    def __init__(self, telemetry: Observer = NULL_OBSERVER) -> None:
         self._telemetry = telemetry
 
-    def entrance(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
+    def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
         """Make a span of it."""
-        return self._telemetry.entrance(name)
+        return self._telemetry.operation(name)
 
-    def part(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
+    def span(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
         """Make a span of it."""
-        return self._telemetry.part(name, transaction, step)
+        return self._telemetry.span(name, transaction, step)
 
-    def moved(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
+    def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
         """Count, log and send."""
-        self._telemetry.moved(before, after, lines)
+        self._telemetry.transitioned(before, after, lines)
         if transitions_log.isEnabledFor(logging.INFO) or transition_made.receivers or flow_settled.receivers:
             try:
                 _tell(after, [*_transitions(before, after, lines)])

@@ -16,13 +16,11 @@ from stateful_oauth.django.failures import SIGN_IN
 from stateful_oauth.django.next_url import destination
 from stateful_oauth.django.pages import SeeOther
 from stateful_oauth.django.sessions import sign_in_again
-from stateful_oauth.flows.engine.outcomes import (
+from stateful_oauth.flows.engine.outcomes import InProgress, Outcome, RedirectTo
+from stateful_oauth.flows.oauth.outcomes import (
     ConfirmationNeeded,
     Connected,
     Disconnected,
-    InProgress,
-    Outcome,
-    RedirectTo,
     SignedIn,
     Unlinked,
 )

@@ -22,7 +22,7 @@ from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_waitin
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-    from stateful_oauth.flows.engine.outcomes import SignedIn
+    from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 SESSION_KEY: Final = "stateful_oauth"
 

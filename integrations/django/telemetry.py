@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import metrics, trace
 
 from stateful_oauth.flows.engine.errors import FlowError
-from stateful_oauth.flows.engine.observers import NOBODY
+from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,16 +78,16 @@ class Telemetry:
             explicit_bucket_boundaries_advisory=_FLOW_BUCKETS,
         )
 
-    def entrance(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
+    def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
         """Make a span of a call of the engine, with what came of it."""
         if not self._traces():
-            return NOBODY.entrance(name)
+            return NULL_OBSERVER.operation(name)
         return _EntranceSpan(self._tracer, f"stateful_oauth.{name}", {})
 
-    def part(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
+    def span(self, name: str, transaction: Transaction, step: str) -> AbstractContextManager[None]:
         """Make a child span of a claim, an effect or a settlement, and time the effects."""
         if name != "effect" and not self._traces():
-            return NOBODY.part(name, transaction, step)
+            return NULL_OBSERVER.span(name, transaction, step)
         attributes = {
             TRANSACTION: str(transaction.id),
             "stateful_oauth.flow": transaction.kind,
@@ -99,7 +99,7 @@ class Telemetry:
             return _EffectSpan(self._tracer, title, attributes, self._effects)
         return _Span(self._tracer, title, attributes)
 
-    def moved(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:  # noqa: ARG002 - the port's
+    def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:  # noqa: ARG002 - the port's
         """Count transitions and outcomes."""
         try:
             for line in lines:

@@ -202,14 +202,14 @@ def engine() -> Engine:
 
 def _telemetry() -> Observer:
     """Return OpenTelemetry where it is installed."""
-    from stateful_oauth.flows.engine.observers import NOBODY  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.observers import NULL_OBSERVER  # noqa: PLC0415 - lazy on purpose
 
     try:
         from stateful_oauth.django.telemetry import process_telemetry  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "opentelemetry":
             raise
-        return NOBODY
+        return NULL_OBSERVER
     return process_telemetry()
 
 

@@ -130,7 +130,7 @@ def _expires(flow: FlowDefinition, state: str) -> None:
     if flow.state_kinds[state] is not StateKind.WAITING or state == flow.initial:
         return
     now = wiring.clock.now()
-    row = _put(_in_state(flow, state).moved(deadline=now))
+    row = _put(_in_state(flow, state).evolve(deadline=now))
     wiring.engine().recover(row.id, SystemCaller())
     after = FlowTransaction.objects.get(pk=row.id)
     targets = _targets(flow, state, "expire")
@@ -166,7 +166,7 @@ def _in_state(flow: FlowDefinition, state: str) -> Transaction:
         changes |= {"lease_until": now + _LEASE, "attempts": 1}
     else:
         changes["secrets"] = {}
-    return row.moved(**changes)
+    return row.evolve(**changes)
 
 
 def _put(row: Transaction) -> Transaction:

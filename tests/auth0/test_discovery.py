@@ -3,7 +3,8 @@
 import pytest
 import requests
 
-from stateful_oauth.flows.engine.errors import FlowError, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import FlowError, RateLimited
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 
 def refused(bench, document):

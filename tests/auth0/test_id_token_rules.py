@@ -8,7 +8,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from stateful_oauth.flows.engine.errors import FlowError, IdTokenRejected, Mismatch
+from stateful_oauth.flows.engine.errors import FlowError, Mismatch
+from stateful_oauth.flows.oauth.errors import IdTokenRejected
 
 
 def encode(data):

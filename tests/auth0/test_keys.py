@@ -7,8 +7,9 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from stateful_oauth.auth0.provider import Auth0Provider
-from stateful_oauth.flows.engine.errors import FlowError, IdTokenRejected, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import FlowError, RateLimited
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderUnreachable
 
 
 def failing(bench, code, kind, *args, **kwargs):

@@ -11,19 +11,14 @@ import pytest
 from auth0_room import ADA, GOOGLE, MACHINE_SECRET, Room, Spoken, refused
 
 from stateful_oauth.auth0 import provider as provider_module
-from stateful_oauth.flows.engine.errors import (
-    AnswerLost,
-    FlowError,
-    ProviderRefused,
-    ProviderUnreachable,
-    RateLimited,
-)
+from stateful_oauth.flows.engine.errors import FlowError, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 USER, BY_EMAIL = "/api/v2/users/{id}", "/api/v2/users-by-email"
 IDENTITIES, IDENTITY = f"{USER}/identities", f"{USER}/identities/{{provider}}/{{user_id}}"
-LOST = (AnswerLost, "provider_answer_lost")
-INVALID = (AnswerLost, "provider_answer_invalid")
+LOST = (ProviderAnswerLost, "provider_answer_lost")
+INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
@@ -220,13 +215,13 @@ class TestUpdateMetadata:
         assert (user.user_metadata, user.app_metadata) == ({"a": 1, "c": 3}, {"b": 2})
 
     def test_nobody(self, room):
-        refused(ProviderRefused, "user_unknown", self.update, room, "auth0|nobody", {"a": 1})
+        refused(ServiceRefused, "user_unknown", self.update, room, "auth0|nobody", {"a": 1})
 
     def test_400(self, room):
         body = {"statusCode": 400, "error": "Bad Request", "message": "RAW-TEXT", "errorCode": "invalid_body"}
         room.fault("answer", USER, method="PATCH", status=400, json=body)
         assert "RAW-TEXT" not in str(
-            refused(ProviderRefused, "request_rejected", self.update, room, None, {"a": 1})
+            refused(ServiceRefused, "request_rejected", self.update, room, None, {"a": 1})
         )
 
     def test_only_who_writes_app_metadata_has_a_token_that_can(self, room):
@@ -294,7 +289,7 @@ class TestEveryCall:
     def test_refusals(self, room, name, status, body, code):
         endpoint, call = CALLS[name]
         room.fault("answer", endpoint, times=None, status=status, json={"statusCode": status, **body})
-        raised = refused(ProviderRefused, code, call, room)
+        raised = refused(ServiceRefused, code, call, room)
         assert "RAW-TEXT" not in str(raised)
         if code == "management_scope_missing":
             assert "read:users" in str(raised) or "update:users" in str(raised)
@@ -326,7 +321,7 @@ class TestEveryCall:
     def test_the_addresses_of_people_are_not_logged(self, room, name, caplog):
         """httpx logs every address, and one of them has an e-mail in it."""
         caplog.set_level("DEBUG")
-        with contextlib.suppress(ProviderRefused):  # there is nobody to link
+        with contextlib.suppress(ServiceRefused):  # there is nobody to link
             CALLS[name][1](room)
         logged = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]
         assert [line for line in logged if "ada" in line or "auth0" in line] == []
@@ -389,7 +384,7 @@ def test_where_the_api_is():
     room = Room(config={"management_base_url": "https://tenant.eu.auth0.example"})
     spoken = Spoken(room)
     assert room.config.management_audience == "https://tenant.eu.auth0.example/api/v2/"
-    refused(ProviderRefused, "management_refused", room.provider.management.user, room.ada, time_limit=5)
+    refused(ServiceRefused, "management_refused", room.provider.management.user, room.ada, time_limit=5)
     method, url, body = spoken.said[0]
     assert (method, url) == ("POST", "https://tenant.eu.auth0.example/oauth/token")
     assert parse_qs(body.decode()) == {

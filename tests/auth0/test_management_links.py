@@ -3,12 +3,13 @@
 import pytest
 from auth0_room import GOOGLE, Room, Spoken, refused
 
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 USER = "/api/v2/users/{id}"
 IDENTITIES, IDENTITY = f"{USER}/identities", f"{USER}/identities/{{provider}}/{{user_id}}"
-LOST = (AnswerLost, "provider_answer_lost")
-INVALID = (AnswerLost, "provider_answer_invalid")
+LOST = (ProviderAnswerLost, "provider_answer_lost")
+INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
@@ -42,21 +43,21 @@ class TestLink:
         """auth0-python repeats a 409 three times, with pauses, unless it is told not to."""
         api.link(room.ada, **bob[1], time_limit=5)
         room.requests.clear()
-        refused(ProviderRefused, "link_exists", api.link, room.ada, **bob[1], time_limit=5)
+        refused(ServiceRefused, "link_exists", api.link, room.ada, **bob[1], time_limit=5)
         assert room.requests == {IDENTITIES: 1}
 
     def test_with_itself(self, room, api):
         own = {"provider": "auth0", "user_id": room.ada.removeprefix("auth0|")}
-        refused(ProviderRefused, "link_refused", api.link, room.ada, **own, time_limit=5)
+        refused(ServiceRefused, "link_refused", api.link, room.ada, **own, time_limit=5)
 
     @pytest.mark.parametrize(
         "identity", [{"provider": GOOGLE, "user_id": "0"}, {"provider": "nobody", "user_id": "0"}]
     )
     def test_with_nobody(self, room, api, bob, identity):
-        refused(ProviderRefused, "link_refused", api.link, room.ada, **identity, time_limit=5)
+        refused(ServiceRefused, "link_refused", api.link, room.ada, **identity, time_limit=5)
 
     def test_a_primary_that_is_not_there(self, api, bob):
-        refused(ProviderRefused, "user_unknown", api.link, "auth0|nobody", **bob[1], time_limit=5)
+        refused(ServiceRefused, "user_unknown", api.link, "auth0|nobody", **bob[1], time_limit=5)
 
     @pytest.mark.parametrize(
         "body", [[], {}, None, [{"provider": GOOGLE}], [{"provider": GOOGLE, "user_id": "0"}], "a"]
@@ -83,10 +84,10 @@ class TestUnlink:
 
     def test_the_main_identity(self, room, api):
         own = {"provider": "auth0", "user_id": room.ada.removeprefix("auth0|")}
-        refused(ProviderRefused, "unlink_refused", api.unlink, room.ada, **own, time_limit=5)
+        refused(ServiceRefused, "unlink_refused", api.unlink, room.ada, **own, time_limit=5)
 
     def test_a_primary_that_is_not_there(self, api, bob):
-        refused(ProviderRefused, "user_unknown", api.unlink, "auth0|nobody", **bob[1], time_limit=5)
+        refused(ServiceRefused, "user_unknown", api.unlink, "auth0|nobody", **bob[1], time_limit=5)
 
     def test_an_identity_that_is_still_there(self, room, api, bob):
         room.fault("answer", IDENTITY, status=200, json=[bob[1]])

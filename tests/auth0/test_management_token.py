@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from auth0_room import ADA, LINKING, Room, Spoken, refused
 
-from stateful_oauth.flows.engine.errors import FlowError, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import FlowError, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 TOKEN, USER = "/oauth/token", "/api/v2/users/{id}"
 EXPIRED = {
@@ -98,16 +99,16 @@ class TestRefusedByTheApi:
         user(room)
         room.requests.clear()
         room.fault("answer", USER, times=None, status=401, json=EXPIRED)
-        refused(ProviderRefused, "management_refused", user, room)
+        refused(ServiceRefused, "management_refused", user, room)
         assert (room.requests[USER], issued(room)) == (2, 2)
 
     def test_what_is_refused_for_good_does_not_use_up_the_quota(self, room):
         room.fault("answer", USER, times=None, status=401, json=EXPIRED)
         for _ in range(10):
-            refused(ProviderRefused, "management_refused", user, room)
+            refused(ServiceRefused, "management_refused", user, room)
         assert issued(room) == 2
         room.sleep(room.config.jwks_refetch_interval)
-        refused(ProviderRefused, "management_refused", user, room)
+        refused(ServiceRefused, "management_refused", user, room)
         assert issued(room) == 3
 
     def test_a_proxy_that_says_401_is_not_the_api(self, room):
@@ -120,7 +121,7 @@ class TestRefusedByTheApi:
 class TestScopes:
     def test_a_missing_one_is_named_before_anything_is_sent(self, room):
         room.tenant.allow_management("linker", ["read:users"])
-        raised = refused(ProviderRefused, "management_scope_missing", user, room)
+        raised = refused(ServiceRefused, "management_scope_missing", user, room)
         assert "update:users" in str(raised)
         assert "read:users" not in str(raised)
         assert room.requests[USER] == 0
@@ -131,7 +132,7 @@ class TestScopes:
         room = Room()
         room.tenant.settings.scope_in_reply = False
         room.tenant.allow_management("linker", ["read:users"])
-        refused(ProviderRefused, "management_scope_missing", user, room)
+        refused(ServiceRefused, "management_scope_missing", user, room)
 
     def test_when_nobody_says_it_the_api_does(self, room):
         def opaque(body):
@@ -145,12 +146,12 @@ class TestScopes:
             status=403,
             json={"statusCode": 403, "errorCode": "insufficient_scope", "message": "m"},
         )
-        raised = refused(ProviderRefused, "management_scope_missing", user, room)
+        raised = refused(ServiceRefused, "management_scope_missing", user, room)
         assert "read:users" in str(raised)
 
     def test_one_that_was_granted_meanwhile(self, room):
         room.tenant.allow_management("linker", ["read:users"])
-        refused(ProviderRefused, "management_scope_missing", user, room)
+        refused(ServiceRefused, "management_scope_missing", user, room)
         room.tenant.allow_management("linker", LINKING)
         room.sleep(room.config.jwks_refetch_interval)
         assert user(room).user_id == room.ada
@@ -158,7 +159,7 @@ class TestScopes:
     def test_a_missing_one_costs_one_token(self, room):
         room.tenant.allow_management("linker", ["read:users"])
         for _ in range(5):
-            refused(ProviderRefused, "management_scope_missing", user, room)
+            refused(ServiceRefused, "management_scope_missing", user, room)
         assert issued(room) == 1
 
 
@@ -168,12 +169,12 @@ class TestTheTokenEndpointSaysNo:
     )
     def test_wrong_credentials(self, config):
         room = Room(config=config)
-        refused(ProviderRefused, "management_refused", user, room)
+        refused(ServiceRefused, "management_refused", user, room)
         assert room.requests[USER] == 0
 
     def test_no_client_grant(self, room):
         room.tenant.client_grants.clear()
-        refused(ProviderRefused, "management_refused", user, room)
+        refused(ServiceRefused, "management_refused", user, room)
 
     @pytest.mark.parametrize(
         "kind",

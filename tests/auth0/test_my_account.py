@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from auth0_room import CALLBACK, GMAIL, GOOGLE, Connecting, Room, Spoken, problem, refused
 
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 API = "/me/v1/connected-accounts"
 CONNECT, COMPLETE = f"{API}/connect", f"{API}/complete"
@@ -24,8 +25,8 @@ REMOTE = {
     "scopes": ["openid"],
     "created_at": "2026-11-20T12:00:00.000Z",
 }
-LOST = (AnswerLost, "provider_answer_lost")
-INVALID = (AnswerLost, "provider_answer_invalid")
+LOST = (ProviderAnswerLost, "provider_answer_lost")
+INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
@@ -82,11 +83,11 @@ class TestConnect:
 
     @pytest.mark.parametrize("connection", ["nowhere", "Username-Password-Authentication"])
     def test_a_connection_at_which_nothing_can_be_connected(self, room, token, connection):
-        refused(ProviderRefused, "connection_unknown", self.connect, room, token, connection=connection)
+        refused(ServiceRefused, "connection_unknown", self.connect, room, token, connection=connection)
 
     def test_an_address_that_is_not_allowed(self, room, token):
         elsewhere = "https://elsewhere.example/"
-        refused(ProviderRefused, "request_rejected", self.connect, room, token, redirect_uri=elsewhere)
+        refused(ServiceRefused, "request_rejected", self.connect, room, token, redirect_uri=elsewhere)
 
     @pytest.mark.security("B33")
     def test_b33_the_query_of_connect_uri_is_kept(self, room, token):
@@ -152,32 +153,32 @@ class TestComplete:
         assert room.tenant.ledger.count("account_connected") == 1
 
     def test_a_wrong_code(self, room, token):
-        refused(ProviderRefused, "connect_code_rejected", Connecting(room, token).agree().complete,
+        refused(ServiceRefused, "connect_code_rejected", Connecting(room, token).agree().complete,
                 connect_code=Secret("another"))  # fmt: skip
 
     def test_a_wrong_verifier_burns_the_code(self, room, token):
-        refused(ProviderRefused, "connect_code_rejected", Connecting(room, token).agree().complete,
+        refused(ServiceRefused, "connect_code_rejected", Connecting(room, token).agree().complete,
                 code_verifier=Secret("w" * 43))  # fmt: skip
 
     def test_another_address(self, room, token):
-        refused(ProviderRefused, "request_rejected", Connecting(room, token).agree().complete,
+        refused(ServiceRefused, "request_rejected", Connecting(room, token).agree().complete,
                 redirect_uri="https://elsewhere.example/")  # fmt: skip
 
     @pytest.mark.security("B7")
     def test_b7_a_session_that_is_over(self, room, token):
         connecting = Connecting(room, token).agree()
         room.sleep(connecting.session.expires_in)
-        refused(ProviderRefused, "connect_session_over", connecting.complete)
+        refused(ServiceRefused, "connect_session_over", connecting.complete)
 
     def test_a_session_that_never_was(self, room, token):
-        refused(ProviderRefused, "connect_session_over", Connecting(room, token).agree().complete,
+        refused(ServiceRefused, "connect_session_over", Connecting(room, token).agree().complete,
                 auth_session=Secret("never"))  # fmt: skip
 
     @pytest.mark.security("B31")
     def test_another_users_session(self, room, token):
         connecting = Connecting(room, token).agree()
         room.tenant.add_user(email="bob@example.com", password="pw")
-        refused(ProviderRefused, "connect_session_over", connecting.complete,
+        refused(ServiceRefused, "connect_session_over", connecting.complete,
                 token=room.my_account_token("bob@example.com"))  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ class TestComplete:
     def test_table(self, room, token, answer, code):
         connecting = Connecting(room, token).agree()
         room.fault("answer", COMPLETE, status=answer["status"], json=answer)
-        raised = refused(ProviderRefused, code, connecting.complete)
+        raised = refused(ServiceRefused, code, connecting.complete)
         assert "RAW-TEXT" not in str(raised)
 
     @pytest.mark.parametrize(

@@ -3,14 +3,15 @@
 import pytest
 from auth0_room import CALLBACK, VERIFIER, Room, Spoken, refused
 
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 API = "/me/v1/connected-accounts"
 CONNECT, COMPLETE = f"{API}/connect", f"{API}/complete"
 ACCOUNTS, CONNECTIONS, ACCOUNT = f"{API}/accounts", f"{API}/connections", f"{API}/accounts/{{id}}"
-LOST = (AnswerLost, "provider_answer_lost")
-INVALID = (AnswerLost, "provider_answer_invalid")
+LOST = (ProviderAnswerLost, "provider_answer_lost")
+INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 FAULTS = {
     "unreachable": (ProviderUnreachable, "provider_unreachable"),
     "lost_request": LOST,
@@ -82,19 +83,19 @@ def test_faults(room, token, endpoint, kind):
 
 def test_a_token_that_is_over(room, token, endpoint):
     room.sleep(86_400)
-    refused(ProviderRefused, "my_account_token_rejected", CALLS[endpoint], room, token)
+    refused(ServiceRefused, "my_account_token_rejected", CALLS[endpoint], room, token)
 
 
 def test_a_token_for_something_else(room, endpoint):
     other = room.provider.refresh(room.refresh_token(), time_limit=5).access_token
-    refused(ProviderRefused, "my_account_token_rejected", CALLS[endpoint], room, other)
+    refused(ServiceRefused, "my_account_token_rejected", CALLS[endpoint], room, other)
 
 
 def test_a_token_without_the_scope(room, endpoint):
     verb = {CONNECT: "create", COMPLETE: "create", ACCOUNT: "delete"}.get(endpoint, "read")
     others = {"create", "read", "delete"} - {verb}
     room.tenant.allow_connected_accounts("web", [f"{other}:me:connected_accounts" for other in others])
-    raised = refused(ProviderRefused, "scope_not_granted", CALLS[endpoint], room, room.my_account_token())
+    raised = refused(ServiceRefused, "scope_not_granted", CALLS[endpoint], room, room.my_account_token())
     assert f"{verb}:me:connected_accounts" in str(raised)
 
 
@@ -122,7 +123,7 @@ def test_where_the_api_is(room):
     spoken = Spoken(elsewhere)
     assert elsewhere.provider.my_account.audience == "https://my.example/me/"
     refused(
-        ProviderRefused,
+        ServiceRefused,
         "my_account_token_rejected",
         elsewhere.provider.my_account.accounts,
         Secret("t"),

@@ -6,8 +6,9 @@ import pytest
 from auth0_room import GMAIL, GOOGLE, Room, problem, refused
 
 from stateful_oauth.auth0 import my_account
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ConnectionInfo
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 API = "/me/v1/connected-accounts"
 ACCOUNTS, CONNECTIONS, ACCOUNT = f"{API}/accounts", f"{API}/connections", f"{API}/accounts/{{id}}"
@@ -18,7 +19,7 @@ REMOTE = {
     "scopes": ["openid"],
     "created_at": "2026-11-20T12:00:00.000Z",
 }
-INVALID = (AnswerLost, "provider_answer_invalid")
+INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
@@ -141,5 +142,5 @@ class TestDisconnect:
     )
     def test_b34_what_is_no_id_is_not_sent(self, room, token, api, account_id):
         room.requests.clear()
-        refused(ProviderRefused, "input_invalid", api.disconnect, token, account_id, time_limit=5)
+        refused(ServiceRefused, "input_invalid", api.disconnect, token, account_id, time_limit=5)
         assert sum(room.requests.values()) == 0

@@ -10,18 +10,11 @@ from stateful_oauth.auth0.config import Auth0Config
 from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.emulator import Tenant
-from stateful_oauth.flows.engine.errors import (
-    AnswerLost,
-    FlowError,
-    IdTokenRejected,
-    InvalidInput,
-    Mismatch,
-    ProviderRefused,
-    RateLimited,
-)
-from stateful_oauth.flows.engine.identifiers import code_challenge
+from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, Mismatch, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderAnswerLost
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
+from stateful_oauth.flows.oauth.pkce import code_challenge
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "v" * 43
@@ -203,7 +196,7 @@ class TestPushedAuthorizationRequests:
         web.verify(web.exchange(callback.fields["code"]))
 
     def test_the_request_is_refused(self, web):
-        refused(ProviderRefused, "request_rejected", self.push, web, redirect_uri="https://evil.example/")
+        refused(ServiceRefused, "request_rejected", self.push, web, redirect_uri="https://evil.example/")
 
     @pytest.mark.parametrize(
         "body",
@@ -214,26 +207,26 @@ class TestPushedAuthorizationRequests:
     )  # fmt: skip
     def test_an_answer_that_is_none(self, web, body):
         web.fault("answer", "/oauth/par", status=201, json=body)
-        refused(AnswerLost, "provider_answer_invalid", self.push, web)
+        refused(ProviderAnswerLost, "provider_answer_invalid", self.push, web)
 
     def test_200_is_not_201(self, web):
         web.fault("answer", "/oauth/par", status=200, json={"request_uri": "urn:x", "expires_in": 30})
-        refused(AnswerLost, "provider_answer_invalid", self.push, web)
+        refused(ProviderAnswerLost, "provider_answer_invalid", self.push, web)
 
 
 class TestTokenRefusals:
     def test_a_code_is_used_twice(self, web):
         code = web.code()
         web.exchange(code)
-        refused(ProviderRefused, "code_rejected", web.exchange, code)
+        refused(ServiceRefused, "code_rejected", web.exchange, code)
 
     def test_wrong_verifier(self, web):
-        refused(ProviderRefused, "code_rejected", web.exchange, code_verifier=Secret("w" * 43))
+        refused(ServiceRefused, "code_rejected", web.exchange, code_verifier=Secret("w" * 43))
 
     @pytest.mark.parametrize("error", ["access_denied", "invalid_client"])
     def test_wrong_secret(self, error):
         web = SignIn(config={"client_secret": Secret("wrong" * 8)}, wrong_secret_error=error)
-        refused(ProviderRefused, "client_rejected", web.exchange)
+        refused(ServiceRefused, "client_rejected", web.exchange)
 
     @pytest.mark.parametrize(
         ("status", "error", "code"),
@@ -248,7 +241,7 @@ class TestTokenRefusals:
     )  # fmt: skip
     def test_table(self, web, status, error, code):
         web.fault("answer", status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        raised = refused(ProviderRefused, code, web.exchange)
+        raised = refused(ServiceRefused, code, web.exchange)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
 
@@ -261,29 +254,29 @@ class TestTokenAnswers:
         """JSON can write what no encoding can carry, and so no later step could (RFC 8259 §8.2)."""
         right = {"access_token": "a", "id_token": "i", "token_type": "Bearer", "expires_in": 60}
         web.fault("answer", status=200, json={**right, name: "a\ud800"})
-        refused(AnswerLost, "provider_answer_invalid", web.exchange)
+        refused(ProviderAnswerLost, "provider_answer_invalid", web.exchange)
 
     def test_a_scope_that_postgresql_does_not_keep(self, web):
         body = {"access_token": "a", "token_type": "Bearer", "scope": "openid\0"}
         web.fault("answer", status=200, json=body)
-        refused(AnswerLost, "provider_answer_invalid", web.exchange)
+        refused(ProviderAnswerLost, "provider_answer_invalid", web.exchange)
 
     @pytest.mark.parametrize(
         ("kind", "details", "error", "code"),
-        [("lost_answer", {}, AnswerLost, "provider_answer_lost"),
-         ("slow", {}, AnswerLost, "provider_answer_lost"),
-         ("truncated", {}, AnswerLost, "provider_answer_lost"),
-         ("server_error", {}, AnswerLost, "provider_answer_invalid"),
-         ("html", {}, AnswerLost, "provider_answer_invalid"),
-         ("malformed", {}, AnswerLost, "provider_answer_invalid"),
-         ("empty", {}, AnswerLost, "provider_answer_invalid"),
-         ("huge", {}, AnswerLost, "provider_answer_invalid"),
-         ("redirect", {}, AnswerLost, "provider_answer_invalid"),
-         ("answer", {"json": {"error": "server_error"}}, AnswerLost, "provider_answer_invalid"),
-         ("answer", {"status": 403, "json": {}}, AnswerLost, "provider_answer_invalid"),
-         ("answer", {"status": 403, "json": {"error": 7}}, AnswerLost, "provider_answer_invalid"),
-         ("answer", {"status": 200, "json": {"error": "x"}}, AnswerLost, "provider_answer_invalid"),
-         ("answer", {"status": 201, "json": {}}, AnswerLost, "provider_answer_invalid"),
+        [("lost_answer", {}, ProviderAnswerLost, "provider_answer_lost"),
+         ("slow", {}, ProviderAnswerLost, "provider_answer_lost"),
+         ("truncated", {}, ProviderAnswerLost, "provider_answer_lost"),
+         ("server_error", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("html", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("malformed", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("empty", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("huge", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("redirect", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("answer", {"json": {"error": "server_error"}}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 403, "json": {}}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 403, "json": {"error": 7}}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 200, "json": {"error": "x"}}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("answer", {"status": 201, "json": {}}, ProviderAnswerLost, "provider_answer_invalid"),
          ("rate_limit", {"reset": 60}, RateLimited, "rate_limited")],
     )  # fmt: skip
     def test_faults(self, web, kind, details, error, code):
@@ -303,7 +296,7 @@ class TestTokenAnswers:
     )  # fmt: skip
     def test_members_have_their_types(self, web, changes):
         web.tenant.token_reply_hook = lambda body: body.update(changes)
-        refused(AnswerLost, "provider_answer_invalid", web.exchange)
+        refused(ProviderAnswerLost, "provider_answer_invalid", web.exchange)
 
     @pytest.mark.parametrize(
         ("value", "read"),
@@ -342,13 +335,17 @@ class TestRevocation:
     def test_wrong_secret(self):
         web = SignIn(config={"client_secret": Secret("wrong" * 8)})
         refused(
-            ProviderRefused, "client_rejected", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
+            ServiceRefused, "client_rejected", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
         )
 
     def test_lost(self, web):
         web.fault("lost_answer", "/oauth/revoke")
         refused(
-            AnswerLost, "provider_answer_lost", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
+            ProviderAnswerLost,
+            "provider_answer_lost",
+            web.provider.revoke_refresh_token,
+            Secret("x"),
+            time_limit=5,
         )
 
     def test_not_announced(self):

@@ -5,14 +5,15 @@ from auth0_room import GMAIL, GOOGLE, Room, Spoken, refused
 
 from stateful_oauth.auth0.config import Auth0Config
 from stateful_oauth.auth0.userinfo_endpoints import WELL_KNOWN
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProviderToken, ProviderUser
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 USERINFO = "/_provider/{connection}/userinfo"
 ME = "https://provider.example/me"
 TOKEN = ProviderToken(access_token=Secret("the-token"))
-INVALID = (AnswerLost, "provider_answer_invalid")
+INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
@@ -50,12 +51,12 @@ class TestThroughTokenVault:
     def test_revoked_at_the_provider(self, room):
         row, token = self.connected(room)
         room.tenant.vault.revoke_at_provider(row.id)
-        refused(ProviderRefused, "provider_user_unknown", ask, room, token)
+        refused(ServiceRefused, "provider_user_unknown", ask, room, token)
 
     def test_another_provider_does_not_know_the_token(self, room):
         _, token = self.connected(room)
         refused(
-            ProviderRefused, "provider_user_unknown", ask, room, token, connection="github", strategy="github"
+            ServiceRefused, "provider_user_unknown", ask, room, token, connection="github", strategy="github"
         )
 
 
@@ -68,7 +69,7 @@ class TestWhomToAsk:
     def test_the_well_known_ones_by_their_strategy(self, strategy):
         room = Room(config={"provider_userinfo": {}})
         spoken = Spoken(room)
-        refused(ProviderRefused, "provider_user_unknown", ask, room, connection="mine", strategy=strategy)
+        refused(ServiceRefused, "provider_user_unknown", ask, room, connection="mine", strategy=strategy)
         assert spoken.said == [("GET", WELL_KNOWN[strategy].url, None)]
         assert WELL_KNOWN[strategy].url.startswith("https://")
 
@@ -76,7 +77,7 @@ class TestWhomToAsk:
         room = Room(config={"provider_userinfo": {"mine": {"url": ME + "?1"}, GOOGLE: {"url": ME + "?2"}}})
         for connection, end in (("mine", "?1"), ("another", "?2"), (GOOGLE, "?2")):
             spoken = Spoken(room)
-            refused(ProviderRefused, "provider_user_unknown", ask, room, connection=connection)
+            refused(ServiceRefused, "provider_user_unknown", ask, room, connection=connection)
             assert spoken.said[0][1] == ME + end
 
     @pytest.mark.parametrize(
@@ -131,12 +132,12 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("kind", "details", "error", "code"),
         [("unreachable", {}, ProviderUnreachable, "provider_unreachable"),
-         ("lost_answer", {}, AnswerLost, "provider_answer_lost"),
-         ("slow", {}, AnswerLost, "provider_answer_lost"),
+         ("lost_answer", {}, ProviderAnswerLost, "provider_answer_lost"),
+         ("slow", {}, ProviderAnswerLost, "provider_answer_lost"),
          ("server_error", {}, *INVALID), ("html", {}, *INVALID), ("malformed", {"effect": False}, *INVALID),
          ("empty", {"effect": False}, *INVALID), ("huge", {"effect": False}, *INVALID),
          ("redirect", {}, *INVALID),
-         ("answer", {"status": 404, "json": {"a": "RAW-TEXT"}}, ProviderRefused, "provider_user_unknown"),
+         ("answer", {"status": 404, "json": {"a": "RAW-TEXT"}}, ServiceRefused, "provider_user_unknown"),
          ("answer", {"status": 202, "json": {"sub": "a"}}, *INVALID),
          ("rate_limit", {"reset": 60}, RateLimited, "rate_limited")],
         ids=lambda value: value if isinstance(value, str) else "",

@@ -4,7 +4,7 @@ import pytest
 
 from stateful_oauth.auth0.environment import Environment
 from stateful_oauth.auth0.transport import Transport
-from stateful_oauth.flows.engine.errors import ProviderUnreachable
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 
 @pytest.fixture(autouse=True)

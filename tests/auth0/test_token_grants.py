@@ -7,28 +7,29 @@ import pytest
 from auth0_room import GMAIL, GOOGLE, Room, refused
 
 from stateful_oauth.auth0.unverified_claims import unverified_audience, unverified_scope
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProviderToken
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 TOKEN = "/oauth/token"
 ME = "https://tenant.example/me/"
 SCOPES = {f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete")}
 FAULTS = [
     ("unreachable", {}, ProviderUnreachable, "provider_unreachable"),
-    ("lost_request", {}, AnswerLost, "provider_answer_lost"),
-    ("lost_answer", {}, AnswerLost, "provider_answer_lost"),
-    ("slow", {}, AnswerLost, "provider_answer_lost"),
-    ("truncated", {}, AnswerLost, "provider_answer_lost"),
-    ("server_error", {}, AnswerLost, "provider_answer_invalid"),
-    ("html", {}, AnswerLost, "provider_answer_invalid"),
-    ("malformed", {}, AnswerLost, "provider_answer_invalid"),
-    ("empty", {}, AnswerLost, "provider_answer_invalid"),
-    ("huge", {}, AnswerLost, "provider_answer_invalid"),
-    ("redirect", {}, AnswerLost, "provider_answer_invalid"),
-    ("answer", {"status": 403, "json": {}}, AnswerLost, "provider_answer_invalid"),
-    ("answer", {"status": 200, "json": {"error": "x"}}, AnswerLost, "provider_answer_invalid"),
-    ("answer", {"status": 200, "json": []}, AnswerLost, "provider_answer_invalid"),
+    ("lost_request", {}, ProviderAnswerLost, "provider_answer_lost"),
+    ("lost_answer", {}, ProviderAnswerLost, "provider_answer_lost"),
+    ("slow", {}, ProviderAnswerLost, "provider_answer_lost"),
+    ("truncated", {}, ProviderAnswerLost, "provider_answer_lost"),
+    ("server_error", {}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("html", {}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("malformed", {}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("empty", {}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("huge", {}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("redirect", {}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("answer", {"status": 403, "json": {}}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("answer", {"status": 200, "json": {"error": "x"}}, ProviderAnswerLost, "provider_answer_invalid"),
+    ("answer", {"status": 200, "json": []}, ProviderAnswerLost, "provider_answer_invalid"),
     ("rate_limit", {"reset": 60}, RateLimited, "rate_limited"),
 ]
 FAULT_IDS = [f"{kind} {details.get('status', '')}" for kind, details, _, _ in FAULTS]
@@ -79,8 +80,8 @@ class TestRefresh:
         successor = self.refresh(room, token).refresh_token
         assert successor not in {None, token}
         self.refresh(room, successor)
-        refused(ProviderRefused, "grant_dead", self.refresh, room, token)
-        refused(ProviderRefused, "grant_dead", self.refresh, room, successor)
+        refused(ServiceRefused, "grant_dead", self.refresh, room, token)
+        refused(ServiceRefused, "grant_dead", self.refresh, room, successor)
 
     @pytest.mark.security("T17")
     def test_t17_no_id_token_is_handed_on_unchecked(self, room, token):
@@ -101,15 +102,15 @@ class TestRefresh:
             other = room.tenant.add_user(email="bob@example.com", connection=GOOGLE)
             provider, _, identifier = room.ada.partition("|")
             room.tenant.users.link(other.user_id, provider, identifier)
-        refused(ProviderRefused, "grant_dead", self.refresh, room, token)
+        refused(ServiceRefused, "grant_dead", self.refresh, room, token)
 
     def test_a_revoked_token(self, room, token):
         room.provider.revoke_refresh_token(token, time_limit=5)
-        refused(ProviderRefused, "grant_dead", self.refresh, room, token)
+        refused(ServiceRefused, "grant_dead", self.refresh, room, token)
 
     def test_a_blocked_user(self, room, token):
         room.tenant.block_user(room.ada)
-        refused(ProviderRefused, "sign_in_refused", self.refresh, room, token)
+        refused(ServiceRefused, "sign_in_refused", self.refresh, room, token)
 
     @pytest.mark.parametrize(
         ("status", "error", "code"),
@@ -125,7 +126,7 @@ class TestRefresh:
     )  # fmt: skip
     def test_table(self, room, token, status, error, code):
         room.fault("answer", TOKEN, status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        raised = refused(ProviderRefused, code, self.refresh, room, token)
+        raised = refused(ServiceRefused, code, self.refresh, room, token)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
 
@@ -141,7 +142,7 @@ class TestRefresh:
     def test_the_code_grant_keeps_its_own_meaning(self, room):
         room.fault("answer", TOKEN, status=403, json={"error": "invalid_grant"})
         refused(
-            ProviderRefused, "code_rejected", room.provider.exchange_code, code=Secret("c"),
+            ServiceRefused, "code_rejected", room.provider.exchange_code, code=Secret("c"),
             redirect_uri="https://app.example/", code_verifier=Secret("v"), time_limit=5,
         )  # fmt: skip
 
@@ -175,33 +176,33 @@ class TestTokenVault:
             for hint in (row.provider_user_id, row.email):
                 found = self.ask(room, token, login_hint=hint)
                 assert room.tenant.vault.holder(found.access_token.reveal()) is row
-        refused(ProviderRefused, "connected_account_unknown", self.ask, room, token, login_hint="nobody")
+        refused(ServiceRefused, "connected_account_unknown", self.ask, room, token, login_hint="nobody")
 
     def test_never_connected(self, room, token):
-        refused(ProviderRefused, "account_not_connected", self.ask, room, token)
+        refused(ServiceRefused, "account_not_connected", self.ask, room, token)
 
     def test_revoked_at_the_provider(self, room, token, account):
         room.tenant.vault.revoke_at_provider(account.id)
-        refused(ProviderRefused, "account_not_connected", self.ask, room, token)
+        refused(ServiceRefused, "account_not_connected", self.ask, room, token)
 
     def test_a_dead_grant(self, room, token, account):
         room.provider.revoke_refresh_token(token, time_limit=5)
-        refused(ProviderRefused, "grant_dead", self.ask, room, token)
+        refused(ServiceRefused, "grant_dead", self.ask, room, token)
 
     def test_mfa_always(self, room, token, account):
         room.tenant.settings.mfa_always = True
-        refused(ProviderRefused, "step_up_required", self.ask, room, token)
+        refused(ServiceRefused, "step_up_required", self.ask, room, token)
 
     def test_an_application_that_rotates(self):
         room = Room(client={"rotation": True})
         room.tenant.connect_account(room.ada, GMAIL)
         token = room.refresh_token()
-        refused(ProviderRefused, "token_vault_refused", self.ask, room, token)
+        refused(ServiceRefused, "token_vault_refused", self.ask, room, token)
         room.provider.refresh(token, time_limit=5)  # the refusal has not spent it
 
     def test_the_grant_type_is_not_enabled(self, room, token, account):
         room.tenant.clients["web"].grant_types = ("authorization_code", "refresh_token")
-        refused(ProviderRefused, "token_vault_refused", self.ask, room, token)
+        refused(ServiceRefused, "token_vault_refused", self.ask, room, token)
 
     @pytest.mark.parametrize(
         ("status", "error", "code"),
@@ -217,7 +218,7 @@ class TestTokenVault:
     )  # fmt: skip
     def test_table(self, room, token, status, error, code):
         room.fault("answer", TOKEN, status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        raised = refused(ProviderRefused, code, self.ask, room, token)
+        raised = refused(ServiceRefused, code, self.ask, room, token)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
 
@@ -233,7 +234,7 @@ class TestTokenVault:
     )
     def test_members_have_their_types(self, room, token, account, changes):
         room.tenant.token_reply_hook = lambda body: body.update(changes)
-        refused(AnswerLost, "provider_answer_invalid", self.ask, room, token)
+        refused(ProviderAnswerLost, "provider_answer_invalid", self.ask, room, token)
 
 
 class TestUnverifiedClaims:

@@ -12,8 +12,9 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from stateful_oauth.auth0.transport import Transport
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ProviderUnreachable
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
 
 FORM = {"code": Secret("c0de"), "grant_type": "authorization_code"}
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"a": 1}'
@@ -68,7 +69,7 @@ def transport():
 
 
 def lost(transport, server, code="provider_answer_lost", time_limit=5.0):
-    with pytest.raises(AnswerLost) as caught:
+    with pytest.raises(ProviderAnswerLost) as caught:
         transport.post_form(server.url, FORM, time_limit=time_limit)
     assert caught.value.code == code
     assert caught.value.__context__ is None
@@ -281,7 +282,7 @@ class TestAnswerLost:
             requests.ReadTimeout(),
             requests.exceptions.SSLError(),
         ):
-            with pytest.raises(AnswerLost):
+            with pytest.raises(ProviderAnswerLost):
                 Transport(adapter=Failing(error)).get("https://tenant.example/", time_limit=5)
 
 
@@ -312,7 +313,7 @@ class TestAnswerInvalid:
     )  # fmt: skip
     def test_no_json_object(self, transport, serve, raw):
         answer = transport.get(serve(answering(raw)).url, time_limit=5)
-        with pytest.raises(AnswerLost) as caught:
+        with pytest.raises(ProviderAnswerLost) as caught:
             answer.members()
         assert caught.value.code == "provider_answer_invalid"
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stateful_oauth.auth0.transport import Transport
-from stateful_oauth.flows.engine.errors import ProviderUnreachable
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -48,7 +48,7 @@ def places() -> list[Place]:
     found: set[Place] = {("start.before_commit", "start"), ("start.after_commit", "start")}
     for flow in wiring.flows():
         for effect in {edge.effect for edge in flow.edges if edge.effect is not None}:
-            if effect.lost_answer is LostAnswer.NOT_POSSIBLE:
+            if effect.lost_answer is LostAnswer.LOCAL:
                 continue
             found |= {(f"effect.{when}", effect.name) for when in ("before", "after")}
             found |= {

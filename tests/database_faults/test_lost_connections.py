@@ -128,7 +128,7 @@ def test_the_connection_is_lost_at_a_commit(tenant, clock, proxy, name, number, 
 def test_the_table_names_every_effect(tenant):
     """But the push of a request, which is safe to repeat: this site pushes none."""
     effects = {edge.effect for flow in wiring.flows() for edge in flow.edges if edge.effect is not None}
-    calls = {each.name for each in effects if each.lost_answer is not LostAnswer.NOT_POSSIBLE}
+    calls = {each.name for each in effects if each.lost_answer is not LostAnswer.LOCAL}
     assert set(EFFECTS) == calls - {"push_request"}
 
 

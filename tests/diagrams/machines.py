@@ -8,8 +8,9 @@ from statemachine import State
 
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.engine.outcomes import Cancelled, Expired, Failed, SignedIn
+from stateful_oauth.flows.engine.outcomes import Cancelled, Expired, Failed
 from stateful_oauth.flows.engine.transaction import StateKind
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 HOSTILE_WAITING = 'a"b\n<script>alert(1)</script>;:#%% --> [*]'
 HOSTILE_GUARD = 'x"]; <script>\n```\n|`'

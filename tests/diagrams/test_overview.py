@@ -13,8 +13,8 @@ from stateful_oauth.diagrams import render_overview
 from stateful_oauth.diagrams.connections import read_connections
 from stateful_oauth.diagrams.geometry import Box
 from stateful_oauth.diagrams.render import rendered
-from stateful_oauth.flows.engine.domain_events import AccountIdentified
 from stateful_oauth.flows.login.machine import LoginFlow
+from stateful_oauth.flows.oauth.domain_events import AccountIdentified
 from stateful_oauth.flows.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_each_flow_and_each_fact_is_in_the_picture_once() -> None:
     said = titles(text)
     for machine in BUILT_IN:
         assert f"overview-flow-{machine.kind}" in ids
-        assert {f"{machine.kind} records {fact.__name__}" for fact in machine.records} <= said
+        assert {f"{machine.kind} records {fact.__name__}" for fact in machine.emits} <= said
         assert {f"{machine.kind} relies on {fact.__name__}" for fact in machine.relies_on} <= said
 
 
@@ -73,7 +73,7 @@ def test_hostile_machines_stay_text(machines: ModuleType) -> None:
         """Opens <b>nothing</b>."""
 
         kind = 'x"><script>'
-        records = (AccountIdentified,)
+        emits = (AccountIdentified,)
 
     files = rendered([machines.LoopsFlow, Odd])
     assert "<script" not in files["overview.md"]

@@ -14,7 +14,7 @@ from error_pages import shown
 from rows import check_rows, nothing_working, the_row
 
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.models import Identity
 

@@ -19,7 +19,8 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.django.signals import flow_settled, transition_made
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import Cancelled, Expired, SignedIn
+from stateful_oauth.flows.engine.outcomes import Cancelled, Expired
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.browser import Browser
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.urls import include, path
 from error_pages import error_code
 
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 
 pytestmark = [pytest.mark.security("S6", "S8"), pytest.mark.database, pytest.mark.urls(__name__)]

@@ -13,8 +13,9 @@ from engines import engine_with
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import Failed, RedirectTo, SignedIn
+from stateful_oauth.flows.engine.outcomes import Failed, RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -206,7 +206,7 @@ def test_a_refusal_of_the_local_effect_after_a_failure_is_the_end(family):
 
 def test_a_settlement_that_is_refused_and_whose_failure_is_refused_too_comes_to_an_end(family):
     """First the caller refuses what came of it, then the local effect refuses what is to be done instead."""
-    from stateful_oauth.flows.engine.errors import AccountRefused
+    from stateful_oauth.flows.oauth.errors import AccountRefused
 
     class Choosy(Person):
         def settled(self, outcome):
@@ -222,7 +222,7 @@ def test_a_settlement_that_is_refused_and_whose_failure_is_refused_too_comes_to_
 
 
 def test_a_caller_that_refuses_everything_leaves_no_row_working(family):
-    from stateful_oauth.flows.engine.errors import AccountRefused
+    from stateful_oauth.flows.oauth.errors import AccountRefused
 
     class Never(Person):
         def settled(self, outcome):

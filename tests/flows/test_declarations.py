@@ -13,15 +13,15 @@ import pytest
 from stateful_oauth.flows.account_linking.proposal import opened_linking
 from stateful_oauth.flows.engine import domain_events as facts
 from stateful_oauth.flows.engine.definition import FlowDefinition
-from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.domain_events import DomainEvent
 from stateful_oauth.flows.engine.machine import FlowMachine
 from stateful_oauth.flows.registry import BUILT_IN
 
 ROOM = "stateful_oauth.flows"
-FACTS: dict[str, type[Fact]] = {
+FACTS: dict[str, type[DomainEvent]] = {
     name: each
     for name, each in vars(facts).items()
-    if isinstance(each, type) and issubclass(each, Fact) and each is not Fact
+    if isinstance(each, type) and issubclass(each, DomainEvent) and each is not DomainEvent
 }
 # What an effect asks a port for, and which fact made the answer.
 QUESTIONS = {
@@ -73,13 +73,13 @@ def calls(trees: Iterator[ast.Module], method: str) -> bool:
 
 @machines
 def test_a_machine_names_the_facts_that_it_records(machine: type[FlowMachine]) -> None:
-    made: set[type[Fact]] = set()
+    made: set[type[DomainEvent]] = set()
     for action in actions(machine):
         for tree in reached(action):
             names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             made |= {FACTS[name] for name in names & FACTS.keys()}
-    assert set(machine.records) == made
-    assert len(machine.records) == len(made)
+    assert set(machine.emits) == made
+    assert len(machine.emits) == len(made)
 
 
 @machines
@@ -102,5 +102,5 @@ def test_a_machine_names_the_flows_that_it_opens(machine: type[FlowMachine]) -> 
 
 
 def test_every_fact_is_some_flows_and_says_what_it_is_about() -> None:
-    assert {fact for machine in BUILT_IN for fact in machine.records} == set(FACTS.values())
+    assert {fact for machine in BUILT_IN for fact in machine.emits} == set(FACTS.values())
     assert all(fact.about for fact in FACTS.values())

@@ -101,7 +101,7 @@ DIFFERENT = {
     "a guard": {"guarded": "fine"},
     "an action": {"action": "note"},
     "an effect": {"effect_name": run_other_work},
-    "what a lost answer means": {"lost_answer": LostAnswer.GIVE_UP},
+    "what a lost answer means": {"lost_answer": LostAnswer.FAIL},
     "what an effect produces": {"produces": ("worked",)},
 }
 SAME = {

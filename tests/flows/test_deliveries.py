@@ -25,10 +25,10 @@ from stateful_oauth.flows.engine.outcomes import (
     InProgress,
     Mismatched,
     Rejected,
-    SignedIn,
 )
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import Grant, Identity
 from stateful_oauth.storage.store import REJECTIONS_KEPT, DjangoTransactionStore
 

@@ -11,8 +11,9 @@ from toy import RETRY_AFTER, Bug, Counter, Finished, Toyland, Waits, make_toy, r
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.engine.effects import Event, LostAnswer
-from stateful_oauth.flows.engine.errors import ProviderUnreachable, StoreUnavailable
+from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Abandoned, Failed, InProgress, Mismatched, Rejected
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -64,7 +65,7 @@ def test_reread_looks_whether_it_happened_and_does_not_do_it_again(land):
 
 
 def test_give_up_ends_with_its_code_and_never_asks_again(land):
-    land = land("answer lost", lost_answer=LostAnswer.GIVE_UP)
+    land = land("answer lost", lost_answer=LostAnswer.FAIL)
     outcome = land.go()
     assert isinstance(outcome, Failed)
     assert outcome.code == "code_exchange_lost"
@@ -74,7 +75,7 @@ def test_give_up_ends_with_its_code_and_never_asks_again(land):
 
 
 def test_an_answer_that_is_none_keeps_its_own_code_when_the_effect_gives_up(land):
-    land = land("answer garbled", lost_answer=LostAnswer.GIVE_UP)
+    land = land("answer garbled", lost_answer=LostAnswer.FAIL)
     assert land.go().code == "provider_answer_invalid"
 
 
@@ -159,7 +160,7 @@ def test_an_impatient_effect_fails_on_a_rate_limit(land):
 
 
 def test_a_patient_effect_keeps_the_row_until_the_provider_takes_requests_again(land, clock):
-    land = land("busy", patient=True)
+    land = land("busy", waits_for_rate_limit=True)
     outcome = land.go()
     assert isinstance(outcome, InProgress)
     row = rows.the_row(land.id)
@@ -176,7 +177,7 @@ def test_a_patient_effect_keeps_the_row_until_the_provider_takes_requests_again(
 
 def test_a_postponed_effect_counts_as_started_once(land, clock):
     """`attempts` says how often the effect was started, and being told to wait starts nothing."""
-    land = land("busy", "busy", patient=True, max_attempts=3)
+    land = land("busy", "busy", waits_for_rate_limit=True, max_attempts=3)
     land.go()
     assert rows.the_row(land.id).attempts == 1
     for _ in range(2):
@@ -186,7 +187,7 @@ def test_a_postponed_effect_counts_as_started_once(land, clock):
 
 
 def test_a_provider_that_is_always_busy_is_given_up_in_the_end(land, clock):
-    land = land(*["busy"] * 9, patient=True, max_attempts=3)
+    land = land(*["busy"] * 9, waits_for_rate_limit=True, max_attempts=3)
     land.go()
     for _ in range(5):
         clock.advance(RETRY_AFTER)
@@ -196,7 +197,7 @@ def test_a_provider_that_is_always_busy_is_given_up_in_the_end(land, clock):
 
 
 def test_a_patient_effect_that_is_not_told_how_long_fails(land):
-    assert land("busy, for how long nobody knows", patient=True).go().code == "rate_limited"
+    assert land("busy, for how long nobody knows", waits_for_rate_limit=True).go().code == "rate_limited"
 
 
 # What nobody expected.
@@ -340,7 +341,7 @@ def test_a_slow_recovery_loses_to_a_faster_one(land):
     [
         {"lost_answer": LostAnswer.REPEAT},
         {"lost_answer": LostAnswer.REREAD},
-        {"lost_answer": LostAnswer.GIVE_UP, "patient": True},
+        {"lost_answer": LostAnswer.FAIL, "waits_for_rate_limit": True},
     ],
     ids=["repeat", "reread", "patient"],
 )
@@ -353,11 +354,11 @@ def test_a_machine_that_lacks_the_edge_for_a_repetition_is_refused_when_it_is_re
 @pytest.mark.parametrize(("event", "state"), [("fail", "counting"), ("expire", "ready")])
 def test_a_machine_that_would_leave_a_row_behind_is_refused_when_it_is_registered(event, state):
     with pytest.raises(TypeError, match=f"{state} has no edge for {event}"):
-        FlowDefinition(make_toy(Counter(), without=[event], lost_answer=LostAnswer.GIVE_UP))
+        FlowDefinition(make_toy(Counter(), without=[event], lost_answer=LostAnswer.FAIL))
 
 
 def test_an_effect_that_gives_up_needs_no_retry():
-    FlowDefinition(make_toy(Counter(), without=["retry"], lost_answer=LostAnswer.GIVE_UP))
+    FlowDefinition(make_toy(Counter(), without=["retry"], lost_answer=LostAnswer.FAIL))
 
 
 def test_waiting_outcomes_are_the_machines(land):

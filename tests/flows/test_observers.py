@@ -33,7 +33,7 @@ class Watcher:
         self.before: list[tuple[str, int]] = []
 
     @contextmanager
-    def entrance(self, name: str) -> Iterator[Any]:
+    def operation(self, name: str) -> Iterator[Any]:
         self.told.append(f"{name} {{")
         try:
             yield lambda outcome: self.told.append(f"{type(outcome).__name__} {outcome.code}".strip())
@@ -41,7 +41,7 @@ class Watcher:
             self.told.append("}")
 
     @contextmanager
-    def part(self, name: str, transaction: Any, step: str) -> Iterator[None]:
+    def span(self, name: str, transaction: Any, step: str) -> Iterator[None]:
         self.told.append(f"{name} {step} {{")
         try:
             yield
@@ -51,7 +51,7 @@ class Watcher:
         finally:
             self.told.append("}")
 
-    def moved(self, before: Any, after: Any, lines: Any) -> None:
+    def transitioned(self, before: Any, after: Any, lines: Any) -> None:
         assert not connection.in_atomic_block, "It was told inside the transaction, which may still fail."
         kept = TransitionRecord.objects.filter(transaction=after.id, rejected=False)
         assert {line.sequence for line in lines} <= {each.sequence for each in kept}, (

@@ -14,7 +14,8 @@ from toy import KIND, Counter, Finished, Toyland, make_toy
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import InProgress, RedirectTo, Rejected, SignedIn
+from stateful_oauth.flows.engine.outcomes import InProgress, RedirectTo, Rejected
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -159,7 +160,7 @@ def test_an_upcast_moves_an_old_row_to_todays_meaning(clock):
     def upcast(step: int):
         def move(transaction):
             moved.append(step)
-            return transaction.moved(inputs={**transaction.inputs, f"moved by {step}": True})
+            return transaction.evolve(inputs={**transaction.inputs, f"moved by {step}": True})
 
         return move
 

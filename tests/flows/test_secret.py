@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from stateful_oauth.flows.engine import secret as secret_module
-from stateful_oauth.flows.engine.domain_events import AccountsLinked, GrantIssued
 from stateful_oauth.flows.engine.identifiers import new_transaction_id
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity, ProviderUser, UserProfile
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.domain_events import AccountsLinked, GrantIssued
 from stateful_oauth.flows.oauth.openid import TokenResponse, VerifiedIdentity
 from stateful_oauth.flows.oauth.sign_in import SignIn
 from stateful_oauth.testing.clock import ManualClock

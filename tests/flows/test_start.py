@@ -13,7 +13,8 @@ from engines import engine_with
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.engine import Engine, EnginePolicy
 from stateful_oauth.flows.engine.errors import InvalidInput
-from stateful_oauth.flows.engine.outcomes import Expired, Failed, InProgress, RedirectTo, SignedIn
+from stateful_oauth.flows.engine.outcomes import Expired, Failed, InProgress, RedirectTo
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]

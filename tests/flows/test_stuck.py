@@ -26,7 +26,7 @@ def land(clock):
 
     def make(*troubles: str, **declared: object) -> Toyland:
         counter = Counter(list(troubles))
-        return Toyland(make_toy(counter, insists=True, **declared), counter, clock)
+        return Toyland(make_toy(counter, must_complete=True, **declared), counter, clock)
 
     return make
 
@@ -115,7 +115,7 @@ def test_each_pause_stands_in_the_log_with_what_happened(land):
 
 @pytest.mark.parametrize("patient", [True, False])
 def test_a_rate_limit_pauses_for_as_long_as_the_provider_says(land, patient):
-    land = land("busy", patient=patient)
+    land = land("busy", waits_for_rate_limit=patient)
     assert isinstance(land.go(), InProgress)
     assert due_in(land) == RETRY_AFTER
     assert rows.the_row(land.id).code == "rate_limited"
@@ -125,7 +125,7 @@ def test_a_rate_limit_pauses_for_as_long_as_the_provider_says(land, patient):
 
 def test_being_told_to_wait_uses_up_no_attempt(land):
     """However long a provider is busy: only what was started counts."""
-    land = land(*["busy"] * 10, patient=True, max_attempts=3)
+    land = land(*["busy"] * 10, waits_for_rate_limit=True, max_attempts=3)
     land.go()
     assert pauses_of(land) == [RETRY_AFTER] * 10
     assert rows.the_row(land.id).state == "done", rows.show(land.id)
@@ -133,7 +133,7 @@ def test_being_told_to_wait_uses_up_no_attempt(land):
 
 def test_a_rate_limit_after_a_lost_answer_does_not_forget_the_lost_answer(land):
     """What may have happened once may not be called failed because the provider is busy now."""
-    land = land("answer lost", "busy, for how long nobody knows", patient=True, max_attempts=5)
+    land = land("answer lost", "busy, for how long nobody knows", waits_for_rate_limit=True, max_attempts=5)
     assert isinstance(land.go(), InProgress), "At once, as after any lost answer; and then after a pause."
     assert pauses_of(land) == [5]
     assert rows.the_row(land.id).state == "done", rows.show(land.id)

@@ -9,7 +9,7 @@ import pytest
 from project_requests import request_of
 
 from stateful_oauth.django.accounts import access_token
-from stateful_oauth.flows.engine.errors import ProviderRefused, Quarantined
+from stateful_oauth.flows.engine.errors import Quarantined, ServiceRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing.browser import Browser
@@ -45,7 +45,7 @@ def test_moved_values_open_nowhere(tenant, clock, rng, rounds):
                 with pytest.raises(Quarantined):
                     stored.secrets["state"]
             else:
-                with pytest.raises(ProviderRefused) as caught:
+                with pytest.raises(ServiceRefused) as caught:
                     access_token(request_of(browsers[str(row.pk)]), audience=tenant.my_account_audience)
                 assert caught.value.code == "grant_dead"
             type(row).objects.filter(pk=row.pk).update(**{name: getattr(row, name)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.grants import key_of
 from stateful_oauth.storage.grants import end_grant
 
@@ -126,7 +126,7 @@ def test_a_token_that_holds_less_is_refused_and_kept_for_nobody(granted, rotatio
     chosen = {"AUTHORIZATION_PARAMETERS": {"audience": API}, "SCOPE": "openid offline_access read:events"}
     grant = granted(rotation=rotation, **chosen)
     for attempt in (1, 2):
-        with pytest.raises(ProviderRefused) as caught:
+        with pytest.raises(ServiceRefused) as caught:
             grant.token(audience, scope)
         assert code_of(caught) == code
         assert grant.sent == attempt, "What was narrowed was kept."
@@ -137,13 +137,13 @@ def test_a_token_that_holds_less_is_refused_and_kept_for_nobody(granted, rotatio
 
 def test_an_opaque_token_that_lacks_the_scope_is_refused(grant):
     """Of a sign-in without an audience: whose the token is cannot be read, what it is for can."""
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         grant.token(OTHER, "read:events")
     assert code_of(caught) == "scope_not_granted"
 
 
 def test_the_message_names_what_is_missing(grant):
-    with pytest.raises(ProviderRefused, match=r"left out delete:events\."):
+    with pytest.raises(ServiceRefused, match=r"left out delete:events\."):
         grant.token(API, "read:events delete:events")
 
 
@@ -166,7 +166,7 @@ def test_an_answer_without_a_scope_means_as_asked(grant):
     ],
 )
 def test_no_grant(tenant, db, grant_id, code):
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         wiring.engine().tokens.access_token(grant_id, time_limit=10)
     assert code_of(caught) == code
     assert tenant.requests["/oauth/token"] == 0
@@ -174,7 +174,7 @@ def test_no_grant(tenant, db, grant_id, code):
 
 def test_a_grant_that_was_ended_here_is_not_sent(grant, clock):
     end_grant(grant.id, now=clock.now())
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         grant.token()
     assert (code_of(caught), grant.sent) == ("grant_dead", 0)
 
@@ -185,7 +185,7 @@ def test_a_grant_that_is_over_at_the_provider_ends_here_too(granted, rotation):
     grant = granted(rotation=rotation)
     grant.tenant.revoke_refresh_tokens(grant.row.identity.subject)
     for _ in range(2):
-        with pytest.raises(ProviderRefused) as caught:
+        with pytest.raises(ServiceRefused) as caught:
             grant.token()
         assert code_of(caught) == "grant_dead"
     assert grant.sent == 1, "A dead refresh token was sent again."
@@ -196,7 +196,7 @@ def test_a_grant_that_is_over_at_the_provider_ends_here_too(granted, rotation):
 def test_a_refusal_of_the_application_does_not_end_the_grant(grant):
     body = {"error": "invalid_client"}
     grant.tenant.faults.add("/oauth/token", "answer", status=401, json=body)
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         grant.token()
     assert code_of(caught) == "client_rejected"
     assert grant.row.claimed_until is None
@@ -206,7 +206,7 @@ def test_a_refusal_of_the_application_does_not_end_the_grant(grant):
 def test_step_up_does_not_end_the_grant(grant):
     body = {"error": "mfa_required", "error_description": "Multifactor authentication required"}
     grant.tenant.faults.add("/oauth/token", "answer", status=403, json=body)
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         grant.token()
     assert code_of(caught) == "step_up_required"
     assert grant.token()
@@ -216,7 +216,7 @@ def test_step_up_does_not_end_the_grant(grant):
 
 
 def test_token_vault_is_not_asked_where_refresh_tokens_rotate(grant):
-    with pytest.raises(ProviderRefused, match="turn it off") as caught:
+    with pytest.raises(ServiceRefused, match="turn it off") as caught:
         wiring.engine().tokens.provider_token(grant.id, connection="google-oauth2", time_limit=10)
     assert (code_of(caught), grant.sent) == ("token_vault_refused", 0)
 
@@ -235,7 +235,7 @@ def test_token_vault_spends_nothing(granted):
 def test_a_grant_that_token_vault_calls_dead_ends(granted):
     grant = granted(rotation=False)
     grant.tenant.revoke_refresh_tokens(grant.row.identity.subject)
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         wiring.engine().tokens.provider_token(grant.id, connection="google-oauth2", time_limit=10)
     assert code_of(caught) == "grant_dead"
     assert grant.end == ("grant_dead", True)
@@ -243,7 +243,7 @@ def test_a_grant_that_token_vault_calls_dead_ends(granted):
 
 def test_an_account_that_is_not_connected_does_not_end_it(granted):
     grant = granted(rotation=False)
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         wiring.engine().tokens.provider_token(grant.id, connection="google-oauth2", time_limit=10)
     assert code_of(caught) == "account_not_connected"
     assert grant.token()

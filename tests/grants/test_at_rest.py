@@ -11,7 +11,7 @@ from django.core.management import call_command
 from rows import dump
 
 from stateful_oauth.django import wiring
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.storage.grants import DjangoGrantStore
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -73,7 +73,7 @@ def test_no_error_and_no_log_shows_a_token(grant, tokens, caplog, fault):
 
 
 def test_a_narrowed_answer_shows_no_token(grant, tokens, caplog):
-    with caplog.at_level(logging.DEBUG), pytest.raises(ProviderRefused) as caught:
+    with caplog.at_level(logging.DEBUG), pytest.raises(ServiceRefused) as caught:
         grant.token(API, "delete:events")
     assert leaks(f"{caught.value!r} {caplog.text}", tokens) == []
 
@@ -106,7 +106,7 @@ def test_rotate_secrets_takes_refresh_and_access_tokens_along(granted, tokens, s
 def test_a_grant_that_no_key_opens_is_of_no_use_and_comes_back_with_the_key(grant, settings, caplog):
     before = grant.row.refresh_token, grant.row.access_tokens, grant.row.version
     settings.STATEFUL_OAUTH = under(Fernet.generate_key().decode())
-    with caplog.at_level(logging.WARNING), pytest.raises(ProviderRefused) as caught:
+    with caplog.at_level(logging.WARNING), pytest.raises(ServiceRefused) as caught:
         grant.token()
     assert caught.value.code == "grant_dead"
     assert grant.id in caplog.text

@@ -7,7 +7,8 @@ from crashes import at, crash_at
 from django.db import connection
 
 from stateful_oauth.django import wiring
-from stateful_oauth.flows.engine.errors import AnswerLost, ProviderRefused, ProviderUnreachable, RateLimited
+from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 from stateful_oauth.storage.grants import DjangoGrantStore, end_grant
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -18,7 +19,7 @@ LOST = ["lost_answer", "lost_request", "server_error", "html", "malformed", "tru
 
 
 def refused(grant) -> str:
-    with pytest.raises(ProviderRefused) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         grant.token()
     code: str = caught.value.code
     return code
@@ -107,7 +108,7 @@ def test_who_waits_gets_what_the_other_brought(granted, clock, rotation):
         nonlocal first
         if first:
             first = False
-            with pytest.raises(ProviderRefused) as caught:
+            with pytest.raises(ServiceRefused) as caught:
                 grant.token()
             other.append(caught.value.code)
 

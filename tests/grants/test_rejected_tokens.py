@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -25,7 +25,7 @@ class Api:
     def __call__(self, token: Secret) -> str:
         self.calls.append(token.reveal())
         if self.refuses_all or token.reveal() in self.refused:
-            raise ProviderRefused(REJECTED)
+            raise ServiceRefused(REJECTED)
         return "done"
 
 
@@ -64,10 +64,10 @@ def test_a_new_token_that_is_refused_is_not_asked_for_again(granted, rotation):
     """It is not the token then."""
     grant, api = granted(rotation=rotation), Api()
     api.refuses_all = True
-    with pytest.raises(ProviderRefused, match=REJECTED):
+    with pytest.raises(ServiceRefused, match=REJECTED):
         use(grant, api)
     assert (len(api.calls), grant.sent) == (1, 1)
-    with pytest.raises(ProviderRefused, match=REJECTED):
+    with pytest.raises(ServiceRefused, match=REJECTED):
         use(grant, api)
     assert (len(api.calls), grant.sent) == (3, 2), "The kept one, and one more."
 
@@ -76,7 +76,7 @@ def test_another_refusal_is_not_the_tokens(granted):
     grant, api = granted(rotation=True), Api()
     use(grant, api)
     api.refused = list(api.calls)
-    with pytest.raises(ProviderRefused, match=REJECTED):
+    with pytest.raises(ServiceRefused, match=REJECTED):
         use(grant, api, rejected="something_else")
     assert grant.sent == 1
 
@@ -91,7 +91,7 @@ def test_what_somebody_else_has_replaced_is_left_alone(granted):
             if not api.refused:
                 api.refused = refused
                 use(grant, api)
-            raise ProviderRefused(REJECTED)
+            raise ServiceRefused(REJECTED)
         return token.reveal()
 
     latest = use(grant, replaced_meanwhile)

@@ -11,7 +11,7 @@ from callers import Person
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.testing.matrix import assert_matrix
 from stateful_oauth.testing.walker import Walker, assert_every_path
 

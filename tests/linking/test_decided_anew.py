@@ -15,7 +15,7 @@ from waiting import waited
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Identity
 from stateful_oauth.testing.browser import Browser
 

@@ -7,7 +7,7 @@ from accounts_site import XPTO
 from django.contrib.auth import get_user_model
 
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.models import AccountLink, Identity
 from stateful_oauth.testing.browser import Browser
 

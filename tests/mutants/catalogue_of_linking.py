@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant(
         "the reference of an earlier push is used again",
         "flows/account_linking/machine.py",
-        '        self.step.drop_secrets("request_uri")\n',
+        '        self.transition.drop_secrets("request_uri")\n',
         "",
         PROOF,
     ),

@@ -19,8 +19,10 @@ from typing import assert_type
 
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.error_codes import ERROR_CODES, ErrorCode
-from stateful_oauth.flows.engine.outcomes import Failed, Outcome, RedirectTo, SignedIn
-from stateful_oauth.flows.engine.ports import Clock, Provider, TransactionStore
+from stateful_oauth.flows.engine.outcomes import Failed, Outcome, RedirectTo
+from stateful_oauth.flows.oauth.outcomes import SignedIn
+from stateful_oauth.flows.engine.ports import Clock, TransactionStore
+from stateful_oauth.flows.oauth.ports import Provider
 from stateful_oauth.auth0.config import Auth0Config
 from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.django.backends import Auth0Backend

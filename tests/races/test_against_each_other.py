@@ -12,7 +12,8 @@ from together import together
 
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Rejected, SignedIn
+from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Rejected
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import Identity
 from stateful_oauth.storage.store import DjangoTransactionStore
 

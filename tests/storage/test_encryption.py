@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
-from stateful_oauth.flows.engine.outcomes import SignedIn
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.grants import end_grant
 from stateful_oauth.storage.models import Grant

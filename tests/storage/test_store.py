@@ -16,7 +16,7 @@ from file_database import database_in_a_file
 from together import together
 
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.domain_events import DomainEvent
 from stateful_oauth.flows.engine.errors import InvalidInput, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.flows.engine.secret import Secret
@@ -100,7 +100,7 @@ def test_nobody_is_none(store):
 
 def test_secrets_of_a_final_row_are_wiped_even_if_the_value_still_has_them(store):
     made = created(store)
-    final = made.moved(state="failed", state_kind=StateKind.FINAL, deadline=None, version=2)
+    final = made.evolve(state="failed", state_kind=StateKind.FINAL, deadline=None, version=2)
     with store.transaction():
         assert store.save(final, [a_line(200)], [], seen=1)
     assert rows.the_row(made.id).secrets is None
@@ -108,7 +108,7 @@ def test_secrets_of_a_final_row_are_wiped_even_if_the_value_still_has_them(store
 
 def test_save_moves_the_row_and_its_log(store):
     made = created(store)
-    moved = made.moved(
+    moved = made.evolve(
         state="exchanging_code", state_kind=StateKind.WORKING, deadline=None, lease_until=NOW, version=2
     )
     with store.transaction():
@@ -123,11 +123,11 @@ def test_save_moves_the_row_and_its_log(store):
 
 @pytest.mark.parametrize("seen", [0, 2, 7])
 def test_save_with_another_version_writes_nothing_at_all(store, seen):
-    class Written(Fact):
+    class Written(DomainEvent):
         """A fact that nobody can write: were it tried, the test would see a TypeError."""
 
     made = created(store)
-    moved = made.moved(version=seen + 1, code="other")
+    moved = made.evolve(version=seen + 1, code="other")
     with store.transaction():
         assert store.save(moved, [a_line(SEQUENCE_STEP * (seen + 1))], [Written()], seen=seen) is False
     loaded = store.load(made.id)
@@ -142,7 +142,7 @@ def test_save_never_changes_what_is_written_once(store):
     made = created(store)
     with store.transaction():
         store.save(
-            made.moved(kind="tests.toy", tenant="x", browser=BROWSER_B, created_at=NOW + timedelta(1),
+            made.evolve(kind="tests.toy", tenant="x", browser=BROWSER_B, created_at=NOW + timedelta(1),
                        version=2),
             [a_line(200)], [], seen=1,
         )  # fmt: skip
@@ -156,19 +156,19 @@ def test_save_keeps_the_state_that_the_browser_was_sent_with_last(store):
     """A flow that sends the browser to the provider once more takes a fresh `state` for it."""
     made = created(store)
     with store.transaction():
-        store.save(made.moved(state_digest=b"t" * 32, version=2), [a_line(200)], [], seen=1)
+        store.save(made.evolve(state_digest=b"t" * 32, version=2), [a_line(200)], [], seen=1)
     loaded = store.load(made.id)
     assert loaded is not None
     assert loaded.state_digest == b"t" * 32
 
 
 def test_a_fact_that_nobody_writes_is_a_mistake_and_rolls_everything_back(store):
-    class Unknown(Fact):
+    class Unknown(DomainEvent):
         pass
 
     made = created(store)
-    with pytest.raises(TypeError, match=r"write_fact\.register"), store.transaction():
-        store.save(made.moved(version=2, code="x"), [a_line(200)], [Unknown()], seen=1)
+    with pytest.raises(TypeError, match=r"handle_domain_event\.register"), store.transaction():
+        store.save(made.evolve(version=2, code="x"), [a_line(200)], [Unknown()], seen=1)
     assert rows.the_row(made.id).version == 1
     assert TransitionRecord.objects.count() == 1
 
@@ -198,7 +198,7 @@ def test_rejections_are_numbered_after_the_transition_that_they_came_after(store
         store.reject(made, rejected(code))
     assert numbers(made) == [100, 101, 102, 103]
     with store.transaction():
-        store.save(made.moved(version=2), [a_line(200)], [], seen=1)
+        store.save(made.evolve(version=2), [a_line(200)], [], seen=1)
     store.reject(made, rejected("late"))  # by a worker that still has the old version in hand
     store.reject(made, rejected("d", version=2))
     assert numbers(made) == [100, 101, 102, 103, 104, 200, 201]
@@ -209,7 +209,7 @@ def test_rejections_of_all_versions_together_are_capped(store):
     for _ in range(REJECTIONS_KEPT - 2):
         store.reject(made, rejected("a"))
     with store.transaction():
-        store.save(made.moved(version=2), [a_line(200)], [], seen=1)
+        store.save(made.evolve(version=2), [a_line(200)], [], seen=1)
     for _ in range(10):
         store.reject(made, rejected("b", version=2))
     assert TransitionRecord.objects.filter(rejected=True).count() == REJECTIONS_KEPT
@@ -288,7 +288,7 @@ def lose_the_connection(transactional_db):
 
 def save(store, row) -> None:
     with store.transaction():
-        store.save(row.moved(version=2), [a_line(200)], [], seen=1)
+        store.save(row.evolve(version=2), [a_line(200)], [], seen=1)
 
 
 CALLS = {
@@ -317,7 +317,7 @@ def test_a_connection_that_is_lost_in_the_middle_makes_the_store_unavailable_and
 
     def save_and_lose() -> None:
         with store.transaction():
-            store.save(made.moved(version=2), [a_line(200)], [], seen=1)
+            store.save(made.evolve(version=2), [a_line(200)], [], seen=1)
             lose_the_connection()
 
     with pytest.raises(StoreUnavailable):

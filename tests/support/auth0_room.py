@@ -14,10 +14,10 @@ from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.flows.engine.errors import FlowError
-from stateful_oauth.flows.engine.identifiers import code_challenge
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ConnectRequest, RemoteAccount
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest
+from stateful_oauth.flows.oauth.pkce import code_challenge
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "v" * 43

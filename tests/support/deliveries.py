@@ -13,7 +13,8 @@ from together import together
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.engine import Engine
-from stateful_oauth.flows.engine.outcomes import InProgress, Outcome, SignedIn
+from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import Identity
 from stateful_oauth.testing.browser import Browser
 

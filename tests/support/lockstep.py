@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from stateful_oauth.flows.engine.domain_events import Fact
+from stateful_oauth.flows.engine.domain_events import DomainEvent
 from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP, Transaction, TransitionLog
 from stateful_oauth.storage.store import DjangoTransactionStore
 
@@ -66,14 +66,19 @@ class UnfencedStore(LockstepStore):
         self._log_too, self._extra, self._lock = log_too, 0, threading.Lock()
 
     def save(
-        self, transaction: Transaction, log: Sequence[TransitionLog], facts: Sequence[Fact], *, seen: int
+        self,
+        transaction: Transaction,
+        log: Sequence[TransitionLog],
+        domain_events: Sequence[DomainEvent],
+        *,
+        seen: int,
     ) -> bool:
         if self._log_too:
             log = [replace(line, sequence=self._free()) for line in log]
         row = DjangoTransactionStore.load(self, transaction.id)
         assert row is not None
         # The version that the row has now, whatever it was when the caller read it.
-        while not super().save(transaction, log, facts, seen=row.version):
+        while not super().save(transaction, log, domain_events, seen=row.version):
             row = DjangoTransactionStore.load(self, transaction.id)
             assert row is not None
         return True

@@ -17,8 +17,9 @@ from stateful_oauth.django.browser import cookie_name
 from stateful_oauth.emulator import Callback, Tenant
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
-from stateful_oauth.flows.engine.outcomes import Connected, Disconnected, Outcome, SignedIn, Unlinked
+from stateful_oauth.flows.engine.outcomes import Outcome
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.outcomes import Connected, Disconnected, SignedIn, Unlinked
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.clock import ManualClock

@@ -22,7 +22,7 @@ from stateful_oauth.flows.account_linking.policy import Candidate, Decision, Evi
 from stateful_oauth.flows.connect_account.effects import ConnectionIdentified, ConnectionRequested
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.definition import FlowDefinition
-from stateful_oauth.flows.engine.errors import Mismatch, ProviderRefused
+from stateful_oauth.flows.engine.errors import Mismatch, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import StateKind, Transaction
 from stateful_oauth.flows.login.effects import LinkProposed, NoCandidates
@@ -260,7 +260,7 @@ class Choice:
         return f"{self.kind}.{self.state}-{self.event}-{self.target}"
 
 
-_GONE = ProviderRefused("newcomer_gone")
+_GONE = ServiceRefused("newcomer_gone")
 _PUSHED = Confirmation("auth0|first", pushed=True)
 CHOSEN = [
     Choice("login", "created", "start", "pushing_request", {"par": True}),

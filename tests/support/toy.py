@@ -9,24 +9,18 @@ from typing import Any
 
 from callers import Person
 
-from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.engine import Engine, EnginePolicy
-from stateful_oauth.flows.engine.errors import (
-    AccountRefused,
-    AnswerLost,
-    FlowError,
-    Mismatch,
-    ProviderRefused,
-    ProviderUnreachable,
-    RateLimited,
-)
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, Mismatch, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.engine.observers import NOBODY, Observer
+from stateful_oauth.flows.engine.observers import NULL_OBSERVER, Observer
 from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome
 from stateful_oauth.flows.engine.ports import Clock, TransactionStore
 from stateful_oauth.flows.engine.registry import FlowRegistry
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Transaction
+from stateful_oauth.flows.oauth.errors import AccountRefused, ProviderUnreachable
 from stateful_oauth.storage.accounts import DjangoAccountDirectory
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.store import DjangoTransactionStore
@@ -73,7 +67,7 @@ class Counter:
             case "request lost":
                 raise AnswerLost
             case "refused":
-                raise ProviderRefused("client_rejected")
+                raise ServiceRefused("client_rejected")
             case "busy":
                 raise RateLimited(context.clock.now() + timedelta(seconds=RETRY_AFTER))
             case "busy, for how long nobody knows":
@@ -101,8 +95,8 @@ def make_toy(
     *,
     lost_answer: LostAnswer = LostAnswer.REPEAT,
     max_attempts: int = 3,
-    patient: bool = False,
-    insists: bool = False,
+    waits_for_rate_limit: bool = False,
+    must_complete: bool = False,
     version: int = 1,
     upcasts: dict[int, Callable[[Transaction], Transaction]] | None = None,
     without: Sequence[str] = (),
@@ -150,13 +144,13 @@ def make_toy(
             produces=("counted", "mismatch") if "fail" in without else ("counted", "mismatch", "fail"),
             time_limit=5,
             lost_answer=lost_answer,
-            lost_code="code_exchange_lost" if lost_answer is LostAnswer.GIVE_UP else "provider_answer_lost",
+            lost_code="code_exchange_lost" if lost_answer is LostAnswer.FAIL else "provider_answer_lost",
             reread=run_look if lost_answer is LostAnswer.REREAD else None,
             max_attempts=max_attempts,
-            patient=patient,
-            insists=insists,
+            waits_for_rate_limit=waits_for_rate_limit,
+            must_complete=must_complete,
         )
-        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.NOT_POSSIBLE)
+        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.LOCAL)
 
         start = created.to(ready)
         go = ready.to(counting, on="count")
@@ -176,7 +170,7 @@ def make_toy(
             give_up = ready.to(abandoned)
 
         def remember(self, payload: object) -> None:
-            self.step.keep_result(value=payload)
+            self.transition.keep_result(value=payload)
 
         @classmethod
         def check_inputs(cls, inputs: Any, provider: Any) -> tuple[dict[str, Any], dict[str, Secret]]:
@@ -201,7 +195,7 @@ class Toyland:
     store: TransactionStore = field(default_factory=DjangoTransactionStore)
     person: Person = field(default_factory=Person)
     others: Sequence[type[FlowMachine]] = ()
-    observer: Observer = NOBODY
+    observer: Observer = NULL_OBSERVER
 
     def __post_init__(self) -> None:
         self.engine = self.engine_with(self.machine)

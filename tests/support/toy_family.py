@@ -11,8 +11,8 @@ from engines import engine_with
 from toy import Counter, Finished, Waits
 
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.creation import Child
-from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, HandedOver, Outcome
@@ -20,6 +20,7 @@ from stateful_oauth.flows.engine.ports import Clock
 from stateful_oauth.flows.engine.registry import FlowRegistry
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Transaction
+from stateful_oauth.flows.engine.transition import ChildTransaction
 
 PARENT, CHILD = "tests.parent", "tests.child"
 
@@ -61,7 +62,7 @@ def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowM
             run_bear, produces=("born", "fail"), time_limit=5, lost_answer=LostAnswer.REPEAT, max_attempts=3
         )
 
-        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.NOT_POSSIBLE)
+        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.LOCAL)
 
         start = created.to(ready)
         go = ready.to(bearing, on="bear")
@@ -74,15 +75,15 @@ def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowM
         expire = ready.to(expired)
 
         def open_child(self) -> None:
-            child = Child(
-                id=identifiers.new_transaction_id(self.step.now),
+            child = ChildTransaction(
+                id=identifiers.new_transaction_id(self.transition.now),
                 kind=CHILD,
                 event=Event("start"),
                 inputs={"next": "/child/"},
                 secrets={"name": Secret("the child's name")},
             )
-            self.step.open(child)
-            self.step.keep_result(child=str(child.id))
+            self.transition.open(child)
+            self.transition.keep_result(child=str(child.id))
 
         @classmethod
         def check_inputs(cls, inputs: Any, provider: Any) -> tuple[dict[str, Any], dict[str, Secret]]:
@@ -113,7 +114,7 @@ def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowM
         grow = effect(
             run_grow, produces=("grown", "fail"), time_limit=5, lost_answer=LostAnswer.REPEAT, max_attempts=3
         )
-        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.NOT_POSSIBLE)
+        keep = effect(run_keep, produces=("kept", "fail"), time_limit=0, lost_answer=LostAnswer.LOCAL)
 
         start = created.to(growing, on="grow")
         grown = growing.to(keeping, on="keep")

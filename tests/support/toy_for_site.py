@@ -5,4 +5,4 @@ from __future__ import annotations
 from toy import Counter, make_toy
 
 COUNTER = Counter()
-Toy = make_toy(COUNTER, patient=True, insists=True)
+Toy = make_toy(COUNTER, waits_for_rate_limit=True, must_complete=True)

@@ -42,7 +42,7 @@ def counts() -> dict[str, int]:
 
 
 def test_a_rate_limit_is_waited_for(toyland, clock):
-    world = toyland("busy", patient=True)
+    world = toyland("busy", waits_for_rate_limit=True)
     world.go()
     clock.advance(299)
     assert counts() == {}, "The provider said when it takes requests again."
@@ -52,7 +52,7 @@ def test_a_rate_limit_is_waited_for(toyland, clock):
 
 
 def test_a_rate_limit_again_is_waited_for_again(toyland, clock):
-    world = toyland("busy", "busy", patient=True)
+    world = toyland("busy", "busy", waits_for_rate_limit=True)
     world.go()
     clock.advance(300)
     assert counts() == {"postponed": 1}
@@ -66,7 +66,7 @@ def test_a_rate_limit_again_is_waited_for_again(toyland, clock):
 def test_an_insisting_effect_is_tried_with_growing_pauses_and_then_left_to_an_operator(
     toyland, clock, lost_answer
 ):
-    world = toyland(*["request lost"] * 5, lost_answer=lost_answer, insists=True, max_attempts=5)
+    world = toyland(*["request lost"] * 5, lost_answer=lost_answer, must_complete=True, max_attempts=5)
     world.go()  # the second attempt follows at once, because a browser may be waiting
     pauses = []
     while (due := rows.the_row(world.id)).stuck_since is None:

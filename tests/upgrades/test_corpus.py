@@ -15,9 +15,10 @@ from released import CORPUS, Snapshot, fold, read
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import RedirectTo, Rejected, SignedIn
+from stateful_oauth.flows.engine.outcomes import RedirectTo, Rejected
 from stateful_oauth.flows.engine.transaction import BROWSER, StateKind
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing.clock import ManualClock
@@ -75,7 +76,7 @@ def test_it_loads_and_its_log_folds(restored):
     row = DjangoTransactionStore().load(restored.row.id)
     assert row is not None
     assert dict(row.secrets) == dict(restored.row.secrets)
-    assert row.moved(secrets={}) == restored.row.moved(secrets={})
+    assert row.evolve(secrets={}) == restored.row.evolve(secrets={})
     flow, today = wiring.flows().current(row)
     assert today.definition == flow.definition
     assert today.state_kind == flow.state_kinds[today.state]

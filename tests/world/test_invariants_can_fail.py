@@ -17,8 +17,8 @@ from stateful_oauth.django import backends, responses, sessions
 from stateful_oauth.flows.account_linking import effects as account_linking_effects
 from stateful_oauth.flows.account_linking import metadata
 from stateful_oauth.flows.engine import engine, execution
-from stateful_oauth.flows.engine.domain_events import AccountConnected, AccountDisconnected, AccountsLinked
 from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.oauth.domain_events import AccountConnected, AccountDisconnected, AccountsLinked
 from stateful_oauth.storage import encryption, store
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
@@ -87,13 +87,13 @@ def disconnected_accounts_are_kept(patch):
 
 
 def skip_facts(patch, kind):
-    write = store.write_fact
+    write = store.handle_domain_event
 
     def skip(fact, transaction, *, using):
         if not isinstance(fact, kind):
             write(fact, transaction, using=using)
 
-    patch.setattr(store, "write_fact", skip)
+    patch.setattr(store, "handle_domain_event", skip)
 
 
 def links_are_kept_and_not_made(patch):

@@ -24,8 +24,9 @@ from stateful_oauth.django.responses import respond
 from stateful_oauth.django.views.connect_account import connect_inputs
 from stateful_oauth.django.views.login import login_inputs
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded, Outcome, RedirectTo, SignedIn
+from stateful_oauth.flows.engine.outcomes import Outcome, RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded, SignedIn
 
 if TYPE_CHECKING:
     import uuid

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.django.doctor.patient import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
-from stateful_oauth.flows.engine.errors import FlowError, ProviderRefused
-from stateful_oauth.flows.engine.identifiers import new_nonce
+from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.pkce import new_nonce
 from stateful_oauth.storage.accounts import accounts_of
 from stateful_oauth.storage.grants import DjangoGrantStore, newest_grant
 
@@ -109,7 +109,7 @@ def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
         return
     try:
         patient.provider.refresh(_invented(), time_limit=TIME_LIMIT)
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         if error.code != "grant_dead":
             raise
         yield fine("The application may use refresh tokens.")
@@ -181,7 +181,7 @@ def _token_vault(patient: Patient) -> Iterator[Finding]:
     try:
         # The names of connections are not secret, and the token is invented: nothing can be handed out.
         patient.provider.provider_token(_invented(), connection="google-oauth2", time_limit=TIME_LIMIT)
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         if error.code != "grant_dead":
             raise
         yield fine("The application may use Token Vault.")

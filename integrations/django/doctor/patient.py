@@ -104,13 +104,13 @@ class Patient:
 
     def request(self, redirect_uri: str) -> AuthorizationRequest:
         """Return the authorization request of a sign-in that must not show anything (`prompt=none`)."""
-        verifier = identifiers.new_code_verifier()
+        verifier = pkce.new_code_verifier()
         return AuthorizationRequest(
             redirect_uri=redirect_uri,
             scope=self.settings.scope,
-            state=Secret(identifiers.new_nonce()),
-            nonce=Secret(identifiers.new_nonce()),
-            code_challenge=identifiers.code_challenge(verifier),
+            state=Secret(pkce.new_nonce()),
+            nonce=Secret(pkce.new_nonce()),
+            code_challenge=pkce.code_challenge(verifier),
             parameters=checked_parameters({**self.settings.authorization_parameters, "prompt": "none"}),
         )
 

@@ -9,7 +9,7 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.patient import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.flows.engine import identifiers
-from stateful_oauth.flows.engine.errors import ProviderRefused
+from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def _client(patient: Patient) -> Iterator[Finding]:
     """
     try:
         patient.provider.exchange_code(
-            code=Secret(f"flows-doctor-{identifiers.new_nonce()}"),
+            code=Secret(f"flows-doctor-{pkce.new_nonce()}"),
             redirect_uri=patient.callback(),
-            code_verifier=Secret(identifiers.new_code_verifier()),
+            code_verifier=Secret(pkce.new_code_verifier()),
             time_limit=TIME_LIMIT,
         )
-    except ProviderRefused as error:
+    except ServiceRefused as error:
         if error.code != "code_rejected":
             raise
         yield fine(f"The provider accepts {patient.config.client_auth} of {patient.config.client_id}.")
@@ -127,7 +127,7 @@ def _callbacks(patient: Patient) -> Iterator[Finding]:
         ):
             try:
                 pushed = patient.provider.push_authorization_request(request, time_limit=TIME_LIMIT)
-            except ProviderRefused as error:
+            except ServiceRefused as error:
                 if error.code != "request_rejected":
                     raise
                 yield failed(f"The provider rejected the pushed request: {error}", _allow(redirect_uri))

@@ -110,12 +110,12 @@ def consequence(row: FlowTransaction, release: Release) -> str:
             return _("%(effect)s is repeated.") % {"effect": effect.name}
         case LostAnswer.REREAD:
             return _("%(effect)s: recovery asks the provider whether it happened.") % {"effect": effect.name}
-        case LostAnswer.GIVE_UP:
+        case LostAnswer.FAIL:
             return _("%(effect)s cannot be repeated. The attempt ends with %(code)s.") % {
                 "effect": effect.name,
                 "code": effect.lost_code,
             }
-        case LostAnswer.NOT_POSSIBLE:
+        case LostAnswer.LOCAL:
             return _("%(effect)s only uses this database. The attempt ends.") % {"effect": effect.name}
 
 

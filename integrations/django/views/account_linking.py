@@ -15,7 +15,8 @@ from stateful_oauth.django.pages import SeeOther, flow_page
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.views.callbacks import callback_outcome, callback_page
 from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import ConfirmationNeeded, RedirectTo, Rejected
+from stateful_oauth.flows.engine.outcomes import RedirectTo, Rejected
+from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded
 from stateful_oauth.storage.store import started_by
 
 if TYPE_CHECKING:

@@ -351,7 +351,7 @@ def _insisted(row: Row) -> bool:
     """Whether an effect was started whose outcome must not be forgotten."""
     flow = wiring.flows()[row.kind]
     effects = [flow.effect_in(line.target) for line in row.taken]
-    return any(effect is not None and effect.insists for effect in effects)
+    return any(effect is not None and effect.must_complete for effect in effects)
 
 
 def _new_lines(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from shop.models import Customer
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.flows.engine.errors import AccountRefused
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from shop import vouchers
-from stateful_oauth.flows.engine.effects import EffectContext, Event, LostAnswer, effect
+from stateful_oauth.flows.engine.context import EffectContext
+from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Cancelled, Expired, Failed, Outcome
-from stateful_oauth.flows.engine.ports import Provider
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Transaction
+from stateful_oauth.flows.oauth.ports import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class GiftFlow(FlowMachine):
 
     def keep_voucher(self, payload: str) -> None:
         """Keep what came of it."""
-        self.step.keep_result(voucher=payload)
+        self.transition.keep_result(voucher=payload)
 
     @classmethod
     def check_inputs(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.flows.engine.domain_events import (
+from stateful_oauth.flows.engine.domain_events import DomainEvent
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.oauth.domain_events import (
     AccountConnected,
     AccountDisconnected,
     AccountIdentified,
     AccountsLinked,
     AccountsUnlinked,
-    Fact,
     GrantIssued,
     LinkChecked,
 )
-from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.models import (
     AccountLink,
@@ -37,49 +37,49 @@ _STRATEGIES: Final = ("oauth2", "oidc", "waad", "google-apps", "okta", "samlp", 
 
 
 @singledispatch
-def write_fact(fact: Fact, transaction: Transaction, *, using: str) -> None:
-    """Write a fact. A new kind of fact registers its writer with `write_fact.register`."""
+def handle_domain_event(event: DomainEvent, transaction: Transaction, *, using: str) -> None:
+    """Write a event. A new kind of fact registers its writer with `handle_domain_event.register`."""
     raise TypeError(
-        f"Nobody writes {type(fact).__name__} of {transaction.kind} to {using}: "
-        "register a writer with write_fact.register."
+        f"Nobody writes {type(event).__name__} of {transaction.kind} to {using}: "
+        "register a writer with handle_domain_event.register."
     )
 
 
-@write_fact.register(GrantIssued)
-def _(fact: GrantIssued, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(GrantIssued)
+def _(event: GrantIssued, transaction: Transaction, *, using: str) -> None:
     identity = Identity.objects.using(using).get(
-        digest=identity_digest(fact.identity.issuer, fact.identity.subject)
+        digest=identity_digest(event.identity.issuer, event.identity.subject)
     )
     Grant.objects.using(using).create(
-        id=fact.id,
+        id=event.id,
         identity=identity,
-        user_id=fact.user_id,
+        user_id=event.user_id,
         tenant=transaction.tenant,
-        scope=fact.scope,
-        audience=fact.audience,
-        refresh_token=encryption.seal(fact.refresh_token, place=f"grant:{fact.id}"),
+        scope=event.scope,
+        audience=event.audience,
+        refresh_token=encryption.seal(event.refresh_token, place=f"grant:{event.id}"),
         created_at=transaction.changed_at,
     )
 
 
-@write_fact.register(LinkChecked)
-def _(fact: LinkChecked, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(LinkChecked)
+def _(event: LinkChecked, transaction: Transaction, *, using: str) -> None:
     del transaction
-    _identities(using).filter(digest=identity_digest(fact.issuer, fact.subject)).update(link_checked=True)
+    _identities(using).filter(digest=identity_digest(event.issuer, event.subject)).update(link_checked=True)
 
 
-@write_fact.register(AccountConnected)
-def _(fact: AccountConnected, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(AccountConnected)
+def _(event: AccountConnected, transaction: Transaction, *, using: str) -> None:
     """Keep the account.
 
     Raises:
         FlowError: `grant_dead`: its owner was linked to another account, or deleted, while it was connected.
             At the provider the account is gone with the owner.
     """
-    owner = _identities(using).filter(digest=identity_digest(fact.issuer, fact.subject)).first()
+    owner = _identities(using).filter(digest=identity_digest(event.issuer, event.subject)).first()
     if owner is None:
         raise FlowError("grant_dead", "The user who connected the account does not exist any more.")
-    account = fact.account
+    account = event.account
     known = {
         "tenant": transaction.tenant,
         "connection": account.connection,
@@ -97,51 +97,51 @@ def _(fact: AccountConnected, transaction: Transaction, *, using: str) -> None:
     )
 
 
-@write_fact.register(AccountIdentified)
-def _(fact: AccountIdentified, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(AccountIdentified)
+def _(event: AccountIdentified, transaction: Transaction, *, using: str) -> None:
     del transaction
-    owner = identity_digest(fact.issuer, fact.subject)
-    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, connection=fact.connection)
+    owner = identity_digest(event.issuer, event.subject)
+    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, connection=event.connection)
     # Of two tabs that are told the same, the second waits for what the first makes of it.
     kept = list(rows.select_for_update(of=("self",)).order_by("pk"))
-    row = next((each for each in kept if each.remote_id == fact.account_id), None)
+    row = next((each for each in kept if each.remote_id == event.account_id), None)
     if row is None:
         return  # disconnected meanwhile
-    known = next((each for each in kept if each.provider_user_id == fact.user.id and each != row), None)
+    known = next((each for each in kept if each.provider_user_id == event.user.id and each != row), None)
     if known is not None:
         # Connected once more: the row goes on under the id that the provider gave the account last.
         row.delete()
         if known.connected_at > row.connected_at:
             return
         row.pk = known.pk
-    row.provider_user_id, row.email = fact.user.id, fact.user.email[:320]
+    row.provider_user_id, row.email = event.user.id, event.user.email[:320]
     row.save(using=using, force_update=True)
     # Whoever signs in with that account from now on is to be asked about again.
     digests = [
-        identity_digest(fact.issuer, f"{strategy}|{fact.user.id}")
-        for strategy in (fact.connection, *_STRATEGIES)
+        identity_digest(event.issuer, f"{strategy}|{event.user.id}")
+        for strategy in (event.connection, *_STRATEGIES)
     ]
     _identities(using).filter(digest__in=digests).update(link_checked=False)
 
 
-@write_fact.register(AccountDisconnected)
-def _(fact: AccountDisconnected, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(AccountDisconnected)
+def _(event: AccountDisconnected, transaction: Transaction, *, using: str) -> None:
     del transaction
-    owner = identity_digest(fact.issuer, fact.subject)
-    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, remote_id__in=fact.account_ids)
+    owner = identity_digest(event.issuer, event.subject)
+    rows = ConnectedAccount.objects.using(using).filter(owner__digest=owner, remote_id__in=event.account_ids)
     rows.delete()
 
 
-@write_fact.register(AccountsLinked)
-def _(fact: AccountsLinked, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(AccountsLinked)
+def _(event: AccountsLinked, transaction: Transaction, *, using: str) -> None:
     """Keep the link, and nothing of the secondary: at the provider it does not exist any more.
 
     Its identity takes its grants and connected accounts along.
     """
-    digest = identity_digest(fact.issuer, fact.secondary)
+    digest = identity_digest(event.issuer, event.secondary)
     secondary = _identities(using).filter(digest=digest)
     secondary_user = secondary.values_list("user_id", flat=True).first()
-    primary_digest = identity_digest(fact.issuer, fact.primary)
+    primary_digest = identity_digest(event.issuer, event.primary)
     links = AccountLink.objects.using(using).filter(secondary_digest=digest, unlinked_at__isnull=True)
     # The provider says that it is the primary's now; a link that says otherwise was undone elsewhere.
     links.exclude(primary_digest=primary_digest).update(unlinked_at=transaction.changed_at)
@@ -151,16 +151,16 @@ def _(fact: AccountsLinked, transaction: Transaction, *, using: str) -> None:
         secondary_digest=digest,
         unlinked_at=None,
         defaults={
-            "primary_subject": fact.primary,
-            "secondary_subject": fact.secondary,
+            "primary_subject": event.primary,
+            "secondary_subject": event.secondary,
             "secondary_user_id": secondary_user,
             "tenant": transaction.tenant,
-            "connection": fact.identity.connection,
-            "provider": fact.identity.provider,
-            "provider_user_id": fact.identity.user_id,
-            "email": fact.email[:320],
-            "rule": fact.rule,
-            "evidence": dict(fact.evidence),
+            "connection": event.identity.connection,
+            "provider": event.identity.provider,
+            "provider_user_id": event.identity.user_id,
+            "email": event.email[:320],
+            "rule": event.rule,
+            "evidence": dict(event.evidence),
             "transaction_id": transaction.id,
             "linked_at": transaction.changed_at,
         },
@@ -168,10 +168,10 @@ def _(fact: AccountsLinked, transaction: Transaction, *, using: str) -> None:
     secondary.delete()
 
 
-@write_fact.register(AccountsUnlinked)
-def _(fact: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
+@handle_domain_event.register(AccountsUnlinked)
+def _(event: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
     """Close the link, and give the identity back to the Django user that it had before, if it had one."""
-    digest = identity_digest(fact.issuer, fact.secondary)
+    digest = identity_digest(event.issuer, event.secondary)
     links = AccountLink.objects.using(using).filter(secondary_digest=digest, unlinked_at__isnull=True)
     link = links.first()
     links.update(unlinked_at=transaction.changed_at)
@@ -179,8 +179,8 @@ def _(fact: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
         _identities(using).get_or_create(
             digest=digest,
             defaults={
-                "issuer": fact.issuer,
-                "subject": fact.secondary,
+                "issuer": event.issuer,
+                "subject": event.secondary,
                 "user_id": link.secondary_user_id,
                 "email": link.email,
                 "link_checked": True,
