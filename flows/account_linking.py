@@ -28,6 +28,7 @@ from stateful_oauth.flows.facts import (
     GrantIssued,
     LinkChecked,
 )
+from stateful_oauth.flows.link_proposal import HELD_FOR
 from stateful_oauth.flows.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.outcomes import (
     Abandoned,
@@ -42,17 +43,22 @@ from stateful_oauth.flows.outcomes import (
     RedirectTo,
 )
 from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.sign_in import AccountResolved, SignIn, note_sign_in
+from stateful_oauth.flows.sign_in import (
+    AccountResolved,
+    SignIn,
+    moment_of,
+    note_sign_in,
+    signed_in_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.ports import Caller, Provider
     from stateful_oauth.flows.transaction import Json, Transaction
-
-_SESSION = ("sub", "sid", "grant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +252,10 @@ class AccountLinkingFlow(FlowMachine):
     def keep_primary(self, payload: SignIn) -> None:
         """Keep who proved to own the account that was there first."""
         self.step.keep_secrets(primary_sign_in=payload.to_secret())
-        self.step.keep_inputs(primary=payload.identity.subject)
+        lifetime = self.step.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        self.step.keep_inputs(
+            primary=payload.identity.subject, primary_held_until=payload.held_until(lifetime)
+        )
 
     def keep_profiles(self, payload: ProfilesRead) -> None:
         """Keep what the link will discard, and what it stands on."""
@@ -318,6 +327,12 @@ class AccountLinkingFlow(FlowMachine):
         return event
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return until when the sign-in may wait; the proof of the primary is a sign-in of its own."""
+        inputs = transaction.inputs
+        return moment_of(inputs.get("primary_held_until") or inputs.get("held_until"))
+
+    @classmethod
     def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
         """Ask the user, or send the browser to the provider."""
         if transaction.state == cls.awaiting_callback.value:
@@ -341,9 +356,7 @@ class AccountLinkingFlow(FlowMachine):
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
         """Add who is signed in."""
         if issubclass(outcome, (Linked, KeptApart)):
-            result = transaction.result
-            session = {name: result[name] for name in _SESSION if name in result}
-            fields |= {"user_id": transaction.user_id, "session": session}
+            fields |= signed_in_fields(transaction)
         return super().describe(outcome, transaction, **fields)
 
 

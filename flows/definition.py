@@ -257,7 +257,9 @@ class Walk:
             seconds = self._deadlines.get(f"{self._flow.kind}.{state}", self._flow.deadline_of(state))
             if self._step.patience is not None:
                 seconds = min(seconds, self._step.patience)
-            changes["deadline"] = self._now + timedelta(seconds=seconds)
+            deadline = self._now + timedelta(seconds=seconds)
+            limit = self._flow.machine.held_until(transaction)
+            changes["deadline"] = deadline if limit is None else min(deadline, limit)
         elif kind is StateKind.WORKING:
             effect = self._flow.effect_in(state)
             changes["attempts"] = changes["attempts"] or 1

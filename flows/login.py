@@ -9,7 +9,7 @@ from stateful_oauth.flows import identifiers
 from stateful_oauth.flows.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.flows.facts import AccountIdentified, AccountsUnlinked, GrantIssued, LinkChecked
-from stateful_oauth.flows.link_proposal import opened_linking
+from stateful_oauth.flows.link_proposal import HELD_FOR, opened_linking
 from stateful_oauth.flows.login_effects import (
     LinkProposed,
     authorization_request,
@@ -32,10 +32,17 @@ from stateful_oauth.flows.outcomes import (
 )
 from stateful_oauth.flows.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
 from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.sign_in import AccountResolved, SignIn, note_sign_in
+from stateful_oauth.flows.sign_in import (
+    AccountResolved,
+    SignIn,
+    moment_of,
+    note_sign_in,
+    signed_in_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.openid import PushedAuthorizationResponse
@@ -151,6 +158,8 @@ class LoginFlow(FlowMachine):
     def keep_sign_in(self, payload: SignIn) -> None:
         """Keep what the provider granted: its code is spent, and the decision is still to come."""
         self.step.keep_secrets(sign_in=payload.to_secret())
+        lifetime = self.step.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        self.step.keep_inputs(held_until=payload.held_until(lifetime))
 
     def open_linking(self, payload: LinkProposed) -> None:
         """Hand the sign-in over to an account linking."""
@@ -210,6 +219,11 @@ class LoginFlow(FlowMachine):
         return event
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return until when the sign-in may wait for a decision."""
+        return moment_of(transaction.inputs.get("held_until"))
+
+    @classmethod
     def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
         """Send the browser to the provider."""
         request_uri = transaction.secrets.get("request_uri")
@@ -225,5 +239,5 @@ class LoginFlow(FlowMachine):
         if outcome is HandedOver:
             fields |= {"child_id": uuid.UUID(transaction.result["linking"])}
         elif outcome is SignedIn:
-            fields |= {"user_id": transaction.user_id, "session": transaction.result}
+            fields |= signed_in_fields(transaction)
         return super().describe(outcome, transaction, **fields)

@@ -11,7 +11,7 @@ from stateful_oauth.flows.errors import IdTokenRejected, ProviderRefused
 from stateful_oauth.flows.identifiers import code_challenge
 from stateful_oauth.flows.linking_policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.openid import AuthorizationRequest, IdTokenExpectation
-from stateful_oauth.flows.sign_in import AccountResolved, SignIn
+from stateful_oauth.flows.sign_in import AccountResolved, SignIn, check_may_finish
 
 if TYPE_CHECKING:
     from stateful_oauth.flows.accounts import UserProfile
@@ -43,6 +43,7 @@ def push_request(context: EffectContext) -> Event:
 def exchange_code(context: EffectContext) -> Event:
     """POST the code to the token endpoint, and check the ID token that comes back."""
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    asked_at = context.clock.now()
     tokens = context.provider.exchange_code(
         code=context.payload.code,
         redirect_uri=inputs["redirect_uri"],
@@ -61,7 +62,7 @@ def exchange_code(context: EffectContext) -> Event:
         subject=inputs.get("subject"),
     )
     identity = context.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
-    return Event("code_exchanged", SignIn.granted(identity, tokens))
+    return Event("code_exchanged", SignIn.granted(identity, tokens, at=asked_at))
 
 
 def resolve_account(context: EffectContext) -> Event:
@@ -69,19 +70,16 @@ def resolve_account(context: EffectContext) -> Event:
 
     Not before accounts that it might be linked to were looked for, where the project links accounts.
     """
-    kept = context.transaction.secrets.get("sign_in")
+    inputs, kept = context.transaction.inputs, context.transaction.secrets.get("sign_in")
+    check_may_finish(context.transaction, inputs.get("held_until"), now=context.clock.now())
     sign_in: SignIn = context.payload if kept is None else SignIn.from_secret(kept)
-    if (
-        kept is None
-        and "linking" in context.transaction.inputs
-        and context.caller.link_check_due(sign_in.identity)
-    ):
-        return Event("account_unknown", sign_in)
+    if kept is None and "linking" in inputs and context.caller.link_check_due(sign_in.identity):
+        return Event("account_unknown", sign_in.held(context.caller.standing_of(sign_in.identity)))
     if context.payload in (_GONE, _BLOCKED):
         raise ProviderRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
-    user_id = context.caller.resolve_account(sign_in.identity)
+    user = context.caller.resolve_account(sign_in.identity)
     checked = isinstance(context.payload, NoCandidates)
-    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
+    resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=checked)
     return Event("account_resolved", resolved, context.transaction.code)
 
 

@@ -79,13 +79,15 @@ class DjangoTransactionStore:
     def save(
         self, transaction: Transaction, log: Sequence[TransitionLog], facts: Sequence[Fact], *, seen: int
     ) -> bool:
-        """Write the row, its log lines and its facts, if the row's version is still `seen`.
+        """Write the row, its log lines and its facts, if the row's version and browser are still those.
 
         This conditional UPDATE is the one fence of the package. On PostgreSQL it waits for the row lock of
         another writer and then sees that writer's version; on SQLite there is one writer at a time. Either
         way exactly one of several claims finds the version it read, and owns the row from its commit on.
         """
-        row = {"id": transaction.id, "version": seen}
+        row: dict[str, Any] = {"id": transaction.id, "version": seen}
+        if transaction.browser is not None:
+            row["browser"] = transaction.browser  # signing out unbinds it, and raises no version
         if not _transactions(self._alias).update(_changing(transaction), row):
             return False
         self._append(transaction, log)

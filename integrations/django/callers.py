@@ -10,10 +10,12 @@ from django.contrib.auth.signals import user_login_failed
 
 from stateful_oauth.flows.errors import AccountRefused
 from stateful_oauth.flows.outcomes import Connected, Outcome, SignedIn
+from stateful_oauth.flows.sign_in import KnownUser
 from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.integrations.django.backends import backend_path
 from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
 from stateful_oauth.integrations.django.conf import conf
+from stateful_oauth.integrations.django.endings import standing_of, standing_of_user
 from stateful_oauth.integrations.django.sessions import forget_session, renew_key, sign_in
 
 if TYPE_CHECKING:
@@ -68,10 +70,14 @@ class BrowserCaller:
         """Ask the project's backend."""
         _accounts_linked(self._request, primary, secondary)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        """Return a keyed digest of what ends the sessions of the identity's user."""
+        return standing_of(identity)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Ask the project's authentication backends."""
         self._user = _authenticated(self._request, identity)
-        return str(self._user.pk)
+        return _known(self._user, identity)
 
     def settled(self, outcome: Outcome) -> None:
         """Sign the browser in: if that fails, nothing is settled.
@@ -114,9 +120,13 @@ class SystemCaller:
         """Ask the project's backend, without a request."""
         _accounts_linked(None, primary, secondary)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        """Return a keyed digest of what ends the sessions of the identity's user."""
+        return standing_of(identity)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Ask the project's authentication backends, without a request."""
-        return str(_authenticated(None, identity).pk)
+        return _known(_authenticated(None, identity), identity)
 
     def settled(self, outcome: Outcome) -> None:
         """Do nothing: the browser gets its session when it asks."""
@@ -171,6 +181,10 @@ def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> A
     if user is None:
         raise AccountRefused("account_refused", "No authentication backend took the identity.")
     return user
+
+
+def _known(user: Any, identity: VerifiedIdentity) -> KnownUser:
+    return KnownUser(id=str(user.pk), standing=standing_of_user(user, identity))
 
 
 def _accounts_linked(request: HttpRequest | None, primary: str, secondary: str) -> None:

@@ -26,6 +26,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "DUPLICATE_PATIENCE": 3.0,
     "ENCRYPTION_KEYS": (),
     "FLOWS": (),
+    "HELD_SIGN_IN_LIFETIME": 1800,
     "LOGOUT_RETURN_PATH": "",
     "OPEN_PER_BROWSER": 10,
     "TENANTS": {},

@@ -23,6 +23,7 @@ CONNECTING = ("tests/connecting",)
 POLICY = ("tests/linking/test_policy.py",)
 DJANGO = ("tests/django",)
 GRANTS = ("tests/grants",)
+ENDINGS = ("tests/django/test_endings.py",)
 
 
 @dataclass(frozen=True)
@@ -411,9 +412,10 @@ MUTANTS = (
     Mutant("an event may be called like what every machine has", "flows/definition.py",
            "        _check_names(self)\n", "", DEFINITION),
     Mutant("what waits in a browser outlives the sign-out", "integrations/django/sessions.py",
-           "        unbind_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))\n", "",
+           "        unbind_open(browsers)\n", "",
            ("tests/django/test_signed_out_stays_out.py",)),
     Mutant("a grant goes over to whoever signs in next", "integrations/django/sessions.py",
-           'if same_user and same_tenant and "grant" in previous:',
-           'if same_tenant and "grant" in previous:', ("tests/django/test_signed_out_stays_out.py",)),
+           "    same_account = same_user and previous", "    same_account = previous",
+           ("tests/django/test_signed_out_stays_out.py", *ENDINGS),
+           survivor="an account belongs to one user, and so the same account is the same user's"),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from stateful_oauth.flows.identifiers import digest
 from stateful_oauth.flows.openid import VerifiedIdentity
 from stateful_oauth.flows.outcomes import Outcome
+from stateful_oauth.flows.sign_in import KnownUser
 from stateful_oauth.flows.transaction import BROWSER, Actor
 from stateful_oauth.integrations.django.callers import SystemCaller
 
@@ -35,7 +36,10 @@ class Person:
     def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
         SystemCaller().check_may_sign_in(identity)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        return SystemCaller().standing_of(identity)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         return SystemCaller().resolve_account(identity)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:

@@ -33,7 +33,7 @@ from stateful_oauth.flows.linking_policy import Candidate, Decision, Evidence, R
 from stateful_oauth.flows.login_effects import LinkProposed, NoCandidates
 from stateful_oauth.flows.openid import PushedAuthorizationResponse, VerifiedIdentity
 from stateful_oauth.flows.secret import Secret
-from stateful_oauth.flows.sign_in import AccountResolved, SignIn
+from stateful_oauth.flows.sign_in import AccountResolved, KnownUser, SignIn
 from stateful_oauth.flows.transaction import StateKind, Transaction
 from stateful_oauth.integrations.django import wiring
 
@@ -305,7 +305,7 @@ _DECISION = Decision(
 # What comes with an event, where its actions look at it.
 PAYLOADS: dict[str, Any] = {
     "request_pushed": PushedAuthorizationResponse(request_uri=Secret("urn:x"), expires_in=30),
-    "account_resolved": AccountResolved(sign_in=_SIGN_IN, user_id="1"),
+    "account_resolved": AccountResolved(sign_in=_SIGN_IN, user=KnownUser(id="1", standing="")),
     "account_unknown": _SIGN_IN,
     "no_candidates": NoCandidates("no_candidate"),
     "pending_link": LinkProposed(_PROFILE, _DECISION),

@@ -121,11 +121,13 @@ def named_app_metadata_is_not_merged(patch):
 
 def everybody_is_the_first_user(patch):
     find = backends.find_identity
-    patch.setattr(backends, "find_identity", lambda identity: find(identity) or Identity.objects.first())
+    patch.setattr(
+        backends, "find_identity", lambda identity, **how: find(identity, **how) or Identity.objects.first()
+    )
 
 
 def who_comes_back_is_another_user(patch):
-    patch.setattr(backends, "find_identity", lambda identity: None)
+    patch.setattr(backends, "find_identity", lambda identity, **how: None)
 
     def add(identity, make, *, now):
         row = Identity.objects.filter(subject=identity.subject).first()

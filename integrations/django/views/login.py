@@ -12,7 +12,7 @@ from stateful_oauth.flows.link_proposal import linking_inputs
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.browser import send_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
-from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings
+from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.integrations.django.next_url import requested_next
 from stateful_oauth.integrations.django.pages import flow_page
 from stateful_oauth.integrations.django.responses import respond
@@ -75,6 +75,7 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
             trusted=tuple(tenant.linking_trusted_connections),
             app_metadata=tuple(tenant.linking_app_metadata_keys),
             tries=tenant.linking_tries,
+            held_for=conf.held_sign_in_lifetime,
         )
     return inputs
 
