@@ -212,7 +212,7 @@ def rows_are_read_again_and_again(patch):
 
 
 def secrets_are_not_encrypted(patch):
-    patch.setattr(encryption, "seal", lambda plaintext, place: plaintext.decode())
+    patch.setattr(encryption, "seal", lambda plaintext, place: encryption._bytes(plaintext).decode())
     patch.setattr(encryption, "unseal", lambda token, place: token.encode())
 
 
