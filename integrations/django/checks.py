@@ -105,6 +105,17 @@ def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint="Remove it. It is for tests.",
             id="stateful_oauth.W005",
         )
+    tenants = values.get("TENANTS") or {"": values}
+    for alias, tenant in tenants.items() if isinstance(tenants, Mapping) else ():
+        if not isinstance(tenant, Mapping) or tenant.get("CONNECTIONS"):
+            continue
+        if "offline_access" in str(tenant.get("SCOPE", "")).split():
+            place = f"TENANTS[{alias!r}]: " if alias else ""
+            yield Warning(
+                f"{place}CONNECTIONS is empty. A form can name any connection of the application.",
+                hint='Name the connections in CONNECTIONS, or allow all of them with {"*": {}}.',
+                id="stateful_oauth.W014",
+            )
 
 
 def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:

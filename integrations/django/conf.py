@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.shortcuts import resolve_url
 
 DEFAULT_TENANT: Final = "default"
+ANY_CONNECTION: Final = "*"  # a key of CONNECTIONS: those that are not named may be connected, too
 
 _REQUIRED: Final = object()
 
@@ -90,6 +91,11 @@ class TenantSettings:
         if not domain:
             raise ImproperlyConfigured("Set STATEFUL_OAUTH['DOMAIN'] to the tenant's domain.")
         return f"https://{domain}/"
+
+    def may_connect(self, connection: str) -> bool:
+        """Whether a form may name this connection: `CONNECTIONS` does, or its `"*"`, or it is not set."""
+        named: Mapping[str, Any] = self.connections
+        return not named or connection in named or ANY_CONNECTION in named
 
 
 class SiteSettings:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from stateful_oauth.flows.errors import FlowError, ProviderRefused
 from stateful_oauth.flows.identifiers import new_nonce
 from stateful_oauth.flows.secret import Secret
+from stateful_oauth.integrations.django.conf import ANY_CONNECTION
 from stateful_oauth.integrations.django.doctor.patient import TIME_LIMIT
 from stateful_oauth.integrations.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.storage.accounts import accounts_of
@@ -149,7 +150,7 @@ def _my_account(patient: Patient) -> Iterator[Finding]:
 
 def _connections(patient: Patient, token: Secret) -> Iterator[Finding]:
     there = {each.name for each in patient.provider.my_account.connections(token, time_limit=TIME_LIMIT)}
-    if missing := sorted(set(patient.settings.connections) - there):
+    if missing := sorted(set(patient.settings.connections) - there - {ANY_CONNECTION}):
         yield failed(
             f"CONNECTIONS names {', '.join(missing)}, where accounts cannot be connected.",
             "In Auth0, turn on Connected Accounts for the connection, and enable it for the application.",
