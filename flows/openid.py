@@ -28,7 +28,7 @@ class AuthorizationRequest:
     state: Secret
     nonce: Secret
     code_challenge: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Outcome:
     kind: str = ""
     tenant: str = ""
     code: str = ""
-    next_url: str = ""
+    next_url: str = field(default="", repr=False)
     replayed: bool = False
     settled_at: datetime | None = None
 
@@ -58,8 +58,8 @@ class SignedIn(Outcome):
     """
 
     user_id: str
-    session: Mapping[str, Any]
-    standing: str = ""
+    session: Mapping[str, Any] = field(repr=False)
+    standing: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from stateful_oauth.flows.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.facts import AccountsLinked, GrantIssued
 from stateful_oauth.flows.identifiers import new_transaction_id
 from stateful_oauth.flows.openid import TokenResponse, VerifiedIdentity
+from stateful_oauth.flows.outcomes import RedirectTo, SignedIn
 from stateful_oauth.flows.secret import Secret
 from stateful_oauth.flows.sign_in import SignIn
 from stateful_oauth.integrations.testing.clock import ManualClock
@@ -121,11 +122,13 @@ def personal_values() -> list[Any]:
     )  # fmt: skip
     return [
         identity,
-        SignIn.granted(identity, tokens),
+        SignIn.granted(identity, tokens, at=now),
         tokens,
         grant,
         linked,
         ProviderUser(id="1", email=PLANTED),
+        RedirectTo(url=PLANTED, next_url=f"/?token={PLANTED}"),
+        SignedIn(user_id="1", session={"sid": PLANTED}, next_url=PLANTED),
         UserProfile(
             user_id="auth0|1", email=PLANTED, name=PLANTED, user_metadata={"a": PLANTED},
             app_metadata={"a": PLANTED},
