@@ -65,6 +65,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The callback came from a browser that did not start the transaction.", 403,
         _("This sign-in was started in another browser. Finish it there, or start again here."),
         "If it happens often, callback links may be shared between browsers."),
+    "browser_mismatch": ErrorCode(
+        "A browser that did not start the transaction opened its callback with the code. The attempt has ended, and the code is never used.", 403,
+        _("The answer to this sign-in was opened in another browser than the one that started it, so the sign-in was ended. Please sign in again."),
+        "If it happens often, callback links may be shared between browsers, or read from a log or a history."),
     "wrong_flow": ErrorCode(
         "The callback URL of one flow was opened for a transaction of another flow or tenant.", 400,
         _("This sign-in link is not valid. Please sign in again."), "Check the redirect_uri settings."),

@@ -13,24 +13,28 @@ from stateful_oauth.flows.outcomes import Connected, Outcome, SignedIn
 from stateful_oauth.flows.sign_in import KnownUser
 from stateful_oauth.flows.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.integrations.django.backends import backend_path
-from stateful_oauth.integrations.django.browser import binding_digest, new_binding, read_binding
+from stateful_oauth.integrations.django.browser import bind as bind_browser
+from stateful_oauth.integrations.django.browser import current_binding
 from stateful_oauth.integrations.django.conf import conf
 from stateful_oauth.integrations.django.endings import standing_of, standing_of_user
+from stateful_oauth.integrations.django.navigation import is_navigation
 from stateful_oauth.integrations.django.sessions import forget_session, renew_key, sign_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from django.http import HttpRequest
 
     from stateful_oauth.flows.openid import VerifiedIdentity
+    from stateful_oauth.integrations.django.browser import Binding
 
 
 class BrowserCaller:
     """The request of a browser.
 
     Args:
-        bind: Give a browser without a binding cookie a new one; only where a flow starts.
+        bind: Bind the browser for something that starts, with the binding that it has or a new one; the
+            response has to set the cookie, which `respond` does.
     """
 
     actor: Actor = BROWSER
@@ -38,15 +42,28 @@ class BrowserCaller:
     def __init__(self, request: HttpRequest, *, bind: bool = False) -> None:
         self._request = request
         self._user: Any = None
-        self.binding = read_binding(request)
-        self.is_new_browser = self.binding is None
-        if self.binding is None and bind:
-            self.binding = new_binding()
+        self.is_new_browser = current_binding(request) is None
+        self._binding = bind_browser(request) if bind else current_binding(request)
+
+    @property
+    def binding(self) -> Binding | None:
+        """What the response has to set, for a view that makes its own: a sign-in renews the binding."""
+        return current_binding(self._request)
 
     @property
     def browser(self) -> bytes | None:
-        """What rows keep of the binding cookie."""
-        return None if self.binding is None else binding_digest(self.binding)
+        """What a row that starts keeps of the binding cookie."""
+        return None if self._binding is None else self._binding.browser
+
+    @property
+    def browsers(self) -> tuple[bytes, ...]:
+        """What rows may keep of the binding cookie: of its current id, and of the earlier ones."""
+        return () if self._binding is None else self._binding.browsers
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether the browser says that it shows a user what it asks for."""
+        return is_navigation(self._request)
 
     @property
     def user_id(self) -> str | None:
@@ -101,6 +118,8 @@ class SystemCaller:
 
     actor: Actor = SYSTEM
     browser = None
+    browsers: Collection[bytes] = ()
+    is_navigation = False
     is_new_browser = False
     user_id = None
 

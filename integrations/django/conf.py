@@ -18,6 +18,10 @@ ANY_CONNECTION: Final = "*"  # a key of CONNECTIONS: those that are not named ma
 
 _REQUIRED: Final = object()
 
+_WORKING: Final = 300  # seconds; longer than all effects of a sign-in with their leases
+# An account linking goes on with a sign-in, and then with the proof of the other account: both may be held.
+_HELD_IN_A_LINKING: Final = 2
+
 SITE_DEFAULTS: Final[dict[str, Any]] = {
     "BASE_URL": _REQUIRED,
     "ALLOWED_NEXT_HOSTS": (),
@@ -143,6 +147,12 @@ class SiteSettings:
     def links_accounts(self) -> bool:
         """Whether any tenant links accounts."""
         return any(self.tenant(alias).linking != "off" for alias in self.tenant_aliases)
+
+    @property
+    def attempt_lifetime(self) -> int:
+        """The longest that an attempt may take from its start to its end, in seconds."""
+        held = _HELD_IN_A_LINKING * self.held_sign_in_lifetime if self.links_accounts else 0
+        return int(self.transaction_lifetime + held) + _WORKING
 
     def tenant(self, alias: str) -> TenantSettings:
         """Return one tenant's settings.

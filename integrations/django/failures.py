@@ -58,6 +58,10 @@ _MESSAGES: Final[dict[str, Any]] = {
     "browser_unknown": _(
         "Your browser did not send the cookie for this step. Allow cookies for this site, then start again."
     ),
+    "browser_mismatch": _(
+        "The answer was opened in another browser than the one that started this, so it was ended. Please "
+        "start again."
+    ),
     "cancelled_by_operator": _CANCELLED,
     "code_rejected": _("This took too long, or it was already done. Please start again."),
     "connect_code_rejected": _("We could not use the response. Please connect the account again."),

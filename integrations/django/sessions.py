@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 from stateful_oauth.flows.errors import StoreUnavailable
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.backends import backend_path
-from stateful_oauth.integrations.django.browser import binding_digest, read_binding
+from stateful_oauth.integrations.django.browser import current_binding, keep_binding, renew_binding
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.integrations.django.endings import may_come_back
 from stateful_oauth.integrations.django.grants import end_and_revoke_on_commit
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.outcomes import SignedIn
 
 SESSION_KEY: Final = "stateful_oauth"
-
-_WORKING: Final = 300  # seconds; longer than all effects of a sign-in with their leases
-# An account linking goes on with a sign-in, and then with the proof of the other account: both may be held.
-_HELD_IN_A_LINKING: Final = 2
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
@@ -47,6 +43,7 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     login(request, user, backend=getattr(user, "backend", None) or backend_path())
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
+    renew_binding(request, str(user.pk))
     details = dict(outcome.session)
     if outcome.tenant != DEFAULT_TENANT:
         details["tenant"] = outcome.tenant
@@ -69,14 +66,14 @@ def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: 
         issuer: Of the account that has signed in; empty for a user who signed in by other means.
         subject: Its `sub`.
     """
-    binding = read_binding(request)
+    binding = current_binding(request)
     if binding is not None and conf.links_accounts:
-        browsers = (binding_digest(binding),)
-        end_waiting_questions(browsers, issuer=issuer, subject=subject, now=wiring.clock.now())
+        end_waiting_questions(binding.browsers, issuer=issuer, subject=subject, now=wiring.clock.now())
 
 
 def forget_session(request: HttpRequest) -> None:
     """Drop what a sign-in wrote into the request before it failed, or its database transaction was lost."""
+    keep_binding(request)
     session = getattr(request, "session", None)
     if session is not None and session.modified:
         request.session = type(session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
@@ -123,14 +120,12 @@ def withdraw(request: HttpRequest) -> None:
 
     What is under way comes first: what ends meanwhile is over by the time that is looked at.
     """
-    binding = read_binding(request)
+    binding = current_binding(request)
     if binding is not None:
-        browsers = [binding_digest(binding)]
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
-        held = _HELD_IN_A_LINKING * conf.held_sign_in_lifetime if conf.links_accounts else 0
-        started_since = since - timedelta(seconds=conf.transaction_lifetime + held + _WORKING)
-        unbind_open(browsers)
-        withdraw_sign_ins(browsers, since=since, started_since=started_since)
+        started_since = since - timedelta(seconds=conf.attempt_lifetime)
+        unbind_open(binding.browsers)
+        withdraw_sign_ins(binding.browsers, since=since, started_since=started_since)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:

@@ -21,8 +21,12 @@ class Person:
 
     actor = BROWSER
 
-    def __init__(self, name: str | None = "ada's laptop", *, is_new_browser: bool = False) -> None:
+    def __init__(
+        self, name: str | None = "ada's laptop", *, is_new_browser: bool = False, is_navigation: bool = False
+    ) -> None:
         self.browser = None if name is None else digest(name)
+        self.browsers = () if name is None else (digest(name),)
+        self.is_navigation = is_navigation
         self.is_new_browser = is_new_browser
         self.user_id: str | None = None
         self.told: list[Outcome] = []

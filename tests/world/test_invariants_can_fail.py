@@ -28,6 +28,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ADA, XPTO = 0, 2
 OFFLINE = "openid profile email offline_access"
 SIGN_IN = CORPUS["a sign-in"]
+SEEN = (
+    *CORPUS["a sign-in"][:1],
+    step("start_sign_in", browser=0, trouble=()),
+    step("authorize", tab=0, actor=0, browser=None),
+    step("open_callback", tab=0, change="a navigation", browser=1, trouble=()),
+    step("open_callback", tab=0, change="a navigation", browser=0, trouble=()),
+)
 LINK = CORPUS["linked without asking"]
 CONNECT = CORPUS["an account is connected"]
 
@@ -60,7 +67,11 @@ def exchange_twice(patch):
 
 
 def every_browser_will_do(patch):
-    patch.setattr(engine, "_refusal", lambda row, caller, kind, tenant: None)
+    patch.setattr(engine, "refusal", lambda row, caller, kind, tenant: None)
+
+
+def a_seen_code_ends_nothing(patch):
+    patch.setattr(engine.Engine, "_end_seen", lambda self, row, event, caller: False)
 
 
 def spent_refresh_tokens_are_kept(patch):
@@ -304,6 +315,7 @@ BREAKS = {
         Break(
             rows_are_read_again_and_again, SIGN_IN, "statements and calls stay within the declared numbers"
         ),
+        Break(a_seen_code_ends_nothing, SEEN, "a code that another browser has seen is never used"),
         Break(secrets_are_not_encrypted, TABS, "planted secrets appear nowhere in clear"),
         Break(the_code_is_logged, SIGN_IN, "planted secrets appear nowhere in clear"),
         Break(the_code_is_on_the_next_page, SIGN_IN, "planted secrets appear nowhere in clear"),
@@ -330,6 +342,7 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
     """By its name: the names are what a violation says."""
     noticed = {broken.invariant for broken in BREAKS.values()}
     named = {
+        "a code that another browser has seen is never used",
         "a code is exchanged at most once",
         "nobody is signed in except by a valid callback",
         "nobody is signed in as somebody else",

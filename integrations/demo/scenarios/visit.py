@@ -19,7 +19,7 @@ from stateful_oauth.flows.outcomes import ConfirmationNeeded, Outcome, RedirectT
 from stateful_oauth.integrations.demo.middleware import VISITOR_COOKIE
 from stateful_oauth.integrations.demo.world import Note
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import cookie_name, new_binding, read_binding, send_binding
+from stateful_oauth.integrations.django.browser import bind, cookie_name, write_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.conf import conf
 from stateful_oauth.integrations.django.pages import SeeOther
@@ -104,14 +104,7 @@ class Visit:
         self.request, self.world, self._slug = request, world, slug
         self.tenant = world.tenant
         self.robot = self.tenant.visitor()
-        if read_binding(request) is None:
-            # As if the browser had it already: one press may start several sign-ins.
-            request.COOKIES[cookie_name()] = new_binding()
-
-    @property
-    def binding(self) -> str:
-        """The binding cookie of the visitor's browser."""
-        return self.request.COOKIES[cookie_name()]
+        bind(request)  # one press may start several sign-ins
 
     @property
     def note(self) -> Note:
@@ -122,6 +115,11 @@ class Visit:
     def visitor(self) -> str:
         """The visitor's name."""
         return self.request.COOKIES[VISITOR_COOKIE]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of the visitor's browser, as another request of it would send them."""
+        return {**self.request.COOKIES, cookie_name(): bind(self.request).value}
 
     def start(
         self,
@@ -240,7 +238,8 @@ class Visit:
     def go(self, location: str) -> HttpResponse:
         """Send the visitor's browser somewhere, with its binding cookie."""
         response = SeeOther(location)
-        send_binding(response, self.binding)
+        bind(self.request)  # the demo's clock may have moved meanwhile
+        write_binding(self.request, response)
         return response
 
     def come_back(self, attempt: Attempt, *before: Attempt) -> HttpResponse:
@@ -254,12 +253,9 @@ class Visit:
 
     def refused(self, outcome: Outcome) -> HttpResponse:
         """Show what the package shows for a sign-in that failed at its start."""
-        response = respond(outcome, self.request)
-        send_binding(response, self.binding)
-        return response
+        return respond(outcome, self.request)
 
 
 def _another_browser() -> BrowserCaller:
     request = HttpRequest()
-    request.COOKIES[cookie_name()] = new_binding()
-    return BrowserCaller(request)
+    return BrowserCaller(request, bind=True)

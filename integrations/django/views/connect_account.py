@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST
 from stateful_oauth.flows.errors import InvalidInput
 from stateful_oauth.flows.outcomes import Outcome, Rejected
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import send_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings
 from stateful_oauth.integrations.django.next_url import requested_next
@@ -49,10 +48,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         return respond(Rejected(kind=KIND, tenant=tenant.alias, code="connection_unknown"), request)
     caller = BrowserCaller(request, bind=True)
     inputs = connect_inputs(request, tenant, connection)
-    response = respond(_start(inputs, caller, tenant.alias), request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    return respond(_start(inputs, caller, tenant.alias), request)
 
 
 @callback_page

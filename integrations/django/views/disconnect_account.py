@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST
 
 from stateful_oauth.integrations.django import wiring
 from stateful_oauth.integrations.django.accounts import own_connected_account
-from stateful_oauth.integrations.django.browser import send_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT
 from stateful_oauth.integrations.django.next_url import requested_next
@@ -45,7 +44,4 @@ def disconnect(request: HttpRequest) -> HttpResponse:
         "next": requested_next(request),
     }
     outcome = wiring.engine().start(KIND, inputs, caller, tenant=details.get("tenant", DEFAULT_TENANT))
-    response = respond(outcome, request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    return respond(outcome, request)

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods
 
 from stateful_oauth.flows.link_proposal import linking_inputs
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import send_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.integrations.django.next_url import requested_next
@@ -40,10 +39,7 @@ def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     chosen = tenant_or_404(tenant)
     caller = BrowserCaller(request, bind=True)
     outcome = wiring.engine().start(KIND, login_inputs(request, chosen), caller, tenant=tenant)
-    response = respond(outcome, request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    return respond(outcome, request)
 
 
 @callback_page

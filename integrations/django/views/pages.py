@@ -13,6 +13,7 @@ from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.errors import FenceLost
 from stateful_oauth.flows.outcomes import InProgress
 from stateful_oauth.integrations.django import wiring
+from stateful_oauth.integrations.django.browser import watch_binding
 from stateful_oauth.integrations.django.callers import BrowserCaller
 from stateful_oauth.integrations.django.next_url import requested_next
 from stateful_oauth.integrations.django.pages import error_page, flow_page, sign_in_page
@@ -56,9 +57,10 @@ def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     if outcome.transaction_id not in (None, transaction_id):
         # Another transaction goes on with it, and is brought on by a page of its own.
         return respond(outcome, request)
-    row = started_by(caller.browser or b"", transaction_id)
+    row = started_by(caller.browsers, transaction_id)
     if row is None:
         return to_error_page(outcome, "transaction_unknown")
+    watch_binding(request, bytes(row.browser or b""))
     shown = progress_of(row)
     page = TemplateResponse(
         request, "stateful_oauth/progress.html", {"outcome": outcome, "progress": shown}, status=202
@@ -81,9 +83,9 @@ def restart(request: HttpRequest) -> HttpResponse:
 
 def _own_transaction(request: HttpRequest) -> FlowTransaction | None:
     """Return the transaction that the address names, if this browser started it."""
-    browser = BrowserCaller(request).browser
+    browsers = BrowserCaller(request).browsers
     try:
         transaction_id = uuid.UUID(request.GET.get("transaction", ""))
     except ValueError:
         return None
-    return started_by(browser, transaction_id) if browser else None
+    return started_by(browsers, transaction_id) if browsers else None

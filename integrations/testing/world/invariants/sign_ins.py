@@ -34,6 +34,16 @@ def a_code_is_exchanged_at_most_once(world: Stage) -> None:
             seen.add(spent)
 
 
+def a_code_that_another_browser_has_seen_is_never_used(world: Stage) -> None:
+    """What another browser navigated with, while the transaction waited, buys nothing afterwards."""
+    ledger = world.site.tenant.ledger
+    for code in world.memory.seen:
+        if ledger.count("code_exchanged", code=code) or ledger.count("connect_completed", connect_code=code):
+            raise Violation(
+                "a code that another browser has seen is never used", "it was seen first, and used then"
+            )
+
+
 def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
     """Whoever is signed in came by a valid callback in the browser that started, since it signed out."""
     for number, user in world.users.items():
