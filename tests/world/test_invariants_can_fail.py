@@ -152,6 +152,10 @@ def who_comes_back_is_another_user(patch):
     patch.setattr(backends, "add_identity", add)
 
 
+def an_ending_withdraws_nothing(patch):
+    patch.setattr(sessions, "may_come_back", lambda standing, user: True)
+
+
 def a_line_of_the_log_is_rewritten(patch):
     create = DjangoTransactionStore.create
 
@@ -283,6 +287,7 @@ TOKENS = (
     step("use_grant", browser=0, what="token"),
     step("use_grant", browser=0, what="token"),
 )
+ENDED = CORPUS["a callback comes once more after the sessions were ended"]
 AGAIN = (*SIGN_IN, step("open_callback", tab=0))
 CRASH = CORPUS["the worker dies while it looks for candidates"]
 
@@ -302,6 +307,7 @@ BREAKS = {
         ),
         Break(everybody_is_the_first_user, BOTH, "nobody is signed in as somebody else"),
         Break(who_comes_back_is_another_user, BACK, "nobody is signed in as somebody else"),
+        Break(an_ending_withdraws_nothing, ENDED, "no session is from before an ending"),
         Break(merged_metadata_is_spoiled, LINK, "metadata is merged exactly once"),
         Break(app_metadata_that_nobody_named_is_merged, LINK, "metadata is merged exactly once"),
         Break(named_app_metadata_is_not_merged, LINK_NAMED, "metadata is merged exactly once"),
@@ -346,6 +352,7 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "a code is exchanged at most once",
         "nobody is signed in except by a valid callback",
         "nobody is signed in as somebody else",
+        "no session is from before an ending",
         "no refresh family is killed by us",
         "a link exists at Auth0 and here together",
         "connected accounts exist at Auth0 and here together",

@@ -79,6 +79,7 @@ class Memory:
         going: Transactions that may be gone after the last step, because it purged.
         deleted: Auth0 user ids that an administrator deleted.
         users: The primary key of the user that each account was signed in as.
+        ended: When the sessions of a user were ended last, in Unix seconds, by primary key.
         at_provider: Who was last at the provider in each browser.
         bindings: Every id that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
@@ -95,6 +96,7 @@ class Memory:
     going: set[uuid.UUID] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     users: dict[str, Any] = field(default_factory=dict)
+    ended: dict[Any, float] = field(default_factory=dict)
     at_provider: dict[int, Actor] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)

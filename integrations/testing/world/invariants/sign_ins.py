@@ -56,6 +56,27 @@ def nobody_is_signed_in_by_anything_else(world: Stage) -> None:
             )
 
 
+def no_session_is_from_before_an_ending(world: Stage) -> None:
+    """After a user's sessions were ended, none comes of a code that was exchanged before."""
+    ledger = world.site.tenant.ledger
+    for number, user in world.users.items():
+        ended = world.memory.ended.get(user.pk)
+        if ended is None:
+            continue
+        subject = session_of(world.browsers[number]).get("stateful_oauth", {}).get("sub", "")
+        codes = [
+            each.fields.get("code", "")
+            for each in world.memory.deliveries
+            if _justifies(world, each, number, subject)
+        ]
+        if all(entry.at < ended for code in codes for entry in ledger.entries("code_exchanged", code=code)):
+            raise Violation(
+                "no session is from before an ending",
+                f"browser {number + 1} is signed in as user {user.pk} ({subject}), whose sessions were ended"
+                " since every code that explains it was exchanged",
+            )
+
+
 def nobody_is_signed_in_as_somebody_else(world: Stage) -> None:
     """An account is the same user every time, and accounts with other addresses are other users."""
     known = world.memory.users
