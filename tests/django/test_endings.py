@@ -263,7 +263,7 @@ def test_progress_page_after_signing_out_signs_no_one_in(browser, clock, way):
     browser.post("/auth/logout/") if way == "ours" else browser.get("/leave/")
     browser.client.cookies.load(cookies)
     clock.advance(60)
-    assert error_code(browser.get(f"/auth/progress/{the_row().pk}/")) == "other_browser"
+    assert error_code(browser.get(f"/auth/progress/{the_row().pk}/")) == "transaction_unknown"
     assert browser.user_id is None
 
 

@@ -262,7 +262,7 @@ def test_a_held_sign_in_does_not_outlive_a_sign_out(tenant, clock, planted, swep
     clock.advance(31)
     if swept:
         recover_due()
-    assert error_code(waits.get(page)) == "other_browser"
+    assert error_code(waits.get(page)) == "transaction_unknown"
     assert waits.user_id is None
     clock.advance(31)
     recover_due()
