@@ -18,6 +18,7 @@ from stateful_oauth.flows.account_linking.effects import (
     resolve_primary,
     verify_primary,
 )
+from stateful_oauth.flows.account_linking.proposal import HELD_FOR
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import EventNotAllowed, InvalidInput
@@ -32,18 +33,23 @@ from stateful_oauth.flows.oauth.domain_events import (
     LinkChecked,
 )
 from stateful_oauth.flows.oauth.outcomes import AccountName, ConfirmationNeeded, KeptApart, Linked
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
+from stateful_oauth.flows.oauth.sign_in import (
+    AccountResolved,
+    SignIn,
+    moment_of,
+    note_sign_in,
+    signed_in_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.ports import Provider
-
-_SESSION = ("sub", "sid", "grant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +245,10 @@ class AccountLinkingFlow(FlowMachine):
     def keep_primary(self, payload: SignIn) -> None:
         """Keep who proved to own the account that was there first."""
         self.transition.keep_secrets(primary_sign_in=payload.to_secret())
-        self.transition.keep_inputs(primary=payload.identity.subject)
+        lifetime = self.transition.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        self.transition.keep_inputs(
+            primary=payload.identity.subject, primary_held_until=payload.held_until(lifetime)
+        )
 
     def keep_profiles(self, payload: ProfilesRead) -> None:
         """Keep what the link will discard, and what it stands on."""
@@ -311,6 +320,12 @@ class AccountLinkingFlow(FlowMachine):
         return event
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return until when the sign-in may wait; the proof of the primary is a sign-in of its own."""
+        inputs = transaction.inputs
+        return moment_of(inputs.get("primary_held_until") or inputs.get("held_until"))
+
+    @classmethod
     def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
         """Ask the user, or send the browser to the provider."""
         if transaction.state == cls.awaiting_callback.value:
@@ -334,9 +349,7 @@ class AccountLinkingFlow(FlowMachine):
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
         """Add who is signed in."""
         if issubclass(outcome, (Linked, KeptApart)):
-            result = transaction.result
-            session = {name: result[name] for name in _SESSION if name in result}
-            fields |= {"user_id": transaction.user_id, "session": session}
+            fields |= signed_in_fields(transaction)
         return super().describe(outcome, transaction, **fields)
 
 

@@ -100,6 +100,16 @@ class FlowDefinition:
         """Whether an edge for `event` leaves `state`; guards may still refuse."""
         return (state, event) in self._allowed
 
+    def is_worked_on(self, transaction: Transaction, now: datetime) -> bool:
+        """Whether a worker may be running the effect of a working state at this moment.
+
+        No worker is, where the effect was postponed, the lease is over, or an operator has to look.
+        """
+        effect, until = self.effect_in(transaction.state), transaction.lease_until
+        if transaction.state_kind is not StateKind.WORKING or effect is None or until is None or until <= now:
+            return False
+        return until - transaction.changed_at == timedelta(seconds=effect.lease)
+
     def deadline_of(self, state: str) -> float:
         """Return the seconds that a waiting state waits by default."""
         waiting: Any = self.machine.states_map[state]
@@ -227,7 +237,10 @@ class Walk:
 
     def postpone(self, until: datetime, *, attempts: int) -> None:
         """Let the lease of the working state that was just entered end at `until`: nothing was started."""
-        self._step.transaction = self._step.transaction.evolve(lease_until=until, attempts=attempts)
+        transaction = self._step.transaction
+        if until == transaction.lease_until:
+            until += timedelta(microseconds=1)  # a lease of exactly this length is a worker's
+        self._step.transaction = transaction.evolve(lease_until=until, attempts=attempts)
 
     def leave_to_an_operator(self) -> None:
         """Let no sweep find the working state that was just entered: nothing was started."""
@@ -258,7 +271,9 @@ class Walk:
             seconds = self._deadlines.get(f"{self._flow.kind}.{state}", self._flow.deadline_of(state))
             if self._step.patience is not None:
                 seconds = min(seconds, self._step.patience)
-            changes["deadline"] = self._now + timedelta(seconds=seconds)
+            deadline = self._now + timedelta(seconds=seconds)
+            limit = self._flow.machine.held_until(transaction)
+            changes["deadline"] = deadline if limit is None else min(deadline, limit)
         elif kind is StateKind.WORKING:
             effect = self._flow.effect_in(state)
             changes["attempts"] = changes["attempts"] or 1

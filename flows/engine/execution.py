@@ -183,6 +183,9 @@ class Execution:
     def lost(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
         """Do what the effect declares for an answer that never came, or a worker that never came back."""
         repeatable = effect.lost_answer in (LostAnswer.REPEAT, LostAnswer.REREAD)
+        limit = run.flow.machine.held_until(claimed)
+        if limit is not None and limit <= self._clock.now() and not effect.must_complete:
+            repeatable, error = False, FlowError("sign_in_held_too_long", "It waited for too long.")
         if repeatable and claimed.stuck_since is None and claimed.attempts >= effect.max_attempts:
             if effect.must_complete:
                 return self._leave_to_an_operator(run, claimed)
@@ -243,7 +246,10 @@ class Execution:
             try:
                 return self._settle_once(run, claimed, event, refusals)
             except FenceLost:
-                return None
+                unbound = self._unbound(claimed)
+                if unbound is None:
+                    return None
+                claimed = unbound
             except StoreUnavailable:
                 raise
             except _LocalRefusal as refusal:
@@ -258,6 +264,19 @@ class Execution:
             except Exception:
                 self._give_up(run, claimed)
                 raise
+
+    def _unbound(self, claimed: Transaction) -> Transaction | None:
+        """Return the row without its browser, if that signed out since and nothing else has moved the row.
+
+        What came of the effect is kept then, and signs no one in.
+        """
+        row = None if claimed.is_unbound else self._store.load(claimed.id)
+        if row is None or row.version != claimed.version or not row.is_unbound:
+            return None
+        logger.warning(
+            "transaction %s: the user signed out while %s was in flight", claimed.id, claimed.state
+        )
+        return claimed.evolve(browser=row.browser)
 
     def _settle_once(
         self, run: Run, claimed: Transaction, event: Event, refusals: Mapping[Effect, FlowError]
@@ -323,7 +342,7 @@ class Execution:
             raise FenceLost
 
     def _tell(self, run: Run, walk: Walk) -> None:
-        if walk.transaction.is_final:
+        if walk.transaction.is_final and not walk.transaction.is_unbound:
             run.caller.settled(self.outcome(run, walk.transaction))
 
     def _postpone(
@@ -334,6 +353,10 @@ class Execution:
         Args:
             counts: Whether the attempt that was just made is one of the effect's `max_attempts`.
         """
+        limit = run.flow.machine.held_until(claimed)
+        pending = run.flow.effect_in(claimed.state)
+        if limit is not None and pending is not None and not pending.must_complete:
+            until = min(until, limit)
         walk = self.walk(run, claimed)
         event = Event("retry", code=error.code)
         walk.take(event)

@@ -213,6 +213,16 @@ class FlowMachine(StateMachine):
         return cls.waiting_outcome(transaction, provider)
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return when what the transaction holds is too old to go on with, or None.
+
+        No waiting state waits longer, and recovery then ends the effect as failed. An effect that insists is
+        finished all the same.
+        """
+        del transaction  # for overriding flows
+        return None
+
+    @classmethod
     def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
         """Return where the browser has to go in a waiting state."""
         raise NotImplementedError

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TokenResponse,
         VerifiedIdentity,
     )
+    from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 
 class Clock(Protocol):
@@ -80,7 +81,7 @@ class TransactionStore(Protocol):
         Never fails a request: it is evidence, not state.
         """
 
-    def open_transactions(self, kind: str, browser: bytes) -> Sequence[Transaction]:
+    def open_transactions(self, kind: str, browsers: Collection[bytes]) -> Sequence[Transaction]:
         """Return the browser's waiting transactions of this kind, oldest first."""
 
 
@@ -342,7 +343,15 @@ class Caller(Protocol):
 
     @property
     def browser(self) -> bytes | None:
-        """A digest of the browser-binding cookie; None for a caller that is no browser, or has no cookie."""
+        """What a row that starts keeps of the browser; None for no browser, and for one without a cookie."""
+
+    @property
+    def browsers(self) -> Collection[bytes]:
+        """All that rows may keep of this browser: `browser`, and those of before its binding was renewed."""
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser asked for a page to show: no prefetch, no scanner, and no script's request."""
 
     @property
     def is_new_browser(self) -> bool:
@@ -369,14 +378,20 @@ class Caller(Protocol):
             AccountRefused: It would not.
         """
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        """Return how a sign-in of this identity stands with its user's sessions.
+
+        A keyed digest that changes with whatever ends the user's sessions: another password, or an ending of
+        our own. An empty string where the identity is not known here. `resolve_account` refuses an identity
+        whose `standing` is another one by then.
+        """
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Find or make the Django user of this identity, inside the settle transaction.
 
-        Returns:
-            The user's primary key, as text.
-
         Raises:
-            AccountRefused: The project does not let this identity in.
+            AccountRefused: The project does not let this identity in; or `sign_in_outdated`: the user's
+                sessions were ended, or the address was proved, since the claims were obtained.
         """
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.account_linking.proposal import opened_linking
+from stateful_oauth.flows.account_linking.proposal import HELD_FOR, opened_linking
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
@@ -37,10 +37,17 @@ from stateful_oauth.flows.oauth.domain_events import (
 )
 from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.flows.oauth.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
+from stateful_oauth.flows.oauth.sign_in import (
+    AccountResolved,
+    SignIn,
+    moment_of,
+    note_sign_in,
+    signed_in_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.transaction import Json, Transaction
@@ -157,6 +164,8 @@ class LoginFlow(FlowMachine):
     def keep_sign_in(self, payload: SignIn) -> None:
         """Keep what the provider granted: its code is spent, and the decision is still to come."""
         self.transition.keep_secrets(sign_in=payload.to_secret())
+        lifetime = self.transition.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        self.transition.keep_inputs(held_until=payload.held_until(lifetime))
 
     def open_linking(self, payload: LinkProposed) -> None:
         """Hand the sign-in over to an account linking."""
@@ -216,6 +225,11 @@ class LoginFlow(FlowMachine):
         return event
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return until when the sign-in may wait for a decision."""
+        return moment_of(transaction.inputs.get("held_until"))
+
+    @classmethod
     def waiting_outcome(cls, transaction: Transaction, provider: Provider) -> Outcome:
         """Send the browser to the provider."""
         request_uri = transaction.secrets.get("request_uri")
@@ -231,5 +245,5 @@ class LoginFlow(FlowMachine):
         if outcome is HandedOver:
             fields |= {"child_id": uuid.UUID(transaction.result["linking"])}
         elif outcome is SignedIn:
-            fields |= {"user_id": transaction.user_id, "session": transaction.result}
+            fields |= signed_in_fields(transaction)
         return super().describe(outcome, transaction, **fields)

@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 _AUTH0_TRANSACTION: Final = 3600  # seconds; Auth0 forgets a login after that
 _RETURN_PATH: Final = re.compile(r"/(?![/\\]).*|")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 2616 §2.2
-_LEAST: Final = {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0}
+_LEAST: Final = {
+    "OPEN_PER_BROWSER": 1,
+    "DUPLICATE_GRACE": 0,
+    "DUPLICATE_PATIENCE": 0,
+    "HELD_SIGN_IN_LIFETIME": 60,
+}
 _VENDORS: Final = ("postgresql", "sqlite")
 _MIDDLEWARE: Final = (
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -99,6 +104,17 @@ def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint="Remove it. It is for tests.",
             id="stateful_oauth.W005",
         )
+    tenants = values.get("TENANTS") or {"": values}
+    for alias, tenant in tenants.items() if isinstance(tenants, Mapping) else ():
+        if not isinstance(tenant, Mapping) or tenant.get("CONNECTIONS"):
+            continue
+        if "offline_access" in str(tenant.get("SCOPE", "")).split():
+            place = f"TENANTS[{alias!r}]: " if alias else ""
+            yield Warning(
+                f"{place}CONNECTIONS is empty. A form can name any connection of the application.",
+                hint='Name the connections in CONNECTIONS, or allow all of them with {"*": {}}.',
+                id="stateful_oauth.W014",
+            )
 
 
 def _types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:

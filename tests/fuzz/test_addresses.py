@@ -75,7 +75,7 @@ SPECIAL = ("https", "http", "ftp", "ws", "wss")
 
 
 def host_of(url: str, base_host: str = "app.example") -> tuple[str, str]:
-    """Return scheme and host that a browser on https://app.example goes to (URL Standard, "basic URL parser")."""
+    """Return scheme and host that a browser on this site goes to (URL Standard, "basic URL parser")."""
     text = url.strip("".join(map(chr, range(0x21))))
     text = re.sub(r"[\t\n\r]", "", text)
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", text)

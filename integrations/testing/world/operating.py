@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 from django.contrib.auth import get_user_model
 
 from stateful_oauth.django.callers import OperatorCaller
+from stateful_oauth.django.endings import end_sessions
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.testing.world.stage import Stage, not_twice, precondition, rule
 from stateful_oauth.testing.world.strategies import actors, numbers, troubles
@@ -77,6 +78,20 @@ class Operating(Stage):
         self.story.tell(f"At the site, an administrator sets is_active of user {chosen.pk} to {active}.")
         chosen.is_active = active
         chosen.save(update_fields=["is_active"])
+
+    @precondition(lambda self: not_twice(self) and self.tabs)
+    @rule(user=numbers())
+    def end_sessions(self, user: int) -> None:
+        """End the sessions of a user of the site, as an operator does who signs them out everywhere."""
+        model: Any = get_user_model()
+        users = list(model._base_manager.order_by("pk"))  # noqa: SLF001 - public in Django
+        if not users:
+            return
+        chosen = self.pick(user, users)
+        self.story.tell(f"At the site, an operator ends the sessions of user {chosen.pk}.")
+        end_sessions(chosen)
+        if not chosen.has_usable_password():  # the others keep the sessions that are there
+            self.memory.ended[chosen.pk] = self.site.clock.timestamp()
 
     @precondition(lambda self: list(self.site.tenant.vault))
     @rule(account=numbers())
