@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import router
 
 from stateful_oauth.flows.engine.identifiers import earliest_id_at
+from stateful_oauth.flows.engine.transaction import UNBOUND
 from stateful_oauth.storage.accounts import links_of
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
@@ -22,20 +23,20 @@ _NO_SESSION: Final = {
 }
 
 
-def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetime) -> None:
-    """Withdraw the sessions of what a browser signed in to lately, because somebody signed out of it.
+def withdraw_sign_ins(browsers: Collection[bytes], *, since: datetime, started_since: datetime) -> None:
+    """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
     Whoever signs out, by whichever view, must not come back by the back button. State and log stay.
 
     Args:
-        browser: The digest of its binding.
+        browsers: The digests of the bindings that the browser has, or had.
         since: When the grace began.
         started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
         pk__gte=earliest_id_at(started_since),
-        browser=browser,
+        browser__in=browsers,
         state_kind=StateKinds.FINAL,
         changed_at__gte=since,
         result__has_key="sub",  # what came of other flows gives nobody a session
@@ -46,17 +47,19 @@ def withdraw_sign_ins(browser: bytes, *, since: datetime, started_since: datetim
     rows.update(result={})
 
 
-def unbind_waiting(browser: bytes, *, nobody: bytes) -> None:
-    """Unbind what waits from the browser that began it, because somebody signed out of it.
+def unbind_open(browsers: Collection[bytes]) -> None:
+    """Unbind what waits or works from the browser that began it, because the user signed out there.
 
     To delete the cookie is not enough: the answer to a request that was in flight meanwhile brings it back.
+    A worker that has one of these rows in hand finds out when it settles (`TransactionStore.save`).
 
     Args:
-        browser: The digest of its binding.
-        nobody: A digest that no browser's binding has.
+        browsers: The digests of the bindings that the browser has, or had.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
-    rows.filter(browser=browser, state_kind=StateKinds.WAITING).update(browser=nobody)
+    # One statement each, because each has an index of its own.
+    for kind in (StateKinds.WAITING, StateKinds.WORKING):
+        rows.filter(browser__in=browsers, state_kind=kind).update(browser=UNBOUND)
 
 
 def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: str, now: datetime) -> None:

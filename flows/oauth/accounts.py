@@ -32,7 +32,7 @@ class ConnectRequest:
     state: Secret
     code_challenge: str
     scopes: tuple[str, ...] = ()
-    authorization_params: Mapping[str, str] = field(default_factory=dict)
+    authorization_params: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

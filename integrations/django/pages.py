@@ -18,8 +18,10 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
+from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure
+from stateful_oauth.django.navigation import is_prefetch
 from stateful_oauth.django.next_url import destination, may_go_to, requested_next
 from stateful_oauth.django.sessions import forget_session, save_session, session_details
 from stateful_oauth.flows.engine.errors import StoreUnavailable
@@ -40,9 +42,7 @@ _HEADERS: Final = {
     # What a project's own templates may load is the project's business.
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
 }
-# How browsers say that they only guess; as request headers, and as WSGI names them.
 _VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
-_PURPOSES: Final = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ")
 
 
 class SeeOther(HttpResponseRedirect):
@@ -71,6 +71,7 @@ def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = HttpResponse(status=204)
         else:
             response = _answer(view, request, *args, **kwargs)
+            write_binding(request, response)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         patch_vary_headers(response, _VARY)
@@ -100,12 +101,6 @@ def _answer(
         forget_session(request)
         return _unavailable_page(may_reload=request.method == "GET")
     return response
-
-
-def is_prefetch(request: HttpRequest) -> bool:
-    """Whether the browser only guesses that the user may want this page."""
-    purpose = " ".join([request.META[name] for name in _PURPOSES if name in request.META]).lower()
-    return "prefetch" in purpose or "prerender" in purpose
 
 
 def error_page(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.failures import SIGN_IN
 from stateful_oauth.django.next_url import destination
@@ -29,41 +30,48 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-@singledispatch
 def respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
-    """Turn an outcome into a response. Default: the error page of its code."""
+    """Turn an outcome into a response: where the browser has to go next, with its binding cookie."""
+    response = _respond(outcome, request)
+    write_binding(request, response)
+    return response
+
+
+@singledispatch
+def _respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
+    """Default: the error page of the outcome's code."""
     del request  # for the outcomes that need it
     return to_error_page(outcome, outcome.code or "internal_error")
 
 
-@respond.register(RedirectTo)
+@_respond.register(RedirectTo)
 def _(outcome: RedirectTo, request: HttpRequest) -> HttpResponse:
     del request
     return SeeOther(outcome.url)
 
 
-@respond.register(SignedIn)
+@_respond.register(SignedIn)
 def _(outcome: SignedIn, request: HttpRequest) -> HttpResponse:
     if outcome.replayed and not sign_in_again(request, outcome):
         return to_error_page(outcome, "already_completed")
     return SeeOther(destination(outcome.next_url))
 
 
-@respond.register(Connected)
-@respond.register(Disconnected)
-@respond.register(Unlinked)
+@_respond.register(Connected)
+@_respond.register(Disconnected)
+@_respond.register(Unlinked)
 def _(outcome: Outcome, request: HttpRequest) -> HttpResponse:
     del request
     return SeeOther(destination(outcome.next_url))
 
 
-@respond.register(ConfirmationNeeded)
+@_respond.register(ConfirmationNeeded)
 def _(outcome: ConfirmationNeeded, request: HttpRequest) -> HttpResponse:
     del request
     return SeeOther(reverse("stateful_oauth:link", args=[outcome.transaction_id]))
 
 
-@respond.register(InProgress)
+@_respond.register(InProgress)
 def _(outcome: InProgress, request: HttpRequest) -> HttpResponse:
     del request
     return SeeOther(reverse("stateful_oauth:progress", args=[outcome.transaction_id]))

@@ -229,28 +229,6 @@ def test_a_person_may_agree_to_less(tenant, owner):
     assert ConnectedAccount.objects.get().scopes == ["openid", "profile"]
 
 
-# Names of connections.
-
-
-@pytest.mark.parametrize(
-    "name", ["", "x" * 129, "nobody-has-it", "Username-Password-Authentication", "a\0b", "\ud800"]
-)
-def test_a_connection_that_nobody_can_connect_has_its_page(tenant, owner, name):
-    """The form is the visitor's to change."""
-    data = {"connection": name} if name != "\ud800" else {"connection": "%ud800"}
-    assert shown(owner, owner.post("/auth/connect/", data)) == ("connection_unknown", 400)
-
-
-def test_a_form_without_a_connection(owner):
-    assert shown(owner, owner.post("/auth/connect/")) == ("connection_unknown", 400)
-
-
-def test_a_connection_that_is_not_enabled_for_the_application(tenant, owner):
-    tenant.clients["web"].connections = ["Username-Password-Authentication", "google-oauth2"]
-    response = owner.post("/auth/connect/", {"connection": "github"})
-    assert shown(owner, response) == ("connection_unknown", 400)
-
-
 # The provider says no.
 
 

@@ -15,7 +15,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from stateful_oauth.django import accounts, wiring
-from stateful_oauth.django.browser import send_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure
@@ -115,10 +114,7 @@ def connect_more(request: HttpRequest) -> HttpResponse:
     scope, _ = MORE[connection]
     inputs = connect_inputs(request, conf.tenant("default"), connection, scopes=[scope])
     caller = BrowserCaller(request, bind=True)
-    response = respond(wiring.engine().start("connect_account", inputs, caller), request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    return respond(wiring.engine().start("connect_account", inputs, caller), request)
 
 
 @never_cache

@@ -6,6 +6,7 @@ package needs of the project around it. `docs/settings.md` lists the ids.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from stateful_oauth.django.checks.tenants import check_tenants
 from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
 
@@ -71,3 +72,14 @@ def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint="Remove it. It is for tests.",
             id="stateful_oauth.W005",
         )
+    tenants = values.get("TENANTS") or {"": values}
+    for alias, tenant in tenants.items() if isinstance(tenants, Mapping) else ():
+        if not isinstance(tenant, Mapping) or tenant.get("CONNECTIONS"):
+            continue
+        if "offline_access" in str(tenant.get("SCOPE", "")).split():
+            place = f"TENANTS[{alias!r}]: " if alias else ""
+            yield Warning(
+                f"{place}CONNECTIONS is empty. A form can name any connection of the application.",
+                hint='Name the connections in CONNECTIONS, or allow all of them with {"*": {}}.',
+                id="stateful_oauth.W014",
+            )

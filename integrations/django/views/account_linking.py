@@ -65,7 +65,7 @@ def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse
 
 def _answer(request: HttpRequest, transaction_id: uuid.UUID, event: Event) -> HttpResponse:
     caller = BrowserCaller(request)
-    row: Any = None if caller.browser is None else started_by(caller.browser, transaction_id)
+    row: Any = started_by(caller.browsers, transaction_id) if caller.browsers else None
     tenant = DEFAULT_TENANT if row is None else row.tenant
     outcome = wiring.engine().dispatch(transaction_id, event, caller, kind=KIND, tenant=tenant)
     return _respond(outcome, request)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import send_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings
 from stateful_oauth.django.next_url import requested_next
@@ -36,16 +35,19 @@ KIND = "connect_account"
 @require_POST
 @csrf_protect
 def connect(request: HttpRequest) -> HttpResponse:
-    """Start to connect an account of the `connection` that the form names; takes `next`."""
+    """Start to connect an account of the `connection` that the form names; takes `next`.
+
+    `CONNECTIONS` is the list of those that a form may name: any other one is `connection_unknown` (400).
+    """
     if refused := sign_in_needed(request):
         return refused
     tenant = tenant_or_404(session_details(request).get("tenant", DEFAULT_TENANT))
+    connection = request.POST.get("connection", "")
+    if not tenant.may_connect(connection):
+        return respond(Rejected(kind=KIND, tenant=tenant.alias, code="connection_unknown"), request)
     caller = BrowserCaller(request, bind=True)
-    inputs = connect_inputs(request, tenant, request.POST.get("connection", ""))
-    response = respond(_start(inputs, caller, tenant.alias), request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    inputs = connect_inputs(request, tenant, connection)
+    return respond(_start(inputs, caller, tenant.alias), request)
 
 
 @callback_page
@@ -74,9 +76,11 @@ def connect_inputs(
     """Return what connecting is started with.
 
     Scopes and parameters are those of `CONNECTIONS` for this connection, and those of the call; never the
-    form's, because a page that somebody else wrote could ask for anything.
+    form's, because a page that somebody else wrote could ask for anything. For the same reason `CONNECTIONS`
+    does not limit the connection here: a view names it itself, or asks `tenant.may_connect` about a form's.
 
     Args:
+        connection: The connection's name; any that the application has.
         scopes: For the identity provider, beside the settings' own.
         parameters: `authorization_params`, over the settings' own.
     """

@@ -9,7 +9,6 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
 from stateful_oauth.django.accounts import own_connected_account
-from stateful_oauth.django.browser import send_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.next_url import requested_next
@@ -44,7 +43,4 @@ def disconnect(request: HttpRequest) -> HttpResponse:
         "next": requested_next(request),
     }
     outcome = wiring.engine().start(KIND, inputs, caller, tenant=details.get("tenant", DEFAULT_TENANT))
-    response = respond(outcome, request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    return respond(outcome, request)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import send_binding
 from stateful_oauth.django.callers import BrowserCaller
-from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings
+from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.next_url import requested_next
 from stateful_oauth.django.pages import flow_page
 from stateful_oauth.django.responses import respond
@@ -39,10 +38,7 @@ def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     chosen = tenant_or_404(tenant)
     caller = BrowserCaller(request, bind=True)
     outcome = wiring.engine().start(KIND, login_inputs(request, chosen), caller, tenant=tenant)
-    response = respond(outcome, request)
-    if caller.binding is not None:
-        send_binding(response, caller.binding)
-    return response
+    return respond(outcome, request)
 
 
 @callback_page
@@ -74,6 +70,7 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
             trusted=tuple(tenant.linking_trusted_connections),
             app_metadata=tuple(tenant.linking_app_metadata_keys),
             tries=tenant.linking_tries,
+            held_for=conf.held_sign_in_lifetime,
         )
     return inputs
 

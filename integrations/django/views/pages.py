@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
 from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import watch_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.next_url import requested_next
 from stateful_oauth.django.pages import error_page, flow_page, sign_in_page
@@ -55,9 +56,10 @@ def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     if outcome.transaction_id not in (None, transaction_id):
         # Another transaction goes on with it, and is brought on by a page of its own.
         return respond(outcome, request)
-    row = started_by(caller.browser or b"", transaction_id)
+    row = started_by(caller.browsers, transaction_id)
     if row is None:
         return to_error_page(outcome, "transaction_unknown")
+    watch_binding(request, bytes(row.browser or b""))
     shown = progress_of(row)
     page = TemplateResponse(
         request, "stateful_oauth/progress.html", {"outcome": outcome, "progress": shown}, status=202
@@ -80,9 +82,9 @@ def restart(request: HttpRequest) -> HttpResponse:
 
 def _own_transaction(request: HttpRequest) -> FlowTransaction | None:
     """Return the transaction that the address names, if this browser started it."""
-    browser = BrowserCaller(request).browser
+    browsers = BrowserCaller(request).browsers
     try:
         transaction_id = uuid.UUID(request.GET.get("transaction", ""))
     except ValueError:
         return None
-    return started_by(browser, transaction_id) if browser else None
+    return started_by(browsers, transaction_id) if browsers else None

@@ -51,7 +51,7 @@ class Walker:
     def __init__(self, tenant: Tenant, clock: ManualClock, browser: Browser) -> None:
         self.tenant, self.clock, self.browser = tenant, clock, browser
         # The browser has been here before: a new one would get its cookie with an answer that never comes.
-        browser.client.cookies[cookie_name()] = new_binding()
+        browser.client.cookies[cookie_name()] = new_binding().value
         self.location = ""
         self.path: Path = ()
         self.rest: Path = ()
