@@ -78,7 +78,7 @@ def _offloaded(
 
     @wraps(method)
     async def twin(self: Engine, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Outcome:
-        return await self.offload(method, self, *args, **kwargs)  # type: ignore[no-any-return]
+        return await self.offload(method, self, *args, **kwargs)
 
     twin.__doc__ = f"Do what `{method.__name__}` does, without blocking the event loop."
     return twin

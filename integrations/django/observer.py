@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db import router, transaction
-from stateful_oauth.django import wiring
 from stateful_oauth.django.signals import Transition, flow_settled, transition_made
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 from stateful_oauth.flows.engine.transaction import StateKind
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.outcomes import Outcome
+    from stateful_oauth.flows.engine.registry import FlowRegistry
     from stateful_oauth.flows.engine.transaction import Transaction, TransitionLog
 
 logger = logging.getLogger("stateful_oauth.observer")
@@ -38,11 +38,12 @@ class SiteObserver:
     """Implements `flows.engine.observers.Observer`.
 
     Args:
-        telemetry: Who makes spans and counts.
+        flows: Returns the flows of the process.
+        telemetry: Makes spans and counts.
     """
 
-    def __init__(self, telemetry: Observer = NULL_OBSERVER) -> None:
-        self._telemetry = telemetry
+    def __init__(self, flows: Callable[[], FlowRegistry], telemetry: Observer = NULL_OBSERVER) -> None:
+        self._flows, self._telemetry = flows, telemetry
 
     def operation(self, name: str) -> AbstractContextManager[Callable[[Outcome], None]]:
         """Make a span of it."""
@@ -57,7 +58,7 @@ class SiteObserver:
         self._telemetry.transitioned(before, after, lines)
         if transitions_log.isEnabledFor(logging.INFO) or transition_made.receivers or flow_settled.receivers:
             try:
-                _tell(after, [*_transitions(before, after, lines)])
+                self._tell(after, [*_transitions(before, after, lines)])
             except Exception:  # a sign-in that is done must not fail for who watches it
                 logger.exception("transaction %s: a transition was not told", after.id)
 
@@ -71,24 +72,22 @@ class SiteObserver:
             except Exception:  # as above
                 logger.exception("transaction %s: a rejection was not told", transaction.id)
 
+    def _tell(self, after: Transaction, made: Sequence[Transition]) -> None:
+        if transitions_log.isEnabledFor(logging.INFO):
+            for each in made:
+                _log(each)
+        if transition_made.receivers or flow_settled.receivers:
+            # At once, because it is committed; but in a test that sits in a transaction, when Django's own
+            # `captureOnCommitCallbacks` says so, like every other work that is put off until a commit.
+            alias = router.db_for_write(FlowTransaction)
+            transaction.on_commit(partial(self._send, after, made), using=alias, robust=True)
 
-def _tell(after: Transaction, made: Sequence[Transition]) -> None:
-    if transitions_log.isEnabledFor(logging.INFO):
+    def _send(self, after: Transaction, made: Sequence[Transition]) -> None:
         for each in made:
-            _log(each)
-    if transition_made.receivers or flow_settled.receivers:
-        # At once, because it is committed; but in a test that sits in a transaction, when Django's own
-        # `captureOnCommitCallbacks` says so, like every other work that is put off until a commit.
-        alias = router.db_for_write(FlowTransaction)
-        transaction.on_commit(partial(_send, after, made), using=alias, robust=True)
-
-
-def _send(after: Transaction, made: Sequence[Transition]) -> None:
-    for each in made:
-        transition_made.send_robust(FlowTransaction, transition=each)
-    if after.is_final and flow_settled.has_listeners(FlowTransaction):
-        outcome = wiring.flows()[after.kind].machine.final_outcome(after)
-        flow_settled.send_robust(FlowTransaction, outcome=outcome)
+            transition_made.send_robust(FlowTransaction, transition=each)
+        if after.is_final and flow_settled.has_listeners(FlowTransaction):
+            outcome = self._flows()[after.kind].machine.final_outcome(after)
+            flow_settled.send_robust(FlowTransaction, outcome=outcome)
 
 
 def _log(made: Transition) -> None:

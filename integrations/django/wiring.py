@@ -204,7 +204,7 @@ def services(wanted: type[Any], tenant: str) -> Any:
 @_once
 def engine() -> Engine:
     """Return the engine of this process."""
-    from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - imports this module
+    from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.flows.engine.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
 
@@ -218,7 +218,7 @@ def engine() -> Engine:
             patience=conf.duplicate_patience,
             deadlines={f"{flow.kind}.{_CALLBACK_STATE}": conf.transaction_lifetime for flow in flows()},
         ),
-        observer=SiteObserver(_telemetry()),
+        observer=SiteObserver(flows, _telemetry()),
         offload=_offload,
     )
 

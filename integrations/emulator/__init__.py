@@ -133,7 +133,8 @@ from stateful_oauth.emulator.seeding import SeedError, seed
 from stateful_oauth.emulator.server import EmulatorServer
 from stateful_oauth.emulator.sessions import MFA_POLICY
 from stateful_oauth.emulator.settings import Settings
-from stateful_oauth.emulator.tenant import TOKEN_VAULT, Tenant
+from stateful_oauth.emulator.state import TOKEN_VAULT
+from stateful_oauth.emulator.tenant import Tenant
 from stateful_oauth.emulator.tokens import sign
 from stateful_oauth.emulator.vault import ConnectedAccount
 from stateful_oauth.emulator.visitor import Callback, PageShown, Visitor

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.clients import Client
     from stateful_oauth.emulator.people import Organization
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 RESPONSE_MODES = frozenset({"query", "form_post"})
@@ -37,7 +37,7 @@ class Unsafe(Exception):
         self.description = description
 
 
-def find_client(tenant: Tenant, params: Mapping[str, str]) -> tuple[Client, str]:
+def find_client(tenant: TenantState, params: Mapping[str, str]) -> tuple[Client, str]:
     """Return the client and its redirect URI, checked before anything else (RFC 6749 §3.1.2.4)."""
     client_id = params.get("client_id")
     if client_id is None:
@@ -63,7 +63,7 @@ def response_mode(params: Mapping[str, str]) -> str:
 
 
 def read_ask(
-    tenant: Tenant, client: Client, redirect_uri: str, params: Mapping[str, str], *, pushed: bool = False
+    tenant: TenantState, client: Client, redirect_uri: str, params: Mapping[str, str], *, pushed: bool = False
 ) -> Ask:
     """Return the valid request, or raise ``Denied``."""
     _check_form(tenant, client, params, pushed=pushed)
@@ -101,7 +101,7 @@ def read_ask(
     )
 
 
-def _check_form(tenant: Tenant, client: Client, params: Mapping[str, str], *, pushed: bool) -> None:
+def _check_form(tenant: TenantState, client: Client, params: Mapping[str, str], *, pushed: bool) -> None:
     if "request" in params:
         raise Denied("request_not_supported", "Request objects are not supported")
     if client.require_par and not pushed:
@@ -135,7 +135,7 @@ def _max_age(text: str | None) -> int | None:
     return int(text)
 
 
-def _organization(tenant: Tenant, client: Client, params: Mapping[str, str]) -> Organization | None:
+def _organization(tenant: TenantState, client: Client, params: Mapping[str, str]) -> Organization | None:
     wanted = params.get("organization")
     if wanted is None:
         if client.organization_usage == "require":

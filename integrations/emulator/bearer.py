@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from stateful_oauth.emulator.tokens import verify_own
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 Flaw = Literal["missing", "malformed", "invalid", "expired"]
@@ -33,7 +33,7 @@ class Caller:
     organization_id: str | None = None
 
 
-def caller_of(tenant: Tenant, call: Call, audience: str) -> Caller:
+def caller_of(tenant: TenantState, call: Call, audience: str) -> Caller:
     """Return who presents a token of the audience, or raise ``BadToken``."""
     header = call.request.headers.get("Authorization")
     if header is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.clients import Client
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -28,7 +28,7 @@ MAX_LIFE = 300
 SKEW = 10
 
 
-def authenticate(tenant: Tenant, call: Call, *, confidential: bool = False) -> Client:
+def authenticate(tenant: TenantState, call: Call, *, confidential: bool = False) -> Client:
     """Return the client that the request proves to be; with ``confidential``, a public one is refused."""
     params = call.body()
     if "client_assertion" in params or "client_assertion_type" in params:
@@ -48,7 +48,7 @@ def authenticate(tenant: Tenant, call: Call, *, confidential: bool = False) -> C
     return client
 
 
-def _wrong_secret(tenant: Tenant) -> Refusal:
+def _wrong_secret(tenant: TenantState) -> Refusal:
     return oauth_error(401, tenant.settings.wrong_secret_error, "Unauthorized")
 
 
@@ -70,7 +70,7 @@ def _given(call: Call, params: Mapping[str, str]) -> tuple[str | None, str | Non
     return client_id, unquote_plus(secret)
 
 
-def _by_assertion(tenant: Tenant, params: Mapping[str, str]) -> Client:
+def _by_assertion(tenant: TenantState, params: Mapping[str, str]) -> Client:
     assertion = params.get("client_assertion", "")
     if params.get("client_assertion_type") != ASSERTION_TYPE:
         raise oauth_error(400, "invalid_request", "Invalid client_assertion_type")
@@ -114,7 +114,7 @@ def _verified(client: Client, assertion: str) -> dict[str, Any]:
     raise _bad_assertion("client_assertion has no valid signature")
 
 
-def _check_claims(tenant: Tenant, client: Client, claims: Mapping[str, Any]) -> None:
+def _check_claims(tenant: TenantState, client: Client, claims: Mapping[str, Any]) -> None:
     now = tenant.clock.now()
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         raise _bad_assertion("iss and sub of client_assertion must be the client_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import TYPE_CHECKING
 
@@ -42,3 +43,8 @@ class Clock:
     def follow(self, source: Callable[[], float] | None = None) -> None:
         """Run with ``source`` from now on; with None, with the real time."""
         self._source, self._frozen, self._offset = source or time.time, None, 0.0
+
+
+def iso(at: float) -> str:
+    """Return a time as Auth0 writes it: ISO 8601, UTC, milliseconds."""
+    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.clients import Client
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
     Limits = Mapping[str, tuple[int, int]]
     Flaws = list[dict[str, str]]
@@ -59,7 +59,7 @@ def _texts(body: Mapping[str, Any], limits: Limits, required: set[str], others: 
     return flaws
 
 
-def read_connect(tenant: Tenant, client: Client | None, body: Mapping[str, Any]) -> ConnectAsk:
+def read_connect(tenant: TenantState, client: Client | None, body: Mapping[str, Any]) -> ConnectAsk:
     """Return the valid request, or raise the 400 that names everything that is wrong."""
     others = {"code_challenge_method", "scopes", "authorization_params"}
     flaws = _texts(body, CONNECT, {"connection", "redirect_uri"}, others)

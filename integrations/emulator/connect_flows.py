@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stateful_oauth.emulator.people import Account, Connection
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.vault import ConnectedAccount
 
 OFFLINE = "offline_access"
@@ -70,7 +70,7 @@ class CompletionRefused(Exception):
 class ConnectFlows:
     """The connect requests of a tenant."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: TenantState) -> None:
         self._tenant = tenant
         self._by_session: dict[str, ConnectFlow] = {}
         self._by_ticket: dict[str, ConnectFlow] = {}

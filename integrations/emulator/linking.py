@@ -11,7 +11,7 @@ from stateful_oauth.emulator.user_documents import profile_of
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator.errors import Refusal
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 
 def _bad(message: str) -> Refusal:
@@ -19,7 +19,7 @@ def _bad(message: str) -> Refusal:
 
 
 def link(
-    tenant: Tenant, primary: User, provider: str, identifier: str, connection_id: str | None = None
+    tenant: TenantState, primary: User, provider: str, identifier: str, connection_id: str | None = None
 ) -> None:
     """Make an identity that stands alone another identity of the primary; its user is gone after that."""
     identifier = identifier.removeprefix(f"{provider}|")
@@ -44,7 +44,7 @@ def _exists() -> Refusal:
     return management_error(409, "Specified identity already exists.", "identity_exists")
 
 
-def _connection(tenant: Tenant, provider: str, connection_id: str | None) -> Connection | None:
+def _connection(tenant: TenantState, provider: str, connection_id: str | None) -> Connection | None:
     connections = tenant.people.connections.values()
     if connection_id is None:
         if all(connection.strategy != provider for connection in connections):
@@ -57,7 +57,7 @@ def _connection(tenant: Tenant, provider: str, connection_id: str | None) -> Con
 
 
 def _held(
-    tenant: Tenant, provider: str, identifier: str, connection: Connection | None
+    tenant: TenantState, provider: str, identifier: str, connection: Connection | None
 ) -> tuple[User, Identity] | tuple[None, None]:
     for user in tenant.people.users.values():
         for identity in user.identities:
@@ -67,7 +67,7 @@ def _held(
     return None, None
 
 
-def _absorb(tenant: Tenant, primary: User, secondary: User) -> None:
+def _absorb(tenant: TenantState, primary: User, secondary: User) -> None:
     added = replace(secondary.identities[0], profile=profile_of(secondary))
     tenant.forget_user(secondary.user_id)
     if not primary.identities[0].profile:
@@ -85,7 +85,7 @@ def _absorb(tenant: Tenant, primary: User, secondary: User) -> None:
     tenant.index.note(secondary.user_id)
 
 
-def unlink(tenant: Tenant, primary: User, provider: str, identifier: str) -> User:
+def unlink(tenant: TenantState, primary: User, provider: str, identifier: str) -> User:
     """Take an identity out; it becomes a fresh user of its own, without metadata."""
     for at, identity in enumerate(primary.identities):
         if identity.provider == provider and identity.user_id == identifier:
@@ -95,7 +95,7 @@ def unlink(tenant: Tenant, primary: User, provider: str, identifier: str) -> Use
     raise management_error(404, "The identity does not exist.", "inexistent_identity")
 
 
-def _release(tenant: Tenant, primary: User, at: int) -> User:
+def _release(tenant: TenantState, primary: User, at: int) -> User:
     now, identity = tenant.clock.now(), primary.identities.pop(at)
     primary.updated_at = now
     where = tenant.people.connection(identity.connection)

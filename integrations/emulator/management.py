@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.answers import Answer
     from stateful_oauth.emulator.bearer import Caller
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
-    Handler = Callable[[Tenant, Call, Caller], Answer]
+    Handler = Callable[[TenantState, Call, Caller], Answer]
 
 MAX_USER_ID = 1024
 
@@ -26,7 +26,7 @@ MAX_USER_ID = 1024
 def endpoint(methods: str, path: str, scopes: tuple[str, ...], handler: Handler) -> Route:
     """Return a route of the API that needs a token with any of the scopes."""
 
-    def guarded(tenant: Tenant, call: Call) -> Answer:
+    def guarded(tenant: TenantState, call: Call) -> Answer:
         caller = _caller(tenant, call)
         if caller.scopes.isdisjoint(scopes):
             raise insufficient_scope(*scopes)
@@ -35,7 +35,7 @@ def endpoint(methods: str, path: str, scopes: tuple[str, ...], handler: Handler)
     return Route(methods, path, limited("management", MANAGEMENT, guarded), MANAGEMENT)
 
 
-def _caller(tenant: Tenant, call: Call) -> Caller:
+def _caller(tenant: TenantState, call: Call) -> Caller:
     try:
         return caller_of(tenant, call, tenant.management_audience)
     except BadToken as bad:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.answers import Answer
     from stateful_oauth.emulator.bearer import Caller
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
-    Handler = Callable[[Tenant, Call, "UserCaller"], Answer]
+    Handler = Callable[[TenantState, Call, "UserCaller"], Answer]
 
 DEFAULT_TAKE, MAX_TAKE = 10, 20
 
@@ -37,13 +37,13 @@ class UserCaller:
 def endpoint(methods: str, path: str, scope: str, handler: Handler) -> Route:
     """Return a route of the API that needs a user's token with the scope."""
 
-    def guarded(tenant: Tenant, call: Call) -> Answer:
+    def guarded(tenant: TenantState, call: Call) -> Answer:
         return handler(tenant, call, _user(tenant, call, scope))
 
     return Route(methods, path, limited("my-account", MY_ACCOUNT, guarded), MY_ACCOUNT)
 
 
-def _user(tenant: Tenant, call: Call, scope: str) -> UserCaller:
+def _user(tenant: TenantState, call: Call, scope: str) -> UserCaller:
     try:
         caller = caller_of(tenant, call, tenant.my_account_audience)
     except BadToken as bad:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stateful_oauth.emulator.connect_flows import ConnectFlow
     from stateful_oauth.emulator.people import Account, Connection
     from stateful_oauth.emulator.sessions import Login, Session
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 _POST_SCRIPT = "document.forms[0].submit()"
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_POST_SCRIPT.encode()).digest()).decode("ascii")
@@ -61,7 +61,7 @@ def form_post_page(action: str, fields: Mapping[str, str]) -> Answer:
 
 
 def sign_in_page(
-    tenant: Tenant, login: Login, session: Session | None, problem: str = "", status: int = 200
+    tenant: TenantState, login: Login, session: Session | None, problem: str = "", status: int = 200
 ) -> Answer:
     """Return the sign-in page: everybody who can sign in, by connection."""
     ask = login.ask
@@ -91,7 +91,11 @@ def _organization(login: Login) -> str:
 
 
 def _group(
-    tenant: Tenant, login: Login, connection: Connection, accounts: Sequence[Account], session: Session | None
+    tenant: TenantState,
+    login: Login,
+    connection: Connection,
+    accounts: Sequence[Account],
+    session: Session | None,
 ) -> str:
     hidden = _hidden({"state": login.id, "connection": connection.name})
     people = "".join(_person(tenant, account, hidden, session) for account in accounts)
@@ -109,7 +113,7 @@ def _group(
     )
 
 
-def _person(tenant: Tenant, account: Account, hidden: str, session: Session | None) -> str:
+def _person(tenant: TenantState, account: Account, hidden: str, session: Session | None) -> str:
     holder = tenant.people.holder(account.connection.name, account.identifier)
     notes = [
         "blocked" if holder is not None and holder.blocked else "",
@@ -130,7 +134,7 @@ def _person(tenant: Tenant, account: Account, hidden: str, session: Session | No
     )
 
 
-def consent_page(tenant: Tenant, login: Login, scopes: Sequence[str]) -> Answer:
+def consent_page(tenant: TenantState, login: Login, scopes: Sequence[str]) -> Answer:
     """Return the page that asks whether the application may have what it wants."""
     body = _template("consent.html").substitute(
         client=escape(login.ask.client.title),
@@ -142,7 +146,7 @@ def consent_page(tenant: Tenant, login: Login, scopes: Sequence[str]) -> Answer:
     return _page("Authorize the application", body)
 
 
-def connect_page(tenant: Tenant, flow: ConnectFlow, problem: str = "", status: int = 200) -> Answer:
+def connect_page(tenant: TenantState, flow: ConnectFlow, problem: str = "", status: int = 200) -> Answer:
     """Return the page on which a person chooses the account to connect, or declines."""
     connection, client = flow.ask.connection, tenant.clients.get(flow.client_id)
     hidden = _hidden({"state": flow.id})

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.answers import Answer
     from stateful_oauth.emulator.errors import Family
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
-    Handler = Callable[[Tenant, Call], Answer]
+    Handler = Callable[[TenantState, Call], Answer]
 
 _ROUNDING = 1e-3
 """Times are floats near 2e9: a tenth of a second later is not exactly that."""
@@ -36,7 +36,7 @@ class Bucket:
 class Buckets:
     """One bucket per API."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: TenantState) -> None:
         self._tenant = tenant
         self._buckets: dict[str, Bucket] = {}
 
@@ -70,7 +70,7 @@ def _headers(limit: int, remaining: int, reset: int) -> dict[str, str]:
 def limited(api: str, family: Family, handler: Handler) -> Handler:
     """Return the handler behind the limit of its API; refusals too carry the headers."""
 
-    def behind(tenant: Tenant, call: Call) -> Answer:
+    def behind(tenant: TenantState, call: Call) -> Answer:
         passes, headers = tenant.part(Buckets).take(api)
         if not passes:
             if not family.retry_after:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 TEXT, FLAG, NUMBER, TEXTS, OBJECT, POLICIES = "text", "flag", "number", "list of texts", "object", "policies"
 
@@ -129,7 +129,7 @@ def check(kind: str, data: object) -> dict[str, Any]:
     return dict(data)
 
 
-def add(tenant: Tenant, kind: str, data: object) -> Any:
+def add(tenant: TenantState, kind: str, data: object) -> Any:
     """Add one thing to the tenant, and return it."""
     fields = check(kind, data)
     adders: dict[str, Callable[..., Any]] = {
@@ -149,7 +149,7 @@ def add(tenant: Tenant, kind: str, data: object) -> Any:
         raise SeedError(f"{kind}: {error}") from error
 
 
-def seed(tenant: Tenant, data: object) -> None:
+def seed(tenant: TenantState, data: object) -> None:
     """Add everything in a document ``{"users": [...], "clients": [...], "settings": {...}, ...}``."""
     if not isinstance(data, dict) or not set(data) <= {*SHAPES, "settings"}:
         raise SeedError(f"The document must be an object with: {', '.join([*SHAPES, 'settings'])}.")
@@ -162,7 +162,7 @@ def seed(tenant: Tenant, data: object) -> None:
             add(tenant, kind, entry)
 
 
-def change_settings(tenant: Tenant, changes: object) -> None:
+def change_settings(tenant: TenantState, changes: object) -> None:
     """Change tenant settings by name."""
     if not isinstance(changes, Mapping):
         raise SeedError("settings must be an object.")

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.people import Account, Invitation, User
     from stateful_oauth.emulator.sessions import Ask
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 
-def _cookie_name(tenant: Tenant, kind: str) -> str:
+def _cookie_name(tenant: TenantState, kind: str) -> str:
     # Browsers do not keep cookies of two ports of one host apart.
     port = tenant.domain.partition(":")[2]
     return f"{kind}_{port}" if port else kind
 
 
-def browser_of(tenant: Tenant, call: Call) -> str | None:
+def browser_of(tenant: TenantState, call: Call) -> str | None:
     """Return the id of the browser, if it has been here before."""
     return call.request.cookies.get(_cookie_name(tenant, "did")) or None
 
 
-def browser_cookie(tenant: Tenant, browser: str) -> tuple[str, str]:
+def browser_cookie(tenant: TenantState, browser: str) -> tuple[str, str]:
     """Return the header that names the browser."""
     return cookie(_cookie_name(tenant, "did"), browser, secure=_secure(tenant), max_age=31_557_600)
 
 
-def session_cookie(tenant: Tenant, session: Session | None) -> tuple[str, str]:
+def session_cookie(tenant: TenantState, session: Session | None) -> tuple[str, str]:
     """Return the header that gives the browser its SSO session, or takes it away."""
     name = _cookie_name(tenant, "auth0")
     if session is None:
@@ -44,11 +44,11 @@ def session_cookie(tenant: Tenant, session: Session | None) -> tuple[str, str]:
     return cookie(name, session.cookie, secure=_secure(tenant), max_age=tenant.settings.session_ttl)
 
 
-def _secure(tenant: Tenant) -> bool:
+def _secure(tenant: TenantState) -> bool:
     return tenant.issuer.startswith("https:")
 
 
-def session_of(tenant: Tenant, call: Call) -> Session | None:
+def session_of(tenant: TenantState, call: Call) -> Session | None:
     """Return the browser's live session; one past its lifetime ends here."""
     value = call.request.cookies.get(_cookie_name(tenant, "auth0"))
     session = tenant.browsers.sessions.get(value) if value else None
@@ -62,13 +62,13 @@ def session_of(tenant: Tenant, call: Call) -> Session | None:
     return session
 
 
-def end_session(tenant: Tenant, session: Session, why: str) -> None:
+def end_session(tenant: TenantState, session: Session, why: str) -> None:
     """Forget a session; ``why`` is one of Auth0's initiators (docs/auth0-contract.md §6)."""
     if tenant.browsers.sessions.pop(session.cookie, None) is not None:
         tenant.note_end(session, why)
 
 
-def needs_sign_in(tenant: Tenant, ask: Ask, session: Session | None) -> str | None:
+def needs_sign_in(tenant: TenantState, ask: Ask, session: Session | None) -> str | None:
     """Return None if the session will do, else the error that ``prompt=none`` gets."""
     if session is None:
         return "login_required"
@@ -81,7 +81,7 @@ def needs_sign_in(tenant: Tenant, ask: Ask, session: Session | None) -> str | No
     return "interaction_required" if ask.mfa and not session.mfa else None
 
 
-def start_login(tenant: Tenant, ask: Ask, browser: str | None) -> tuple[Login, tuple[str, str]]:
+def start_login(tenant: TenantState, ask: Ask, browser: str | None) -> tuple[Login, tuple[str, str]]:
     """Keep a login transaction; return it with the header that ties it to the browser."""
     browser = browser or opaque(16)
     login = Login(ask, browser, tenant.clock.now())
@@ -90,7 +90,7 @@ def start_login(tenant: Tenant, ask: Ask, browser: str | None) -> tuple[Login, t
 
 
 def start_session(
-    tenant: Tenant, account: Account, user: User, before: Session | None, *, mfa: bool
+    tenant: TenantState, account: Account, user: User, before: Session | None, *, mfa: bool
 ) -> Session:
     """Return the session of a person who just authenticated: renewed for the same user, else a new one."""
     now = tenant.clock.now()
@@ -109,7 +109,7 @@ def start_session(
     return session
 
 
-def admit(tenant: Tenant, ask: Ask, user: User) -> None:
+def admit(tenant: TenantState, ask: Ask, user: User) -> None:
     """Let the user pass to this client, or raise ``Denied``."""
     if user.blocked:
         raise Denied("unauthorized", "user is blocked")
@@ -128,12 +128,12 @@ def admit(tenant: Tenant, ask: Ask, user: User) -> None:
     tenant.ledger.record("invitation_accepted", user_id=user.user_id, organization=organization.id)
 
 
-def _invitation(tenant: Tenant, ask: Ask) -> Invitation | None:
+def _invitation(tenant: TenantState, ask: Ask) -> Invitation | None:
     found = tenant.people.invitations.get(ask.invitation or "")
     return None if found is None or found.used else found
 
 
-def granted_scopes(tenant: Tenant, ask: Ask) -> list[str]:
+def granted_scopes(tenant: TenantState, ask: Ask) -> list[str]:
     """Return the scopes that are granted; unknown ones are dropped silently, as Auth0 does."""
     api = tenant.apis.get(ask.audience or "")
     known = {*OIDC_SCOPES} | set(api.scopes_of_users if api else ())
@@ -142,7 +142,7 @@ def granted_scopes(tenant: Tenant, ask: Ask) -> list[str]:
     return granted if offline else [scope for scope in granted if scope != "offline_access"]
 
 
-def missing_consent(tenant: Tenant, ask: Ask, user: User) -> bool:
+def missing_consent(tenant: TenantState, ask: Ask, user: User) -> bool:
     """Whether the person has to agree first."""
     if "consent" in ask.prompt:
         return True
@@ -153,12 +153,12 @@ def missing_consent(tenant: Tenant, ask: Ask, user: User) -> bool:
     return not consent_items(tenant, ask) <= given
 
 
-def consent_items(tenant: Tenant, ask: Ask) -> set[str]:
+def consent_items(tenant: TenantState, ask: Ask) -> set[str]:
     """Return what a consent is about: audience and scope."""
     return {f"{ask.audience or ''} {scope}" for scope in granted_scopes(tenant, ask)}
 
 
-def issue_code(tenant: Tenant, ask: Ask, session: Session, *, fresh: bool) -> Answer:
+def issue_code(tenant: TenantState, ask: Ask, session: Session, *, fresh: bool) -> Answer:
     """Issue the code and send the person back to the application."""
     now = tenant.clock.now()
     session.last_used = now
@@ -177,18 +177,20 @@ def issue_code(tenant: Tenant, ask: Ask, session: Session, *, fresh: bool) -> An
     return callback(tenant, ask.redirect_uri, ask.response_mode, {"code": code.value, "state": ask.state})
 
 
-def denial(tenant: Tenant, ask: Ask, denied: Denied) -> Answer:
+def denial(tenant: TenantState, ask: Ask, denied: Denied) -> Answer:
     """Send the person back with an error."""
     return error_callback(tenant, ask.redirect_uri, ask.response_mode, ask.state, denied)
 
 
-def error_callback(tenant: Tenant, redirect_uri: str, mode: str, state: str | None, denied: Denied) -> Answer:
+def error_callback(
+    tenant: TenantState, redirect_uri: str, mode: str, state: str | None, denied: Denied
+) -> Answer:
     """Send an error to the application (RFC 6749 §4.1.2.1)."""
     fields = {"error": denied.error, "error_description": denied.description, "state": state}
     return callback(tenant, redirect_uri, mode, fields)
 
 
-def callback(tenant: Tenant, redirect_uri: str, mode: str, fields: dict[str, str | None]) -> Answer:
+def callback(tenant: TenantState, redirect_uri: str, mode: str, fields: dict[str, str | None]) -> Answer:
     """Answer to the redirect URI, by redirect or by a form that posts itself."""
     present = {name: value for name, value in fields.items() if value is not None}
     if tenant.settings.iss_on_callback:

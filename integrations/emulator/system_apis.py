@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from stateful_oauth.emulator.clients import Api
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from collections.abc import Iterable
+
+    from stateful_oauth.emulator.clients import Client
 
 MANAGEMENT_PATH = "api/v2/"
 MY_ACCOUNT_PATH = "me/"
@@ -30,10 +32,10 @@ MY_ACCOUNT_SCOPES = (
 )
 
 
-def management_api(tenant: Tenant) -> Api:
+def management_api(audience: str) -> Api:
     """Return the Management API, which every tenant has; users get tokens for the current user only."""
     return Api(
-        tenant.management_audience,
+        audience,
         "Auth0 Management API",
         MANAGEMENT_SCOPES,
         refreshable=False,
@@ -41,21 +43,20 @@ def management_api(tenant: Tenant) -> Api:
     )
 
 
-def my_account_api(tenant: Tenant) -> Api:
+def my_account_api(audience: str) -> Api:
     """Return the My Account API, which a tenant has once it is activated; its tokens are users' only."""
-    return Api(tenant.my_account_audience, "Auth0 My Account API", MY_ACCOUNT_SCOPES, for_machines=False)
+    return Api(audience, "Auth0 My Account API", MY_ACCOUNT_SCOPES, for_machines=False)
 
 
-def move(tenant: Tenant, before: str, after: str) -> None:
-    """Take both APIs and the grants for them along when the tenant gets another issuer."""
-    moved = {before + path: after + path for path in (MANAGEMENT_PATH, MY_ACCOUNT_PATH)}
-    for api in tenant.apis.values():
-        api.identifier = moved.get(api.identifier, api.identifier)
-    tenant.apis = {api.identifier: api for api in tenant.apis.values()}
-    for grant in tenant.client_grants.values():
-        grant.audience = moved.get(grant.audience, grant.audience)
-    tenant.client_grants = {(g.client_id, g.audience): g for g in tenant.client_grants.values()}
-    for client in tenant.clients.values():
+def moved(before: str, after: str, clients: Iterable[Client]) -> dict[str, str]:
+    """Take the clients' refresh policies along when the tenant gets another issuer.
+
+    Returns:
+        The audiences of both APIs: the old ones, and what each is now.
+    """
+    audiences = {before + path: after + path for path in (MANAGEMENT_PATH, MY_ACCOUNT_PATH)}
+    for client in clients:
         client.refresh_policies = {
-            moved.get(audience, audience): scopes for audience, scopes in client.refresh_policies.items()
+            audiences.get(audience, audience): scopes for audience, scopes in client.refresh_policies.items()
         }
+    return audiences

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from stateful_oauth.emulator.clock import iso
 from stateful_oauth.emulator.ids import base64url, opaque
 from stateful_oauth.emulator.issued import OpaqueAccess
 from stateful_oauth.emulator.sessions import MFA_POLICY
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.clients import Client
     from stateful_oauth.emulator.people import User
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 # In the order in which discovery lists them.
 OIDC_SCOPES = (
@@ -72,12 +72,7 @@ def profile_claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def iso(at: float) -> str:
-    """Return a time as Auth0 writes it: ISO 8601, UTC, milliseconds."""
-    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _organization_claims(tenant: Tenant, organization_id: str | None) -> dict[str, Any]:
+def _organization_claims(tenant: TenantState, organization_id: str | None) -> dict[str, Any]:
     if organization_id is None:
         return {}
     claims = {"org_id": organization_id}
@@ -87,7 +82,7 @@ def _organization_claims(tenant: Tenant, organization_id: str | None) -> dict[st
     return claims
 
 
-def id_token(tenant: Tenant, subject: Subject, access_token: str) -> str:
+def id_token(tenant: TenantState, subject: Subject, access_token: str) -> str:
     """Sign an ID token; ``tenant.id_token_hook`` may change it first."""
     now = int(tenant.clock.now())
     half = hashlib.sha256(access_token.encode()).digest()[:16]
@@ -118,7 +113,7 @@ def id_token(tenant: Tenant, subject: Subject, access_token: str) -> str:
     return sign(tenant, subject.client, claims, header)
 
 
-def sign(tenant: Tenant, client: Client, claims: dict[str, Any], header: dict[str, Any]) -> str:
+def sign(tenant: TenantState, client: Client, claims: dict[str, Any], header: dict[str, Any]) -> str:
     """Sign claims with the key that the header's ``alg`` means for this client and tenant."""
     alg = str(header.get("alg", "none"))
     key: Any
@@ -132,7 +127,7 @@ def sign(tenant: Tenant, client: Client, claims: dict[str, Any], header: dict[st
     return jwt.encode(claims, key, algorithm=alg, headers=header)
 
 
-def access_token(tenant: Tenant, subject: Subject) -> tuple[str, int]:
+def access_token(tenant: TenantState, subject: Subject) -> tuple[str, int]:
     """Issue an access token: a JWT for an API, opaque without one. Return it with its lifetime in seconds."""
     now = int(tenant.clock.now())
     api = tenant.apis.get(subject.audience or "")
@@ -159,7 +154,7 @@ def access_token(tenant: Tenant, subject: Subject) -> tuple[str, int]:
 
 
 def machine_token(
-    tenant: Tenant, client: Client, audience: str, scopes: Sequence[str], organization_id: str | None
+    tenant: TenantState, client: Client, audience: str, scopes: Sequence[str], organization_id: str | None
 ) -> tuple[str, int]:
     """Issue an access token to a client for itself. Return it with its lifetime in seconds."""
     now = int(tenant.clock.now())
@@ -181,12 +176,12 @@ def machine_token(
     return _sign_access(tenant, claims), ttl
 
 
-def _sign_access(tenant: Tenant, claims: dict[str, Any]) -> str:
+def _sign_access(tenant: TenantState, claims: dict[str, Any]) -> str:
     key = tenant.keys.current("RS256")
     return jwt.encode(claims, key.material.private, algorithm="RS256", headers={"kid": key.kid})
 
 
-def verify_access(tenant: Tenant, token: str, audience: str) -> dict[str, Any] | None:
+def verify_access(tenant: TenantState, token: str, audience: str) -> dict[str, Any] | None:
     """Return the claims of one of this tenant's JWT access tokens if it is good for the audience now."""
     claims = verify_own(tenant, token)
     if claims is None or claims.get("exp", 0) <= tenant.clock.now() or "azp" not in claims:
@@ -195,7 +190,7 @@ def verify_access(tenant: Tenant, token: str, audience: str) -> dict[str, Any] |
     return claims if audience in (audiences if isinstance(audiences, list) else [audiences]) else None
 
 
-def verify_own(tenant: Tenant, token: str) -> dict[str, Any] | None:
+def verify_own(tenant: TenantState, token: str) -> dict[str, Any] | None:
     """Return the claims of a JWT that this tenant signed, expired or not; None for anything else."""
     options: Any = {
         "verify_exp": False,
@@ -224,7 +219,9 @@ def verify_own(tenant: Tenant, token: str) -> dict[str, Any] | None:
     return claims if claims.get("iss") == tenant.issuer else None
 
 
-def logout_token(tenant: Tenant, client: Client, user_id: str, sid: str, trace_id: str | None = None) -> str:
+def logout_token(
+    tenant: TenantState, client: Client, user_id: str, sid: str, trace_id: str | None = None
+) -> str:
     """Sign a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4) as Auth0 does: ``typ`` is JWT."""
     now = int(tenant.clock.now())
     claims = {
@@ -241,7 +238,9 @@ def logout_token(tenant: Tenant, client: Client, user_id: str, sid: str, trace_i
     return _sign_access(tenant, claims)
 
 
-def user_reply(tenant: Tenant, subject: Subject, refresh_token: str | None) -> tuple[dict[str, Any], str]:
+def user_reply(
+    tenant: TenantState, subject: Subject, refresh_token: str | None
+) -> tuple[dict[str, Any], str]:
     """Return the body of a token reply for a user, and the access token in it."""
     access, ttl = access_token(tenant, subject)
     body: dict[str, Any] = {"access_token": access}

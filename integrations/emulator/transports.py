@@ -14,14 +14,13 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from stateful_oauth.emulator.faults import AnswerLost, RequestLost, Unreachable
-from stateful_oauth.emulator.routes.app import reason
+from stateful_oauth.emulator.routes.app import Application, reason
 from stateful_oauth.emulator.wire import environ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.answers import Answer
-    from stateful_oauth.emulator.tenant import Tenant
 
 
 class RequestsAdapter(BaseAdapter):
@@ -31,9 +30,9 @@ class RequestsAdapter(BaseAdapter):
     ``stream=True`` works as on the wire, and a truncated body raises when it is read.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, application: Application) -> None:
         super().__init__()
-        self._tenant = tenant
+        self._application = application
 
     def send(  # noqa: PLR0917 - the signature of requests
         self,
@@ -48,7 +47,7 @@ class RequestsAdapter(BaseAdapter):
         headers = [(_text(name), _text(value)) for name, value in request.headers.items()]
         sent = environ(request.method or "GET", request.url or "", headers, _body(request.body))
         try:
-            answer = self._tenant.wsgi.exchange(sent, patience=_read_timeout(timeout))
+            answer = self._application.exchange(sent, patience=_read_timeout(timeout))
         except Unreachable as lost:
             raise requests.ConnectTimeout(str(lost), request=request) from lost
         except RequestLost as lost:

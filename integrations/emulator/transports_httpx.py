@@ -12,7 +12,7 @@ from stateful_oauth.emulator.wire import environ
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.routes.app import Application
 
 
 class HttpxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -21,8 +21,8 @@ class HttpxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     A lost request is ``httpx.ConnectError``, a lost or too slow answer ``httpx.ReadTimeout``.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
+    def __init__(self, application: Application) -> None:
+        self._application = application
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request."""
@@ -36,7 +36,7 @@ class HttpxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         patience = request.extensions.get("timeout", {}).get("read")
         sent = environ(request.method, str(request.url), request.headers.multi_items(), body)
         try:
-            answer = self._tenant.wsgi.exchange(sent, patience=patience)
+            answer = self._application.exchange(sent, patience=patience)
         except RequestLost as lost:
             raise httpx.ConnectError(str(lost), request=request) from lost
         except AnswerLost as lost:

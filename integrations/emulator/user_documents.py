@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.emulator.clock import iso
 from stateful_oauth.emulator.people import PROFILE_FIELDS
-from stateful_oauth.emulator.tokens import iso
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator.people import Identity, User

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.people import User
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 METADATA = ("user_metadata", "app_metadata")
 
@@ -21,7 +21,7 @@ METADATA = ("user_metadata", "app_metadata")
 class Users:
     """The users of a tenant. What cannot be raises ``Refusal``, with the message of the API."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: TenantState) -> None:
         self._tenant = tenant
 
     def get(self, user_id: str) -> User:

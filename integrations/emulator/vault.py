@@ -15,8 +15,10 @@ from stateful_oauth.emulator.ids import alphanumeric, opaque
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from stateful_oauth.emulator.clock import Clock
+    from stateful_oauth.emulator.ledger import Ledger
     from stateful_oauth.emulator.people import Account
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.settings import Settings
 
 
 @dataclass
@@ -66,8 +68,8 @@ class ConnectedAccount:
 class Vault:
     """The connected accounts of a tenant, and the providers' tokens for them."""
 
-    def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
+    def __init__(self, clock: Clock, settings: Settings, ledger: Ledger) -> None:
+        self._clock, self._settings, self._ledger = clock, settings, ledger
         self._rows: dict[str, ConnectedAccount] = {}
         self._tokens: dict[str, ProviderToken] = {}
         self._sequence = count(1)
@@ -91,7 +93,7 @@ class Vault:
         self, user_id: str, account: Account, scopes: Sequence[str], org_id: str | None = None
     ) -> ConnectedAccount:
         """Connect an account; the same account again replaces the row, under a new id."""
-        now, ttl = self._tenant.clock.now(), account.connection.refresh_token_ttl
+        now, ttl = self._clock.now(), account.connection.refresh_token_ttl
         for old in self.accounts(user_id, {account.connection.name}):
             if old.provider_user_id == account.identifier and old.org_id == org_id:
                 self.disconnect(old, "replaced")
@@ -126,29 +128,29 @@ class Vault:
 
     def refreshable(self, row: ConnectedAccount) -> bool:
         """Whether the vault still holds a refresh token of the provider for the account."""
-        now = self._tenant.clock.now()
+        now = self._clock.now()
         fresh = row.expires_at is None or now < row.expires_at
-        used = now < row.last_used + self._tenant.settings.vault_idle_ttl
+        used = now < row.last_used + self._settings.vault_idle_ttl
         return row.account.connection.refresh_tokens and fresh and used
 
     def access_token(self, row: ConnectedAccount) -> tuple[str, int]:
         """Return the provider's access token for an account, and the seconds that it has left."""
-        now = self._tenant.clock.now()
+        now = self._clock.now()
         row.last_used = now
         if row.token is None or row.token.expires_at - now < 1:
-            row.token = ProviderToken(opaque(48), row, now + self._tenant.settings.vault_token_ttl)
+            row.token = ProviderToken(opaque(48), row, now + self._settings.vault_token_ttl)
             self._tokens[row.token.value] = row.token
         return row.token.value, int(row.token.expires_at - now)
 
     def holder(self, token: str) -> ConnectedAccount | None:
         """Return the account that a provider's access token opens now."""
         found = self._tokens.get(token)
-        if found is None or found.row.revoked or found.expires_at <= self._tenant.clock.now():
+        if found is None or found.row.revoked or found.expires_at <= self._clock.now():
             return None
         return found.row
 
     def _record(self, effect: str, row: ConnectedAccount, **more: str) -> None:
-        self._tenant.ledger.record(
+        self._ledger.record(
             effect,
             user_id=row.user_id,
             connection=row.connection,

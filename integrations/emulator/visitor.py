@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.answers import Answer
     from stateful_oauth.emulator.people import User
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.routes.app import Application
+    from stateful_oauth.emulator.state import TenantState
 
 
 class Callback(str):
@@ -46,8 +47,8 @@ class PageShown(Exception):
 class Visitor:
     """One browser: it keeps the SSO cookie, so that a second authorize is silent."""
 
-    def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
+    def __init__(self, tenant: TenantState, application: Application) -> None:
+        self._tenant, self._application = tenant, application
         self.cookies: dict[str, str] = {}
 
     def authorize(
@@ -119,7 +120,7 @@ class Visitor:
         if form is not None:
             headers.append(("Content-Type", "application/x-www-form-urlencoded"))
             body = urlencode(form).encode()
-        answer = self._tenant.wsgi.exchange(environ(method, url, headers, body))
+        answer = self._application.exchange(environ(method, url, headers, body))
         for name, value in answer.headers:
             if name == "Set-Cookie":
                 self._keep(value)

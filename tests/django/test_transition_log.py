@@ -103,7 +103,7 @@ def test_an_operator_by_id_and_not_what_they_wrote(tenant, lines):
 
 def test_repetitions_and_their_durations(lines, clock):
     counter = Counter(troubles=["request lost"])
-    town = Toyland(make_toy(counter), counter, clock, observer=SiteObserver())
+    town = Toyland(make_toy(counter), counter, clock, observer=SiteObserver(wiring.flows))
     town.go()
     assert [(line["event"], line["code"], line["attempts"]) for line in lines()] == [
         ("start", "", 0),

@@ -1,4 +1,4 @@
-"""Fixtures: a healthy site and tenant, and looking at one stage of an examination."""
+"""Fixtures: a healthy site and tenant, and looking at one stage of the diagnostics."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def healthy(tenant: Tenant, db: None, settings: Any, monkeypatch: pytest.MonkeyP
         **settings.STATEFUL_OAUTH,
         "ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
         "SCOPE": "openid profile email offline_access",
+        "CONNECTIONS": {"*": {}},
         "REFRESH_TOKEN_ROTATION": False,
     }
     tenant.clients["web"].rotation = False
@@ -50,10 +51,10 @@ def healthy(tenant: Tenant, db: None, settings: Any, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def stages(healthy: Tenant) -> Callable[..., dict[str, Any]]:
-    """Examine, and return the stages by name."""
+    """Run the diagnostics, and return the stages by name."""
     # This file is read before Django is set up, and models cannot be imported then.
-    from stateful_oauth.django.doctor import examine, plan
+    from stateful_oauth.django.doctor import diagnose, plan
 
     return lambda grant="", **plans: {
-        stage.name: stage for stage in examine(plan(**plans), grant=grant).stages
+        stage.name: stage for stage in diagnose(plan(**plans), grant=grant).stages
     }

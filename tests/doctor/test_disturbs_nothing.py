@@ -1,4 +1,4 @@
-"""An examination leaves the process, the database and the tenant as they were."""
+"""The diagnostics leave the process, the database and the tenant as they were."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rows import dump
 
 from stateful_oauth.auth0.cached import Cached
 from stateful_oauth.django import wiring
-from stateful_oauth.django.doctor import Verdict, examine, plan
+from stateful_oauth.django.doctor import Verdict, diagnose, plan
 from stateful_oauth.testing.browser import Browser
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -54,7 +54,7 @@ def cached(thing: object, seen: set[int] | None = None) -> list[tuple[str, Any]]
 def test_the_caches_and_the_database_are_the_same_afterwards(busy_site, healthy, grant):
     before = (wiring.provider("default"), cached(wiring.provider("default")), dump())
     assert len(before[1]) >= 4, "Metadata, keys and two machine tokens: otherwise this test looks at nothing."
-    report = examine(plan(), grant=grant)
+    report = diagnose(plan(), grant=grant)
     assert report.ok, report
     provider, caches, rows = (wiring.provider("default"), cached(wiring.provider("default")), dump())
     assert provider is before[0]
@@ -64,7 +64,7 @@ def test_the_caches_and_the_database_are_the_same_afterwards(busy_site, healthy,
 
 def test_the_user_is_still_signed_in_and_the_attempt_still_works(busy_site, healthy):
     location = busy_site.start("/profile/")
-    examine(plan(), grant="newest")
+    diagnose(plan(), grant="newest")
     assert busy_site.get("/profile/").status_code == 200
     arrived = busy_site.get(busy_site.authorize(location, "ada@example.com"))
     assert arrived["Location"] == "/profile/"
@@ -72,7 +72,7 @@ def test_the_user_is_still_signed_in_and_the_attempt_still_works(busy_site, heal
 
 def test_the_tenant_has_nothing_new_but_tokens_that_end_by_themselves(busy_site, healthy):
     count = len(list(healthy.ledger.entries()))
-    examine(plan(), grant="newest")
+    diagnose(plan(), grant="newest")
     new = [entry.effect for entry in list(healthy.ledger.entries())[count:]]
     assert sorted(set(new)) == ["m2m_token_issued", "refreshed"], new
     assert new.count("m2m_token_issued") == 1
@@ -87,6 +87,6 @@ def test_an_examination_closes_its_connections(healthy, monkeypatch):
         closed.append(transport)
 
     monkeypatch.setattr(Transport, "close", close)
-    report = examine(plan())
+    report = diagnose(plan())
     assert report.verdict in (Verdict.OK, Verdict.NOT_PROBED)
     assert len(closed) == 1

@@ -340,9 +340,9 @@ def test_one_of_several_tenants(two_tenants):
 
 
 def test_a_stage_of_one_tenant_says_nothing_of_another(two_tenants, healthy):
-    from stateful_oauth.django.doctor import examine, plan
+    from stateful_oauth.django.doctor import diagnose, plan
 
-    found = {(each.tenant, each.name): each.verdict for each in examine(plan()).stages}
+    found = {(each.tenant, each.name): each.verdict for each in diagnose(plan()).stages}
     assert found["default", "client"] is Verdict.OK
     assert found["other", "client"] is Verdict.FAILED
     assert ("", "settings") in found

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.django.conf import ANY_CONNECTION
-from stateful_oauth.django.doctor.patient import TIME_LIMIT
+from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stateful_oauth.auth0.probes import MachineClaims
-    from stateful_oauth.django.doctor.patient import Patient
+    from stateful_oauth.django.doctor.probe_context import ProbeContext
     from stateful_oauth.flows.oauth.grants import Grant
     from stateful_oauth.flows.oauth.openid import TokenResponse
 
@@ -40,27 +40,27 @@ _ASK: Final = (
 )
 
 
-def _management(patient: Patient) -> Iterator[Finding]:
-    if not patient.config.management_client_id:
-        if patient.settings.linking == "off":
+def _management(context: ProbeContext) -> Iterator[Finding]:
+    if not context.config.management_client_id:
+        if context.settings.linking == "off":
             yield not_probed("LINKING is off, and MANAGEMENT_CLIENT_ID is not set.")
         else:
             yield failed(
-                f"LINKING is {patient.settings.linking}, but MANAGEMENT_CLIENT_ID is not set.",
+                f"LINKING is {context.settings.linking}, but MANAGEMENT_CLIENT_ID is not set.",
                 "Set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET to a machine-to-machine application.",
             )
         return
     if find_spec("auth0") is None:
         yield failed("auth0-python is not installed.", "Install django-stateful-oauth[linking].")
-    claims = patient.probes.machine_token(time_limit=TIME_LIMIT)
-    yield from _claims(patient, claims)
-    yield from _scopes(patient, claims)
-    patient.probes.read_users(claims.token, time_limit=TIME_LIMIT)
+    claims = context.probes.machine_token(time_limit=TIME_LIMIT)
+    yield from _claims(context, claims)
+    yield from _scopes(context, claims)
+    context.probes.read_users(claims.token, time_limit=TIME_LIMIT)
     yield fine("The Management API finds users by email.")
 
 
-def _claims(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
-    config = patient.config
+def _claims(context: ProbeContext, claims: MachineClaims) -> Iterator[Finding]:
+    config = context.config
     if claims.issuer is None:
         yield not_probed("The Management API token does not name its issuer.")
     elif claims.issuer != config.management_base_url:
@@ -75,9 +75,9 @@ def _claims(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
         )
 
 
-def _scopes(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
+def _scopes(context: ProbeContext, claims: MachineClaims) -> Iterator[Finding]:
     needed = set(_LINKING_SCOPES)
-    if patient.settings.linking_app_metadata_keys:
+    if context.settings.linking_app_metadata_keys:
         needed.add(_METADATA_SCOPE)
     if claims.scopes is None:
         yield not_probed("The Management API token does not list its scopes.")
@@ -88,7 +88,7 @@ def _scopes(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
             f"Add {', '.join(missing)} to its client grant for the Management API.",
         )
     else:
-        yield fine(f"{patient.config.management_client_id} has {', '.join(sorted(needed))}.")
+        yield fine(f"{context.config.management_client_id} has {', '.join(sorted(needed))}.")
     if excess := sorted(claims.scopes - needed):
         shown = ", ".join(excess[:5]) + (", …" if len(excess) > 5 else "")
         yield warning(
@@ -97,10 +97,10 @@ def _scopes(patient: Patient, claims: MachineClaims) -> Iterator[Finding]:
         )
 
 
-def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
+def _refresh_tokens(context: ProbeContext) -> Iterator[Finding]:
     """Refresh with a token that nobody was given: harmless, as with the code of the stage `client`."""
-    if "offline_access" not in patient.settings.scope.split():
-        if patient.settings.connections:
+    if "offline_access" not in context.settings.scope.split():
+        if context.settings.connections:
             yield failed(
                 "CONNECTIONS is set, but SCOPE lacks `offline_access`. Users cannot connect accounts.",
                 "Add `offline_access` to SCOPE.",
@@ -109,7 +109,7 @@ def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
             yield not_probed("SCOPE lacks `offline_access`, so there are no refresh tokens.")
         return
     try:
-        patient.provider.refresh(_invented(), time_limit=TIME_LIMIT)
+        context.provider.refresh(_invented(), time_limit=TIME_LIMIT)
     except ServiceRefused as error:
         if error.code != "grant_dead":
             raise
@@ -120,19 +120,19 @@ def _refresh_tokens(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _my_account(patient: Patient) -> Iterator[Finding]:
-    if not patient.grant:
+def _my_account(context: ProbeContext) -> Iterator[Finding]:
+    if not context.grant:
         yield not_probed(_ASK)
         return
-    if patient.provider.rotates_refresh_tokens():
+    if context.provider.rotates_refresh_tokens():
         yield not_probed("The application rotates refresh tokens. The check would spend the user's token.")
         return
-    grant = _grant(patient)
+    grant = _grant(context)
     if grant is None:
         yield not_probed("There is no such active grant. Sign in once, with `offline_access` in SCOPE.")
         return
-    api, scope = patient.provider.my_account, " ".join(_MY_ACCOUNT_SCOPES)
-    answer = patient.provider.refresh(
+    api, scope = context.provider.my_account, " ".join(_MY_ACCOUNT_SCOPES)
+    answer = context.provider.refresh(
         grant.refresh_token, audience=api.audience, scope=scope, time_limit=TIME_LIMIT
     )
     yield from _rotation(grant, answer)
@@ -145,12 +145,12 @@ def _my_account(patient: Patient) -> Iterator[Finding]:
     else:
         yield fine(f"A refresh returns a token for {api.audience} with every scope.")
     if _MY_ACCOUNT_SCOPES[1] in granted:
-        yield from _connections(patient, answer.access_token)
+        yield from _connections(context, answer.access_token)
 
 
-def _connections(patient: Patient, token: Secret) -> Iterator[Finding]:
-    there = {each.name for each in patient.provider.my_account.connections(token, time_limit=TIME_LIMIT)}
-    if missing := sorted(set(patient.settings.connections) - there - {ANY_CONNECTION}):
+def _connections(context: ProbeContext, token: Secret) -> Iterator[Finding]:
+    there = {each.name for each in context.provider.my_account.connections(token, time_limit=TIME_LIMIT)}
+    if missing := sorted(set(context.settings.connections) - there - {ANY_CONNECTION}):
         yield failed(
             f"CONNECTIONS names {', '.join(missing)}, where accounts cannot be connected.",
             "In Auth0, turn on Connected Accounts for the connection, and enable it for the application.",
@@ -173,15 +173,15 @@ def _rotation(grant: Grant, answer: TokenResponse) -> Iterator[Finding]:
     )
 
 
-def _token_vault(patient: Patient) -> Iterator[Finding]:
-    if patient.provider.rotates_refresh_tokens():
+def _token_vault(context: ProbeContext) -> Iterator[Finding]:
+    if context.provider.rotates_refresh_tokens():
         yield not_probed(
             "REFRESH_TOKEN_ROTATION is True, but Token Vault needs an application without rotation."
         )
         return
     try:
         # The names of connections are not secret, and the token is invented: nothing can be handed out.
-        patient.provider.provider_token(_invented(), connection="google-oauth2", time_limit=TIME_LIMIT)
+        context.provider.provider_token(_invented(), connection="google-oauth2", time_limit=TIME_LIMIT)
     except ServiceRefused as error:
         if error.code != "grant_dead":
             raise
@@ -189,21 +189,21 @@ def _token_vault(patient: Patient) -> Iterator[Finding]:
     else:
         yield failed("Token Vault accepted a token that was never issued.", "Do not use this provider.")
         return
-    yield from _exchange(patient)
+    yield from _exchange(context)
 
 
-def _exchange(patient: Patient) -> Iterator[Finding]:
+def _exchange(context: ProbeContext) -> Iterator[Finding]:
     """Get the token of an account that a user connected, and throw it away: safe to repeat."""
-    if not patient.grant:
+    if not context.grant:
         yield not_probed(_ASK)
         return
-    grant = _grant(patient)
+    grant = _grant(context)
     account = None if grant is None else accounts_of(grant.issuer, grant.subject).first()
     if grant is None or account is None:
         yield not_probed("The user of this grant has connected no account.")
         return
     try:
-        patient.provider.provider_token(
+        context.provider.provider_token(
             grant.refresh_token,
             connection=account.connection,
             login_hint=account.provider_user_id or None,
@@ -218,11 +218,11 @@ def _exchange(patient: Patient) -> Iterator[Finding]:
         yield fine(f"Token Vault returns a token for an account at {account.connection}.")
 
 
-def _grant(patient: Patient) -> Grant | None:
-    if patient.grant == NEWEST:
-        return newest_grant(patient.alias)
-    grant = DjangoGrantStore().load(patient.grant)
-    return grant if grant is not None and grant.tenant == patient.alias else None
+def _grant(context: ProbeContext) -> Grant | None:
+    if context.grant == NEWEST:
+        return newest_grant(context.alias)
+    grant = DjangoGrantStore().load(context.grant)
+    return grant if grant is not None and grant.tenant == context.alias else None
 
 
 def _invented() -> Secret:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.doctor.patient import TIME_LIMIT
+from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stateful_oauth.auth0.probes import Landing
-    from stateful_oauth.django.doctor.patient import Patient
+    from stateful_oauth.django.doctor.probe_context import ProbeContext
 
 # What a provider answers to `prompt=none` when nobody is signed in (OpenID Connect Core §3.1.2.6): the
 # request itself was in order.
@@ -33,23 +33,23 @@ _CLOCK_STEP: Final = 1.0  # seconds: the Date header counts no finer
 _LONGEST_SHOWN: Final = 200
 
 
-def _discovery(patient: Patient) -> Iterator[Finding]:
-    issuer = patient.provider.issuer
-    announced = patient.probes.announced_issuer(time_limit=TIME_LIMIT)
+def _discovery(context: ProbeContext) -> Iterator[Finding]:
+    issuer = context.provider.issuer
+    announced = context.probes.announced_issuer(time_limit=TIME_LIMIT)
     if announced is not None and announced != issuer:
         yield failed(
             f"The provider's issuer is {announced[:_LONGEST_SHOWN]!a}, but the settings say {issuer!r}.",
             "Set ISSUER to exactly the provider's issuer, or correct DOMAIN.",
         )
         return
-    metadata = patient.metadata()
+    metadata = context.metadata()
     yield fine(f"{issuer} announces everything that sign-in needs, including S256.")
-    if metadata.revocation_endpoint is None and "offline_access" in patient.settings.scope.split():
+    if metadata.revocation_endpoint is None and "offline_access" in context.settings.scope.split():
         yield warning(
             "There is no revocation_endpoint. After sign-out, refresh tokens stay valid at the provider.",
             "Use a provider that can revoke tokens (RFC 7009), or remove `offline_access` from SCOPE.",
         )
-    if metadata.pushed_authorization_request_endpoint is None and patient.settings.linking != "off":
+    if metadata.pushed_authorization_request_endpoint is None and context.settings.linking != "off":
         yield warning(
             "There is no pushed_authorization_request_endpoint: whoever sits at the browser can change what "
             "the proof for linking is asked with.",
@@ -62,22 +62,22 @@ def _discovery(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _signing_keys(patient: Patient) -> Iterator[Finding]:
-    algorithm = patient.config.id_token_signing_alg
+def _signing_keys(context: ProbeContext) -> Iterator[Finding]:
+    algorithm = context.config.id_token_signing_alg
     if algorithm == "HS256":
         yield fine("ID tokens are signed with CLIENT_SECRET (HS256). There is no key to read.")
         return
-    patient.load_keys()
+    context.load_keys()
     yield fine(f"The key set has a key for {algorithm}.")
 
 
-def _clock(patient: Patient) -> Iterator[Finding]:
-    skew = patient.probes.clock_skew(time_limit=TIME_LIMIT)
+def _clock(context: ProbeContext) -> Iterator[Finding]:
+    skew = context.probes.clock_skew(time_limit=TIME_LIMIT)
     if skew is None:
         yield not_probed("The provider sends no Date header.")
         return
-    limit = float(patient.config.leeway)
-    if patient.config.client_auth == "private_key_jwt":
+    limit = float(context.config.leeway)
+    if context.config.client_auth == "private_key_jwt":
         limit = min(limit, _ASSERTION_SKEW)
     where = f"The site's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's"
     if abs(skew) > max(limit, _CLOCK_STEP):
@@ -91,7 +91,7 @@ def _clock(patient: Patient) -> Iterator[Finding]:
 _SET_CLOCK: Final = "Synchronise the machine's clock with NTP (chrony, systemd-timesyncd)."
 
 
-def _client(patient: Patient) -> Iterator[Finding]:
+def _client(context: ProbeContext) -> Iterator[Finding]:
     """Exchange a code that nobody was given.
 
     Harmless: a provider proves the client first, and then finds no such code (RFC 6749 §5.2: `invalid_client`
@@ -99,55 +99,55 @@ def _client(patient: Patient) -> Iterator[Finding]:
     "Failed Exchange" into the tenant's log.
     """
     try:
-        patient.provider.exchange_code(
+        context.provider.exchange_code(
             code=Secret(f"flows-doctor-{pkce.new_nonce()}"),
-            redirect_uri=patient.callback(),
+            redirect_uri=context.callback(),
             code_verifier=Secret(pkce.new_code_verifier()),
             time_limit=TIME_LIMIT,
         )
     except ServiceRefused as error:
         if error.code != "code_rejected":
             raise
-        yield fine(f"The provider accepts {patient.config.client_auth} of {patient.config.client_id}.")
+        yield fine(f"The provider accepts {context.config.client_auth} of {context.config.client_id}.")
     else:
         yield failed("The provider exchanged a code that it never issued.", "Do not use this provider.")
 
 
-def _callbacks(patient: Patient) -> Iterator[Finding]:
+def _callbacks(context: ProbeContext) -> Iterator[Finding]:
     """Open the authorization address with `prompt=none`, as a browser in which nobody is signed in.
 
     Harmless: no page is shown, no session is begun; Auth0 writes one line "Failed Silent Auth".
     """
-    for name in _callback_names(patient):
-        redirect_uri = patient.callback(name)
-        request = patient.request(redirect_uri)
-        if patient.config.pushed_authorization_requests or (
+    for name in _callback_names(context):
+        redirect_uri = context.callback(name)
+        request = context.request(redirect_uri)
+        if context.config.pushed_authorization_requests or (
             # The proof for linking is pushed wherever that is possible.
-            name == "link_callback" and patient.provider.takes_pushed_authorization_requests()
+            name == "link_callback" and context.provider.takes_pushed_authorization_requests()
         ):
             try:
-                pushed = patient.provider.push_authorization_request(request, time_limit=TIME_LIMIT)
+                pushed = context.provider.push_authorization_request(request, time_limit=TIME_LIMIT)
             except ServiceRefused as error:
                 if error.code != "request_rejected":
                     raise
                 yield failed(f"The provider rejected the pushed request: {error}", _allow(redirect_uri))
                 continue
-            url = patient.provider.pushed_authorization_url(pushed.request_uri)
+            url = context.provider.pushed_authorization_url(pushed.request_uri)
         else:
-            url = patient.provider.authorization_url(request)
-        yield _landed(patient, redirect_uri, patient.probes.open(url, time_limit=TIME_LIMIT))
+            url = context.provider.authorization_url(request)
+        yield _landed(context, redirect_uri, context.probes.open(url, time_limit=TIME_LIMIT))
 
 
-def _callback_names(patient: Patient) -> list[str]:
+def _callback_names(context: ProbeContext) -> list[str]:
     names = ["callback"]
-    if patient.settings.linking != "off":
+    if context.settings.linking != "off":
         names.append("link_callback")
-    if "offline_access" in patient.settings.scope.split():
+    if "offline_access" in context.settings.scope.split():
         names.append("connect_callback")
     return names
 
 
-def _landed(patient: Patient, redirect_uri: str, landing: Landing) -> Finding:
+def _landed(context: ProbeContext, redirect_uri: str, landing: Landing) -> Finding:
     if landing.status >= 500:
         return failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")
     if landing.status >= 400:
@@ -170,7 +170,7 @@ def _landed(patient: Patient, redirect_uri: str, landing: Landing) -> Finding:
     said = landing.error if landing.error in _KNOWN_ERRORS else "another error"
     return failed(
         f"{redirect_uri} is allowed, but the provider rejects the request ({said}).",
-        f"Compare SCOPE and AUTHORIZATION_PARAMETERS with the application {patient.config.client_id}. "
+        f"Compare SCOPE and AUTHORIZATION_PARAMETERS with the application {context.config.client_id}. "
         "See the tenant's log.",
     )
 
@@ -179,11 +179,11 @@ def _allow(redirect_uri: str) -> str:
     return f"Add {redirect_uri} to the application's Allowed Callback URLs, and check CLIENT_ID."
 
 
-def _logout(patient: Patient) -> Iterator[Finding]:
+def _logout(context: ProbeContext) -> Iterator[Finding]:
     """Open the sign-out address as a browser in which nobody is signed in: there is no session to end."""
     home = conf.base_url + conf.logout_return_path
-    url = patient.provider.logout_url(return_to=home)
-    landing = patient.probes.open(url, time_limit=TIME_LIMIT)
+    url = context.provider.logout_url(return_to=home)
+    landing = context.probes.open(url, time_limit=TIME_LIMIT)
     if landing.status >= 500:
         yield failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")
     elif landing.status >= 400:

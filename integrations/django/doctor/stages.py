@@ -1,4 +1,4 @@
-"""What an examination is made of, as values: findings, stages, and the report."""
+"""What the diagnostics are made of, as values: findings, stages, probes, and the report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def failed(message: str, remedy: str) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage of an examination.
+    """One stage of the diagnostics, after it ran.
 
     Attributes:
         tenant: The tenant's alias; empty for what belongs to the whole site.
@@ -91,7 +91,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of an examination."""
+    """The result of the diagnostics."""
 
     stages: tuple[Stage, ...]
 
@@ -122,11 +122,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A stage that is to be examined.
+    """What a stage runs.
 
     Attributes:
         looks_at: What it finds out, for people who ask before it runs.
-        run: Yields findings; takes the patient.
+        run: Yields findings. Its argument is the `ProbeContext`, or None for a probe of the site.
         needs: Names of stages without which it makes no sense.
         outbound: Whether it calls the provider.
         cheap: Whether a health check can afford it every few seconds.

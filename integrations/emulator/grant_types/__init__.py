@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stateful_oauth.emulator.clients import Client
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
-    Exchange = Callable[[Tenant, Client, Mapping[str, str]], dict[str, Any]]
+    Exchange = Callable[[TenantState, Client, Mapping[str, str]], dict[str, Any]]
 
 
 @cache

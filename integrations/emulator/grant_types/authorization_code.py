@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.clients import Client
     from stateful_oauth.emulator.people import User
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 GRANT_TYPE = "authorization_code"
 INVALID = "Invalid authorization code"
 BAD_VERIFIER = "Failed to verify code verifier"
 
 
-def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
+def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
     """Exchange a code for tokens, once."""
     if "code" not in params:
         raise oauth_error(400, "invalid_request", "Missing required parameter: code")
@@ -52,7 +52,7 @@ def _verifier_fits(code: Code, verifier: str | None) -> bool:
     return same(verifier, challenge)
 
 
-def _redeem(tenant: Tenant, client: Client, code: Code, user: User) -> dict[str, Any]:
+def _redeem(tenant: TenantState, client: Client, code: Code, user: User) -> dict[str, Any]:
     code.used = True
     ask, settings = code.ask, tenant.settings
     organization_id = ask.organization.id if ask.organization else None
@@ -94,7 +94,7 @@ def _redeem(tenant: Tenant, client: Client, code: Code, user: User) -> dict[str,
     return body
 
 
-def _reused(tenant: Tenant, code: Code) -> None:
+def _reused(tenant: TenantState, code: Code) -> None:
     client_id = code.ask.client.client_id
     tenant.ledger.record("code_reused", code=code.value, client_id=client_id, user_id=code.user_id)
     if not tenant.settings.code_reuse_revokes:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.clients import Client
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 GRANT_TYPE = "client_credentials"
 
 
-def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
+def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
     """Give a client a token for an API that it has a client grant for."""
     if client.public:
         raise oauth_error(401, "access_denied", "Unauthorized")
@@ -54,7 +54,7 @@ def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[
     return body
 
 
-def _organization(tenant: Tenant, wanted: str | None) -> str | None:
+def _organization(tenant: TenantState, wanted: str | None) -> str | None:
     if wanted is None:
         return None
     organization = tenant.people.organization(wanted)

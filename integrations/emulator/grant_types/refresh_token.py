@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from stateful_oauth.emulator.clients import Client
     from stateful_oauth.emulator.issued import Family, RefreshToken
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 GRANT_TYPE = "refresh_token"
 INVALID = "Unknown or invalid refresh token."
 USER_GONE = "The refresh_token was generated for a user who doesn't exist anymore."
 
 
-def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
+def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
     """Exchange a refresh token for fresh tokens; with rotation, for its successor too."""
     if "refresh_token" not in params:
         raise oauth_error(400, "invalid_request", "Missing required parameter: refresh_token")
@@ -42,7 +42,7 @@ def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[
     return body
 
 
-def live_token(tenant: Tenant, client: Client, value: str) -> RefreshToken:
+def live_token(tenant: TenantState, client: Client, value: str) -> RefreshToken:
     """Return the token if it may be used now by this client; a reuse kills its family."""
     token = tenant.issued.refresh.get(value)
     if token is None or token.family.client_id != client.client_id or token.family.revoked:
@@ -66,7 +66,7 @@ def _in_leeway(token: RefreshToken, client: Client, now: float) -> bool:
     return previous and token.used_at is not None and now < token.used_at + client.leeway
 
 
-def _reused(tenant: Tenant, token: RefreshToken) -> None:
+def _reused(tenant: TenantState, token: RefreshToken) -> None:
     family = token.family
     about = {"client_id": family.client_id, "user_id": family.user_id, "family": family.id}
     tenant.ledger.record("refresh_reused", refresh_token=token.value, **about)
@@ -75,14 +75,14 @@ def _reused(tenant: Tenant, token: RefreshToken) -> None:
     tenant.ledger.record("grant_revoked", **about)
 
 
-def _rotate(tenant: Tenant, token: RefreshToken) -> RefreshToken:
+def _rotate(tenant: TenantState, token: RefreshToken) -> RefreshToken:
     if token.used_at is None:
         token.used_at = tenant.clock.now()
     return tenant.issued.add_token(token.family, token.generation + 1)
 
 
 def _narrowed(
-    tenant: Tenant, client: Client, family: Family, params: Mapping[str, str]
+    tenant: TenantState, client: Client, family: Family, params: Mapping[str, str]
 ) -> tuple[str | None, Sequence[str]]:
     """Return audience and scopes of the new access token: what may not be had is left out without a word."""
     wanted = params.get("scope", "").split()
@@ -98,7 +98,7 @@ def _narrowed(
     return audience, kept or allowed
 
 
-def _reachable(tenant: Tenant, client: Client, audience: str) -> bool:
+def _reachable(tenant: TenantState, client: Client, audience: str) -> bool:
     """Whether a multi-resource refresh token of the client reaches the API."""
     api = tenant.apis.get(audience)
     return (

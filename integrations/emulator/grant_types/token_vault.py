@@ -12,14 +12,14 @@ from stateful_oauth.emulator.answers import json_answer
 from stateful_oauth.emulator.errors import Refusal, invalid_grant, oauth_error
 from stateful_oauth.emulator.grant_types.refresh_token import live_token
 from stateful_oauth.emulator.ids import opaque
-from stateful_oauth.emulator.tenant import TOKEN_VAULT
+from stateful_oauth.emulator.state import TOKEN_VAULT
 from stateful_oauth.emulator.tokens import verify_access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.clients import Client
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.vault import ConnectedAccount
 
 GRANT_TYPE = TOKEN_VAULT
@@ -28,7 +28,7 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a
 PROVIDER_TOKEN = "http://auth0.com/oauth/token-type/federated-connection-access-token"  # noqa: S105 - a type
 
 
-def exchange(tenant: Tenant, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
+def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> dict[str, Any]:
     """Give the access token of the provider for one of the user's connected accounts."""
     _check_client(client)
     for name in ("subject_token", "subject_token_type", "requested_token_type", "connection"):
@@ -77,7 +77,7 @@ def _check_client(client: Client) -> None:
         )
 
 
-def _subject(tenant: Tenant, client: Client, kind: str, value: str) -> str:
+def _subject(tenant: TenantState, client: Client, kind: str, value: str) -> str:
     if kind == REFRESH_TOKEN:
         if client.rotation:
             raise oauth_error(
@@ -96,7 +96,7 @@ def _subject(tenant: Tenant, client: Client, kind: str, value: str) -> str:
     return str(claims["sub"])
 
 
-def _account(tenant: Tenant, user_id: str, params: Mapping[str, str]) -> ConnectedAccount:
+def _account(tenant: TenantState, user_id: str, params: Mapping[str, str]) -> ConnectedAccount:
     rows = tenant.vault.accounts(user_id, {params["connection"]})
     if not rows:
         if params["subject_token_type"] == ACCESS_TOKEN:

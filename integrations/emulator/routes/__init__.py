@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stateful_oauth.emulator.answers import Answer
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 
@@ -33,7 +33,7 @@ class Route:
     methods: str
     """Separated by spaces."""
     path: str
-    handler: Callable[[Tenant, Call], Answer]
+    handler: Callable[[TenantState, Call], Answer]
     family: Family = OAUTH
     """The error bodies that belong to it."""
     counted: bool = True

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from stateful_oauth.emulator.answers import Answer
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 class Application:
     """One tenant's endpoints."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: TenantState) -> None:
         self.tenant = tenant
 
     def exchange(

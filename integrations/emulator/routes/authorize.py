@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.sessions import Ask, Session
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 _DESCRIPTIONS = {
@@ -42,7 +42,7 @@ _DESCRIPTIONS = {
 }
 
 
-def _authorize(tenant: Tenant, call: Call) -> Answer:
+def _authorize(tenant: TenantState, call: Call) -> Answer:
     try:
         given = call.params()
     except Refusal as refusal:
@@ -62,7 +62,7 @@ def _authorize(tenant: Tenant, call: Call) -> Answer:
         return denial(tenant, ask, denied)
 
 
-def _pushed(tenant: Tenant, given: Mapping[str, str]) -> Mapping[str, str]:
+def _pushed(tenant: TenantState, given: Mapping[str, str]) -> Mapping[str, str]:
     pushed = tenant.browsers.pushed.get(given["request_uri"])
     if pushed is None or pushed.client_id != given.get("client_id"):
         raise Unsafe(
@@ -75,7 +75,7 @@ def _pushed(tenant: Tenant, given: Mapping[str, str]) -> Mapping[str, str]:
     return {**pushed.params, "client_id": pushed.client_id}
 
 
-def _decide(tenant: Tenant, call: Call, ask: Ask) -> Answer:
+def _decide(tenant: TenantState, call: Call, ask: Ask) -> Answer:
     session = session_of(tenant, call)
     if session is not None and session.user_id not in tenant.people.users:
         session = None
@@ -88,7 +88,7 @@ def _decide(tenant: Tenant, call: Call, ask: Ask) -> Answer:
     return redirect(f"{tenant.base_url}/u/login?state={quote(login.id)}").with_headers(header)
 
 
-def _with_session(tenant: Tenant, call: Call, ask: Ask, session: Session) -> Answer:
+def _with_session(tenant: TenantState, call: Call, ask: Ask, session: Session) -> Answer:
     user = tenant.people.users[session.user_id]
     admit(tenant, ask, user)
     if not missing_consent(tenant, ask, user):

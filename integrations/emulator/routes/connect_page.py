@@ -15,7 +15,7 @@ from stateful_oauth.emulator.sign_in import browser_cookie, browser_of
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator.people import Account
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 LOST = "This connection request is unknown, has expired, was used already, or belongs to another browser."
@@ -32,7 +32,7 @@ def _params(call: Call) -> dict[str, str]:
         raise _lost() from refusal
 
 
-def _open(tenant: Tenant, call: Call) -> Answer:
+def _open(tenant: TenantState, call: Call) -> Answer:
     browser = browser_of(tenant, call) or opaque(16)
     flow = tenant.part(ConnectFlows).open_ticket(_params(call).get("ticket", ""), browser)
     if flow is None:
@@ -48,18 +48,18 @@ def _open(tenant: Tenant, call: Call) -> Answer:
     return redirect(location).with_headers(browser_cookie(tenant, browser))
 
 
-def _flow(tenant: Tenant, call: Call) -> ConnectFlow:
+def _flow(tenant: TenantState, call: Call) -> ConnectFlow:
     flow = tenant.part(ConnectFlows).at_page(_params(call).get("state", ""), browser_of(tenant, call))
     if flow is None:
         raise _lost()
     return flow
 
 
-def _show(tenant: Tenant, call: Call) -> Answer:
+def _show(tenant: TenantState, call: Call) -> Answer:
     return connect_page(tenant, _flow(tenant, call))
 
 
-def _submit(tenant: Tenant, call: Call) -> Answer:
+def _submit(tenant: TenantState, call: Call) -> Answer:
     flow, form = _flow(tenant, call), _params(call)
     if form.get("action") == "decline":
         tenant.part(ConnectFlows).decline(flow)
@@ -76,7 +76,7 @@ def _submit(tenant: Tenant, call: Call) -> Answer:
     return _back(flow, connect_code=code)
 
 
-def _account(tenant: Tenant, flow: ConnectFlow, form: dict[str, str]) -> Account | str:
+def _account(tenant: TenantState, flow: ConnectFlow, form: dict[str, str]) -> Account | str:
     name = flow.ask.connection.name
     if form.get("action") == "account":
         return tenant.people.find_account(form.get("account", ""), name) or "Nobody of that name."

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.clock import iso
 from stateful_oauth.emulator.connect_bodies import read_complete, read_connect
 from stateful_oauth.emulator.connect_flows import CompletionRefused, ConnectFlows
 from stateful_oauth.emulator.my_account import (
@@ -17,11 +18,10 @@ from stateful_oauth.emulator.my_account import (
     page_of,
 )
 from stateful_oauth.emulator.my_account_errors import problem
-from stateful_oauth.emulator.tokens import iso
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator.my_account import UserCaller
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.vault import ConnectedAccount
     from stateful_oauth.emulator.wire import Call
 
@@ -45,7 +45,7 @@ def account_document(row: ConnectedAccount) -> dict[str, Any]:
     return shown
 
 
-def _connect(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
+def _connect(tenant: TenantState, call: Call, user: UserCaller) -> Answer:
     ask = read_connect(tenant, tenant.clients.get(user.client_id), json_body(call))
     flow = tenant.part(ConnectFlows).start(ask, user.user_id, user.client_id, user.organization_id)
     body = {
@@ -57,7 +57,7 @@ def _connect(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
     return json_answer(body, 201)
 
 
-def _complete(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
+def _complete(tenant: TenantState, call: Call, user: UserCaller) -> Answer:
     asked = read_complete(json_body(call))
     try:
         row = tenant.part(ConnectFlows).complete(
@@ -69,7 +69,7 @@ def _complete(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
     return json_answer(account_document(row), 201)
 
 
-def _accounts(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
+def _accounts(tenant: TenantState, call: Call, user: UserCaller) -> Answer:
     wanted = call.request.args.getlist("connection")
     if len(wanted) > MAX_CONNECTIONS:
         raise invalid([flaw("connection", f"Must have at most {MAX_CONNECTIONS} items", "query")])
@@ -81,7 +81,7 @@ def _accounts(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
     return json_answer(body)
 
 
-def _connections(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
+def _connections(tenant: TenantState, call: Call, user: UserCaller) -> Answer:
     after, take = page_of(call)
     client = tenant.clients.get(user.client_id)
     offered = [
@@ -99,7 +99,7 @@ def _connections(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
     return json_answer(body)
 
 
-def _delete(tenant: Tenant, call: Call, user: UserCaller) -> Answer:
+def _delete(tenant: TenantState, call: Call, user: UserCaller) -> Answer:
     account_id = call.path["id"]
     if re.fullmatch(r"cac_[A-Za-z0-9]+", account_id) is None:
         raise invalid([flaw("id", "Must match ^cac_[A-Za-z0-9]+$", "path")])

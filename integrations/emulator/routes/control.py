@@ -18,10 +18,10 @@ from stateful_oauth.emulator.routes import Route, table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
-    Handler = Callable[[Tenant, Call], Answer]
+    Handler = Callable[[TenantState, Call], Answer]
 
 _HIDDEN = {"client_secret", "password"}
 _FAULT_FIELDS: dict[str, tuple[type, ...]] = {
@@ -49,7 +49,7 @@ def bad(what: str, status: int = 400) -> Refusal:
 
 
 def _guarded(handler: Handler) -> Handler:
-    def guarded(tenant: Tenant, call: Call) -> Answer:
+    def guarded(tenant: TenantState, call: Call) -> Answer:
         if call.request.host not in {tenant.domain, *_loopback_names(tenant)}:
             raise bad("Wrong Host header.", 403)
         if call.request.method in {"POST", "PATCH"} and call.request.mimetype != "application/json":
@@ -59,7 +59,7 @@ def _guarded(handler: Handler) -> Handler:
     return guarded
 
 
-def _loopback_names(tenant: Tenant) -> set[str]:
+def _loopback_names(tenant: TenantState) -> set[str]:
     _, colon, port = tenant.domain.partition(":")
     return {f"{name}{colon}{port}" for name in ("127.0.0.1", "localhost")}
 
@@ -82,14 +82,14 @@ def shown(thing: Any) -> dict[str, Any]:
 
 
 def collection(
-    kind: str, listed: Callable[[Tenant], list[Any]], document: Callable[[Any], dict[str, Any]] = shown
+    kind: str, listed: Callable[[TenantState], list[Any]], document: Callable[[Any], dict[str, Any]] = shown
 ) -> list[Route]:
     """Return the routes that list things of a kind of ``seeding`` and add one."""
 
-    def show(tenant: Tenant, _call: Call) -> Answer:
+    def show(tenant: TenantState, _call: Call) -> Answer:
         return json_answer({kind: [document(thing) for thing in listed(tenant)]})
 
-    def add(tenant: Tenant, call: Call) -> Answer:
+    def add(tenant: TenantState, call: Call) -> Answer:
         try:
             return json_answer(document(seeding.add(tenant, kind, body_of(call))), 201)
         except seeding.SeedError as error:
@@ -104,7 +104,7 @@ def control_route(methods: str, path: str, handler: Handler) -> Route:
     return Route(methods, path, _guarded(handler), counted=False)
 
 
-def _change_user(tenant: Tenant, call: Call) -> Answer:
+def _change_user(tenant: TenantState, call: Call) -> Answer:
     user = tenant.people.users.get(call.path["id"])
     if user is None:
         raise bad("No such user.", 404)
@@ -130,7 +130,7 @@ def _user_changes(call: Call) -> dict[str, Any]:
     return changes
 
 
-def _clock(tenant: Tenant, call: Call) -> Answer:
+def _clock(tenant: TenantState, call: Call) -> Answer:
     if call.request.method == "POST":
         data = body_of(call)
         numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in data.values())
@@ -142,7 +142,7 @@ def _clock(tenant: Tenant, call: Call) -> Answer:
     return json_answer({"now": tenant.clock.now(), "standing": tenant.clock.standing})
 
 
-def _faults(tenant: Tenant, call: Call) -> Answer:
+def _faults(tenant: TenantState, call: Call) -> Answer:
     if call.request.method == "DELETE":
         tenant.faults.clear()
         return Answer(204)
@@ -164,7 +164,7 @@ def _fault(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _ledger(tenant: Tenant, call: Call) -> Answer:
+def _ledger(tenant: TenantState, call: Call) -> Answer:
     where = dict(call.query)
     effect = where.pop("effect", None)
     found = tenant.ledger.entries(effect, **where)
@@ -172,21 +172,21 @@ def _ledger(tenant: Tenant, call: Call) -> Answer:
     return json_answer({"count": len(entries), "entries": entries})
 
 
-def _requests(tenant: Tenant, _call: Call) -> Answer:
+def _requests(tenant: TenantState, _call: Call) -> Answer:
     return json_answer({"requests": dict(tenant.requests)})
 
 
-def _rotate(tenant: Tenant, _call: Call) -> Answer:
+def _rotate(tenant: TenantState, _call: Call) -> Answer:
     key = tenant.keys.rotate()
     return json_answer({"kid": key.kid, "published": [other.kid for other in tenant.keys.published()]})
 
 
-def _revoke_keys(tenant: Tenant, _call: Call) -> Answer:
+def _revoke_keys(tenant: TenantState, _call: Call) -> Answer:
     tenant.keys.revoke_previous()
     return json_answer({"published": [key.kid for key in tenant.keys.published()]})
 
 
-def _settings(tenant: Tenant, call: Call) -> Answer:
+def _settings(tenant: TenantState, call: Call) -> Answer:
     if call.request.method == "PATCH":
         try:
             seeding.change_settings(tenant, body_of(call))
@@ -195,17 +195,17 @@ def _settings(tenant: Tenant, call: Call) -> Answer:
     return json_answer(asdict(tenant.settings))
 
 
-def _reset(tenant: Tenant, _call: Call) -> Answer:
+def _reset(tenant: TenantState, _call: Call) -> Answer:
     tenant.reset()
     return Answer(204)
 
 
-def _end_sessions(tenant: Tenant, call: Call) -> Answer:
+def _end_sessions(tenant: TenantState, call: Call) -> Answer:
     tenant.end_sessions(call.path["id"])
     return Answer(204)
 
 
-def _overview(tenant: Tenant, _call: Call) -> Answer:
+def _overview(tenant: TenantState, _call: Call) -> Answer:
     routes = [route for found in table().exact.values() for route in found]
     routes += [route for _pattern, route in table().patterns]
     control = {f"{route.methods} {route.path}" for route in routes if not route.counted}

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from stateful_oauth.emulator.answers import Answer, json_answer
 from stateful_oauth.emulator.errors import Refusal
 from stateful_oauth.emulator.routes.control import bad, body_of, collection, control_route, shown
+from stateful_oauth.emulator.users import Users
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator.clients import Client, ClientGrant
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.vault import ConnectedAccount
     from stateful_oauth.emulator.wire import Call
 
@@ -34,25 +35,25 @@ def _document(row: ConnectedAccount) -> dict[str, Any]:
     }
 
 
-def _row(tenant: Tenant, call: Call) -> ConnectedAccount:
+def _row(tenant: TenantState, call: Call) -> ConnectedAccount:
     row = tenant.vault.get(call.path["id"])
     if row is None:
         raise bad("No such connected account.", 404)
     return row
 
 
-def _disconnect(tenant: Tenant, call: Call) -> Answer:
+def _disconnect(tenant: TenantState, call: Call) -> Answer:
     tenant.vault.disconnect(_row(tenant, call))
     return Answer(204)
 
 
-def _revoke(tenant: Tenant, call: Call) -> Answer:
+def _revoke(tenant: TenantState, call: Call) -> Answer:
     row = _row(tenant, call)
     tenant.vault.revoke_at_provider(row.id)
     return json_answer(_document(row))
 
 
-def _accounts(tenant: Tenant, _call: Call) -> Answer:
+def _accounts(tenant: TenantState, _call: Call) -> Answer:
     """List what people can sign in with or connect, with or without a user."""
     accounts = [
         {"user_id": account.user_id, "connection": account.connection.name, "profile": account.profile}
@@ -61,12 +62,12 @@ def _accounts(tenant: Tenant, _call: Call) -> Answer:
     return json_answer({"accounts": accounts})
 
 
-def _link(tenant: Tenant, call: Call) -> Answer:
+def _link(tenant: TenantState, call: Call) -> Answer:
     body = body_of(call)
     if set(body) != {"provider", "user_id"} or not all(isinstance(value, str) for value in body.values()):
         raise bad('Send {"provider": "…", "user_id": "…"}.')
     try:
-        return json_answer(shown(tenant.users.link(call.path["id"], **_named(body))), 201)
+        return json_answer(shown(tenant.part(Users).link(call.path["id"], **_named(body))), 201)
     except Refusal as refusal:
         raise bad(str(refusal), refusal.answer().status) from refusal
 
@@ -75,19 +76,19 @@ def _named(body: dict[str, str]) -> dict[str, str]:
     return {"provider": body["provider"], "identifier": body["user_id"]}
 
 
-def _unlink(tenant: Tenant, call: Call) -> Answer:
+def _unlink(tenant: TenantState, call: Call) -> Answer:
     try:
-        fresh = tenant.users.unlink(call.path["id"], call.path["provider"], call.path["user_id"])
+        fresh = tenant.part(Users).unlink(call.path["id"], call.path["provider"], call.path["user_id"])
     except Refusal as refusal:
         raise bad(str(refusal), refusal.answer().status) from refusal
     return json_answer(shown(fresh))
 
 
-def _management_grants(tenant: Tenant) -> list[ClientGrant]:
+def _management_grants(tenant: TenantState) -> list[ClientGrant]:
     return [grant for grant in tenant.client_grants.values() if grant.audience == tenant.management_audience]
 
 
-def _connecting_clients(tenant: Tenant) -> list[Client]:
+def _connecting_clients(tenant: TenantState) -> list[Client]:
     return [c for c in tenant.clients.values() if tenant.my_account_audience in c.refresh_policies]
 
 

@@ -9,7 +9,7 @@ from stateful_oauth.emulator.routes import Route
 from stateful_oauth.emulator.tokens import OIDC_SCOPES
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 CLAIMS = [
@@ -32,7 +32,7 @@ CLAIMS = [
 ]
 
 
-def document(tenant: Tenant) -> dict[str, Any]:
+def document(tenant: TenantState) -> dict[str, Any]:
     """Return the discovery document (OpenID Connect Discovery 1.0 §3), with the tenant's overrides."""
     base, settings = tenant.base_url, tenant.settings
     data: dict[str, Any] = {
@@ -84,11 +84,11 @@ def document(tenant: Tenant) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _discovery(tenant: Tenant, _call: Call) -> Answer:
+def _discovery(tenant: TenantState, _call: Call) -> Answer:
     return json_answer(document(tenant))
 
 
-def _jwks(tenant: Tenant, _call: Call) -> Answer:
+def _jwks(tenant: TenantState, _call: Call) -> Answer:
     # A PS256 key is published before the first token needs it.
     for client in tenant.clients.values():
         if client.signing_alg == "PS256":

@@ -26,7 +26,7 @@ from stateful_oauth.emulator.sign_in import (
 if TYPE_CHECKING:
     from stateful_oauth.emulator.people import Account
     from stateful_oauth.emulator.sessions import Login
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 LOST = (
@@ -40,7 +40,7 @@ class _Problem(Exception):
     """What the person entered will not do."""
 
 
-def _login_of(tenant: Tenant, call: Call) -> Login:
+def _login_of(tenant: TenantState, call: Call) -> Login:
     login = tenant.browsers.logins.get(call.params().get("state", ""))
     # The cookie ties the page to the browser that asked: a login cannot be finished for somebody else.
     if login is None or login.browser != browser_of(tenant, call):
@@ -51,11 +51,11 @@ def _login_of(tenant: Tenant, call: Call) -> Login:
     return login
 
 
-def _show(tenant: Tenant, call: Call) -> Answer:
+def _show(tenant: TenantState, call: Call) -> Answer:
     return sign_in_page(tenant, _login_of(tenant, call), session_of(tenant, call))
 
 
-def _submit(tenant: Tenant, call: Call) -> Answer:
+def _submit(tenant: TenantState, call: Call) -> Answer:
     login = _login_of(tenant, call)
     if call.params().get("action") == "decline":
         return _decline(tenant, login)
@@ -66,13 +66,13 @@ def _submit(tenant: Tenant, call: Call) -> Answer:
     return _sign_in(tenant, call, login, account)
 
 
-def _decline(tenant: Tenant, login: Login) -> Answer:
+def _decline(tenant: TenantState, login: Login) -> Answer:
     del tenant.browsers.logins[login.id]
     tenant.ledger.record("login_declined", client_id=login.ask.client.client_id)
     return denial(tenant, login.ask, Denied("access_denied", "User did not authorize the request"))
 
 
-def _sign_in(tenant: Tenant, call: Call, login: Login, account: Account) -> Answer:
+def _sign_in(tenant: TenantState, call: Call, login: Login, account: Account) -> Answer:
     ask, now = login.ask, tenant.clock.now()
     del tenant.browsers.logins[login.id]
     user, made = tenant.people.enter(account, now)
@@ -94,7 +94,7 @@ def _sign_in(tenant: Tenant, call: Call, login: Login, account: Account) -> Answ
     return issue_code(tenant, ask, session, fresh=True).with_headers(header)
 
 
-def _account(tenant: Tenant, call: Call, login: Login) -> Account:
+def _account(tenant: TenantState, call: Call, login: Login) -> Account:
     form = call.params()
     connection = form.get("connection", "")
     known = tenant.people.connections.get(connection)
@@ -123,7 +123,7 @@ def _account(tenant: Tenant, call: Call, login: Login) -> Account:
             raise _Problem("Choose a person first.")
 
 
-def _new_account(tenant: Tenant, email: str, password: str | None, connection: str) -> Account:
+def _new_account(tenant: TenantState, email: str, password: str | None, connection: str) -> Account:
     database = tenant.people.connections[connection].database
     if "@" not in email or len(email) > 254:
         raise _Problem("An e-mail address is needed.")
@@ -137,12 +137,12 @@ def _new_account(tenant: Tenant, email: str, password: str | None, connection: s
     return account
 
 
-def _show_consent(tenant: Tenant, call: Call) -> Answer:
+def _show_consent(tenant: TenantState, call: Call) -> Answer:
     login = _login_of(tenant, call)
     return consent_page(tenant, login, granted_scopes(tenant, login.ask))
 
 
-def _submit_consent(tenant: Tenant, call: Call) -> Answer:
+def _submit_consent(tenant: TenantState, call: Call) -> Answer:
     login = _login_of(tenant, call)
     session = session_of(tenant, call)
     if session is None or session is not login.signed_in:

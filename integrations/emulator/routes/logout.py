@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stateful_oauth.emulator.clients import Client
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 
@@ -38,7 +38,7 @@ def _params(call: Call) -> dict[str, str]:
         raise _refuse(str(refusal)) from refusal
 
 
-def _client(tenant: Tenant, client_id: str | None) -> Client | None:
+def _client(tenant: TenantState, client_id: str | None) -> Client | None:
     if client_id is None:
         return None
     client = tenant.clients.get(client_id)
@@ -47,11 +47,11 @@ def _client(tenant: Tenant, client_id: str | None) -> Client | None:
     return client
 
 
-def _allowed(tenant: Tenant, client: Client | None) -> Sequence[str]:
+def _allowed(tenant: TenantState, client: Client | None) -> Sequence[str]:
     return tenant.settings.logout_urls if client is None else client.logout_urls
 
 
-def _leave(tenant: Tenant, call: Call, target: str | None) -> Answer:
+def _leave(tenant: TenantState, call: Call, target: str | None) -> Answer:
     session = session_of(tenant, call)
     if session is not None:
         end_session(tenant, session, "rp-logout")
@@ -59,7 +59,7 @@ def _leave(tenant: Tenant, call: Call, target: str | None) -> Answer:
     return answer.with_headers(session_cookie(tenant, None))
 
 
-def _v2(tenant: Tenant, call: Call) -> Answer:
+def _v2(tenant: TenantState, call: Call) -> Answer:
     params = _params(call)
     target = params.get("returnTo")
     client = _client(tenant, params.get("client_id"))
@@ -71,7 +71,7 @@ def _v2(tenant: Tenant, call: Call) -> Answer:
     return _leave(tenant, call, target)
 
 
-def _hint(tenant: Tenant, params: dict[str, str]) -> dict[str, Any] | None:
+def _hint(tenant: TenantState, params: dict[str, str]) -> dict[str, Any] | None:
     if "id_token_hint" not in params:
         return None
     # An expired ID token is a good hint (OpenID Connect RP-Initiated Logout 1.0 §2).
@@ -83,7 +83,7 @@ def _hint(tenant: Tenant, params: dict[str, str]) -> dict[str, Any] | None:
     return claims
 
 
-def _oidc(tenant: Tenant, call: Call) -> Answer:
+def _oidc(tenant: TenantState, call: Call) -> Answer:
     params = _params(call)
     hint = _hint(tenant, params)
     client = _client(tenant, params.get("client_id") or (str(hint["aud"]) if hint else None))
@@ -105,7 +105,7 @@ def _oidc(tenant: Tenant, call: Call) -> Answer:
     return logout_page(ticket).with_headers(browser_cookie(tenant, browser))
 
 
-def _confirm(tenant: Tenant, call: Call) -> Answer:
+def _confirm(tenant: TenantState, call: Call) -> Answer:
     waiting = tenant.browsers.logouts.pop(_params(call).get("ticket", ""), None)
     too_old = waiting and tenant.clock.now() >= waiting.started_at + tenant.settings.login_ttl
     if waiting is None or too_old or waiting.browser != browser_of(tenant, call):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.emulator.answers import Answer, json_answer
+from stateful_oauth.emulator.clock import iso
 from stateful_oauth.emulator.management import (
     endpoint,
     flag_of,
@@ -14,14 +15,14 @@ from stateful_oauth.emulator.management import (
     query_of,
     user_id_of,
 )
-from stateful_oauth.emulator.tokens import iso
+from stateful_oauth.emulator.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.bearer import Caller
     from stateful_oauth.emulator.people import Connection
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.vault import ConnectedAccount
     from stateful_oauth.emulator.wire import Call
 
@@ -47,11 +48,11 @@ def _account(row: ConnectedAccount) -> dict[str, Any]:
     return shown
 
 
-def _accounts(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
+def _accounts(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     user_id, query = user_id_of(call), query_of(call, {"from", "take"})
     # auth0-python asks for 50 of its own accord, beyond the documented 20: not an error, then.
     take = min(number_of(query, "take", 10, 1, 100), MAX_ACCOUNTS)
-    rows = tenant.connected_accounts(tenant.users.get(user_id))
+    rows = tenant.connected_accounts(tenant.part(Users).get(user_id))
     start = _start(query, [row.id for row in rows])
     body: dict[str, Any] = {"connected_accounts": [_account(row) for row in rows[start : start + take]]}
     if len(rows) > start + take:
@@ -68,8 +69,8 @@ def _start(query: Mapping[str, str], ids: list[str]) -> int:
     return ids.index(query["from"])
 
 
-def _tokensets(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
-    rows = tenant.connected_accounts(tenant.users.get(user_id_of(call)))
+def _tokensets(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
+    rows = tenant.connected_accounts(tenant.part(Users).get(user_id_of(call)))
     shown = [
         {
             "id": row.id,
@@ -94,7 +95,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _connections(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
+def _connections(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     query = query_of(call, _LIST)
     found = [
         connection

@@ -18,12 +18,13 @@ from stateful_oauth.emulator.management_errors import management_error
 from stateful_oauth.emulator.system_apis import CURRENT_USER_SCOPES
 from stateful_oauth.emulator.tokens import verify_own
 from stateful_oauth.emulator.user_documents import identity_document
+from stateful_oauth.emulator.users import Users
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator.bearer import Caller
     from stateful_oauth.emulator.errors import Refusal
     from stateful_oauth.emulator.people import User
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 UPDATE = ("update:users", *CURRENT_USER_SCOPES)
@@ -34,17 +35,17 @@ def _identities(user: User, status: int) -> Answer:
     return json_answer([identity_document(identity) for identity in user.identities], status)
 
 
-def _link(tenant: Tenant, call: Call, caller: Caller) -> Answer:
+def _link(tenant: TenantState, call: Call, caller: Caller) -> Answer:
     user_id, body = user_id_of(call), json_body(call)
     _check_body(body)
     _check_actor(caller, user_id, by_token="link_with" in body)
     # Before the token is looked at, so that a wrong primary is told apart from a wrong token.
-    tenant.users.get(user_id)
+    tenant.part(Users).get(user_id)
     if "link_with" in body:
         provider, identifier = _secondary(tenant, body["link_with"], caller)
-        return _identities(tenant.users.link(user_id, provider, identifier), 201)
+        return _identities(tenant.part(Users).link(user_id, provider, identifier), 201)
     named = body["provider"], body["user_id"], body.get("connection_id")
-    return _identities(tenant.users.link(user_id, *named), 201)
+    return _identities(tenant.part(Users).link(user_id, *named), 201)
 
 
 def _check_body(body: dict[str, Any]) -> None:
@@ -70,7 +71,7 @@ def _check_actor(caller: Caller, user_id: str, *, by_token: bool) -> None:
         raise management_error(403, "User to be acted on does not match subject in bearer token.")
 
 
-def _secondary(tenant: Tenant, token: str, caller: Caller) -> tuple[str, str]:
+def _secondary(tenant: TenantState, token: str, caller: Caller) -> tuple[str, str]:
     """Return the identity of the user whose ID token it is; it may be linked already."""
     try:
         algorithm = jwt.get_unverified_header(token).get("alg")
@@ -97,11 +98,11 @@ def _bad_token(why: str) -> Refusal:
     return management_error(400, f"Invalid token: {why}.", "invalid_body")
 
 
-def _unlink(tenant: Tenant, call: Call, caller: Caller) -> Answer:
+def _unlink(tenant: TenantState, call: Call, caller: Caller) -> Answer:
     user_id = user_id_of(call)
     _check_actor(caller, user_id, by_token=True)
-    tenant.users.unlink(user_id, call.path["provider"], call.path["user_id"])
-    return _identities(tenant.users.get(user_id), 200)
+    tenant.part(Users).unlink(user_id, call.path["provider"], call.path["user_id"])
+    return _identities(tenant.part(Users).get(user_id), 200)
 
 
 ROUTES = [

@@ -20,14 +20,14 @@ from stateful_oauth.emulator.management import (
 from stateful_oauth.emulator.management_errors import management_error
 from stateful_oauth.emulator.search_query import BadQuery
 from stateful_oauth.emulator.user_documents import user_document
-from stateful_oauth.emulator.users import METADATA
+from stateful_oauth.emulator.users import METADATA, Users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stateful_oauth.emulator.bearer import Caller
     from stateful_oauth.emulator.people import User
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 _FIELDS = {"fields", "include_fields"}
@@ -50,20 +50,20 @@ _IGNORED: dict[str, type] = {"verify_email": bool, "connection": str, "client_id
 _ROOT = ("email", "email_verified", "name", "given_name", "family_name", "nickname", "picture", "password")
 
 
-def _get(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
+def _get(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     user_id, query = user_id_of(call), query_of(call, _FIELDS)
-    return json_answer(narrowed(user_document(tenant.users.get(user_id)), query))
+    return json_answer(narrowed(user_document(tenant.part(Users).get(user_id)), query))
 
 
-def _by_email(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
+def _by_email(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     query = query_of(call, {"email", *_FIELDS})
     if "email" not in query:
         raise invalid_query("Missing required property: email")
-    found = tenant.users.by_email(query["email"])
+    found = tenant.part(Users).by_email(query["email"])
     return json_answer([narrowed(user_document(user), query) for user in found])
 
 
-def _search(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
+def _search(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     query = query_of(call, _SEARCH | _FIELDS)
     if query.get("search_engine", "v3") != "v3":
         raise invalid_query("Only search_engine v3 is supported")
@@ -82,9 +82,9 @@ def _search(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
     return json_answer({**counts, "users": shown, "total": len(found)})
 
 
-def _found(tenant: Tenant, query: Mapping[str, str]) -> list[dict[str, Any]]:
+def _found(tenant: TenantState, query: Mapping[str, str]) -> list[dict[str, Any]]:
     try:
-        found = tenant.users.search(query.get("q", "*"))
+        found = tenant.part(Users).search(query.get("q", "*"))
     except BadQuery as bad:
         raise management_error(400, f"Invalid query: {bad}", "invalid_query_string") from bad
     where = query.get("connection")
@@ -102,15 +102,15 @@ def _sorted(found: list[dict[str, Any]], sort: str | None) -> list[dict[str, Any
     return sorted(found, key=lambda document: str(document.get(field, "")), reverse=direction == "-1")
 
 
-def _patch(tenant: Tenant, call: Call, caller: Caller) -> Answer:
+def _patch(tenant: TenantState, call: Call, caller: Caller) -> Answer:
     user_id, body = user_id_of(call), json_body(call)
     _check_types(body)
     if "update:users" not in caller.scopes and set(body) != {"app_metadata"}:
         raise insufficient_scope("update:users")
-    user = tenant.users.get(user_id)
+    user = tenant.part(Users).get(user_id)
     _check_root(tenant, user, body)
     changes = {name: value for name, value in body.items() if name in PATCHABLE}
-    return json_answer(user_document(tenant.users.patch(user_id, changes)))
+    return json_answer(user_document(tenant.part(Users).patch(user_id, changes)))
 
 
 def _check_types(body: Mapping[str, Any]) -> None:
@@ -129,7 +129,7 @@ def _check_types(body: Mapping[str, Any]) -> None:
         raise invalid_body("Too few properties defined (0), minimum 1")
 
 
-def _check_root(tenant: Tenant, user: User, body: Mapping[str, Any]) -> None:
+def _check_root(tenant: TenantState, user: User, body: Mapping[str, Any]) -> None:
     connection = tenant.people.connection(user.connection)
     fixed = [name for name in _ROOT if name in body]
     if fixed and not connection.database:
@@ -147,8 +147,8 @@ def _check_root(tenant: Tenant, user: User, body: Mapping[str, Any]) -> None:
         raise management_error(400, "The specified new email already exists", "auth0_idp_error")
 
 
-def _delete(tenant: Tenant, call: Call, _caller: Caller) -> Answer:
-    tenant.users.delete(call.path["id"])
+def _delete(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
+    tenant.part(Users).delete(call.path["id"])
     return Answer(204)
 
 

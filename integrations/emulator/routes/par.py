@@ -13,7 +13,7 @@ from stateful_oauth.emulator.routes import Route
 from stateful_oauth.emulator.sessions import Pushed
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 MAX_PAYLOAD = 10 * 1024
@@ -21,7 +21,7 @@ MAX_CUSTOM = 10
 _CREDENTIALS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 
 
-def _push(tenant: Tenant, call: Call) -> Answer:
+def _push(tenant: TenantState, call: Call) -> Answer:
     if not tenant.settings.par:
         raise oauth_error(400, "invalid_request", "Pushed Authorization Requests are not enabled")
     if (call.request.content_length or 0) > MAX_PAYLOAD:

@@ -15,7 +15,7 @@ from stateful_oauth.emulator.people import PROFILE_FIELDS
 from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.vault import ConnectedAccount
     from stateful_oauth.emulator.wire import Call
 
@@ -23,7 +23,7 @@ _EMAIL_SCOPES = {"email", "https://www.googleapis.com/auth/userinfo.email"}
 _EMAIL_FIELDS = {"email", "email_verified"}
 
 
-def _userinfo(tenant: Tenant, call: Call) -> Answer:
+def _userinfo(tenant: TenantState, call: Call) -> Answer:
     kind, _, token = call.request.headers.get("Authorization", "").partition(" ")
     row = tenant.vault.holder(token.strip()) if kind.lower() == "bearer" else None
     if row is None or row.connection != call.path["connection"]:

@@ -10,11 +10,11 @@ from stateful_oauth.emulator.errors import oauth_error
 from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 
-def _revoke(tenant: Tenant, call: Call) -> Answer:
+def _revoke(tenant: TenantState, call: Call) -> Answer:
     client = authenticate(tenant, call)
     value = call.body().get("token")
     if value is None:

@@ -11,11 +11,11 @@ from stateful_oauth.emulator.grant_types import handlers
 from stateful_oauth.emulator.routes import Route
 
 if TYPE_CHECKING:
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 
-def _token(tenant: Tenant, call: Call) -> Answer:
+def _token(tenant: TenantState, call: Call) -> Answer:
     params = call.body()
     grant_type = params.get("grant_type")
     if grant_type is None:

@@ -11,11 +11,11 @@ from stateful_oauth.emulator.tokens import profile_claims, verify_access
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from stateful_oauth.emulator.tenant import Tenant
+    from stateful_oauth.emulator.state import TenantState
     from stateful_oauth.emulator.wire import Call
 
 
-def _userinfo(tenant: Tenant, call: Call) -> Answer:
+def _userinfo(tenant: TenantState, call: Call) -> Answer:
     kind, _, value = call.request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not value.strip():
         return text_answer("Unauthorized", 401, [("WWW-Authenticate", 'Bearer realm="Users"')])
@@ -29,7 +29,7 @@ def _userinfo(tenant: Tenant, call: Call) -> Answer:
     return json_answer({"sub": user_id, **profile_claims(tenant.people.users[user_id], scopes)})
 
 
-def _holder(tenant: Tenant, token: str) -> tuple[str, Collection[str]] | None:
+def _holder(tenant: TenantState, token: str) -> tuple[str, Collection[str]] | None:
     access = tenant.issued.access.get(token)
     if access is not None:
         return (access.user_id, access.scopes) if access.expires_at > tenant.clock.now() else None

@@ -70,7 +70,7 @@ class Gateway(RequestsAdapter):
     """
 
     def __init__(self, tenant: Tenant, wait: Callable[[float], None]) -> None:
-        super().__init__(tenant)
+        super().__init__(tenant.wsgi)
         self.tenant = tenant
         self._wait = wait
         self.plan = Plan()

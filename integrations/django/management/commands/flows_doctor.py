@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
-from stateful_oauth.django.doctor import Finding, Report, Stage, Verdict, examine, plan
+from stateful_oauth.django.doctor import Finding, Report, Stage, Verdict, diagnose, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from django.core.management.base import CommandParser
-    from stateful_oauth.django.doctor.examination import Planned
+    from stateful_oauth.django.doctor.diagnostics import Planned
 
 FAILURES: Final = 1
 USAGE: Final = 2
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own
-        """Examine, print the report, and fail when something failed."""
+        """Run the diagnostics, print the report, and fail when something failed."""
         try:
             planned = plan(options["tenant"], outbound=not options["offline"])
         except KeyError as error:
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self._list(planned, options["format"])
             return
-        report = examine(planned, grant=options["grant"])
+        report = diagnose(planned, grant=options["grant"])
         if options["format"] == "json":
             self.stdout.write(json.dumps(report.as_json()))
         else:

@@ -34,7 +34,7 @@ _NO_GROUND: Final = (Verdict.FAILED, Verdict.NOT_PROBED)  # for a stage that nee
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A stage of an examination that has not begun."""
+    """A stage of the diagnostics that has not run yet."""
 
     probe: Probe
     tenant: str
@@ -43,7 +43,7 @@ class Planned:
 def plan(
     tenants: Sequence[str] | None = None, *, outbound: bool = True, cheap: bool = False
 ) -> list[Planned]:
-    """Return the stages of an examination, without running any.
+    """Return the stages of the diagnostics, without running any.
 
     Args:
         tenants: Aliases; None for all tenants.
@@ -63,14 +63,14 @@ def plan(
     return planned
 
 
-def examine(planned: Sequence[Planned], *, grant: str = "") -> Report:
-    """Examine, stage by stage. Never raises for what it finds.
+def diagnose(planned: Sequence[Planned], *, grant: str = "") -> Report:
+    """Run the stages in order. What a stage finds is in the report, and raises nothing.
 
     Args:
         grant: A grant's id, or `newest`: permission to use its refresh token for what only a user's token can
             tell. Empty: no user's token is touched.
     """
-    return Report(tuple(_examined(planned, grant)))
+    return Report(tuple(_diagnosed(planned, grant)))
 
 
 def readiness(*, outbound: bool = False, tenants: Sequence[str] | None = None) -> Report:
@@ -84,7 +84,7 @@ def readiness(*, outbound: bool = False, tenants: Sequence[str] | None = None) -
     Raises:
         KeyError: There is no such tenant.
     """
-    return examine(plan(tenants, outbound=outbound, cheap=True))
+    return diagnose(plan(tenants, outbound=outbound, cheap=True))
 
 
 def _aliases(tenants: Sequence[str] | None) -> Sequence[str]:
@@ -98,9 +98,9 @@ def _aliases(tenants: Sequence[str] | None) -> Sequence[str]:
     return known if tenants is None else tenants
 
 
-def _examined(planned: Sequence[Planned], grant: str) -> Iterator[Stage]:
+def _diagnosed(planned: Sequence[Planned], grant: str) -> Iterator[Stage]:
     verdicts: dict[tuple[str, str], Verdict] = {}
-    patients: dict[str, Any] = {}
+    contexts: dict[str, Any] = {}
     try:
         for each in planned:
             name, alias = each.probe.name, each.tenant
@@ -109,7 +109,7 @@ def _examined(planned: Sequence[Planned], grant: str) -> Iterator[Stage]:
             if missing:
                 findings = [not_probed(f"Needs {' and '.join(missing)}.")]
             else:
-                findings = _findings(each.probe, _patient(patients, alias, grant))
+                findings = _findings(each.probe, _context(contexts, alias, grant))
             stage = Stage(
                 name=name,
                 tenant=alias,
@@ -119,26 +119,26 @@ def _examined(planned: Sequence[Planned], grant: str) -> Iterator[Stage]:
             verdicts[name, alias] = stage.verdict
             yield stage
     finally:
-        for patient in patients.values():
-            patient.close()
+        for context in contexts.values():
+            context.close()
 
 
-def _patient(patients: dict[str, Any], alias: str, grant: str) -> Any:
+def _context(contexts: dict[str, Any], alias: str, grant: str) -> Any:
     if not alias:
         return None
-    if alias not in patients:
-        from stateful_oauth.django.doctor.patient import Patient  # noqa: PLC0415 - loads requests
+    if alias not in contexts:
+        from stateful_oauth.django.doctor.probe_context import ProbeContext  # noqa: PLC0415 - loads requests
 
-        patients[alias] = Patient(alias, grant)
-    return patients[alias]
+        contexts[alias] = ProbeContext(alias, grant)
+    return contexts[alias]
 
 
-def _findings(probe: Probe, patient: Any) -> list[Finding]:
+def _findings(probe: Probe, context: Any) -> list[Finding]:
     found: list[Finding] = []
     try:
-        found.extend(probe.run(patient))
+        found.extend(probe.run(context))
     except FlowError as error:
-        found.append(trouble(error))
+        found.append(finding_of(error))
     except ImproperlyConfigured as error:
         found.append(failed(f"The settings are not valid: {error}", "Run `manage.py check`."))
     except DatabaseProblem as error:
@@ -156,7 +156,7 @@ def _findings(probe: Probe, patient: Any) -> list[Finding]:
     return found
 
 
-def trouble(error: FlowError) -> Finding:
+def finding_of(error: FlowError) -> Finding:
     """Return the finding that an error stands for, with what the table of codes has operators do."""
     known = ERROR_CODES.get(error.code)
     return failed(str(error), known.operator if known else "Check the site's log.")

@@ -1,4 +1,4 @@
-"""One tenant under examination: its settings, and a connection to it that nobody else uses."""
+"""What the probes of one tenant share: its settings, and connections that only the diagnostics use."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 TIME_LIMIT: Final = 10.0  # seconds, for each call
 
 
-class Patient:
-    """What the stages of one tenant share.
+class ProbeContext:
+    """What the probes of one tenant share.
 
-    Everything in it is made for this examination and thrown away after it: what the process keeps, metadata,
-    keys and tokens, is neither read nor replaced.
+    It is made for one run of the diagnostics and thrown away after it. The process's own metadata, keys and
+    tokens are neither read nor replaced.
 
     Args:
-        grant: See `examination.examine`.
+        grant: See `diagnostics.diagnose`.
     """
 
     def __init__(self, alias: str, grant: str) -> None:
@@ -83,7 +83,7 @@ class Patient:
         return Discovery(self.config, self.transport, wiring.clock.now)
 
     def metadata(self) -> Metadata:
-        """Return the tenant's metadata, read by this examination.
+        """Return the tenant's metadata, read for this run of the diagnostics.
 
         Raises:
             FlowError: They cannot be used.
