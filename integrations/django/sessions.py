@@ -16,6 +16,7 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import binding_digest, new_binding, read_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.grants import end_and_revoke_on_commit
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_waiting, withdraw_sign_ins
@@ -120,7 +121,8 @@ def withdraw(request: HttpRequest) -> None:
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
         waits = _WAITS_OF_A_LINKING if conf.links_accounts else 1
         started_since = since - timedelta(seconds=waits * conf.transaction_lifetime + _WORKING)
-        withdraw_sign_ins(binding_digest(binding), since=since, started_since=started_since)
+        ends = {each.kind: each.session_states for each in declarations().values() if each.session_states}
+        withdraw_sign_ins(binding_digest(binding), ends, since=since, started_since=started_since)
         unbind_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -45,8 +45,6 @@ clock: Clock = SystemClock()
 Arguments = ParamSpec("Arguments")
 Made = TypeVar("Made")
 
-_CALLBACK_STATE: Final = "awaiting_callback"  # in every flow; TRANSACTION_LIFETIME is how long it waits
-
 
 class _Once(Generic[Arguments, Made]):
     """Keeps what a function made, for the process. Unlike `functools.cache`, it makes each thing once.
@@ -56,10 +54,13 @@ class _Once(Generic[Arguments, Made]):
 
     _lock = threading.RLock()  # one for all, because the engine's making makes others
 
+    _all: ClassVar[list[_Once[Any, Any]]] = []
+
     def __init__(self, make: Callable[Arguments, Made]) -> None:
         self._make = make
         self._made: dict[tuple[object, ...], Made] = {}
         self.__doc__ = make.__doc__
+        self._all.append(self)
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Made:
         key = (args, *sorted(kwargs.items()))
@@ -76,6 +77,12 @@ class _Once(Generic[Arguments, Made]):
         with self._lock:
             self._made = {}
 
+    @classmethod
+    def forget_all(cls) -> None:
+        """Have every function forget everything."""
+        for each in cls._all:
+            each.cache_clear()
+
 
 def _renew_lock() -> None:
     _Once._lock = threading.RLock()  # noqa: SLF001 - of this module
@@ -86,7 +93,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def _once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:
+def once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:
+    """Decorate a function whose result is kept for the process, until the settings change."""
     return _Once(make)
 
 
@@ -103,16 +111,16 @@ class _CurrentClock:
 _current = _CurrentClock()
 
 
-@_once
+@once
 def flows() -> FlowRegistry:
-    """Return the machines: the package's own and those of `STATEFUL_OAUTH['FLOWS']` (dotted paths).
+    """Return the machines of all declared flows.
 
     Imported here and not at start-up, because python-statemachine takes 50 ms to import.
     """
+    from stateful_oauth.django.declarations import declarations  # noqa: PLC0415 - imports this module
     from stateful_oauth.flows.engine.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.flows.registry import BUILT_IN  # noqa: PLC0415 - lazy on purpose
 
-    return FlowRegistry(*BUILT_IN, *(import_string(path) for path in conf.flows))
+    return FlowRegistry(*(declaration.load() for declaration in declarations().values()))
 
 
 def provider_config(tenant: str) -> Auth0Config:
@@ -152,7 +160,7 @@ def provider_config(tenant: str) -> Auth0Config:
     )
 
 
-@_once
+@once
 def provider(tenant: str) -> Auth0Provider:
     """Return the tenant's provider: its connections, metadata and keys are kept for the process.
 
@@ -175,7 +183,7 @@ def new_transport(config: Auth0Config) -> Transport:
     return Transport.of(config, adapter=adapter() if callable(adapter) else adapter, now=_current.now)
 
 
-@_once
+@once
 def access_tokens() -> AccessTokens:
     """Return what hands out the access tokens of grants."""
     from stateful_oauth.flows.oauth.access_tokens import AccessTokens  # noqa: PLC0415 - lazy on purpose
@@ -201,7 +209,7 @@ def services(wanted: type[Any], tenant: str) -> Any:
     return OAuthServices(provider=provider(tenant), tokens=access_tokens(), accounts=DjangoAccountDirectory())
 
 
-@_once
+@once
 def engine() -> Engine:
     """Return the engine of this process."""
     from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - needs the app registry
@@ -216,7 +224,11 @@ def engine() -> Engine:
         policy=EnginePolicy(
             open_per_browser=conf.open_per_browser,
             patience=conf.duplicate_patience,
-            deadlines={f"{flow.kind}.{_CALLBACK_STATE}": conf.transaction_lifetime for flow in flows()},
+            deadlines={
+                f"{each.kind}.{each.callback.waits_in}": conf.transaction_lifetime
+                for each in declarations().values()
+                if each.callback is not None
+            },
         ),
         observer=SiteObserver(flows, _telemetry()),
         offload=_offload,
@@ -244,5 +256,4 @@ async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> A
 @receiver(setting_changed)
 def _forget(*, setting: str, **_: Any) -> None:
     if setting == "STATEFUL_OAUTH":
-        for made in (flows, provider, access_tokens, engine):
-            made.cache_clear()
+        _Once.forget_all()

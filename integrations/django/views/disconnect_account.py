@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.http import Http404
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
@@ -48,3 +49,6 @@ def disconnect(request: HttpRequest) -> HttpResponse:
     if caller.binding is not None:
         send_binding(response, caller.binding)
     return response
+
+
+urlpatterns = [path("disconnect/", disconnect, name="disconnect")]
