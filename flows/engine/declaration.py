@@ -124,12 +124,3 @@ class FlowDeclaration:
                 " `declaration` hold that declaration."
             )
         return machine
-
-    @classmethod
-    def of(cls, machine: type[FlowMachine]) -> FlowDeclaration:
-        """Return the declaration that a machine holds. Without one, only its kind is known."""
-        declared: FlowDeclaration | None = machine.declaration
-        if declared is not None:
-            return declared
-        where = f"{machine.__module__}:{machine.__qualname__}"
-        return cls(kind=machine.kind, machine=where, needs_user=machine.needs_user)

@@ -80,6 +80,10 @@ def _declaration(path: str) -> FlowDeclaration:
     if isinstance(named, FlowDeclaration):
         return named
     try:
-        return FlowDeclaration.of(named)
+        declared: FlowDeclaration | None = named.declaration
+        # Without one, only what the machine itself says is known.
+        return declared or FlowDeclaration(
+            kind=named.kind, machine=":".join(path.rsplit(".", 1)), needs_user=named.needs_user
+        )
     except AttributeError:
         raise TypeError(f"FLOWS names {path!r}, which is neither a declaration nor a machine.") from None

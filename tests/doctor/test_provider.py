@@ -232,11 +232,11 @@ def test_each_callback_that_is_needed_is_looked_at(stages, healthy, configure):
     configure(LINKING="confirm")
     bad = [each for each in stages()["callbacks"].findings if each.verdict is Verdict.FAILED]
     assert [each.message.split()[7] for each in bad] == [
-        "https://app.example/auth/link/callback/",
         "https://app.example/auth/connect/callback/",
+        "https://app.example/auth/link/callback/",
     ]
     assert len(allowed) == 1
-    configure(LINKING="off", SCOPE="openid")
+    configure(LINKING="off", CONNECTIONS={})
     assert stages()["callbacks"].verdict is Verdict.OK
 
 

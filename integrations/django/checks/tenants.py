@@ -42,7 +42,7 @@ def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
     """Check the keys of each tenant."""
     for alias in site.tenant_aliases:
         tenant = site.tenant(alias)
-        if not isinstance(alias, str) or not _ALIAS.fullmatch(alias) or alias in _reserved():
+        if not _ALIAS.fullmatch(str(alias)) or alias in _reserved() or not isinstance(alias, str):
             yield Error(
                 f"Tenant {alias!r}: the alias cannot be part of a URL.",
                 hint="Use up to 32 letters, digits, hyphens, or underscores. Not "
