@@ -29,4 +29,6 @@ SIGN_IN: Final = login.DECLARATION
 
 def built_in_machines() -> tuple[type[FlowMachine], ...]:
     """Import the machines of the flows that come with the package."""
-    return tuple(declaration.load() for declaration in BUILT_IN)
+    from stateful_oauth.flows.engine.registry import load_machine  # noqa: PLC0415 - imports python-statemachine
+
+    return tuple(load_machine(declaration) for declaration in BUILT_IN)

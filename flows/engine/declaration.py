@@ -11,13 +11,10 @@ transaction does not pay for them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from stateful_oauth.flows.engine.machine import FlowMachine
 
 ALWAYS: Final = ""
 
@@ -89,7 +86,7 @@ class FlowDeclaration:
 
     Attributes:
         kind: The flow's name: `login`, or with a dot, `app_label.name`, for a project's own flow.
-        machine: Where its machine is: `package.module:Class`. Imported by `load`.
+        machine: Where its machine is: `package.module:Class`. See `registry.load_machine`.
         needs_user: Whether only a signed-in user can start it. Its pages then speak to that user.
         callback: Where the browser comes back to, or None.
         session_states: The final states whose outcome gives the browser a session. Signing out wipes their
@@ -105,22 +102,3 @@ class FlowDeclaration:
     session_states: tuple[str, ...] = ()
     restart: Restart | None = None
     texts: Texts | None = None
-
-    def load(self) -> type[FlowMachine]:
-        """Import the machine.
-
-        Raises:
-            ImportError: There is no such module or class.
-            TypeError: The machine is of another kind, or differs in `needs_user`.
-        """
-        module, _, name = self.machine.partition(":")
-        try:
-            machine: type[FlowMachine] = getattr(import_module(module), name)
-        except AttributeError:
-            raise ImportError(f"{module} has no {name}, which the flow {self.kind!r} declares.") from None
-        if (machine.kind, machine.needs_user) != (self.kind, self.needs_user):
-            raise TypeError(
-                f"{machine.__name__} is not what the declaration of {self.kind!r} says: let its attribute"
-                " `declaration` hold that declaration."
-            )
-        return machine

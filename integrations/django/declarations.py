@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.wiring import once
+from stateful_oauth.django.once import once
 from stateful_oauth.flows.engine.declaration import ALWAYS, FlowDeclaration, Texts
 from stateful_oauth.flows.registry import BUILT_IN, SIGN_IN
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 from django.utils.module_loading import import_string
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.declarations import declarations
+from stateful_oauth.django.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,61 +40,6 @@ class SystemClock:
 
 clock: Clock = SystemClock()
 
-Arguments = ParamSpec("Arguments")
-Made = TypeVar("Made")
-
-
-class _Once(Generic[Arguments, Made]):
-    """Keeps what a function made, for the process. Unlike `functools.cache`, it makes each thing once.
-
-    A provider that sixteen first threads made sixteen times would ask for metadata and keys sixteen times.
-    """
-
-    _lock = threading.RLock()  # one for all, because the engine's making makes others
-
-    _all: ClassVar[list[_Once[Any, Any]]] = []
-
-    def __init__(self, make: Callable[Arguments, Made]) -> None:
-        self._make = make
-        self._made: dict[tuple[object, ...], Made] = {}
-        self.__doc__ = make.__doc__
-        self._all.append(self)
-
-    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Made:
-        key = (args, *sorted(kwargs.items()))
-        try:
-            return self._made[key]
-        except KeyError:
-            with self._lock:
-                if key not in self._made:
-                    self._made[key] = self._make(*args, **kwargs)
-                return self._made[key]
-
-    def cache_clear(self) -> None:
-        """Forget everything: the settings have changed."""
-        with self._lock:
-            self._made = {}
-
-    @classmethod
-    def forget_all(cls) -> None:
-        """Have every function forget everything."""
-        for each in cls._all:
-            each.cache_clear()
-
-
-def _renew_lock() -> None:
-    _Once._lock = threading.RLock()  # noqa: SLF001 - of this module
-
-
-# A child of a fork must not wait for a thread that only its parent has.
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:
-    """Decorate a function whose result is kept for the process, until the settings change."""
-    return _Once(make)
-
 
 class _CurrentClock:
     """Looks `clock` up at every call, so that a test can replace it for a whole site."""
@@ -117,10 +60,9 @@ def flows() -> FlowRegistry:
 
     Imported here and not at start-up, because python-statemachine takes 50 ms to import.
     """
-    from stateful_oauth.django.declarations import declarations  # noqa: PLC0415 - imports this module
-    from stateful_oauth.flows.engine.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.registry import FlowRegistry, load_machine  # noqa: PLC0415 - lazy on purpose
 
-    return FlowRegistry(*(declaration.load() for declaration in declarations().values()))
+    return FlowRegistry(*(load_machine(declaration) for declaration in declarations().values()))
 
 
 def provider_config(tenant: str) -> Auth0Config:
@@ -251,9 +193,3 @@ def _telemetry() -> Observer:
 async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     # Thread-sensitive, which is the default: the request's database connection belongs to one thread.
     return await sync_to_async(function)(*args, **kwargs)
-
-
-@receiver(setting_changed)
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting == "STATEFUL_OAUTH":
-        _Once.forget_all()

@@ -12,6 +12,7 @@ from stateful_oauth import flows as package
 from stateful_oauth.django import wiring
 from stateful_oauth.django.declarations import declarations
 from stateful_oauth.flows.engine.declaration import FlowDeclaration
+from stateful_oauth.flows.engine.registry import load_machine
 from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.oauth.outcomes import SignedIn
@@ -44,7 +45,7 @@ def test_callback_waits_in_a_waiting_state_that_takes_it(flow: FlowDeclaration):
 
 @each_flow
 def test_session_states_are_those_whose_outcome_gives_a_session(flow: FlowDeclaration):
-    machine = flow.load()
+    machine = load_machine(flow)
     final = {state.value: state.outcome for state in machine.states if state.final}
     gives = [value for value, outcome in final.items() if issubclass(outcome, SignedIn)]
     assert set(flow.session_states) == set(gives)
@@ -53,7 +54,7 @@ def test_session_states_are_those_whose_outcome_gives_a_session(flow: FlowDeclar
 @each_flow
 def test_a_finished_row_keeps_what_its_page_starts_again_with(flow: FlowDeclaration):
     if flow.restart is not None:
-        assert set(flow.restart.fields) <= set(flow.load().kept_inputs)
+        assert set(flow.restart.fields) <= set(load_machine(flow).kept_inputs)
         assert flow.restart.label % dict.fromkeys(flow.restart.fields, "x")
 
 
@@ -68,7 +69,7 @@ def test_a_project_names_the_declaration_or_the_machine_that_holds_it(settings, 
     settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "FLOWS": [path]}
     declared = declarations()["tests.declared"]
     assert declared.texts.progress == "Playing…"
-    assert wiring.flows()["tests.declared"].machine is declared.load()
+    assert wiring.flows()["tests.declared"].machine is load_machine(declared)
 
 
 @pytest.mark.parametrize(
@@ -92,4 +93,4 @@ def test_two_flows_cannot_have_the_same_kind(settings):
 def test_a_machine_that_its_declaration_does_not_describe_is_refused():
     wrong = FlowDeclaration(kind="tests.other", machine="toy_declared:DeclaredToy")
     with pytest.raises(TypeError, match="declaration of"):
-        wrong.load()
+        load_machine(wrong)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stateful_oauth.auth0.probes import Landing
-    from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.doctor.probe_context import ProbeContext
 
 # What a provider answers to `prompt=none` when nobody is signed in (OpenID Connect Core §3.1.2.6): the
