@@ -12,7 +12,7 @@ from stateful_oauth.diagrams.names import identifier
 from stateful_oauth.diagrams.overview import render_overview
 from stateful_oauth.diagrams.overview_page import render_overview_page
 from stateful_oauth.diagrams.svg import render_svg
-from stateful_oauth.flows.registry import BUILT_IN
+from stateful_oauth.flows.registry import built_in_machines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.machine import FlowMachine
 
-FLOWS: Final = BUILT_IN
+FLOWS: Final = built_in_machines()
 _DIFF_LINES: Final = 60
 
 

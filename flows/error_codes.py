@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from stateful_oauth.flows.engine.declaration import gettext_noop as _
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
@@ -24,11 +26,6 @@ class ErrorCode:
     status: int
     user: str
     operator: str
-
-
-def _(text: str) -> str:
-    """Mark a text for `makemessages`, as `gettext_noop` does. The page that shows it translates it."""
-    return text
 
 
 _NOTHING: Final = "Nothing, unless it happens often."

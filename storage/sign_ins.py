@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from django.db import router
+from django.db.models import Q
 
 from stateful_oauth.flows.engine.identifiers import earliest_id_at
 from stateful_oauth.flows.engine.transaction import UNBOUND
@@ -12,18 +13,17 @@ from stateful_oauth.storage.accounts import links_of
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-_NO_SESSION: Final = {
-    "login": ("link_pending",),
-    "connect_account": ("connected",),
-    "disconnect_account": ("disconnected",),
-    "unlink_account": ("unlinked",),
-}
 
-
-def withdraw_sign_ins(browsers: Collection[bytes], *, since: datetime, started_since: datetime) -> None:
+def withdraw_sign_ins(
+    browsers: Collection[bytes],
+    ends: Mapping[str, Sequence[str]],
+    *,
+    since: datetime,
+    started_since: datetime,
+) -> None:
     """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
@@ -31,6 +31,7 @@ def withdraw_sign_ins(browsers: Collection[bytes], *, since: datetime, started_s
 
     Args:
         browsers: The digests of the bindings that the browser has, or had.
+        ends: By kind of flow, the final states whose outcome gives the browser a session.
         since: When the grace began.
         started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
     """
@@ -39,12 +40,10 @@ def withdraw_sign_ins(browsers: Collection[bytes], *, since: datetime, started_s
         browser__in=browsers,
         state_kind=StateKinds.FINAL,
         changed_at__gte=since,
-        result__has_key="sub",  # what came of other flows gives nobody a session
     )
-    # Only what signs in: which transaction went on, and what was connected, is no session.
-    for kind, states in _NO_SESSION.items():
-        rows = rows.exclude(kind=kind, state__in=states)
-    rows.update(result={})
+    # What came of other flows, or which transaction went on, gives no session.
+    gives_session = Q(*(Q(kind=kind, state__in=states) for kind, states in ends.items()), _connector=Q.OR)
+    rows.filter(gives_session).update(result={})
 
 
 def unbind_open(browsers: Collection[bytes]) -> None:

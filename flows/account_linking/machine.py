@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.flows.account_linking import DECLARATION
 from stateful_oauth.flows.account_linking.effects import (
     ProfilesRead,
     authorization_request,
@@ -70,7 +71,7 @@ class Confirmation:
 class AccountLinkingFlow(FlowMachine):
     """One attempt to link accounts. A sign-in opens it, and it finishes that sign-in."""
 
-    kind = "account_linking"
+    declaration = DECLARATION
     version = 1
     services = OAuthServices
     held_code = "sign_in_held_too_long"

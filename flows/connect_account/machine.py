@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.flows.connect_account import DECLARATION
 from stateful_oauth.flows.connect_account.effects import (
     ConnectionIdentified,
     ConnectionRequested,
@@ -59,10 +60,9 @@ _CONNECTION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class ConnectAccountFlow(FlowMachine):
     """One attempt to connect an account."""
 
-    kind = "connect_account"
+    declaration = DECLARATION
     version = 1
     services = OAuthServices
-    needs_user = True
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     kept_inputs = ("next", "connection")  # so that its page can offer to connect the same again

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.connect_account.effects import NOBODY_CAN_ASK, at_my_account
+from stateful_oauth.flows.disconnect_account import DECLARATION
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
@@ -45,10 +46,9 @@ def disconnect(context: OAuthEffectContext) -> Event:
 class DisconnectAccountFlow(FlowMachine):
     """One disconnection."""
 
-    kind = "disconnect_account"
+    declaration = DECLARATION
     version = 1
     services = OAuthServices
-    needs_user = True
     browser_events = ()
     operator_events = ("abandon",)
     emits = (AccountDisconnected,)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.engine.context import FlowContext
+    from stateful_oauth.flows.engine.declaration import FlowDeclaration
     from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.effects import Event
     from stateful_oauth.flows.engine.secret import Secret
@@ -84,6 +85,8 @@ class FlowMachine(StateMachine):
     """Base of the machines: a flow is one subclass with its states, edges and effects.
 
     Attributes:
+        declaration: What the rest of the project knows of the flow. It sets `kind` and `needs_user`. A flow
+            without pages of its own may leave it out, and set those two itself.
         kind: The flow's name: one word, or with a dot, `app_label.name`, for a project's own flow.
         version: Raised whenever states, edges or effects change; see `definition.py`.
         services: The type of what hooks and effects find as `context.services`; None for a flow that needs
@@ -108,6 +111,7 @@ class FlowMachine(StateMachine):
     atomic_configuration_update = True
     enable_self_transition_entries = False
 
+    declaration: ClassVar[FlowDeclaration | None] = None
     kind: ClassVar[str]
     version: ClassVar[int]
     services: ClassVar[type[Any] | None] = None
@@ -123,6 +127,13 @@ class FlowMachine(StateMachine):
     relies_on: ClassVar[tuple[type[DomainEvent], ...]] = ()
 
     model: ModelAdapter
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take over what the declaration says."""
+        super().__init_subclass__(**options)
+        declared = vars(cls).get("declaration")
+        if declared is not None:
+            cls.kind, cls.needs_user = declared.kind, declared.needs_user
 
     @property
     def transition(self) -> TransitionContext:

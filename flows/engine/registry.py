@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stateful_oauth.flows.engine.definition import FlowDefinition
@@ -11,8 +12,29 @@ from stateful_oauth.flows.engine.machine import ModelAdapter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stateful_oauth.flows.engine.declaration import FlowDeclaration
     from stateful_oauth.flows.engine.machine import FlowMachine
     from stateful_oauth.flows.engine.transaction import Transaction
+
+
+def load_machine(declaration: FlowDeclaration) -> type[FlowMachine]:
+    """Import the machine that a flow declares.
+
+    Raises:
+        ImportError: There is no such module or class.
+        TypeError: The machine is of another kind, or differs in `needs_user`.
+    """
+    module, _, name = declaration.machine.partition(":")
+    try:
+        machine: type[FlowMachine] = getattr(import_module(module), name)
+    except AttributeError:
+        raise ImportError(f"{module} has no {name}, which the flow {declaration.kind!r} declares.") from None
+    if (machine.kind, machine.needs_user) != (declaration.kind, declaration.needs_user):
+        raise TypeError(
+            f"{machine.__name__} is not what the declaration of {declaration.kind!r} says: let its attribute"
+            " `declaration` hold that declaration."
+        )
+    return machine
 
 
 class FlowRegistry:

@@ -20,6 +20,7 @@ from stateful_oauth.flows.engine.outcomes import (
     RedirectTo,
 )
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.login import DECLARATION
 from stateful_oauth.flows.login.effects import (
     LinkProposed,
     authorization_request,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 class LoginFlow(FlowMachine):
     """One attempt to sign in."""
 
-    kind = "login"
+    declaration = DECLARATION
     version = 1
     services = OAuthServices
     held_code = "sign_in_held_too_long"

@@ -63,19 +63,21 @@ class AuthorizationResponse:
         Args:
             parameters: Pairs of name and all its values, as `QueryDict.lists()` gives them. Values that are
                 secrets already are in no variable in clear, here or at the caller's.
-            code_parameter: `code`, or `connect_code` when an account was connected (My Account API).
+            code_parameter: `code`, or what the flow declares: `connect_code` for a connected account (My
+                Account API).
 
         Raises:
             FlowError: `parameter_repeated`, `parameter_invalid`, `state_missing` or `response_incomplete`.
         """
         found: dict[str, Secret] = {}
+        limits = {code_parameter: _LIMITS["code"], **_LIMITS}
         for name, values in parameters:
-            if name not in _LIMITS and name != "error_description":
+            if name not in limits and name != "error_description":
                 continue
             if len(values) != 1:
                 raise FlowError("parameter_repeated", f"{name} was sent {len(values)} times.")
             found[name] = values[0] if isinstance(values[0], Secret) else Secret(values[0])
-        for name, limit in _LIMITS.items():
+        for name, limit in limits.items():
             if name in found and not _is_well_formed(found[name].reveal(), limit):
                 raise FlowError("parameter_invalid", f"{name} is too long or not printable ASCII.")
         if not found.get("state"):

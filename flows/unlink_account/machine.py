@@ -12,6 +12,7 @@ from stateful_oauth.flows.oauth.domain_events import AccountsLinked, AccountsUnl
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.outcomes import Unlinked
 from stateful_oauth.flows.oauth.services import OAuthServices
+from stateful_oauth.flows.unlink_account import DECLARATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,10 +49,9 @@ def unlink(context: OAuthEffectContext) -> Event:
 class UnlinkAccountFlow(FlowMachine):
     """One unlinking."""
 
-    kind = "unlink_account"
+    declaration = DECLARATION
     version = 1
     services = OAuthServices
-    needs_user = True
     browser_events = ()
     operator_events = ("abandon",)
     emits = (AccountsUnlinked,)

@@ -11,17 +11,13 @@ from django.urls import reverse
 from stateful_oauth.demo.running import running_demo_or_none
 from stateful_oauth.django.browser import read_binding
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.declarations import callbacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 VISITOR_COOKIE: Final = "demo_visitor"
 NONCE: Final = "DEMO_NONCE"
-_CALLBACKS: Final = (
-    "stateful_oauth:callback",
-    "stateful_oauth:connect_callback",
-    "stateful_oauth:link_callback",
-)
 # The admin has its scripts and styles in files, and so have the pages that this package adds.
 _ADMIN_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -60,7 +56,9 @@ class DemoMiddleware:
 
     def _repair(self, request: HttpRequest, state: str) -> None:
         demo = running_demo_or_none()
-        if demo is not None and state and request.path in {reverse(name) for name in _CALLBACKS}:
+        if demo is None or not state:
+            return
+        if request.path in {reverse(f"stateful_oauth:{each.name}") for each in callbacks()}:
             demo.repair(state)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -25,6 +25,7 @@ from stateful_oauth.demo.people import (
 )
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.views.callbacks import callback_url
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity, find_identity
@@ -32,8 +33,6 @@ from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 if TYPE_CHECKING:
     from stateful_oauth.emulator import Tenant
-
-_CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 
 
 def seed_tenant(tenant: Tenant) -> None:
@@ -43,9 +42,7 @@ def seed_tenant(tenant: Tenant) -> None:
         client_id=wanted["CLIENT_ID"],
         client_secret=wanted["CLIENT_SECRET"],
         name="Demo site",
-        callbacks=[
-            callback_url("default", name) for name in ("callback", "connect_callback", "link_callback")
-        ],
+        callbacks=[callback_url("default", each.name) for each in callbacks()],
         logout_urls=[conf.base_url + "/"],
     )
     tenant.allow_connected_accounts(wanted["CLIENT_ID"])

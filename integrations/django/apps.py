@@ -17,6 +17,5 @@ class DjangoIntegrationConfig(AppConfig):
         """Register the system checks and the receivers."""
         from stateful_oauth.django import (  # noqa: F401, PLC0415 - register on import
             checks,
-            cookie_checks,
             receivers,
         )

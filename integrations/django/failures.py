@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from stateful_oauth.django.declarations import declaration_of, texts_of
 from stateful_oauth.django.link_page import connection_title
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SIGN_IN: Final = "login"
-CONNECT: Final = "connect_account"
-# Flows of a user who is already signed in.
-_SIGNED_IN: Final = frozenset({CONNECT, "disconnect_account", "unlink_account"})
+    from stateful_oauth.flows.engine.declaration import Texts
 
-_HEADINGS: Final[dict[str, Any]] = {
-    SIGN_IN: _("Sign-in did not work"),
-    CONNECT: _("The account was not connected"),
-    "account_linking": _("The accounts were not linked"),
-    "disconnect_account": _("The account was not disconnected"),
-    "unlink_account": _("The accounts were not unlinked"),
-}
-_HEADINGS_OF_CODES: Final[dict[str, Any]] = {
-    "sign_in_needed": _("Please sign in"),
-    "connect_unconfirmed": _("The account may be connected"),
-}
+_SIGN_IN_NEEDED: Final = "sign_in_needed"
 
 # Only a new sign-in helps: the site no longer has what the step needs.
 _NEEDS_SIGN_IN: Final = frozenset(
@@ -49,7 +38,7 @@ _STEP_OVER: Final = _("This step is no longer possible. Please start again.")
 _CANCELLED: Final = _("This was cancelled. Please start again.")
 _DAMAGED: Final = _("This link is not valid. Please start again.")
 # The table of error codes talks about signing in, because most errors happen there. The flows of a user
-# who is already signed in need other words.
+# who is already signed in need other words. A flow declares words of its own beside these.
 _MESSAGES: Final[dict[str, Any]] = {
     "abandoned": _CANCELLED,
     "access_denied": _CANCELLED,
@@ -63,14 +52,12 @@ _MESSAGES: Final[dict[str, Any]] = {
     ),
     "cancelled_by_operator": _CANCELLED,
     "code_rejected": _("This took too long, or it was already done. Please start again."),
-    "connect_code_rejected": _("We could not use the response. Please connect the account again."),
     "event_not_allowed": _STEP_OVER,
     "fence_lost": _("This is already being completed. Please reload the page."),
     "in_progress": _("Working on it…"),
     "other_browser": _("This was started in another browser. Finish it there, or start again here."),
     "parameter_invalid": _DAMAGED,
     "parameter_repeated": _DAMAGED,
-    "provider_declined": _("Access was declined. To connect the account, please try again."),
     "quarantined": _("This cannot be completed right now. Please start again."),
     "rate_limited": _BUSY,
     "response_incomplete": _("The sign-in service sent an incomplete response. Please start again."),
@@ -89,7 +76,7 @@ class Way(StrEnum):
     """What the main button of the page does."""
 
     SIGN_IN = "sign_in"
-    CONNECT = "connect"
+    RESTART = "restart"  # starts the flow again
     BACK = "back"
 
 
@@ -100,15 +87,17 @@ class Failure:
     Attributes:
         label: The text of the main button.
         goes_back: Whether a second button leads back to where the user came from.
-        connection: The connection to connect, for `Way.CONNECT`.
+        url: The URL that the form is sent to, for `Way.RESTART`.
+        fields: What the form sends, beside where to go on, for `Way.RESTART`.
     """
 
-    heading: Any
+    heading: str
     message: str
     way: Way
     label: str
     goes_back: bool = False
-    connection: str = ""
+    url: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def failure(code: str, kind: str, inputs: Mapping[str, Any], tenant: str) -> Failure:
@@ -119,23 +108,40 @@ def failure(code: str, kind: str, inputs: Mapping[str, Any], tenant: str) -> Fai
         inputs: What the transaction keeps; empty when the transaction is not known.
         tenant: The tenant's alias.
     """
-    kind = kind if kind in _HEADINGS else SIGN_IN
-    heading = _HEADINGS_OF_CODES.get(code, _HEADINGS[kind])
-    message, connection = _message(code, kind), str(inputs.get("connection", ""))
-    signed_in = kind in _SIGNED_IN
+    declaration = declaration_of(kind)
+    texts, signed_in, again = texts_of(declaration.kind), declaration.needs_user, declaration.restart
+    heading, message = _heading(code, texts), _message(code, texts, signed_in=signed_in)
     if not signed_in or code in _NEEDS_SIGN_IN:
-        label = gettext("Sign in") if code == "sign_in_needed" else gettext("Sign in again")
+        label = gettext("Sign in") if code == _SIGN_IN_NEEDED else gettext("Sign in again")
         return Failure(heading, message, Way.SIGN_IN, label, goes_back=signed_in)
-    if kind == CONNECT and connection and code not in _NEEDS_OPERATOR:
-        title = connection_title(connection, tenant)
-        label = gettext("Connect %(connection)s again") % {"connection": title}
-        return Failure(heading, message, Way.CONNECT, label, goes_back=True, connection=connection)
+    if again is not None and code not in _NEEDS_OPERATOR:
+        fields = {name: str(inputs.get(name, "")) for name in again.fields}
+        if all(fields.values()):
+            label = gettext(again.label) % _shown(fields, tenant)
+            url = reverse(f"stateful_oauth:{again.url_name}")
+            return Failure(heading, message, Way.RESTART, label, goes_back=True, url=url, fields=fields)
     return Failure(heading, message, Way.BACK, gettext("Go back"))
 
 
-def _message(code: str, kind: str) -> str:
+def _shown(fields: Mapping[str, str], tenant: str) -> dict[str, str]:
+    """Return the fields as the label shows them: a connection by its title."""
+    return {
+        name: connection_title(value, tenant) if name == "connection" else value
+        for name, value in fields.items()
+    }
+
+
+def _heading(code: str, texts: Texts) -> str:
+    if code == _SIGN_IN_NEEDED:
+        return gettext("Please sign in")
+    return gettext(texts.failures.get(code, texts.failure))
+
+
+def _message(code: str, texts: Texts, *, signed_in: bool) -> str:
     known = ERROR_CODES.get(code, ERROR_CODES["internal_error"])
-    if kind in _SIGNED_IN:
+    if code in texts.messages:
+        return gettext(texts.messages[code])
+    if signed_in:
         if code in _MESSAGES:
             return str(_MESSAGES[code])
         if known.user == ERROR_CODES["internal_error"].user:

@@ -6,23 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
 from stateful_oauth.django import wiring
+from stateful_oauth.django.declarations import texts_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from django.utils.functional import Promise
     from stateful_oauth.storage.models import FlowTransaction
-
-_HEADINGS: Final[dict[str, Promise]] = {
-    "login": _("Signing you in…"),
-    "connect_account": _("Connecting your account…"),
-    "account_linking": _("Linking your accounts…"),
-    "disconnect_account": _("Disconnecting your account…"),
-    "unlink_account": _("Unlinking your accounts…"),
-}
-_HEADING: Final = _("Working on it…")  # a project's own flow
 
 # With one of these codes, the effect was tried and is due again later.
 _DELAYS: Final = frozenset(
@@ -50,7 +41,7 @@ class Progress:
         reference: The transaction's id, which the user gives to the support team.
     """
 
-    heading: str | Promise
+    heading: str
     is_delayed: bool
     is_stuck: bool
     look_again: int
@@ -59,7 +50,7 @@ class Progress:
 
 def progress_of(row: FlowTransaction) -> Progress:
     """Return the progress of a row in a working state."""
-    now, heading = wiring.clock.now(), _HEADINGS.get(row.kind, _HEADING)
+    now, heading = wiring.clock.now(), gettext(texts_of(row.kind).progress)
     if row.stuck_since is not None:
         return Progress(heading, is_delayed=False, is_stuck=True, look_again=_STUCK, reference=str(row.pk))
     is_delayed = row.code in _DELAYS and row.lease_until is not None

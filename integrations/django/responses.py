@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.failures import SIGN_IN
 from stateful_oauth.django.next_url import destination
 from stateful_oauth.django.pages import SeeOther
 from stateful_oauth.django.sessions import sign_in_again
@@ -25,6 +24,7 @@ from stateful_oauth.flows.oauth.outcomes import (
     SignedIn,
     Unlinked,
 )
+from stateful_oauth.flows.registry import SIGN_IN
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -83,7 +83,7 @@ def to_error_page(outcome: Outcome, code: str) -> HttpResponse:
         "transaction": "" if outcome.transaction_id is None else str(outcome.transaction_id),
         "tenant": "" if outcome.tenant == DEFAULT_TENANT else outcome.tenant,
         # For a transaction that this browser did not start, or none at all.
-        "kind": "" if outcome.kind == SIGN_IN else outcome.kind,
+        "kind": "" if outcome.kind == SIGN_IN.kind else outcome.kind,
     }
     query = urlencode({name: value for name, value in known.items() if value})
     return SeeOther(reverse("stateful_oauth:error", args=[code]) + ("?" + query if query else ""))

@@ -16,6 +16,7 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import current_binding, keep_binding, renew_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.endings import may_come_back
 from stateful_oauth.django.grants import end_and_revoke_on_commit
 from stateful_oauth.flows.engine.errors import StoreUnavailable
@@ -122,8 +123,9 @@ def withdraw(request: HttpRequest) -> None:
     if binding is not None:
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
         started_since = since - timedelta(seconds=conf.attempt_lifetime)
+        ends = {each.kind: each.session_states for each in declarations().values() if each.session_states}
         unbind_open(binding.browsers)
-        withdraw_sign_ins(binding.browsers, since=since, started_since=started_since)
+        withdraw_sign_ins(binding.browsers, ends, since=since, started_since=started_since)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:

@@ -1,41 +1,57 @@
-"""The package's addresses, to be included where the project likes.
+"""The package's URLs, to be included where the project likes.
 
 `path("auth/", include("stateful_oauth.django.urls"))`
+
+Each flow brings its own: the callback that it declares, and the `urlpatterns` of its module in `views/`. To
+replace a single URL by a view of your own, name the same path before the `include`.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
 from django.urls import path
-from stateful_oauth.django.views import (
-    account_linking,
-    connect_account,
-    disconnect_account,
-    login,
-    logout,
-    pages,
-    unlink_account,
-)
+from stateful_oauth.django.declarations import usable_declarations
+from stateful_oauth.django.views import logout, pages
+from stateful_oauth.django.views.callbacks import callback_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from django.urls import URLPattern
+    from stateful_oauth.flows.engine.declaration import FlowDeclaration
 
 app_name = "stateful_oauth"
 
+
+def _urls_of(flow: FlowDeclaration) -> Iterator[URLPattern]:
+    views = _views_of(flow)
+    callback = flow.callback
+    if callback is not None:
+        view = getattr(views, "callback", None) or callback_view(flow)
+        yield path(callback.path, view, name=callback.name)
+        # A site with several tenants gives each its own callbacks (RFC 9700 §4.4).
+        yield path(f"<slug:tenant>/{callback.path}", view, name=callback.name)
+    yield from getattr(views, "urlpatterns", ())
+
+
+def _views_of(flow: FlowDeclaration) -> ModuleType | None:
+    """Return the flow's module in `views/`. A project's own flow, whose kind has a dot, has none."""
+    name = f"stateful_oauth.django.views.{flow.kind}"
+    if "." in flow.kind or find_spec(name) is None:
+        return None
+    return import_module(name)
+
+
 urlpatterns = [
-    path("login/", login.login, name="login"),
-    path("callback/", login.callback, name="callback"),
+    *(pattern for flow in usable_declarations() for pattern in _urls_of(flow)),
     path("logout/", logout.logout, name="logout"),
-    path("connect/", connect_account.connect, name="connect"),
-    path("connect/callback/", connect_account.callback, name="connect_callback"),
-    path("disconnect/", disconnect_account.disconnect, name="disconnect"),
-    path("link/callback/", account_linking.callback, name="link_callback"),
-    path("link/<uuid:transaction_id>/", account_linking.page, name="link"),
-    path("link/<uuid:transaction_id>/confirm/", account_linking.confirm, name="link_confirm"),
-    path("link/<uuid:transaction_id>/cancel/", account_linking.cancel, name="link_cancel"),
-    path("unlink/", unlink_account.unlink, name="unlink"),
     path("restart/", pages.restart, name="restart"),
     path("error/<slug:code>/", pages.error, name="error"),
     path("progress/<uuid:transaction_id>/", pages.progress, name="progress"),
-    # A site with several tenants gives each its own callbacks (RFC 9700 §4.4).
-    path("<slug:tenant>/login/", login.login, name="login"),
-    path("<slug:tenant>/callback/", login.callback, name="callback"),
-    path("<slug:tenant>/connect/callback/", connect_account.callback, name="connect_callback"),
-    path("<slug:tenant>/link/callback/", account_linking.callback, name="link_callback"),
 ]
+# Last, because a tenant's alias may be the first part of another path.
+urlpatterns.sort(key=lambda pattern: str(pattern.pattern).startswith("<slug:tenant>/"))

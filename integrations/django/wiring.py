@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 from django.utils.module_loading import import_string
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.declarations import declarations
+from stateful_oauth.django.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,53 +40,6 @@ class SystemClock:
 
 clock: Clock = SystemClock()
 
-Arguments = ParamSpec("Arguments")
-Made = TypeVar("Made")
-
-_CALLBACK_STATE: Final = "awaiting_callback"  # in every flow; TRANSACTION_LIFETIME is how long it waits
-
-
-class _Once(Generic[Arguments, Made]):
-    """Keeps what a function made, for the process. Unlike `functools.cache`, it makes each thing once.
-
-    A provider that sixteen first threads made sixteen times would ask for metadata and keys sixteen times.
-    """
-
-    _lock = threading.RLock()  # one for all, because the engine's making makes others
-
-    def __init__(self, make: Callable[Arguments, Made]) -> None:
-        self._make = make
-        self._made: dict[tuple[object, ...], Made] = {}
-        self.__doc__ = make.__doc__
-
-    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Made:
-        key = (args, *sorted(kwargs.items()))
-        try:
-            return self._made[key]
-        except KeyError:
-            with self._lock:
-                if key not in self._made:
-                    self._made[key] = self._make(*args, **kwargs)
-                return self._made[key]
-
-    def cache_clear(self) -> None:
-        """Forget everything: the settings have changed."""
-        with self._lock:
-            self._made = {}
-
-
-def _renew_lock() -> None:
-    _Once._lock = threading.RLock()  # noqa: SLF001 - of this module
-
-
-# A child of a fork must not wait for a thread that only its parent has.
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def _once(make: Callable[Arguments, Made]) -> _Once[Arguments, Made]:
-    return _Once(make)
-
 
 class _CurrentClock:
     """Looks `clock` up at every call, so that a test can replace it for a whole site."""
@@ -103,16 +54,15 @@ class _CurrentClock:
 _current = _CurrentClock()
 
 
-@_once
+@once
 def flows() -> FlowRegistry:
-    """Return the machines: the package's own and those of `STATEFUL_OAUTH['FLOWS']` (dotted paths).
+    """Return the machines of all declared flows.
 
     Imported here and not at start-up, because python-statemachine takes 50 ms to import.
     """
-    from stateful_oauth.flows.engine.registry import FlowRegistry  # noqa: PLC0415 - lazy on purpose
-    from stateful_oauth.flows.registry import BUILT_IN  # noqa: PLC0415 - lazy on purpose
+    from stateful_oauth.flows.engine.registry import FlowRegistry, load_machine  # noqa: PLC0415 - lazy on purpose
 
-    return FlowRegistry(*BUILT_IN, *(import_string(path) for path in conf.flows))
+    return FlowRegistry(*(load_machine(declaration) for declaration in declarations().values()))
 
 
 def provider_config(tenant: str) -> Auth0Config:
@@ -152,7 +102,7 @@ def provider_config(tenant: str) -> Auth0Config:
     )
 
 
-@_once
+@once
 def provider(tenant: str) -> Auth0Provider:
     """Return the tenant's provider: its connections, metadata and keys are kept for the process.
 
@@ -175,7 +125,7 @@ def new_transport(config: Auth0Config) -> Transport:
     return Transport.of(config, adapter=adapter() if callable(adapter) else adapter, now=_current.now)
 
 
-@_once
+@once
 def access_tokens() -> AccessTokens:
     """Return what hands out the access tokens of grants."""
     from stateful_oauth.flows.oauth.access_tokens import AccessTokens  # noqa: PLC0415 - lazy on purpose
@@ -201,7 +151,7 @@ def services(wanted: type[Any], tenant: str) -> Any:
     return OAuthServices(provider=provider(tenant), tokens=access_tokens(), accounts=DjangoAccountDirectory())
 
 
-@_once
+@once
 def engine() -> Engine:
     """Return the engine of this process."""
     from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - needs the app registry
@@ -216,7 +166,11 @@ def engine() -> Engine:
         policy=EnginePolicy(
             open_per_browser=conf.open_per_browser,
             patience=conf.duplicate_patience,
-            deadlines={f"{flow.kind}.{_CALLBACK_STATE}": conf.transaction_lifetime for flow in flows()},
+            deadlines={
+                f"{each.kind}.{each.callback.waits_in}": conf.transaction_lifetime
+                for each in declarations().values()
+                if each.callback is not None
+            },
         ),
         observer=SiteObserver(flows, _telemetry()),
         offload=_offload,
@@ -239,10 +193,3 @@ def _telemetry() -> Observer:
 async def _offload(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     # Thread-sensitive, which is the default: the request's database connection belongs to one thread.
     return await sync_to_async(function)(*args, **kwargs)
-
-
-@receiver(setting_changed)
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting == "STATEFUL_OAUTH":
-        for made in (flows, provider, access_tokens, engine):
-            made.cache_clear()

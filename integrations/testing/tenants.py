@@ -11,6 +11,7 @@ from django.test import override_settings
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.views.callbacks import callback_url
 from stateful_oauth.emulator import DATABASE, Tenant
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from stateful_oauth.django.conf import TenantSettings
     from stateful_oauth.testing.clock import ManualClock
 
-_CALLBACKS: Final = ("callback", "connect_callback", "link_callback")
 _WELL_KNOWN: Final = ("github", "google-oauth2", "windowslive")
 MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_metadata")
 
@@ -45,7 +45,7 @@ def tenant_of_settings(alias: str = DEFAULT_TENANT) -> Tenant:
         client_id=chosen.client_id,
         client_secret=None if chosen.private_key else chosen.client_secret or None,
         public_keys=[_public_key(chosen.private_key)] if chosen.private_key else (),
-        callbacks=[callback_url(alias, name) for name in _CALLBACKS],
+        callbacks=[callback_url(alias, each.name) for each in callbacks()],
         logout_urls=[conf.base_url + conf.logout_return_path],
         signing_alg=chosen.id_token_signing_alg,
         rotation=bool(chosen.refresh_token_rotation),

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stateful_oauth.flows.registry import BUILT_IN
+from stateful_oauth.flows.registry import built_in_machines
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+BUILT_IN = built_in_machines()
 _PATH = Path(__file__).with_name("machines.py")
 _NAME = "diagram_test_machines"
 

@@ -15,11 +15,12 @@ from stateful_oauth.diagrams.geometry import Box
 from stateful_oauth.diagrams.render import rendered
 from stateful_oauth.flows.login.machine import LoginFlow
 from stateful_oauth.flows.oauth.domain_events import AccountIdentified
-from stateful_oauth.flows.registry import BUILT_IN
+from stateful_oauth.flows.registry import built_in_machines
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+BUILT_IN = built_in_machines()
 SVG = "{http://www.w3.org/2000/svg}"
 
 

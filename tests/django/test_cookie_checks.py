@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.cookie_checks import check_cookies
+from stateful_oauth.django.checks.cookies import check_cookies
 
 RIGHT = {
     "SESSION_COOKIE_NAME": "__Host-sessionid",

@@ -36,9 +36,9 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 # What works on a value itself and calls nothing else with it: no error comes out of there with its variables.
 LEAVES = (
-    "auth0/json_members.py:", "flows/engine/secret.py:",
-    "flows/oauth/authorization_response.py: _is_well_formed:", "flows/engine/identifiers.py: code_challenge:",
-    "flows/engine/identifiers.py: digest:", "flows/engine/identifiers.py: transaction_id_of:",
+    "auth0/json_members.py:", "engine/secret.py:",
+    "oauth/authorization_response.py: _is_well_formed:", "oauth/pkce.py: code_challenge:",
+    "engine/identifiers.py: digest:", "engine/identifiers.py: transaction_id_of:",
     "storage/encryption.py: unseal:",
     "storage/grants.py: _unseal_tokens.<locals>", "storage/store.py: SealedSecrets._opened.<locals>",
     "views/callbacks.py: _holds", "views/callbacks.py: _take_out.<locals>",
@@ -100,7 +100,7 @@ PLACES = {
     "writing the row": (DjangoTransactionStore, "save"),
     "the transport": (Transport, "send"),
     "the transport's adapter": (RequestsAdapter, "send"),
-    "the observer": (SiteObserver, "moved"),
+    "the observer": (SiteObserver, "transitioned"),
     "the backend": (Auth0Backend, "authenticate"),
     "making the user": (Auth0Backend, "make_user"),
     "making the session": (callers, "sign_in"),

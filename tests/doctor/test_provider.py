@@ -229,14 +229,14 @@ def test_a_callback_that_is_not_allowed(stages, healthy):
 
 def test_each_callback_that_is_needed_is_looked_at(stages, healthy, configure):
     allowed = healthy.clients["web"].callbacks = ["https://app.example/auth/callback/"]
-    configure(LINKING="confirm")
+    configure(LINKING="confirm", CONNECTIONS={"github": {}})
     bad = [each for each in stages()["callbacks"].findings if each.verdict is Verdict.FAILED]
     assert [each.message.split()[7] for each in bad] == [
-        "https://app.example/auth/link/callback/",
         "https://app.example/auth/connect/callback/",
+        "https://app.example/auth/link/callback/",
     ]
     assert len(allowed) == 1
-    configure(LINKING="off", SCOPE="openid")
+    configure(LINKING="off", CONNECTIONS={})
     assert stages()["callbacks"].verdict is Verdict.OK
 
 
@@ -259,7 +259,7 @@ def test_a_request_that_is_refused_for_what_it_asks(stages, healthy, configure):
 def test_pushed_requests(stages, healthy, configure):
     healthy.settings.par = True
     healthy.clients["web"].require_par = True
-    configure(PUSHED_AUTHORIZATION_REQUESTS=True)
+    configure(PUSHED_AUTHORIZATION_REQUESTS=True, CONNECTIONS={"github": {}})
     assert stages()["callbacks"].verdict is Verdict.OK
     assert healthy.requests["/oauth/par"] == 2
     healthy.clients["web"].callbacks = []

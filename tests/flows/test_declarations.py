@@ -15,8 +15,9 @@ from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.engine.domain_events import DomainEvent
 from stateful_oauth.flows.engine.machine import FlowMachine
 from stateful_oauth.flows.oauth import domain_events
-from stateful_oauth.flows.registry import BUILT_IN
+from stateful_oauth.flows.registry import built_in_machines
 
+BUILT_IN = built_in_machines()
 ROOM = "stateful_oauth.flows"
 EVENTS: dict[str, type[DomainEvent]] = {
     name: each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
@@ -15,8 +16,10 @@ from django.views.decorators.http import require_safe
 from stateful_oauth.demo.middleware import NONCE, VISITOR_COOKIE
 from stateful_oauth.demo.running import running_demo_or_none
 from stateful_oauth.diagrams import edge_id, render_svg
+from stateful_oauth.diagrams.connections import read_connections
 from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import read_binding
+from stateful_oauth.django.declarations import texts_of
 from stateful_oauth.django.timeline import log_lines
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction
@@ -32,16 +35,6 @@ if TYPE_CHECKING:
     from stateful_oauth.django.timeline import LogLine
 
 SHOWN: Final = 50
-_GOOD: Final = frozenset(
-    {"signed_in", "link_pending", "linked", "kept_apart", "connected", "disconnected", "unlinked"}
-)
-_TITLES: Final = {
-    "login": "Sign-in",
-    "connect_account": "Connecting an account",
-    "account_linking": "Linking accounts",
-    "disconnect_account": "Disconnecting an account",
-    "unlink_account": "Unlinking an account",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +53,12 @@ class Attempt:
         """How it ended, or that it has not: a class name."""
         if self.row.state_kind != "final":
             return str(self.row.state_kind)
-        return "good" if self.row.state in _GOOD else "bad"
+        return "good" if (self.row.kind, self.row.state) in _good_ends() else "bad"
 
     @property
     def title(self) -> str:
         """What was tried."""
-        return _TITLES.get(self.row.kind, self.row.kind)
+        return texts_of(self.row.kind).title
 
     @property
     def opened(self) -> str:
@@ -86,6 +79,13 @@ class Attempt:
     def meaning(self) -> str:
         """What the error code means, for developers."""
         return ERROR_CODES[self.row.code].meaning if self.row.code in ERROR_CODES else ""
+
+
+@cache
+def _good_ends() -> frozenset[tuple[str, str]]:
+    """Return the final states in which nothing went wrong, each with its flow."""
+    flows = read_connections(flow.machine for flow in wiring.flows()).flows
+    return frozenset((flow.kind, end.state) for flow in flows for end in flow.ends if end.is_good)
 
 
 @never_cache

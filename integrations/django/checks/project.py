@@ -14,6 +14,7 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
+from stateful_oauth.django.declarations import callbacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,13 +89,10 @@ def check_project(site: SiteSettings) -> Iterator[CheckMessage]:
         )
 
 
-def _callbacks(site: SiteSettings) -> Iterator[str]:
-    """Name the callbacks of the flows that are in use."""
-    yield "callback"
-    if any(site.tenant(alias).connections for alias in site.tenant_aliases):
-        yield "connect_callback"
-    if site.links_accounts:
-        yield "link_callback"
+def _callbacks(site: SiteSettings) -> list[str]:
+    """Name the callbacks of the flows that are in use at any tenant."""
+    used = (each.name for alias in site.tenant_aliases for each in callbacks(site.tenant(alias)))
+    return list(dict.fromkeys(used))
 
 
 def _is_there(name: str) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
+from stateful_oauth.django.declarations import callbacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _ALGORITHMS: Final = ("RS256", "PS256", "HS256")
 _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
 _LONGEST_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
-# It stands in addresses, beside `error/<code>/` and the callbacks of the other flows.
-_ALIAS: Final = re.compile(r"(?!(?:error|connect|link)$)[A-Za-z0-9_-]{1,32}")
+_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
 _MODES: Final = ("off", "confirm", "automatic")
 _MOST_TRIES: Final = 10
@@ -33,15 +33,20 @@ _MEMBERS: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
+def _reserved() -> set[str]:
+    """Return the first parts of URLs that an alias would hide, such as `connect`."""
+    return {"error", *(each.path.split("/")[0] for each in callbacks() if each.path.count("/") > 1)}
+
+
 def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
     """Check the keys of each tenant."""
     for alias in site.tenant_aliases:
         tenant = site.tenant(alias)
-        if not _ALIAS.fullmatch(str(alias)) or not isinstance(alias, str):
+        if not _ALIAS.fullmatch(str(alias)) or alias in _reserved() or not isinstance(alias, str):
             yield Error(
                 f"Tenant {alias!r}: the alias cannot be part of a URL.",
-                hint="Use up to 32 letters, digits, hyphens, or underscores. Not `error`, `connect`, or "
-                "`link`.",
+                hint="Use up to 32 letters, digits, hyphens, or underscores. Not "
+                f"{', '.join(sorted(_reserved()))}.",
                 id="stateful_oauth.E019",
             )
         try:

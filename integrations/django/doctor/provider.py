@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.flows.engine.errors import ServiceRefused
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stateful_oauth.auth0.probes import Landing
-    from stateful_oauth.django.doctor.probe_context import ProbeContext
+from stateful_oauth.django.doctor.probe_context import ProbeContext
 
 # What a provider answers to `prompt=none` when nobody is signed in (OpenID Connect Core §3.1.2.6): the
 # request itself was in order.
@@ -118,12 +119,12 @@ def _callbacks(context: ProbeContext) -> Iterator[Finding]:
 
     Harmless: no page is shown, no session is begun; Auth0 writes one line "Failed Silent Auth".
     """
-    for name in _callback_names(context):
-        redirect_uri = context.callback(name)
+    for callback in callbacks(context.settings):
+        redirect_uri = context.callback(callback.name)
         request = context.request(redirect_uri)
         if context.config.pushed_authorization_requests or (
             # The proof for linking is pushed wherever that is possible.
-            name == "link_callback" and context.provider.takes_pushed_authorization_requests()
+            callback.name == "link_callback" and context.provider.takes_pushed_authorization_requests()
         ):
             try:
                 pushed = context.provider.push_authorization_request(request, time_limit=TIME_LIMIT)
@@ -136,15 +137,6 @@ def _callbacks(context: ProbeContext) -> Iterator[Finding]:
         else:
             url = context.provider.authorization_url(request)
         yield _landed(context, redirect_uri, context.probes.open(url, time_limit=TIME_LIMIT))
-
-
-def _callback_names(context: ProbeContext) -> list[str]:
-    names = ["callback"]
-    if context.settings.linking != "off":
-        names.append("link_callback")
-    if "offline_access" in context.settings.scope.split():
-        names.append("connect_callback")
-    return names
 
 
 def _landed(context: ProbeContext, redirect_uri: str, landing: Landing) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
+from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 from stateful_oauth.django import wiring
@@ -76,3 +76,10 @@ def _respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
         # Clicked or delivered twice, or an older copy of the page: the page knows how it stands.
         return SeeOther(reverse("stateful_oauth:link", args=[outcome.transaction_id]))
     return respond(outcome, request)
+
+
+urlpatterns = [
+    path("link/<uuid:transaction_id>/", page, name="link"),
+    path("link/<uuid:transaction_id>/confirm/", confirm, name="link_confirm"),
+    path("link/<uuid:transaction_id>/cancel/", cancel, name="link_cancel"),
+]

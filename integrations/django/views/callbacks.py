@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
+from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.django.pages import flow_page
 from stateful_oauth.django.responses import respond
 from stateful_oauth.flows.engine.effects import Event
@@ -28,16 +29,26 @@ from stateful_oauth.flows.oauth.authorization_response import AuthorizationRespo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from stateful_oauth.flows.engine.declaration import FlowDeclaration
+
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
 _ADDRESSES: Final = ("QUERY", "URI", "URL", "REFERER")  # in names of what may hold the request's address
 _SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
 
 
-def answer_callback(
-    request: HttpRequest, kind: str, tenant: str, *, code_parameter: str = "code"
-) -> HttpResponse:
-    """Take the provider's answer. Renders nothing: the address holds the code (RFC 9700 §4.2)."""
-    return respond(callback_outcome(request, kind, tenant, code_parameter=code_parameter), request)
+def callback_view(flow: FlowDeclaration) -> Callable[..., HttpResponse]:
+    """Return the view of a flow's callback URL."""
+
+    def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
+        """Take the provider's answer."""
+        return answer_callback(request, flow.kind, tenant)
+
+    return callback_page(callback)
+
+
+def answer_callback(request: HttpRequest, kind: str, tenant: str) -> HttpResponse:
+    """Take the provider's answer. Renders nothing: the URL holds the code (RFC 9700 §4.2)."""
+    return respond(callback_outcome(request, kind, tenant), request)
 
 
 def callback_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -58,9 +69,7 @@ def callback_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     return csrf_exempt(without_query)
 
 
-def callback_outcome(
-    request: HttpRequest, kind: str, tenant: str, *, code_parameter: str = "code"
-) -> Outcome:
+def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
     """Send the provider's answer to its transaction.
 
     Raises:
@@ -68,6 +77,8 @@ def callback_outcome(
     """
     parameters = _take_out(request)
     tenant_or_404(tenant)
+    declared = declaration_of(kind).callback
+    code_parameter = "code" if declared is None else declared.code_parameter
     try:
         response = AuthorizationResponse.parse(parameters, code_parameter=code_parameter)
     except FlowError as error:

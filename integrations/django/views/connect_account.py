@@ -1,9 +1,10 @@
-"""Connecting an account: where it starts, and where the provider sends the browser back to."""
+"""Connecting an account: where it starts. Its callback is the common one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
@@ -14,8 +15,6 @@ from stateful_oauth.django.pages import flow_page, sign_in_needed
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.django.views.callbacks import (
-    answer_callback,
-    callback_page,
     callback_url,
     tenant_or_404,
 )
@@ -48,12 +47,6 @@ def connect(request: HttpRequest) -> HttpResponse:
     caller = BrowserCaller(request, bind=True)
     inputs = connect_inputs(request, tenant, connection)
     return respond(_start(inputs, caller, tenant.alias), request)
-
-
-@callback_page
-def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
-    """Take the provider's answer."""
-    return answer_callback(request, KIND, tenant, code_parameter="connect_code")
 
 
 def _start(inputs: dict[str, Any], caller: BrowserCaller, tenant: str) -> Outcome:
@@ -95,3 +88,6 @@ def connect_inputs(
         "grant": details.get("grant"),
         "next": requested_next(request),
     }
+
+
+urlpatterns = [path("connect/", connect, name="connect")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.http import Http404
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
@@ -44,3 +45,6 @@ def disconnect(request: HttpRequest) -> HttpResponse:
     }
     outcome = wiring.engine().start(KIND, inputs, caller, tenant=details.get("tenant", DEFAULT_TENANT))
     return respond(outcome, request)
+
+
+urlpatterns = [path("disconnect/", disconnect, name="disconnect")]

@@ -1,10 +1,11 @@
-"""Sign-in: where it starts, and where the provider sends the browser back to."""
+"""Sign-in: where it starts. Its callback is the common one."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 from stateful_oauth.django import wiring
@@ -14,8 +15,6 @@ from stateful_oauth.django.next_url import requested_next
 from stateful_oauth.django.pages import flow_page
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.views.callbacks import (
-    answer_callback,
-    callback_page,
     callback_url,
     tenant_or_404,
 )
@@ -39,12 +38,6 @@ def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
     caller = BrowserCaller(request, bind=True)
     outcome = wiring.engine().start(KIND, login_inputs(request, chosen), caller, tenant=tenant)
     return respond(outcome, request)
-
-
-@callback_page
-def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
-    """Take the provider's answer."""
-    return answer_callback(request, KIND, tenant)
 
 
 def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:
@@ -80,3 +73,9 @@ def _may_be_asked(name: str, value: str) -> bool:
     if name == "max_age":
         return _AGE.fullmatch(value) is not None
     return 0 < len(value) <= _LONGEST_PARAMETER and value.isprintable()
+
+
+urlpatterns = [
+    path("login/", login, name="login"),
+    path("<slug:tenant>/login/", login, name="login"),
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.http import Http404
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 from stateful_oauth.django import wiring
@@ -47,3 +48,6 @@ def unlink(request: HttpRequest) -> HttpResponse:
     }
     tenant = session_details(request).get("tenant", DEFAULT_TENANT)
     return respond(wiring.engine().start(KIND, inputs, caller, tenant=tenant), request)
+
+
+urlpatterns = [path("unlink/", unlink, name="unlink")]

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from django.urls import reverse
 
 from stateful_oauth.emulator import PageShown
+from stateful_oauth.flows.registry import BUILT_IN
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
 from stateful_oauth.testing.world.strategies import (
     account_numbers,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from stateful_oauth.testing.world.tabs import Tab
     from stateful_oauth.testing.world.tenant_accounts import Account
 
-_CALLBACKS = {"login": "callback", "connect_account": "connect_callback", "account_linking": "link_callback"}
 # What a browser says a request is for.
 _HEADERS: Final = {
     "a navigation": {"HTTP_SEC_FETCH_MODE": "navigate", "HTTP_SEC_FETCH_DEST": "document"},
@@ -213,8 +213,8 @@ class SignIn(BaseStateMachine):
             case "HEAD":
                 method = "HEAD"
             case "another flow's address":
-                kinds = [kind for kind in _CALLBACKS if kind != tab.flow]
-                path = reverse(f"stateful_oauth:{_CALLBACKS[kinds[0]]}")
+                callbacks = [each.callback for each in BUILT_IN if each.callback and each.kind != tab.flow]
+                path = reverse(f"stateful_oauth:{callbacks[0].name}")
                 parts = parts._replace(path=path)
             case _:
                 pass
