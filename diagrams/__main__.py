@@ -69,7 +69,7 @@ def _check(files: dict[str, str], folder: Path, machines: Sequence[str]) -> int:
 
 
 def _own_folder() -> Path | None:
-    """Return the folder of this package when it is a checkout's: installed files are nobody's to change."""
+    """Return the folder of this package when it is a checkout's; installed files must not change."""
     folder = Path(__file__).resolve().parent
     return folder if (folder.parent / "pyproject.toml").is_file() else None
 

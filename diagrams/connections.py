@@ -1,4 +1,4 @@
-"""How flows hang together: which one opens which, and what one keeps for another. Read from the machines."""
+"""How flows are connected: which one opens which, and what one records for another. Read from the machines."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def read_connections(machines: Iterable[type[FlowMachine]]) -> Connections:
     """
     known = {machine.kind: machine for machine in machines}
     for machine in known.values():
-        if strangers := sorted(set(machine.opens) - known.keys()):
-            raise TypeError(f"{machine.__name__} opens {', '.join(strangers)}, which is no flow here.")
+        if unknown := sorted(set(machine.opens) - known.keys()):
+            raise TypeError(f"{machine.__name__} opens {', '.join(unknown)}, which is no flow here.")
     flows = tuple(_flow(known[kind], known.values()) for kind in _in_order(known))
     kept = dict.fromkeys(event.about for flow in flows for event in (*flow.emits, *flow.relies_on))
     return Connections(flows, tuple(kept))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from stateful_oauth.diagrams.names import duration, fit, text_width
+from stateful_oauth.diagrams.text import duration, fit, text_width
 
 if TYPE_CHECKING:
     from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Origin
@@ -188,12 +188,12 @@ def label_text(edge: DiagramEdge, times: int = 0) -> LabelText:
     pill = ""
     if edge.effect is not None:
         bound = "local" if edge.effect.is_local else f"≤ {duration(edge.effect.time_limit)}"
-        room = _LABEL_ROOM - _PILL_PADDING - text_width(f" · {bound}", PILL_SIZE)
-        pill = f"{fit(edge.effect.name, PILL_SIZE, room)} · {bound}"
+        space = _LABEL_ROOM - _PILL_PADDING - text_width(f" · {bound}", PILL_SIZE)
+        pill = f"{fit(edge.effect.name, PILL_SIZE, space)} · {bound}"
     count = f" ({times} times)" if times > 1 else ""
-    room = _LABEL_ROOM - len(edge.origins) * ICON - text_width(count, EVENT_SIZE)
+    space = _LABEL_ROOM - len(edge.origins) * ICON - text_width(count, EVENT_SIZE)
     return LabelText(
-        event=fit(edge.event, EVENT_SIZE, room) + count,
+        event=fit(edge.event, EVENT_SIZE, space) + count,
         guard=fit(f"[{edge.guard_text}]", GUARD_SIZE, _LABEL_ROOM) if edge.guards else "",
         pill=pill,
         icons=edge.origins,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import StateType
 
-from stateful_oauth.diagrams.names import identifier
 from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.engine.transaction import StateKind
 
@@ -90,7 +89,7 @@ class DiagramEdge:
 
     @property
     def by_operator_only(self) -> bool:
-        """Whether nobody but an operator can take this edge."""
+        """Whether only an operator can take this edge."""
         return self.origins == (Origin.OPERATOR,)
 
 
@@ -273,3 +272,11 @@ def _unique(names: list[str]) -> list[str]:
         seen.add(candidate)
         result.append(candidate)
     return result
+
+
+def identifier(name: str) -> str:
+    """Return `name` as part of an element id: safe in XML, in a selector and in a URL.
+
+    Different names stay different: every character that is replaced becomes its code point.
+    """
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"-{ord(c):x}-" for c in name)

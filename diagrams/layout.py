@@ -29,7 +29,7 @@ from stateful_oauth.diagrams.geometry import (
     label_text,
 )
 from stateful_oauth.diagrams.rows import LEFT, RIGHT, Row, Side, Track, plan_rows
-from stateful_oauth.diagrams.state_text import state_lines, state_width
+from stateful_oauth.diagrams.text import state_lines, state_width
 from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.diagrams.drawing import EFFECT_ICON, ORIGIN_ICONS
 from stateful_oauth.diagrams.graph import Origin
-from stateful_oauth.diagrams.icons import EFFECT_ICON, ORIGIN_ICONS
-from stateful_oauth.diagrams.names import text_width
+from stateful_oauth.diagrams.text import text_width
 from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A page about a flow, for who reviews it on GitHub."""
+"""A page about a flow, for a reviewer on GitHub."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import inspect
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import EXPIRE, RETRY, Origin, read_graph
-from stateful_oauth.diagrams.markdown_text import address, code, is_code, plain, table
 from stateful_oauth.diagrams.mermaid import render_mermaid
-from stateful_oauth.diagrams.names import duration
-from stateful_oauth.diagrams.sentences import ACTORS
+from stateful_oauth.diagrams.text import ACTORS, duration
 from stateful_oauth.flows.engine.effects import LostAnswer
 from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Drawable, FlowGraph
     from stateful_oauth.flows.engine.effects import Effect
@@ -39,7 +37,7 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
 
     Args:
         flow: A machine, or its definition.
-        svg: The address of the SVG, from where the page stands; `<kind>.svg` beside it by default.
+        svg: The URL of the SVG, from where the page stands; `<kind>.svg` beside it by default.
     """
     graph = read_graph(flow)
     picture = svg if svg is not None else f"{graph.kind}.svg"
@@ -47,8 +45,8 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
         GENERATED,
         f"# Flow `{graph.kind}`" if is_code(graph.kind) else f"# Flow {plain(graph.kind)}",
         plain(graph.summary),
-        _facts(graph),
-        f"![State diagram of the flow {plain(graph.kind)}](<{address(picture)}>)",
+        _summary(graph),
+        f"![State diagram of the flow {plain(graph.kind)}](<{url(picture)}>)",
         "## How to read it",
         _LEGEND.rstrip(),
         "## Transitions",
@@ -69,7 +67,7 @@ def render_markdown(flow: Drawable, *, svg: str | None = None) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _facts(graph: FlowGraph) -> str:
+def _summary(graph: FlowGraph) -> str:
     return (
         f"{code(graph.machine)}, version {graph.version}, structure {code(graph.structure)}: "
         f"{len(graph.states)} states, {len(graph.edges)} edges, {len(graph.effects)} effects."
@@ -158,3 +156,33 @@ def _when_lost(effect: Effect) -> str:
     if effect.lost_answer is LostAnswer.FAIL:
         return f"**fail**: {code(effect.lost_code)}, and a fresh start is offered"
     return "cannot be: it commits or rolls back with the row"
+
+
+# Text in Markdown, however hostile it is.
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def is_code(text: str) -> bool:
+    """Whether a code span can hold the text."""
+    return bool(text.strip()) and "\n" not in text and "\r" not in text and not set(text) & set("`|<>&\\")
+
+
+def code(text: str) -> str:
+    """Return text as code, however hostile: a code span has no escapes, the element does."""
+    return f"`{text}`" if is_code(text) else f"<code>{plain(text)}</code>"
+
+
+def plain(text: str) -> str:
+    """Return text without a meaning in Markdown, HTML or a table."""
+    special = set("\\`*_{}[]()<>#+!|&~$:\"'") - set("():'\"")
+    return "".join(f"&#{ord(c)};" if c in special else c for c in " ".join(text.split()))
+
+
+def url(text: str) -> str:
+    """Return a URL for angle brackets."""
+    return "".join(c for c in text if c.isprintable() and c not in "<>\\")

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.graph import EXPIRE, Origin, read_graph
-from stateful_oauth.diagrams.names import duration
-from stateful_oauth.diagrams.state_text import state_lines
+from stateful_oauth.diagrams.text import duration, state_lines
 
 if TYPE_CHECKING:
     from stateful_oauth.diagrams.graph import DiagramEdge, DiagramState, Drawable

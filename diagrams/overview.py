@@ -1,4 +1,4 @@
-"""All flows in one picture: a card for each, a bar for everything that one keeps for another.
+"""All flows in one picture: a card for each, a bar for everything that one records for another.
 
 Where a flow's line meets a bar, an arrow into the bar is a domain event that the flow emits; an arrow out
 of it is one that it relies on. Columns and rows keep everything apart, so nothing has to be searched for.
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from stateful_oauth.diagrams.connections import STEM, Connections, Flow, listed, read_connections
 from stateful_oauth.diagrams.drawing import arrow, n, open_svg, xml
 from stateful_oauth.diagrams.geometry import Box, Heading
-from stateful_oauth.diagrams.names import fit, identifier, text_width, wrapped
+from stateful_oauth.diagrams.graph import identifier
 from stateful_oauth.diagrams.style import SCOPE, stylesheet
+from stateful_oauth.diagrams.text import fit, text_width, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,12 +54,12 @@ class _Plan:
 
 
 def render_overview(machines: Iterable[type[FlowMachine]]) -> str:
-    """Draw how the machines hang together, as an SVG that can stand inside a page too."""
+    """Draw how the machines are connected, as an SVG that can stand inside a page too."""
     plan = _plan(read_connections(machines))
     flows = plan.connections.flows
     kinds = listed([flow.kind for flow in flows])
-    heading = "How the flows hang together"
-    about = f"{len(flows)} flows, and what one keeps for another"
+    heading = "How the flows are connected"
+    about = f"{len(flows)} flows, and what one records for another"
     lines = [
         *open_svg(STEM, SCOPE, title=heading, desc=f"{heading}: {kinds}.", size=(plan.width, plan.height)),
         f"<style>\n{stylesheet()}</style>",
@@ -215,10 +216,10 @@ def _legend(plan: _Plan) -> Iterator[str]:
     yield f'<path class="rule" d="M{n(_MARGIN)} {n(y - 14)}H{n(plan.width - _MARGIN)}"/>'
     yield f'<g class="legend" transform="translate({n(_MARGIN)} {n(y - 8)})">'
     x = 0.0
-    for drawing, room, words in _LEGEND:
+    for drawing, space, words in _LEGEND:
         yield f'<g transform="translate({n(x)} 0)">{drawing}'
-        yield f'<text class="small" x="{n(room)}" y="17">{words}</text></g>'
-        x += room + text_width(words, _SMALL) + 26
+        yield f'<text class="small" x="{n(space)}" y="17">{words}</text></g>'
+        x += space + text_width(words, _SMALL) + 26
     yield "</g>"
 
 

@@ -1,12 +1,11 @@
-"""A page about all flows, for who wants to know how they hang together before reading one of them."""
+"""A page about all flows and how they are connected, to read before the page of one flow."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from stateful_oauth.diagrams.connections import first_line, read_connections
-from stateful_oauth.diagrams.markdown import GENERATED
-from stateful_oauth.diagrams.markdown_text import address, code, plain, table
+from stateful_oauth.diagrams.markdown import GENERATED, code, plain, table, url
 from stateful_oauth.diagrams.mermaid import escaped
 
 if TYPE_CHECKING:
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.machine import FlowMachine
 
 _ABOUT = """\
-Each flow is a state machine of its own; none knows the states of another. They are tied together in two
-ways:
+Each flow is a state machine of its own, and knows no state of another. Two things connect them:
 
-- A flow can **open** another one, which then goes on in its place: a sign-in that may be somebody who is
-  known already ends as `link_pending`, and the account linking that it opened finishes it.
-- A flow **emits** domain events that another one **relies on**: who connected an account is evidence, when
-  that account signs in later.
+- A flow can **open** another one, which continues in its place. For example, a sign-in that may belong to a
+  known user ends as `link_pending`, and the account linking that it opened finishes it.
+- A flow **emits** domain events that another one **relies on**. For example, the owner of a connected account
+  is evidence when that account later signs in.
 """
 
 
@@ -33,21 +31,21 @@ def render_overview_page(
     """Write the page.
 
     Args:
-        svg: The address of the picture, from where the page stands.
-        page_of: Returns the address of a flow's own page.
+        svg: The URL of the picture, from where the page stands.
+        page_of: Returns the URL of a flow's own page.
     """
     connections = read_connections(machines)
     parts = [
         GENERATED,
-        "# How the flows hang together",
-        f"![The flows, and what one keeps for another](<{address(svg)}>)",
+        "# How the flows are connected",
+        f"![The flows, and what one records for another](<{url(svg)}>)",
         _ABOUT.rstrip(),
         "## Flows",
         table(
             ("Flow", "", "Opened by", "Ends well as", "Or as"),
             (_flow(flow, page_of(flow.kind)) for flow in connections.flows),
         ),
-        "## What one keeps for another",
+        "## What one records for another",
         table(
             ("Domain event", "", "About", "Emitted by", "Relied on by"),
             (_event(connections, event) for event in connections.domain_events()),
@@ -61,7 +59,7 @@ def render_overview_page(
 def _flow(flow: Flow, page: str) -> list[str]:
     good = [code(end.state) for end in flow.ends if end.is_good]
     return [
-        f"[{code(flow.kind)}](<{address(page)}>)",
+        f"[{code(flow.kind)}](<{url(page)}>)",
         plain(flow.summary),
         ", ".join(map(code, flow.opened_by)) or "a browser",
         ", ".join(good),

@@ -6,9 +6,8 @@ import difflib
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.diagrams.connections import STEM
-from stateful_oauth.diagrams.graph import read_graph
+from stateful_oauth.diagrams.graph import identifier, read_graph
 from stateful_oauth.diagrams.markdown import GENERATED, render_markdown
-from stateful_oauth.diagrams.names import identifier
 from stateful_oauth.diagrams.overview import render_overview
 from stateful_oauth.diagrams.overview_page import render_overview_page
 from stateful_oauth.diagrams.svg import render_svg

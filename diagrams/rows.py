@@ -121,7 +121,7 @@ def _plan_rails(
             for state in aside
             if any(Origin.EFFECT in edge.origins for edge in arriving[state.value]) is (side is LEFT)
         ]
-        # The rail that begins lowest is innermost: it is in nobody's way further up.
+        # The rail that begins lowest is innermost: further up it crosses no other.
         own.sort(key=lambda value: -min((position[edge.source] for edge in arriving[value]), default=0))
         for rank, value in enumerate(own):
             for edge in arriving[value]:

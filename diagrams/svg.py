@@ -6,16 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import quoteattr
 
-from stateful_oauth.diagrams.drawing import arrow, n, open_svg, xml
+from stateful_oauth.diagrams.drawing import EFFECT_ICON, KIND_ICONS, ORIGIN_ICONS, arrow, n, open_svg, xml
 from stateful_oauth.diagrams.geometry import EVENT_SIZE, ICON, Box, Heading
-from stateful_oauth.diagrams.graph import read_graph
-from stateful_oauth.diagrams.icons import EFFECT_ICON, KIND_ICONS, ORIGIN_ICONS
+from stateful_oauth.diagrams.graph import identifier, read_graph
 from stateful_oauth.diagrams.layout import lay_out
 from stateful_oauth.diagrams.legend import legend
-from stateful_oauth.diagrams.names import fit, identifier, text_width
-from stateful_oauth.diagrams.sentences import edge_sentence, state_sentence
-from stateful_oauth.diagrams.state_text import LINE_SIZE, STATE_ICON, state_lines, state_name
 from stateful_oauth.diagrams.style import SCOPE, stylesheet
+from stateful_oauth.diagrams.text import (
+    LINE_SIZE,
+    STATE_ICON,
+    edge_sentence,
+    fit,
+    state_lines,
+    state_name,
+    state_sentence,
+    text_width,
+)
 from stateful_oauth.flows.engine.transaction import StateKind
 
 if TYPE_CHECKING:
@@ -113,10 +119,10 @@ def _description(graph: FlowGraph, marked: Mapping[str, int], current: str | Non
 
 
 def _header(graph: FlowGraph, width: float) -> list[str]:
-    room = width - 2 * _MARGIN
+    space = width - 2 * _MARGIN
     meta = f"version {graph.version} · {graph.structure}"
-    summary = fit(graph.summary, LINE_SIZE, room - text_width(meta, LINE_SIZE) - 30)
-    heading = fit(graph.kind, 19, room, bold=True)
+    summary = fit(graph.summary, LINE_SIZE, space - text_width(meta, LINE_SIZE) - 30)
+    heading = fit(graph.kind, 19, space, bold=True)
     line = " · ".join(filter(None, [summary, meta]))
     return [
         f'<text class="heading" x="{n(_MARGIN)}" y="44">{xml(heading)}</text>',

@@ -1,8 +1,8 @@
-"""Walking every path of a flow through the real engine, store and tenant: `assert_every_path`."""
+"""Drive every path of a flow through the real engine, store and tenant: `assert_every_path`."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from stateful_oauth.django import wiring
@@ -25,46 +25,74 @@ if TYPE_CHECKING:
 
     # Source and event, and the target where guards choose between several.
     Key: TypeAlias = tuple[str, ...]
+    # The name of a method, or a function of the walker.
+    How: TypeAlias = str | Callable[[Any], Any]
 
 _LEASE = 120  # seconds; longer than that of most effects
 
 
 class Walker:
-    """Walks one path. Who comes before an edge that an effect takes prepares the world for it.
+    """Walks one path of a flow.
 
     An edge is one of two sorts. A *stimulus* comes from outside: the browser, the sweep, an operator. A
-    *result* is what an effect finds, and has to be arranged before the stimulus that starts the effect.
-    `expire`, `retry` and `abandon` come by themselves; subclasses name what makes the other edges happen.
+    *result* is what an effect finds: it is set up before the stimulus that starts the effect. `expire`,
+    `retry` and `abandon` need no entry; a subclass says what makes the other edges happen.
 
     Attributes:
         kind: The flow.
-        stimuli: What makes an edge happen, from outside, by (source, event): names of methods.
-        results: What lets an effect find what the edge stands for, by (source, event): names of methods,
-            which may return a context to be in meanwhile. An empty name: nothing has to be arranged.
+        stimuli: What makes an edge happen, from outside, by (source, event) or (source, event, target).
+        results: What lets an effect find what the edge stands for, by the same. It may return a context,
+            which is left when the effect is over. An empty name: nothing has to be set up.
         settled: Names of guards that are decided when the row is made.
         path: The whole path.
+        rest: What comes after the edge that is being taken or set up.
         clock: The clock of the site.
     """
 
     kind: ClassVar[str]
-    stimuli: ClassVar[Mapping[Key, str]] = {}
-    results: ClassVar[Mapping[Key, str]] = {}
+    stimuli: ClassVar[Mapping[Key, How]] = {}
+    results: ClassVar[Mapping[Key, How]] = {}
     settled: ClassVar[Collection[str]] = ()
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.path: Path = ()
+        self.rest: Path = ()
         self._known = set(FlowTransaction.objects.values_list("pk", flat=True))
 
     # For each flow to fill in.
 
+    @classmethod
+    def possible(cls, path: Path) -> bool:
+        """Whether the machine can take this path at all; paths that it cannot take are not walked."""
+        del path
+        return True
+
+    def site(self) -> AbstractContextManager[Any]:
+        """Return a context with the settings that the path needs."""
+        return nullcontext()
+
     def before(self) -> None:
-        """Let happen what comes before the transaction."""
+        """Do what comes before the transaction."""
+
+    def after(self) -> None:
+        """Do what comes after the last edge, and before `check`."""
 
     def check(self, row: Row) -> None:
-        """Hold what is known here against what really happened elsewhere."""
+        """Compare what the path says with what really happened elsewhere."""
 
-    # What everybody does.
+    # What every walker has.
+
+    @classmethod
+    def paths(cls) -> list[Path]:
+        """Return the paths to walk."""
+        flow = wiring.flows()[cls.kind]
+        return [path for path in every_path(flow, cls.settled) if cls.possible(path)]
+
+    @classmethod
+    def knows(cls, edge: Edge) -> bool:
+        """Whether there is a stimulus or a result for this edge."""
+        return cls._stimulus(edge) is not None or cls._result(edge) is not None
 
     @property
     def id(self) -> uuid.UUID:
@@ -82,31 +110,32 @@ class Walker:
             )
         return ids[0]
 
+    @property
+    def end(self) -> str:
+        """The final state of the path."""
+        return self.path[-1].target
+
+    def takes(self, event: str, source: str | None = None) -> bool:
+        """Whether the path has such an edge."""
+        return any(edge.event == event and source in (None, edge.source) for edge in self.path)
+
     def expire(self) -> None:
-        """Let a sweep come after the deadline."""
+        """Run a sweep after the deadline."""
         row = FlowTransaction.objects.get(pk=self.id)
         if row.deadline is not None:
             self.clock.advance(max(0.0, (row.deadline - self.clock.now()).total_seconds()))
         wiring.engine().recover(self.id, SystemCaller())
 
     def sweep(self) -> None:
-        """Let a sweep come after the lease is over."""
+        """Run a sweep after the lease."""
         self.clock.advance(_LEASE)
         wiring.engine().recover(self.id, SystemCaller())
 
     def abandon(self) -> None:
-        """Let an operator give it up."""
+        """Abandon the transaction as an operator does."""
         caller = OperatorCaller("1", "walking a path")
         row = FlowTransaction.objects.get(pk=self.id)
         wiring.engine().dispatch(self.id, Event("abandon"), caller, kind=self.kind, tenant=row.tenant)
-
-    def worker_dies(self) -> AbstractContextManager[None]:
-        """Let the worker die before the effect."""
-        return _at("effect.before", _die)
-
-    def operator_abandons(self) -> AbstractContextManager[None]:
-        """Let an operator give it up while the effect is in flight."""
-        return _at("effect.after", self.abandon)
 
     # Walking.
 
@@ -117,24 +146,41 @@ class Walker:
             AssertionError: Another path was taken, or what it left behind is wrong.
         """
         self.path = path
-        self.before()
-        for position, edge in enumerate(path):
-            stimulus = self._stimulus(edge)
-            if stimulus is None:
-                self._result(edge)
-                continue
-            with ExitStack() as world:
-                for coming in path[position + 1 :]:
-                    if self._stimulus(coming) is not None and coming.event != "retry":
-                        break
-                    world.enter_context(self._result(coming)() or nullcontext())
-                    if coming.event == "retry":
-                        break
-                try:
-                    stimulus()
-                except Died:
+        with self.site():
+            self.before()
+            for position, edge in enumerate(path):
+                stimulus = self._stimulus(edge)
+                if stimulus is None:
+                    self._demand(edge)  # an effect finds it, as it was set up before that effect
                     continue
-        self._look(path)
+                with ExitStack() as arranged, suppress(Died):
+                    for ahead, coming in enumerate(path[position + 1 :], position + 2):
+                        self.rest = path[ahead:]
+                        self._arrange(coming, arranged)
+                        if self._stimulus(coming) is not None:
+                            break
+                    self.rest = path[position + 1 :]
+                    self._do(stimulus)
+            self.after()
+            self._look(path)
+
+    def _arrange(self, edge: Edge, arranged: ExitStack) -> None:
+        self._demand(edge)
+        result = self._result(edge)
+        if result is not None:
+            arranged.enter_context(self._do(result) or nullcontext())
+
+    def _demand(self, edge: Edge) -> None:
+        if not self.knows(edge):
+            raise AssertionError(
+                f"Nobody knows how {edge.source} --{edge.event}--> {edge.target} happens: add it to"
+                f" `stimuli` or `results` of {type(self).__name__}."
+            )
+
+    def _do(self, how: How) -> Any:
+        if callable(how):
+            return how(self)
+        return getattr(self, how)() if how else None
 
     def _look(self, path: Path) -> None:
         seen = Observation.now()
@@ -147,26 +193,43 @@ class Walker:
         the_log_folds_to_the_state(_Seen(seen))  # type: ignore[arg-type]  # it looks at nothing else of a World
         self.check(row)
 
-    def _stimulus(self, edge: Edge) -> Callable[[], None] | None:
-        flow = wiring.flows()[self.kind]
-        name = _named(self.stimuli, edge)
-        if name is None:
-            waits = flow.state_kinds[edge.source] == "waiting"
-            name = {"expire": "expire", "abandon": "abandon" if waits else None, "retry": "sweep"}.get(
-                edge.event
-            )
-        return None if name is None else getattr(self, name)
+    @classmethod
+    def _stimulus(cls, edge: Edge) -> How | None:
+        named = _named(cls.stimuli, edge)
+        if named is not None:
+            return named
+        waits = wiring.flows()[cls.kind].state_kinds[edge.source] == "waiting"
+        return {"expire": "expire", "abandon": "abandon" if waits else None, "retry": "sweep"}.get(edge.event)
 
-    def _result(self, edge: Edge) -> Callable[[], Any]:
-        name = _named(self.results, edge)
-        if name is None:
-            name = {"retry": "worker_dies", "abandon": "operator_abandons"}.get(edge.event)
-        if name is None:
-            raise AssertionError(
-                f"Nobody knows how {edge.source} --{edge.event}--> {edge.target} happens: add it to"
-                f" `stimuli` or `results` of {type(self).__name__}."
-            )
-        return getattr(self, name) if name else _nothing
+    @classmethod
+    def _result(cls, edge: Edge) -> How | None:
+        named = _named(cls.results, edge)
+        effect = wiring.flows()[cls.kind].effect_in(edge.source)
+        if named is not None or effect is None:
+            return named
+        return {"retry": worker_dies(effect.name), "abandon": operator_abandons(effect.name)}.get(edge.event)
+
+
+def worker_dies(effect: str) -> Callable[[Walker], AbstractContextManager[None]]:
+    """Return a result: the worker dies before an effect.
+
+    Args:
+        effect: The effect's name.
+    """
+
+    def die() -> None:
+        raise Died
+
+    return lambda _: _at("effect.before", effect, die)
+
+
+def operator_abandons(effect: str) -> Callable[[Walker], AbstractContextManager[None]]:
+    """Return a result: an operator abandons the transaction while an effect is in flight.
+
+    Args:
+        effect: The effect's name.
+    """
+    return lambda walker: _at("effect.after", effect, walker.abandon)
 
 
 def assert_every_path(walker: Callable[[], Walker]) -> list[str]:
@@ -181,7 +244,7 @@ def assert_every_path(walker: Callable[[], Walker]) -> list[str]:
     """
     kind = walker().kind
     flow = wiring.flows()[kind]
-    paths = list(every_path(flow, walker().settled))
+    paths = walker().paths()
     travelled = {edge for path in paths for edge in path}
     never = [f"{edge.source} --{edge.event}--> {edge.target}" for edge in flow.edges if edge not in travelled]
     if never:
@@ -200,31 +263,25 @@ class _Seen:
         self.seen, self.before = seen, Observation()
 
 
-def _nothing() -> None:
-    """Arrange nothing."""
-
-
-def _die() -> None:
-    raise Died
-
-
 def _short(edge: Edge) -> tuple[str, str]:
     return edge.source, edge.event
 
 
-def _named(table: Mapping[Key, str], edge: Edge) -> str | None:
+def _named(table: Mapping[Key, How], edge: Edge) -> How | None:
     found = table.get((*_short(edge), edge.target))
     return table.get(_short(edge)) if found is None else found
 
 
 @contextmanager
-def _at(point: str, does: Callable[[], None]) -> Iterator[None]:
+def _at(point: str, effect: str, does: Callable[[], None]) -> Iterator[None]:
     reached: list[str] = []
 
-    def observer(passed: str, step: str) -> None:
-        if passed == point and not reached:
-            reached.append(step)
+    def observer(*place: str) -> None:
+        if place == (point, effect) and not reached:
+            reached.append(point)
             does()
 
     with observed(observer):
         yield
+    if not reached:
+        raise AssertionError(f"{point} of {effect} was not reached, so nothing was tested.")

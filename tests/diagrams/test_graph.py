@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stateful_oauth.diagrams import edge_id, state_id
-from stateful_oauth.diagrams.graph import Origin, read_graph
-from stateful_oauth.diagrams.names import duration, fit, identifier, text_width
+from stateful_oauth.diagrams.graph import Origin, identifier, read_graph
+from stateful_oauth.diagrams.text import duration, fit, text_width
 from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.login.machine import LoginFlow
 

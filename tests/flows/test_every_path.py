@@ -6,20 +6,22 @@ also holds what the database says against the tenant's ledger; see `tests/suppor
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import rows
 from accounts_site import prepare
-from paths import covering, every_path, pairs, readable
 from paths.account_linking import AccountLinkingPath
 from paths.connect_account import ConnectAccountPath
 from paths.disconnect_account import DisconnectAccountPath
 from paths.login import LoginPath
 from paths.unlink_account import UnlinkAccountPath
-from paths.walker import Walker
+from paths.walker import BrowserWalker
 
 from stateful_oauth.django import wiring
+from stateful_oauth.testing.paths import covering, readable
 
-WALKERS: dict[str, type[Walker]] = {
+WALKERS: dict[str, type[BrowserWalker]] = {
     walker.kind: walker
     for walker in (
         LoginPath,
@@ -29,10 +31,7 @@ WALKERS: dict[str, type[Walker]] = {
         UnlinkAccountPath,
     )
 }
-PATHS = {
-    kind: [path for path in every_path(wiring.flows()[kind]) if walker.possible(path)]
-    for kind, walker in WALKERS.items()
-}
+PATHS = {kind: walker.paths() for kind, walker in WALKERS.items()}
 COVERING = {kind: {readable(path) for path in covering(paths)} for kind, paths in PATHS.items()}
 # SQLite takes all of them. PostgreSQL takes every edge, and every two edges that follow each other.
 CASES = [
@@ -73,8 +72,8 @@ def test_every_final_state_is_the_end_of_a_path(kind):
 def test_what_covers_a_machine_takes_every_edge_and_every_two_that_follow_each_other(kind):
     chosen = [path for path in PATHS[kind] if readable(path) in COVERING[kind]]
     assert {edge for path in chosen for edge in path} == set(wiring.flows()[kind].edges)
-    assert {pair for path in chosen for pair in pairs(path)} == {
-        pair for path in PATHS[kind] for pair in pairs(path)
+    assert {pair for path in chosen for pair in pairwise(path)} == {
+        pair for path in PATHS[kind] for pair in pairwise(path)
     }
 
 

@@ -23,8 +23,7 @@ django.setup()
 # Models cannot be imported before.
 import support  # noqa: E402
 from accounts_site import prepare  # noqa: E402
-from paths import covering, every_path  # noqa: E402
-from paths.walker import Walker  # noqa: E402
+from paths.walker import BrowserWalker  # noqa: E402
 from released import CORPUS, LOCK, Lock, Snapshot, file_of, problems, read_lock  # noqa: E402
 
 from stateful_oauth.django import wiring  # noqa: E402
@@ -35,6 +34,7 @@ from stateful_oauth.storage.models import TransitionRecord  # noqa: E402
 from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: E402
 from stateful_oauth.testing.browser import Browser  # noqa: E402
 from stateful_oauth.testing.clock import ManualClock  # noqa: E402
+from stateful_oauth.testing.paths import covering  # noqa: E402
 
 
 def main() -> int:
@@ -78,13 +78,13 @@ def _lines(flow: FlowDefinition, snapshots: list[Snapshot]) -> str:
 def _histories(flow: FlowDefinition) -> list[Snapshot]:
     found: dict[str, Snapshot] = {}
     walker = _walker_of(flow.kind)
-    for path in covering([path for path in every_path(flow) if walker.possible(path)]):
+    for path in covering(walker.paths()):
         for snapshot in _walked(flow, walker, path):
             found.setdefault(snapshot.name, snapshot)
     return [found[name] for name in sorted(found)]
 
 
-def _walked(flow: FlowDefinition, made: type[Walker], path: Any) -> list[Snapshot]:
+def _walked(flow: FlowDefinition, made: type[BrowserWalker], path: Any) -> list[Snapshot]:
     call_command("flush", verbosity=0, interactive=False)
     clock = wiring.clock = ManualClock()
     tenant = support.make_tenant()
@@ -126,12 +126,12 @@ def _line(record: TransitionRecord) -> TransitionLog:
     )
 
 
-def _walker_of(kind: str) -> type[Walker]:
+def _walker_of(kind: str) -> type[BrowserWalker]:
     module = importlib.import_module(f"paths.{kind}")
     (walker,) = [
         each
         for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, Walker) and getattr(each, "kind", "") == kind
+        if isinstance(each, type) and issubclass(each, BrowserWalker) and getattr(each, "kind", "") == kind
     ]
     return walker
 

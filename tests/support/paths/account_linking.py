@@ -9,27 +9,26 @@ from typing import Any, ClassVar
 from accounts_site import VICTIM, site
 from django.contrib.auth import get_user_model
 
-from paths import Path
 from paths.walker import (
-    Results,
-    Stimuli,
-    Walker,
+    BrowserWalker,
+    Ways,
     blocked,
     loses,
     meanwhile,
     nothing,
-    operator_abandons,
     refuses,
     worker_dies,
 )
+from stateful_oauth.flows.engine.definition import Edge
 from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity, identity_digest
+from stateful_oauth.testing.world.observations import Row
 
 GOOGLE, ISSUER = "google-oauth2", "https://tenant.example/"
 BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}
 FAIL = frozenset({"fail"})
 
 
-class AccountLinkingPath(Walker):
+class AccountLinkingPath(BrowserWalker):
     """Somebody has an account, and signs in with another one of the same address for the first time.
 
     Where the first one has a password they are linked without asking; otherwise after a proof.
@@ -48,7 +47,7 @@ class AccountLinkingPath(Walker):
         )
 
     @classmethod
-    def possible(cls, path: Path) -> bool:
+    def possible(cls, path: tuple[Edge, ...]) -> bool:
         """Where somebody else has linked them, nothing is left to merge, and so nothing is refused."""
         taken = {(edge.source, edge.event) for edge in path}
         return not {("reading_profiles", "accounts_linked"), ("merging_metadata", "fail")} <= taken
@@ -64,8 +63,8 @@ class AccountLinkingPath(Walker):
         self.who = self.first
         self.has_an_account(self.first)
 
-    def check(self) -> None:
-        end, row = self.end, self.row()
+    def check(self, row: Row) -> None:
+        end = self.end
         whole = end == "linked" and not self.takes("fail", "merging_metadata")
         assert (row.code == "") == whole, f"{row.state} with the code {row.code!r}"
         assert FlowTransaction.objects.get(kind="login").state == "link_pending"
@@ -132,14 +131,14 @@ class AccountLinkingPath(Walker):
         self.browser.post(f"{self.page()}cancel/")
 
     def authorize(self) -> str:
-        return self.browser.authorize(self.address(), self.who.user_id)
+        return self.browser.authorize(self.url(), self.who.user_id)
 
     def come_back(self) -> None:
         self.browser.get(self.authorize())
         self.who = self.first
 
     def come_back_declined(self) -> None:
-        self.browser.get(self.browser.visitor.decline(self.address()))
+        self.browser.get(self.browser.visitor.decline(self.url()))
 
     def come_back_from_another_issuer(self) -> None:
         self.browser.get(self.authorize() + "&iss=https%3A%2F%2Fevil.example%2F")
@@ -188,53 +187,41 @@ class AccountLinkingPath(Walker):
             linked_at=self.clock.now(),
         )  # fmt: skip
 
-    stimuli: ClassVar[Stimuli] = {
+    stimuli: ClassVar[Ways] = {
         ("created", "start"): sign_in,
         ("created", "pending_link"): sign_in,
         ("awaiting_confirmation", "confirm"): confirm,
         ("awaiting_confirmation", "cancel"): keep_apart,
         ("awaiting_confirmation", "expire"): come_late,
-        ("awaiting_confirmation", "abandon"): Walker.abandon,
-        ("pushing_request", "retry"): Walker.sweep,
         ("awaiting_callback", "callback"): come_back,
         ("awaiting_callback", "decline"): come_back_declined,
         ("awaiting_callback", "cancel"): keep_apart,
         ("awaiting_callback", "mismatch"): come_back_from_another_issuer,
         ("awaiting_callback", "fail"): come_back_blocked,
         ("awaiting_callback", "expire"): come_late,
-        ("awaiting_callback", "abandon"): Walker.abandon,
         ("wrong_account", "confirm"): confirm,
         ("wrong_account", "cancel"): keep_apart,
         ("wrong_account", "expire"): come_late,
-        ("wrong_account", "abandon"): Walker.abandon,
-        ("reading_profiles", "retry"): Walker.sweep,
-        ("linking", "retry"): Walker.sweep,
-        ("merging_metadata", "retry"): Walker.sweep,
     }
-    results: ClassVar[Results] = {
+    results: ClassVar[Ways] = {
         ("pushing_request", "request_pushed"): nothing,
         ("pushing_request", "fail"): refuses("POST", "/oauth/par", json={"error": "invalid_request"}),
         ("pushing_request", "retry"): worker_dies("push_request"),
-        ("pushing_request", "abandon"): operator_abandons("push_request"),
         ("verifying_primary", "primary_verified"): nothing,
         ("verifying_primary", "mismatch"): somebody_else_signs_in,
         ("verifying_primary", "fail"): loses("/oauth/token"),
-        ("verifying_primary", "abandon"): operator_abandons("verify_primary"),
         ("reading_profiles", "profiles_read"): nothing,
         ("reading_profiles", "accounts_linked"): meanwhile("read_profiles", link_elsewhere),
         ("reading_profiles", "retry"): worker_dies("read_profiles"),
         ("reading_profiles", "fail", "keeping_apart"): meanwhile("read_profiles", delete_the_first),
         ("reading_profiles", "fail", "failed"): meanwhile("read_profiles", delete_the_newcomer),
-        ("reading_profiles", "abandon"): operator_abandons("read_profiles"),
         ("linking", "accounts_linked"): nothing,
         ("linking", "retry"): worker_dies("link_accounts", unless_next=FAIL),
         ("linking", "fail", "keeping_apart"): refuses("POST", "/api/v2/users/{id}/identities", json=BAD),
         ("linking", "fail", "failed"): meanwhile("link_accounts", link_to_another),
-        ("linking", "abandon"): operator_abandons("link_accounts"),
         ("merging_metadata", "metadata_merged"): nothing,
         ("merging_metadata", "retry"): worker_dies("merge_metadata", unless_next=FAIL),
         ("merging_metadata", "fail"): refuses("PATCH", "/api/v2/users/{id}", json=BAD),
-        ("merging_metadata", "abandon"): operator_abandons("merge_metadata"),
         ("resolving_primary", "account_resolved"): nothing,
         ("resolving_primary", "fail"): meanwhile("merge_metadata", deactivate_the_first),
         ("keeping_apart", "account_resolved"): nothing,

@@ -8,22 +8,21 @@ from typing import Any, ClassVar
 from accounts_site import QWERTY, XPTO, site
 
 from paths.walker import (
-    Results,
-    Stimuli,
-    Walker,
+    BrowserWalker,
+    Ways,
     nothing,
-    operator_abandons,
     refuses,
     worker_dies,
 )
 from stateful_oauth.storage.models import ConnectedAccount, Grant, Identity
+from stateful_oauth.testing.world.observations import Row
 
 GOOGLE = "google-oauth2"
 COMPLETE = "/me/v1/connected-accounts/complete"
 NO_CODE = {"type": "x", "title": "Bad", "detail": "The code is not valid.", "status": 400}
 
 
-class ConnectAccountPath(Walker):
+class ConnectAccountPath(BrowserWalker):
     """Xpto, who is signed in, connects the Google account of qwerty."""
 
     kind = "connect_account"
@@ -37,8 +36,8 @@ class ConnectAccountPath(Walker):
         self.browser.sign_in(XPTO)
         self.session = self.browser.client.session.session_key
 
-    def check(self) -> None:
-        row, connected = self.row(), self.end == "connected"
+    def check(self, row: Row) -> None:
+        connected = self.end == "connected"
         identified = self.takes("account_identified")
         assert (row.code == "") == identified, f"{row.state} with the code {row.code!r}"
         assert self.browser.user_id == row.user_id.__str__(), "Whoever connects stays signed in."
@@ -77,16 +76,16 @@ class ConnectAccountPath(Walker):
 
     def choose(self) -> str:
         """Choose the account at its provider; return the callback, not yet opened."""
-        return self.browser.visitor.connect(self.address(), as_account=QWERTY)
+        return self.browser.visitor.connect(self.url(), as_account=QWERTY)
 
     def come_back(self) -> None:
         self.browser.get(self.choose())
 
     def come_back_declined(self) -> None:
-        self.browser.get(self.browser.visitor.decline(self.address()))
+        self.browser.get(self.browser.visitor.decline(self.url()))
 
     def come_back_with_an_error(self) -> None:
-        callback = self.browser.visitor.decline(self.address())
+        callback = self.browser.visitor.decline(self.url())
         self.browser.get(callback.replace("error=access_denied", "error=server_error"))
 
     def come_back_as_nobody(self) -> None:
@@ -99,29 +98,23 @@ class ConnectAccountPath(Walker):
         self.clock.advance(601)
         self.browser.get(callback)
 
-    stimuli: ClassVar[Stimuli] = {
+    stimuli: ClassVar[Ways] = {
         ("created", "start"): start,
-        ("requesting_connection", "retry"): Walker.sweep,
         ("awaiting_callback", "callback"): come_back,
         ("awaiting_callback", "cancel"): come_back_declined,
         ("awaiting_callback", "mismatch"): come_back_as_nobody,
         ("awaiting_callback", "fail"): come_back_with_an_error,
         ("awaiting_callback", "expire"): come_back_late,
-        ("awaiting_callback", "abandon"): Walker.abandon,
-        ("completing_connection", "retry"): Walker.sweep,
-        ("identifying_account", "retry"): Walker.sweep,
     }
-    results: ClassVar[Results] = {
+    results: ClassVar[Ways] = {
         ("requesting_connection", "connection_requested"): nothing,
         ("requesting_connection", "fail"): refuses("POST", "/me/v1/connected-accounts/connect", json=NO_CODE),
         ("requesting_connection", "retry"): worker_dies("request_connection"),
-        ("requesting_connection", "abandon"): operator_abandons("request_connection"),
         ("completing_connection", "connection_completed"): nothing,
         ("completing_connection", "fail"): refuses("POST", COMPLETE, json=NO_CODE),
         ("completing_connection", "retry"): worker_dies(
             "complete_connection", unless_next=frozenset({"fail"})
         ),
-        ("completing_connection", "abandon"): operator_abandons("complete_connection"),
         ("identifying_account", "account_identified"): nothing,
         ("identifying_account", "fail"): refuses("GET", "/_provider/{connection}/userinfo", 403, {}),
         ("identifying_account", "retry"): worker_dies("identify_account"),

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from accounts_site import QWERTY, XPTO, site
 
-from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, worker_dies
+from paths.walker import BrowserWalker, Ways, nothing, worker_dies
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
+from stateful_oauth.testing.world.observations import Row
 
 GOOGLE = "google-oauth2"
 
 
-class DisconnectAccountPath(Walker):
+class DisconnectAccountPath(BrowserWalker):
     """Xpto disconnects the Google account of qwerty, and keeps another one."""
 
     kind = "disconnect_account"
@@ -30,8 +31,7 @@ class DisconnectAccountPath(Walker):
             self.browser.connect(GOOGLE, email)
         self.first, self.second = ConnectedAccount.objects.order_by("pk").values_list("remote_id", flat=True)
 
-    def check(self) -> None:
-        row = self.row()
+    def check(self, row: Row) -> None:
         assert (row.code == "") == (self.end == "disconnected"), f"{row.state} with the code {row.code!r}"
         kept = list(ConnectedAccount.objects.order_by("pk").values_list("remote_id", flat=True))
         assert kept == ([self.first] if self.end == "disconnected" else [self.first, self.second])
@@ -51,10 +51,9 @@ class DisconnectAccountPath(Walker):
         self.tenant.revoke_refresh_tokens(self.xpto.user_id)
         Grant.objects.update(access_tokens="")
 
-    stimuli: ClassVar[Stimuli] = {("created", "start"): start, ("disconnecting", "retry"): Walker.sweep}
-    results: ClassVar[Results] = {
+    stimuli: ClassVar[Ways] = {("created", "start"): start}
+    results: ClassVar[Ways] = {
         ("disconnecting", "account_disconnected"): nothing,
         ("disconnecting", "fail"): grant_is_over,
         ("disconnecting", "retry"): worker_dies("disconnect", unless_next=frozenset({"fail"})),
-        ("disconnecting", "abandon"): operator_abandons("disconnect"),
     }

@@ -9,22 +9,21 @@ from accounts_site import site
 from crashes import at
 
 from paths.walker import (
-    Results,
-    Stimuli,
-    Walker,
+    BrowserWalker,
+    Ways,
     loses,
     nothing,
-    operator_abandons,
     refuses,
     worker_dies,
 )
 from stateful_oauth.emulator import DATABASE, User
 from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
+from stateful_oauth.testing.world.observations import Row
 
 ADA = "ada@example.com"
 
 
-class LoginPath(Walker):
+class LoginPath(BrowserWalker):
     """Ada signs in with her password."""
 
     kind = "login"
@@ -34,8 +33,8 @@ class LoginPath(Walker):
         links = self.takes("account_unknown")
         return site(LINKING="automatic" if links else "off", PUSHED_AUTHORIZATION_REQUESTS=self.pushes)
 
-    def check(self) -> None:
-        row, signed_in, sent = self.row(), self.end == "signed_in", self.takes("callback")
+    def check(self, row: Row) -> None:
+        signed_in, sent = self.end == "signed_in", self.takes("callback")
         assert (row.code == "") == self.needs_no_code(), f"{row.state} with the code {row.code!r}"
         assert (self.browser.user_id is not None) == signed_in, "Signed in and signed_in are not the same."
         ledger = self.tenant.ledger
@@ -75,13 +74,13 @@ class LoginPath(Walker):
 
     def sign_in(self) -> str:
         """Sign in at the tenant; return the callback, not yet opened."""
-        return self.browser.visitor.authorize(self.address(), as_user=ADA, connection=DATABASE)
+        return self.browser.visitor.authorize(self.url(), as_user=ADA, connection=DATABASE)
 
     def come_back(self) -> None:
         self.browser.get(self.sign_in())
 
     def come_back_declined(self) -> None:
-        self.browser.get(self.browser.visitor.decline(self.address()))
+        self.browser.get(self.browser.visitor.decline(self.url()))
 
     def come_back_from_another_issuer(self) -> None:
         self.browser.get(self.sign_in() + "&iss=https%3A%2F%2Fevil.example%2F")
@@ -109,27 +108,22 @@ class LoginPath(Walker):
     def somebody_has_her_address(self) -> None:
         self.tenant.add_user(email=ADA, connection="google-oauth2")
 
-    stimuli: ClassVar[Stimuli] = {
+    stimuli: ClassVar[Ways] = {
         ("created", "start"): start,
         ("created", "fail"): fail_to_start,
-        ("pushing_request", "retry"): Walker.sweep,
         ("awaiting_callback", "callback"): come_back,
         ("awaiting_callback", "cancel"): come_back_declined,
         ("awaiting_callback", "mismatch"): come_back_from_another_issuer,
         ("awaiting_callback", "fail"): come_back_blocked,
         ("awaiting_callback", "expire"): come_back_late,
-        ("awaiting_callback", "abandon"): Walker.abandon,
-        ("finding_candidates", "retry"): Walker.sweep,
     }
-    results: ClassVar[Results] = {
+    results: ClassVar[Ways] = {
         ("pushing_request", "request_pushed"): nothing,
         ("pushing_request", "fail"): refuses("POST", "/oauth/par", json={"error": "invalid_request"}),
         ("pushing_request", "retry"): worker_dies("push_request"),
-        ("pushing_request", "abandon"): operator_abandons("push_request"),
         ("exchanging_code", "code_exchanged"): nothing,
         ("exchanging_code", "mismatch"): nonce_is_wrong,
         ("exchanging_code", "fail"): loses("/oauth/token"),
-        ("exchanging_code", "abandon"): operator_abandons("exchange_code"),
         ("resolving_account", "account_resolved"): nothing,
         ("resolving_account", "account_unknown"): nothing,
         ("resolving_account", "fail"): user_is_inactive,
@@ -139,5 +133,4 @@ class LoginPath(Walker):
             "GET", "/api/v2/users-by-email", json={"statusCode": 400, "error": "Bad Request"}
         ),
         ("finding_candidates", "retry"): worker_dies("find_candidates"),
-        ("finding_candidates", "abandon"): operator_abandons("find_candidates"),
     }

@@ -7,15 +7,16 @@ from typing import Any, ClassVar
 
 from accounts_site import XPTO, site
 
-from paths.walker import Results, Stimuli, Walker, nothing, operator_abandons, refuses, worker_dies
+from paths.walker import BrowserWalker, Ways, nothing, refuses, worker_dies
 from stateful_oauth.storage.models import AccountLink, Identity
 from stateful_oauth.testing.browser import Browser
+from stateful_oauth.testing.world.observations import Row
 
 GOOGLE = "google-oauth2"
 BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}
 
 
-class UnlinkAccountPath(Walker):
+class UnlinkAccountPath(BrowserWalker):
     """Xpto takes the Google account apart that was linked without asking."""
 
     kind = "unlink_account"
@@ -31,8 +32,8 @@ class UnlinkAccountPath(Walker):
         self.link = AccountLink.objects.get()
         self.browser.sign_in(self.xpto.user_id)
 
-    def check(self) -> None:
-        row, unlinked = self.row(), self.end == "unlinked"
+    def check(self, row: Row) -> None:
+        unlinked = self.end == "unlinked"
         assert (row.code == "") == unlinked, f"{row.state} with the code {row.code!r}"
         self.link.refresh_from_db()
         assert (self.link.unlinked_at is not None) == unlinked
@@ -51,12 +52,11 @@ class UnlinkAccountPath(Walker):
     def start(self) -> None:
         self.browser.post("/auth/unlink/", {"link": str(self.link.pk), "next": "/profile/"})
 
-    stimuli: ClassVar[Stimuli] = {("created", "start"): start, ("unlinking", "retry"): Walker.sweep}
-    results: ClassVar[Results] = {
+    stimuli: ClassVar[Ways] = {("created", "start"): start}
+    results: ClassVar[Ways] = {
         ("unlinking", "account_unlinked"): nothing,
         ("unlinking", "fail"): refuses(
             "DELETE", "/api/v2/users/{id}/identities/{provider}/{user_id}", json=BAD
         ),
         ("unlinking", "retry"): worker_dies("unlink", unless_next=frozenset({"fail"})),
-        ("unlinking", "abandon"): operator_abandons("unlink"),
     }
