@@ -331,7 +331,7 @@ class Engine:
     def _end_seen(self, row: Transaction, event: Event, caller: Caller) -> bool:
         """End an attempt whose code another browser's navigation has brought; return whether that was done.
 
-        With that code the browser that started it could be signed in as the user of the other one (RFC 9700
+        With that code the browser that started it could get a session of the other one's user (RFC 9700
         §4.7, browser swapping). What a scanner, a prefetch or a script fetches ends nothing.
 
         Raises:
@@ -392,8 +392,6 @@ class Engine:
 
     def _is_over(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self._clock.now()
-
-    # Rejections.
 
     def _log_rejection(self, row: Transaction, event: Event, caller: Caller, code: str) -> None:
         line = rejection(row, event, caller, code, at=self._clock.now())
