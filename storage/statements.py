@@ -2,7 +2,7 @@
 
 Django's ORM builds the text of a statement anew for each call, which is most of what a short statement costs
 the process. The statements of the store never change their shape, so their parts are made once per database,
-with the ORM's own quoting and conversion of values; see docs/architecture.md, "Speed".
+with the ORM's own quoting and conversion of values; docs/speed.md says what that saves.
 """
 
 from __future__ import annotations
