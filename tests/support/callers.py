@@ -10,7 +10,6 @@ from stateful_oauth.flows.engine.identifiers import digest
 from stateful_oauth.flows.engine.outcomes import Outcome
 from stateful_oauth.flows.engine.transaction import BROWSER, Actor
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
-from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 
 class Person:
@@ -21,12 +20,8 @@ class Person:
 
     actor = BROWSER
 
-    def __init__(
-        self, name: str | None = "ada's laptop", *, is_new_browser: bool = False, is_navigation: bool = False
-    ) -> None:
+    def __init__(self, name: str | None = "ada's laptop", *, is_new_browser: bool = False) -> None:
         self.browser = None if name is None else digest(name)
-        self.browsers = () if name is None else (digest(name),)
-        self.is_navigation = is_navigation
         self.is_new_browser = is_new_browser
         self.user_id: str | None = None
         self.told: list[Outcome] = []
@@ -40,10 +35,7 @@ class Person:
     def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
         SystemCaller().check_may_sign_in(identity)
 
-    def standing_of(self, identity: VerifiedIdentity) -> str:
-        return SystemCaller().standing_of(identity)
-
-    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
+    def resolve_account(self, identity: VerifiedIdentity) -> str:
         return SystemCaller().resolve_account(identity)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:

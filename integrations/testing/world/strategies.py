@@ -36,7 +36,6 @@ CALLBACK_CHANGES: Final = (
     "another code",
     "another issuer",
     "an error",
-    "a navigation",
     "a prefetch",
     "HEAD",
     "another flow's address",
