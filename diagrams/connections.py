@@ -1,4 +1,4 @@
-"""How flows are connected: which one opens which, and what one records for another. Read from the machines."""
+"""How flows are connected: which one opens which, and what one emits for another. Read from machines."""
 
 from __future__ import annotations
 

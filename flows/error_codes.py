@@ -62,12 +62,25 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The callback came from a browser that did not start the transaction.", 403,
         _("This sign-in was started in another browser. Finish it there, or start again here."),
         "If it happens often, callback links may be shared between browsers."),
+    "browser_mismatch": ErrorCode(
+        "A browser that did not start the transaction opened its callback with the code. The attempt has ended, and the code is never used.", 403,
+        _("The answer to this sign-in was opened in another browser than the one that started it, so the sign-in was ended. Please sign in again."),
+        "If it happens often, callback links may be shared between browsers, or read from a log or a history."),
     "wrong_flow": ErrorCode(
         "The callback URL of one flow was opened for a transaction of another flow or tenant.", 400,
         _("This sign-in link is not valid. Please sign in again."), "Check the redirect_uri settings."),
     "event_not_allowed": ErrorCode(
         "The transaction does not accept this event in its current state.", 409,
         _("This step is no longer possible. Please sign in again."), _NOTHING),
+    "sign_in_outdated": ErrorCode(
+        "The user's sessions were ended, the password changed, or the address was proved, since the claims of this sign-in were obtained.", 409,
+        _("This sign-in is out of date. Please sign in again."), _NOTHING),
+    "sign_in_held_too_long": ErrorCode(
+        "The sign-in waited for a decision, or for the provider, for longer than `HELD_SIGN_IN_LIFETIME`.", 409,
+        _("This sign-in took too long. Please sign in again."), "If it happens often: look for rate limits of the Management API."),
+    "signed_out": ErrorCode(
+        "The user signed out in this browser while the sign-in was under way.", 409,
+        _("You have signed out. Please sign in again."), _NOTHING),
     "already_completed": ErrorCode(
         "The sign-in was completed earlier, and this browser is no longer signed in.", 409,
         _("This sign-in was already used. Please sign in again."), _NOTHING),

@@ -15,7 +15,7 @@ from stateful_oauth.flows.oauth.domain_events import (
     GrantIssued,
     LinkChecked,
 )
-from stateful_oauth.storage import encryption
+from stateful_oauth.storage.grants import GrantOwner, seal_refresh_token
 from stateful_oauth.storage.models import (
     AccountLink,
     ConnectedAccount,
@@ -57,7 +57,9 @@ def _(event: GrantIssued, transaction: Transaction, *, using: str) -> None:
         tenant=transaction.tenant,
         scope=event.scope,
         audience=event.audience,
-        refresh_token=encryption.seal(event.refresh_token, place=f"grant:{event.id}"),
+        refresh_token=seal_refresh_token(
+            event.refresh_token, GrantOwner(event.id, event.user_id, bytes(identity.digest))
+        ),
         created_at=transaction.changed_at,
     )
 
@@ -185,6 +187,8 @@ def _(event: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
                 "email": link.email,
                 "link_checked": True,
                 "created_at": transaction.changed_at,
+                # Sign-ins from before the accounts were one sign no one in.
+                "sessions_ended_at": transaction.changed_at,
             },
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from stateful_oauth.flows.oauth.grants import AccessToken
 from stateful_oauth.flows.oauth.grants import Grant as GrantValue
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import Grant
+from stateful_oauth.storage.models import Grant, identity_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +65,8 @@ class DjangoGrantStore:
         return _change(
             grant,
             claimed_until=None,
-            refresh_token=encryption.seal(refresh_token, place=_place(grant.id)),
-            access_tokens=_seal(grant.id, tokens),
+            refresh_token=seal_refresh_token(refresh_token, _owner_of(grant)),
+            access_tokens=_seal_tokens(_owner_of(grant), tokens),
         )
 
     def release(self, grant: GrantValue) -> None:
@@ -100,7 +100,10 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
     """
     grants = _live(grant_id)
     while True:
-        sealed = grants.values_list("refresh_token", flat=True).first()
+        found = grants.values_list("refresh_token", "user_id", "identity__digest").first()
+        if found is None:
+            return None
+        sealed, user_id, digest = found
         if sealed is None:
             return None
         # The condition decides between two who end it at once; it needs no transaction, and no lock before
@@ -108,7 +111,7 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
         if grants.filter(refresh_token=sealed).update(
             refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, version=F("version") + 1
         ):
-            return Secret(encryption.unseal(sealed, place=_place(grant_id)).decode())
+            return Secret(_unseal(sealed, GrantOwner(grant_id, user_id, bytes(digest))).decode())
 
 
 def end_grants_of(identity_id: int, *, code: str, now: datetime, using: str) -> None:
@@ -147,8 +150,50 @@ def _moved(grant: GrantValue, *, claimed_until: datetime) -> GrantValue:
     return replace(grant, version=grant.version + 1, claimed_until=claimed_until)
 
 
+@dataclass(frozen=True, slots=True)
+class GrantOwner:
+    """What the tokens of a grant are sealed for: in another row, or for another user, they do not open.
+
+    Attributes:
+        grant_id: The grant's primary key.
+        user_id: The Django user's primary key.
+        identity: The digest of the identity that it was issued to.
+    """
+
+    grant_id: object
+    user_id: object
+    identity: bytes
+
+    @property
+    def _suffix(self) -> str:
+        return f"{self.grant_id}:{self.user_id}:{self.identity.hex()}"
+
+    @property
+    def refresh_token_place(self) -> str:
+        """The encryption context of the refresh token."""
+        return f"grant:{self._suffix}"
+
+    @property
+    def access_tokens_place(self) -> str:
+        """The encryption context of the access tokens."""
+        return f"access-tokens:{self._suffix}"
+
+
+def seal_refresh_token(token: Secret, owner: GrantOwner) -> str:
+    """Encrypt a refresh token for its grant."""
+    return encryption.seal(token, place=owner.refresh_token_place)
+
+
+def _unseal(sealed: str, owner: GrantOwner) -> bytes:
+    return encryption.unseal(sealed, place=owner.refresh_token_place)
+
+
+def _owner_of(grant: GrantValue) -> GrantOwner:
+    return GrantOwner(grant.id, grant.user_id, identity_digest(grant.issuer, grant.subject))
+
+
 def _value(row: Grant) -> GrantValue:
-    grant_id = str(row.pk)
+    grant_id, owner = str(row.pk), GrantOwner(row.pk, row.user_id, bytes(row.identity.digest))
     return GrantValue(
         id=grant_id,
         tenant=row.tenant,
@@ -157,17 +202,17 @@ def _value(row: Grant) -> GrantValue:
         user_id=str(row.user_id),
         scope=row.scope,
         audience=row.audience,
-        refresh_token=Secret(encryption.unseal(row.refresh_token or "", place=_place(grant_id)).decode()),
-        access_tokens=_unseal(grant_id, row.access_tokens),
+        refresh_token=Secret(_unseal(row.refresh_token or "", owner).decode()),
+        access_tokens=_unseal_tokens(owner, row.access_tokens),
         version=row.version,
         claimed_until=row.claimed_until,
     )
 
 
-def _seal(grant_id: str, tokens: Mapping[str, AccessToken]) -> str:
+def _seal_tokens(owner: GrantOwner, tokens: Mapping[str, AccessToken]) -> str:
     if not tokens:
         return ""
-    # In one expression, as in `_unseal`: no variable holds a token in clear for an error report to show.
+    # In one expression, as in `_unseal_tokens`: no variable holds a token in clear for an error report.
     return encryption.seal(
         Secret(
             json.dumps(
@@ -177,22 +222,14 @@ def _seal(grant_id: str, tokens: Mapping[str, AccessToken]) -> str:
                 }
             )
         ),
-        place=_tokens_place(grant_id),
+        place=owner.access_tokens_place,
     )
 
 
-def _unseal(grant_id: str, sealed: str) -> dict[str, AccessToken]:
+def _unseal_tokens(owner: GrantOwner, sealed: str) -> dict[str, AccessToken]:
     if not sealed:
         return {}
     return {
         key: AccessToken(value=Secret(row[0]), scope=row[1], expires_at=datetime.fromisoformat(row[2]))
-        for key, row in json.loads(encryption.unseal(sealed, place=_tokens_place(grant_id))).items()
+        for key, row in json.loads(encryption.unseal(sealed, place=owner.access_tokens_place)).items()
     }
-
-
-def _place(grant_id: str) -> str:
-    return f"grant:{grant_id}"
-
-
-def _tokens_place(grant_id: str) -> str:
-    return f"access-tokens:{grant_id}"

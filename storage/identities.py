@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, router, transaction
+from django.db.models import F, Max
 
 from stateful_oauth.storage.models import ConnectedAccount, Identity, identity_digest
 from stateful_oauth.storage.statements import Lookup
@@ -19,12 +20,50 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
-def find_identity(identity: VerifiedIdentity) -> Identity | None:
-    """Return the row of this issuer and subject with its user, in one statement, or None."""
-    found: Identity | None = _identities(router.db_for_write(Identity)).get(
+def find_identity(identity: VerifiedIdentity, *, lock: bool = False) -> Identity | None:
+    """Return the row of this issuer and subject with its user, in one statement, or None.
+
+    Args:
+        lock: Keep endings of the user's sessions out until the database transaction is over.
+    """
+    found: Identity | None = _identities(router.db_for_write(Identity), lock=lock).get(
         identity_digest(identity.issuer, identity.subject)
     )
     return found
+
+
+def is_outdated(row: Identity, identity: VerifiedIdentity) -> bool:
+    """Whether claims are from before the user's sessions were ended, or before the address was proved.
+
+    Claims that say what was proved are none from before the proof: of two sign-ins at the same time, the one
+    that is settled last is as good as the other.
+    """
+    differs = (row.email, row.email_verified) != (*_contact(identity).values(),)
+    if identity.standing == "" and (row.session_generation > 0 or (row.email_verified and differs)):
+        return True  # kept when nobody knew the identity, and whatever is known was learned since
+    at = identity.obtained_at
+    if at is None:
+        return False
+    ended, proved = row.sessions_ended_at, row.proved_at
+    return (ended is not None and at < ended) or (proved is not None and at < proved and differs)
+
+
+def note_ending(user_id: Any, *, at: datetime, besides: int | None = None) -> None:
+    """Note that a user's sessions have ended: claims of before sign no one in.
+
+    Args:
+        besides: The primary key of an identity that is left as it is.
+    """
+    rows = Identity.objects.using(router.db_for_write(Identity)).filter(user_id=user_id)
+    if besides is not None:
+        rows = rows.exclude(pk=besides)
+    rows.update(sessions_ended_at=at, session_generation=F("session_generation") + 1)
+
+
+def generations_of(user_id: Any) -> list[tuple[int, int]]:
+    """Return primary key and generation of each identity of a user."""
+    rows = Identity.objects.using(router.db_for_write(Identity)).filter(user_id=user_id)
+    return list(rows.values_list("pk", "session_generation"))
 
 
 def add_identity(
@@ -37,13 +76,19 @@ def add_identity(
     try:
         with transaction.atomic(using=router.db_for_write(Identity)):
             user: Any = make_user()
+            contact = _contact(identity)
+            others = Identity.objects.using(router.db_for_write(Identity)).filter(user=user)
+            ended = others.aggregate(at=Max("sessions_ended_at"))["at"]
             return Identity.objects.create(
                 digest=identity_digest(identity.issuer, identity.subject),
                 issuer=identity.issuer,
                 subject=identity.subject,
                 user=user,
                 created_at=now,
-                **_contact(identity),
+                contact_at=identity.obtained_at or now,
+                proved_at=now if contact["email_verified"] else None,
+                sessions_ended_at=ended,
+                **contact,
             )
     except IntegrityError:
         found = find_identity(identity)
@@ -52,8 +97,8 @@ def add_identity(
         return found
 
 
-def refresh_identity(row: Identity, identity: VerifiedIdentity) -> bool:
-    """Keep the address that people see true. Writes nothing when it has not changed.
+def refresh_identity(row: Identity, identity: VerifiedIdentity, *, now: datetime) -> bool:
+    """Keep the address that people see true. Writes nothing when it has not changed, or the claims are older.
 
     What was connected under another address is no evidence for linking any more, until it is connected again.
 
@@ -64,18 +109,26 @@ def refresh_identity(row: Identity, identity: VerifiedIdentity) -> bool:
     contact = _contact(identity)
     if (row.email, row.email_verified) == (contact["email"], contact["email_verified"]):
         return False
+    at = identity.obtained_at or now
+    if row.contact_at is not None and at < row.contact_at:
+        return False
     if row.email != contact["email"]:
         # Whoever connected an account under another address may not be who has this one (pre-hijacking).
         accounts = ConnectedAccount._default_manager.using(router.db_for_write(ConnectedAccount))  # noqa: SLF001 - public in Django
         accounts.filter(owner=row).update(owner_verified=False)
     row.email, row.email_verified = contact["email"], contact["email_verified"]
-    row.save(update_fields=["email", "email_verified"])
+    row.contact_at, changed = at, ["email", "email_verified", "contact_at"]
+    if row.email_verified:
+        row.proved_at = now
+        row.session_generation += 1
+        changed += ["proved_at", "session_generation"]
+    row.save(update_fields=changed)
     return row.email_verified
 
 
 @cache
-def _identities(alias: str) -> Lookup:
-    return Lookup(Identity, key="digest", related="user", alias=alias)
+def _identities(alias: str, *, lock: bool) -> Lookup:
+    return Lookup(Identity, key="digest", related="user", alias=alias, lock=lock)
 
 
 def _contact(identity: VerifiedIdentity) -> dict[str, Any]:

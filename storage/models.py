@@ -171,6 +171,14 @@ class Identity(models.Model):
     # Whether accounts that it might be linked to were looked for; a sign-in looks once.
     link_checked = models.BooleanField(default=False)
     created_at = models.DateTimeField()
+    # When the claims were obtained that `email` and `email_verified` come from. Older claims change neither.
+    contact_at = models.DateTimeField(null=True)
+    # When a sign-in proved the address. Older claims that say otherwise sign no one in.
+    proved_at = models.DateTimeField(null=True)
+    # When the user's sessions were ended. Older claims sign no one in.
+    sessions_ended_at = models.DateTimeField(null=True)
+    # Raised by each of the two. Sign-ins that were kept or settled under another one are over.
+    session_generation = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("identity")

@@ -8,6 +8,7 @@ from django.db import router
 from django.db.models import Q
 
 from stateful_oauth.flows.engine.identifiers import earliest_id_at
+from stateful_oauth.flows.engine.transaction import UNBOUND
 from stateful_oauth.storage.accounts import links_of
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
 
@@ -17,22 +18,26 @@ if TYPE_CHECKING:
 
 
 def withdraw_sign_ins(
-    browser: bytes, ends: Mapping[str, Sequence[str]], *, since: datetime, started_since: datetime
+    browsers: Collection[bytes],
+    ends: Mapping[str, Sequence[str]],
+    *,
+    since: datetime,
+    started_since: datetime,
 ) -> None:
-    """Withdraw the sessions of what a browser signed in to lately, because somebody signed out of it.
+    """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
     Whoever signs out, by whichever view, must not come back by the back button. State and log stay.
 
     Args:
-        browser: The digest of its binding.
+        browsers: The digests of the bindings that the browser has, or had.
         ends: By kind of flow, the final states whose outcome gives the browser a session.
         since: When the grace began.
         started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
         pk__gte=earliest_id_at(started_since),
-        browser=browser,
+        browser__in=browsers,
         state_kind=StateKinds.FINAL,
         changed_at__gte=since,
     )
@@ -41,17 +46,19 @@ def withdraw_sign_ins(
     rows.filter(gives_session).update(result={})
 
 
-def unbind_waiting(browser: bytes, *, nobody: bytes) -> None:
-    """Unbind what waits from the browser that began it, because somebody signed out of it.
+def unbind_open(browsers: Collection[bytes]) -> None:
+    """Unbind what waits or works from the browser that began it, because the user signed out there.
 
     To delete the cookie is not enough: the answer to a request that was in flight meanwhile brings it back.
+    A worker that has one of these rows in hand finds out when it settles (`TransactionStore.save`).
 
     Args:
-        browser: The digest of its binding.
-        nobody: A digest that no browser's binding has.
+        browsers: The digests of the bindings that the browser has, or had.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
-    rows.filter(browser=browser, state_kind=StateKinds.WAITING).update(browser=nobody)
+    # One statement each, because each has an index of its own.
+    for kind in (StateKinds.WAITING, StateKinds.WORKING):
+        rows.filter(browser__in=browsers, state_kind=kind).update(browser=UNBOUND)
 
 
 def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 Django's ORM builds the text of a statement anew for each call, which is most of what a short statement costs
 the process. The statements of the store never change their shape, so their parts are made once per database,
-with the ORM's own quoting and conversion of values; see docs/architecture.md, "Speed".
+with the ORM's own quoting and conversion of values; docs/speed.md says what that saves.
 """
 
 from __future__ import annotations
@@ -102,10 +102,13 @@ class Lookup:
     The key is a unique field. Serves all threads.
     """
 
-    def __init__(self, model: type[models.Model], *, key: str, related: str, alias: str) -> None:
+    def __init__(
+        self, model: type[models.Model], *, key: str, related: str, alias: str, lock: bool = False
+    ) -> None:
+        """Take the model and its unique field; with `lock`, the row is locked as by `select_for_update`."""
         options = model._meta  # noqa: SLF001 - public in Django
         other: Any = options.get_field(related).related_model
-        self._alias, self._model, self._other = alias, model, other
+        self._alias, self._model, self._other, self._lock = alias, model, other, lock
         self._key: Any = options.get_field(key)
         self._relation: Any = options.get_field(related)
         self._fields: list[Any] = [*options.concrete_fields, *other._meta.concrete_fields]  # noqa: SLF001 - public in Django
@@ -133,6 +136,13 @@ class Lookup:
     def _text(self, key: Any) -> str:
         every = self._model._base_manager.select_related(self._relation.name)  # noqa: SLF001 - public in Django
         found = every.filter(**{self._key.name: key})
+        features = connections[self._alias].features
+        if self._lock and features.has_select_for_update:
+            # Not against those who only refer to the row by a foreign key, where the database can tell.
+            found = found.select_for_update(
+                of=("self",) if features.has_select_for_update_of else (),
+                no_key=features.has_select_for_no_key_update,
+            )
         text, parameters = found.query.get_compiler(self._alias).as_sql()
         assert len(parameters) == 1  # noqa: S101 - the key, and nothing else that could change
         return str(text)

@@ -27,7 +27,7 @@ from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.statements import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from stateful_oauth.flows.engine.domain_events import DomainEvent
 
@@ -90,13 +90,15 @@ class DjangoTransactionStore:
         *,
         seen: int,
     ) -> bool:
-        """Write the row, its log lines and its domain_events, if the row's version is still `seen`.
+        """Write row, log lines and domain events, if the row's version and browser are still those.
 
         This conditional UPDATE is the one fence of the package. On PostgreSQL it waits for the row lock of
         another writer and then sees that writer's version; on SQLite there is one writer at a time. Either
         way exactly one of several claims finds the version it read, and owns the row from its commit on.
         """
-        row = {"id": transaction.id, "version": seen}
+        row: dict[str, Any] = {"id": transaction.id, "version": seen}
+        if transaction.browser is not None:
+            row["browser"] = transaction.browser  # signing out unbinds it, and raises no version
         if not _transactions(self._alias).update(_changing(transaction), row):
             return False
         self._append(transaction, log)
@@ -126,10 +128,10 @@ class DjangoTransactionStore:
         except (OperationalError, InterfaceError):
             return  # a log of refused events is not worth failing a request for
 
-    def open_transactions(self, kind: str, browser: bytes) -> Sequence[Transaction]:
+    def open_transactions(self, kind: str, browsers: Collection[bytes]) -> Sequence[Transaction]:
         """Return the browser's waiting transactions of this kind, oldest first."""
         rows = FlowTransaction.objects.using(self._alias).filter(
-            kind=kind, browser=browser, state_kind=StateKind.WAITING
+            kind=kind, browser__in=browsers, state_kind=StateKind.WAITING
         )
         try:
             return [_value(row) for row in rows.order_by("pk").values()]
@@ -287,9 +289,14 @@ def _record(value: Transaction, line: TransitionLog) -> dict[str, Any]:
     }
 
 
-def started_by(browser: bytes, transaction_id: uuid.UUID) -> FlowTransaction | None:
-    """Return the row, if this browser started it: for pages that show a visitor their own attempt."""
+def started_by(browsers: Collection[bytes], transaction_id: uuid.UUID) -> FlowTransaction | None:
+    """Return the row, if this browser started it: for pages that show a visitor their own attempt.
+
+    Args:
+        browsers: The digests of the browser's binding; empty for a browser that sent none.
+    """
     row = FlowTransaction.objects.filter(pk=transaction_id).first()
-    if row is None or row.browser is None or not hmac.compare_digest(bytes(row.browser), browser):
+    if row is None or row.browser is None:
         return None
-    return row
+    own = bytes(row.browser)
+    return row if any(hmac.compare_digest(own, each) for each in browsers) else None

@@ -17,11 +17,11 @@ from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, deci
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, Mismatch, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity
-from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderUnreachable
+from stateful_oauth.flows.oauth.errors import AccountRefused, IdTokenRejected, ProviderUnreachable
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation, VerifiedIdentity
 from stateful_oauth.flows.oauth.pkce import code_challenge
 from stateful_oauth.flows.oauth.services import account_caller
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, check_may_finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.accounts import UserProfile
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
+# Refusals of a sign-in that was good when it began.
+_TOO_LATE: Final = frozenset({"signed_out", "sign_in_held_too_long", "sign_in_outdated"})
 # Refusals that say something of the two accounts, and not of the application or the request.
 _ABOUT_THE_ACCOUNTS: Final = frozenset({"link_exists", "link_refused", "user_unknown"})
 
@@ -111,7 +113,8 @@ def verify_primary(context: OAuthEffectContext) -> Event:
         if tokens.refresh_token is not None:
             _forget(context, tokens.refresh_token)
         raise Mismatch("wrong_account", "Another account than the expected one signed in.")
-    return Event("primary_verified", SignIn.granted(identity, tokens))
+    proof = SignIn.granted(identity, tokens, at=exchanged_at)
+    return Event("primary_verified", proof.held(account_caller(context.caller).standing_of(identity)))
 
 
 def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:
@@ -274,7 +277,8 @@ def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
 
     Raises:
         ServiceRefused: `newcomer_gone`, `candidate_gone`, `newcomer_blocked` or `link_not_allowed`.
-        AccountRefused: The project does not let the account in that the user would be signed in as.
+        AccountRefused: The project does not let the account in that the user would be signed in as, or the
+            sign-in is over: `sign_in_held_too_long`, `sign_in_outdated`.
     """
     inputs, management = context.transaction.inputs, context.services.provider.management
     identity, primary, newcomer = _identity(inputs), accounts.primary, accounts.newcomer
@@ -285,6 +289,7 @@ def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
     if primary is None:
         raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
     _check_still_allowed(context, primary, newcomer, accounts.same_email)
+    check_may_finish(context.transaction, _until(inputs), now=context.clock.now())
     # Asked before, and with all claims: a link that stands for a user who may not sign in helps nobody.
     account_caller(context.caller).check_may_sign_in(_sign_in_after(context.transaction).identity)
     try:
@@ -356,12 +361,29 @@ def merge_metadata(context: OAuthEffectContext) -> Event:
 def resolve_primary(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the account that stays, in the settle transaction."""
     inputs, sign_in = context.transaction.inputs, _sign_in_after(context.transaction)
-    user_id = account_caller(context.caller).resolve_account(sign_in.identity)
-    secondary = inputs.get("secondary_user")
-    if secondary is not None and secondary != user_id:
-        account_caller(context.caller).accounts_linked(primary=user_id, secondary=secondary)
-    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=True)
+    try:
+        check_may_finish(context.transaction, _until(inputs), now=context.clock.now())
+        user = account_caller(context.caller).resolve_account(sign_in.identity)
+    except AccountRefused as error:
+        if error.code not in _TOO_LATE:
+            raise
+        # The accounts are one all the same, and what that means for the secondary's user is settled with it.
+        _tell_of_link(context, context.services.accounts.user_of(inputs["issuer"], inputs["primary"]))
+        return Event("fail", error, error.code)
+    _tell_of_link(context, user.id)
+    resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=True)
     return Event("account_resolved", resolved, context.transaction.code)
+
+
+def _until(inputs: Any) -> str | None:
+    until: str | None = inputs.get("primary_held_until") or inputs.get("held_until")
+    return until
+
+
+def _tell_of_link(context: OAuthEffectContext, primary: str | None) -> None:
+    secondary = context.transaction.inputs.get("secondary_user")
+    if primary is not None and secondary is not None and secondary != primary:
+        account_caller(context.caller).accounts_linked(primary=primary, secondary=secondary)
 
 
 def _sign_in_after(transaction: Transaction) -> SignIn:
@@ -386,6 +408,7 @@ def _signed_in_as(inputs: Any, newcomer: SignIn) -> SignIn:
         subject=inputs["primary"],
         claims=claims,
         came_with=newcomer.identity.claims,
+        obtained_at=newcomer.identity.obtained_at,
     )
     return SignIn(identity=identity)
 
@@ -394,14 +417,17 @@ def resolve_newcomer(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the account that the user came with, in the settle transaction.
 
     Raises:
+        AccountRefused: `signed_out`, `sign_in_held_too_long`, or as `Caller.resolve_account`.
         ServiceRefused: `newcomer_gone`: it was linked to another one meanwhile, in another browser say.
     """
+    until = context.transaction.inputs.get("held_until")
+    check_may_finish(context.transaction, until, now=context.clock.now())
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
     if context.services.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):
         raise ServiceRefused("newcomer_gone", "The account that signed in is one with another by now.")
-    user_id = account_caller(context.caller).resolve_account(sign_in.identity)
+    user = account_caller(context.caller).resolve_account(sign_in.identity)
     # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
     # sign-in looks again.
     asked = not isinstance(context.payload, FlowError) and context.caller.actor.kind != "operator"
-    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=asked)
+    resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=asked)
     return Event("account_resolved", resolved, context.transaction.code)

@@ -19,6 +19,7 @@ from stateful_oauth.flows.account_linking.effects import (
     resolve_primary,
     verify_primary,
 )
+from stateful_oauth.flows.account_linking.proposal import HELD_FOR
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import EventNotAllowed, InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
@@ -35,17 +36,22 @@ from stateful_oauth.flows.oauth.domain_events import (
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.outcomes import AccountName, ConfirmationNeeded, KeptApart, Linked
 from stateful_oauth.flows.oauth.services import OAuthServices
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
+from stateful_oauth.flows.oauth.sign_in import (
+    AccountResolved,
+    SignIn,
+    moment_of,
+    note_sign_in,
+    signed_in_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
-
-_SESSION = ("sub", "sid", "grant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class AccountLinkingFlow(FlowMachine):
     declaration = DECLARATION
     version = 1
     services = OAuthServices
+    held_code = "sign_in_held_too_long"
     browser_events = ("confirm", "callback", "cancel")
     judged_events = ("decline", "mismatch", "fail")
     emits = (AccountsLinked, GrantIssued, LinkChecked)
@@ -246,7 +253,10 @@ class AccountLinkingFlow(FlowMachine):
     def keep_primary(self, payload: SignIn) -> None:
         """Keep who proved to own the account that was there first."""
         self.transition.keep_secrets(primary_sign_in=payload.to_secret())
-        self.transition.keep_inputs(primary=payload.identity.subject)
+        lifetime = self.transition.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        self.transition.keep_inputs(
+            primary=payload.identity.subject, primary_held_until=payload.held_until(lifetime)
+        )
 
     def keep_profiles(self, payload: ProfilesRead) -> None:
         """Keep what the link will discard, and what it stands on."""
@@ -318,6 +328,12 @@ class AccountLinkingFlow(FlowMachine):
         return event
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return until when the sign-in may wait; the proof of the primary is a sign-in of its own."""
+        inputs = transaction.inputs
+        return moment_of(inputs.get("primary_held_until") or inputs.get("held_until"))
+
+    @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:
         """Ask the user, or send the browser to the provider."""
         transaction, provider = context.transaction, context.services.provider
@@ -342,9 +358,7 @@ class AccountLinkingFlow(FlowMachine):
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
         """Add who is signed in."""
         if issubclass(outcome, (Linked, KeptApart)):
-            result = transaction.result
-            session = {name: result[name] for name in _SESSION if name in result}
-            fields |= {"user_id": transaction.user_id, "session": session}
+            fields |= signed_in_fields(transaction)
         return super().describe(outcome, transaction, **fields)
 
 

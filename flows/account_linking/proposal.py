@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.effects import Event
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.transaction import Json
     from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.accounts import UserProfile
+
+HELD_FOR: Final = 1800.0  # seconds
 
 _NOT_FOR_ANOTHER_ACCOUNT = frozenset(
     {"connection", "login_hint", "prompt", "max_age", "screen_hint", "invitation"}
@@ -26,6 +28,7 @@ def linking_inputs(
     trusted: tuple[str, ...] = (),
     app_metadata: tuple[str, ...] = (),
     tries: int,
+    held_for: float = HELD_FOR,
 ) -> dict[str, Json]:
     """Return the `linking` of a sign-in's inputs: what the project chose when it started.
 
@@ -35,6 +38,7 @@ def linking_inputs(
         trusted: Names of connections whose `email_verified` is believed.
         app_metadata: The keys of `app_metadata` that go over to the primary.
         tries: How often the user may sign in with a wrong account.
+        held_for: Seconds after the code exchange for which a sign-in may wait for the decision.
     """
     return {
         "mode": mode,
@@ -42,6 +46,7 @@ def linking_inputs(
         "trusted": list(trusted),
         "app_metadata": list(app_metadata),
         "tries": tries,
+        "held_for": held_for,
     }
 
 
@@ -65,7 +70,7 @@ def opened_linking(
         "reason": decision.reason,
         "tries": 0,
     }
-    kept |= {name: login[name] for name in ("next",) if name in login}
+    kept |= {name: login[name] for name in ("next", "held_until") if name in login}
     if decision.is_automatic:
         kept["primary"] = decision.candidates[0].profile.user_id
     return ChildTransaction(

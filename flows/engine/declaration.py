@@ -1,8 +1,8 @@
 """What the rest of the project has to know of a flow, without importing its machine.
 
 Each flow's package declares itself in its `__init__.py`, and `flows/registry.py` lists the declarations.
-URLs, pages, checks, sign-out and diagrams read them, so that a flow arrives by adding files. A project's own
-flow declares itself by the same means, and `STATEFUL_OAUTH["FLOWS"]` names the declaration.
+URLs, pages, checks, the end of sessions and diagrams read them, so that a flow arrives by adding files. A
+project's own flow declares itself by the same means, and `STATEFUL_OAUTH["FLOWS"]` names the declaration.
 
 Importing a declaration imports neither python-statemachine nor a framework: a process that never moves a
 transaction does not pay for them.
@@ -34,7 +34,7 @@ class Callback:
         code_parameter: The query parameter that holds the single-use code.
         waits_in: The waiting state from which the callback goes on. `TRANSACTION_LIFETIME` is its deadline.
         used_with: The tenant's setting that brings the flow into use, for the checks and the doctor:
-            `LINKING`. `ALWAYS` for a callback that every site needs, and None where no setting tells.
+                `GIFTS`. `ALWAYS` for a callback that every site needs, and None where no setting tells.
     """
 
     path: str
@@ -65,9 +65,9 @@ class Texts:
     """What people read about a flow: plain English, marked with `gettext_noop`, translated where it is shown.
 
     Attributes:
-        title: What an attempt is called, in a list of attempts: "Sign-in".
-        progress: The heading of the page for a browser that waits: "Signing you in…".
-        failure: The heading of the flow's error pages: "Sign-in did not work".
+        title: What an attempt is called, in a list of attempts: "Gift".
+        progress: The heading of the page for a browser that waits: "Wrapping it…".
+        failure: The heading of the flow's error pages: "The gift was not sent".
         failures: Other headings, by error code.
         messages: What the user is told, by error code, where the table of error codes says something that
             does not suit this flow.
@@ -85,11 +85,11 @@ class FlowDeclaration:
     """A flow, as the rest of the project knows it.
 
     Attributes:
-        kind: The flow's name: `login`, or with a dot, `app_label.name`, for a project's own flow.
+        kind: The flow's name: one word, or with a dot, `app_label.name`, for a project's own flow.
         machine: Where its machine is: `package.module:Class`. See `registry.load_machine`.
-        needs_user: Whether only a signed-in user can start it. Its pages then speak to that user.
+        needs_user: Whether only a browser with a user can start it. Its pages then speak to that user.
         callback: Where the browser comes back to, or None.
-        session_states: The final states whose outcome gives the browser a session. Signing out wipes their
+        session_states: The final states whose outcome gives the browser a session. The end of it wipes their
             results, so that a second delivery of their callback gives no session.
         restart: How its error page starts it again, or None.
         texts: What people read about it, or None for general words.

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,6 +97,16 @@ class FlowDefinition:
         """Whether an edge for `event` leaves `state`; guards may still refuse."""
         return (state, event) in self._allowed
 
+    def is_worked_on(self, transaction: Transaction, now: datetime) -> bool:
+        """Whether a worker may be running the effect of a working state at this moment.
+
+        No worker is, where the effect was postponed, the lease is over, or an operator has to look.
+        """
+        effect, until = self.effect_in(transaction.state), transaction.lease_until
+        if transaction.state_kind is not StateKind.WORKING or effect is None or until is None or until <= now:
+            return False
+        return until - transaction.changed_at == timedelta(seconds=effect.lease)
+
     def deadline_of(self, state: str) -> float:
         """Return the seconds that a waiting state waits by default."""
         waiting: Any = self.machine.states_map[state]
@@ -168,7 +178,8 @@ class FlowDefinition:
                 seconds = self.deadline_of(state)
             if transition.longest_wait is not None:
                 seconds = min(seconds, transition.longest_wait)
-            changes["deadline"] = now + timedelta(seconds=seconds)
+            deadline, limit = now + timedelta(seconds=seconds), self.machine.held_until(transaction)
+            changes["deadline"] = deadline if limit is None else min(deadline, limit)
         elif kind is StateKind.WORKING:
             effect = self.effect_in(state)
             changes["attempts"] = transaction.attempts + 1 if state == transaction.state else 1

@@ -9,7 +9,6 @@ A process that dies in between leaves a row that says what was in flight, and `r
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -27,16 +26,19 @@ from stateful_oauth.flows.engine.errors import (
     Quarantined,
     StoreUnavailable,
 )
-from stateful_oauth.flows.engine.execution import Execution, Run, Settled
+from stateful_oauth.flows.engine.execution import Execution
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER, observed_operation
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
-from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP, StateKind, Transaction, TransitionLog
+from stateful_oauth.flows.engine.refusals import answered, is_own, refusal, rejected, rejection
+from stateful_oauth.flows.engine.run import Run, Settled
+from stateful_oauth.flows.engine.transaction import StateKind, Transaction
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from datetime import datetime
 
+    from stateful_oauth.flows.engine.definition import FlowDefinition
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
@@ -76,8 +78,7 @@ def _offloaded(
 
     @wraps(method)
     async def twin(self: Engine, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Outcome:
-        outcome: Outcome = await self.offload(method, self, *args, **kwargs)
-        return outcome
+        return await self.offload(method, self, *args, **kwargs)
 
     twin.__doc__ = f"Do what `{method.__name__}` does, without blocking the event loop."
     return twin
@@ -183,22 +184,28 @@ class Engine:
             row = self._find(transaction_id, state)
             if isinstance(row, Rejected):
                 return row
-            refusal = _refusal(row, caller, kind, tenant)
-            if refusal is not None:
-                return self._reject(row, event, caller, refusal)
+            refused = refusal(row, caller, kind, tenant)
             try:
-                return self._dispatch(row, event, caller)
+                if refused is None:
+                    return self._dispatch(row, event, caller)
+                is_here = state is not None and (row.kind, row.tenant) == (kind, tenant)
+                if is_here and self._end_seen(row, event, caller):
+                    refused = "browser_mismatch"
+                else:
+                    self._log_rejection(row, event, caller, refused)
+                return answered(row, caller, refused, knows_state=state is not None)
             except FenceLost:
                 continue
             except EventNotAllowed as error:
-                return self._reject(row, event, caller, error.code)
+                self._log_rejection(row, event, caller, error.code)
+                return rejected(row, error.code)
             except StoreUnavailable:
                 raise
             except FlowError as error:
                 # Either the row is quarantined, or another service is needed to judge the event and does not
                 # answer. Nothing was claimed, so reloading the page tries again.
                 logger.warning("transaction %s: %s was refused: %s", row.id, event.name, error)
-                return _rejected(row, error.code)
+                return rejected(row, error.code)
         return Rejected(transaction_id=transaction_id, kind=kind, code=FenceLost.CODE)
 
     @observed_operation
@@ -220,7 +227,7 @@ class Engine:
         except FlowError as error:
             # Quarantined, overtaken, or another service is needed to say where the browser has to go.
             logger.warning("transaction %s: recovery was refused: %s", row.id, error)
-            return _rejected(row, error.code)
+            return rejected(row, error.code)
 
     def follow(self, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Tell the browser that started a transaction how it stands, and recover it when that is due.
@@ -233,8 +240,9 @@ class Engine:
         row = self._find(transaction_id)
         if isinstance(row, Rejected):
             return row
-        refusal = _refusal(row, caller, row.kind, row.tenant)
-        return self.recover(transaction_id, caller) if refusal is None else _rejected(row, refusal)
+        if not is_own(row, caller):
+            return answered(row, caller, "other_browser")
+        return self.recover(transaction_id, caller)
 
     astart, adispatch = _offloaded(start), _offloaded(dispatch)
     arecover, afollow = _offloaded(recover), _offloaded(follow)
@@ -281,7 +289,7 @@ class Engine:
         """Close the browser's oldest waiting transactions beyond the limit."""
         if run.caller.browser is None or run.caller.is_new_browser:
             return
-        waiting = self._store.open_transactions(run.flow.kind, run.caller.browser)
+        waiting = self._store.open_transactions(run.flow.kind, run.caller.browsers)
         for row in waiting[: max(0, len(waiting) + 1 - self._policy.open_per_browser)]:
             event = Event("expire", code="superseded")
             try:
@@ -320,6 +328,32 @@ class Engine:
             return self._execution.settle(run, row, event)
         return self._execution.go_on(self._execution.claim(run, transition, event), event.payload)
 
+    def _end_seen(self, row: Transaction, event: Event, caller: Caller) -> bool:
+        """End an attempt whose code another browser's navigation has brought; return whether that was done.
+
+        With that code the browser that started it could get a session of the other one's user (RFC 9700
+        §4.7, browser swapping). What a scanner, a prefetch or a script fetches ends nothing.
+
+        Raises:
+            FenceLost: Another worker moved the row since it was read.
+        """
+        is_seen = caller.is_navigation and getattr(event.payload, "is_proof", False)
+        if not is_seen or row.state_kind is not StateKind.WAITING or self._is_over(row.deadline):
+            return False
+        try:
+            run, row = self._run(row, caller)
+            if is_own(row, caller) or not run.flow.allows(row.state, event.name):
+                return False
+            # A flow without an edge for it ends as its machine can.
+            name = next(each for each in ("mismatch", "fail", "expire") if run.flow.allows(row.state, each))
+            event = Event(name, event.payload, "browser_mismatch")
+            transition = self._execution.transition(run, row, event)
+        except (Quarantined, EventNotAllowed) as error:
+            logger.warning("transaction %s: its code was seen, and it cannot end: %s", row.id, error)
+            return False
+        self._execution.claim(run, transition, event)
+        return True
+
     def _judge(self, run: Run, row: Transaction, event: Event) -> Event:
         if self._is_over(row.deadline):
             return Event("expire", event.payload, "transaction_expired")
@@ -332,12 +366,12 @@ class Engine:
             if self._is_over(row.lease_until):
                 return self._recover(run, row)
             # A newer release may have moved it on to a state that this one does not know.
-            row = run.flow.current(self._wait_for_winner(row))
+            row = run.flow.current(self._wait_for_winner(run.flow, row))
         return self._execution.replayed(run, row)
 
-    def _wait_for_winner(self, row: Transaction) -> Transaction:
+    def _wait_for_winner(self, flow: FlowDefinition, row: Transaction) -> Transaction:
         remaining = self._policy.patience
-        while row.state_kind is StateKind.WORKING and remaining > 0:
+        while flow.is_worked_on(row, self._clock.now()) and remaining > 0:
             self._clock.sleep(self._policy.poll_interval)
             remaining -= self._policy.poll_interval
             row = self._store.load(row.id) or row
@@ -359,37 +393,7 @@ class Engine:
     def _is_over(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self._clock.now()
 
-    # Rejections.
-
-    def _reject(self, row: Transaction, event: Event, caller: Caller, code: str) -> Outcome:
-        self._log_rejection(row, event, caller, code)
-        return _rejected(row, code)
-
     def _log_rejection(self, row: Transaction, event: Event, caller: Caller, code: str) -> None:
-        line = TransitionLog(
-            sequence=SEQUENCE_STEP * row.version,
-            event=event.name,
-            source=row.state,
-            target=row.state,
-            at=self._clock.now(),
-            actor=caller.actor,
-            code=code,
-            rejected=True,
-        )
+        line = rejection(row, event, caller, code, at=self._clock.now())
         self._store.reject(row, line)
         self.observer.rejected(row, line)
-
-
-def _refusal(row: Transaction, caller: Caller, kind: str, tenant: str) -> str | None:
-    """Return why an event is refused before the machine is asked, or None."""
-    if (row.kind, row.tenant) != (kind, tenant):
-        return "wrong_flow"
-    if caller.actor.kind != "browser" or row.browser is None:
-        return None
-    if caller.browser is None:
-        return "browser_unknown"
-    return None if hmac.compare_digest(caller.browser, row.browser) else "other_browser"
-
-
-def _rejected(row: Transaction, code: str) -> Rejected:
-    return Rejected(transaction_id=row.id, kind=row.kind, tenant=row.tenant, code=code, next_url=row.next_url)

@@ -24,6 +24,7 @@ from stateful_oauth.flows.engine.errors import (
     StoreUnavailable,
 )
 from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, Rejected
+from stateful_oauth.flows.engine.run import Run, Settled
 from stateful_oauth.flows.engine.transition import TransitionContext
 
 if TYPE_CHECKING:
@@ -42,28 +43,6 @@ logger = logging.getLogger("stateful_oauth.engine")
 # the pauses double.
 _FIRST_PAUSE: Final = 5.0  # seconds
 _LONGEST_PAUSE: Final = 600.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Which flow a transaction belongs to, on whose behalf it is moved, and with which services."""
-
-    flow: FlowDefinition
-    caller: Caller
-    services: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What was committed, and what the work goes on with: the transaction, or the child that it opened.
-
-    Attributes:
-        outcome: What the transaction means, where its caller was told already.
-    """
-
-    run: Run
-    transition: TransitionContext
-    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +182,14 @@ class Execution:
             return self._postpone(run, claimed, error.code, error.retry_at, counts=not must)
         if isinstance(error, AnswerLost) or (must and isinstance(error, (RateLimited, ServiceUnreachable))):
             return self._no_answer(run, claimed, effect, error)
-        return _failure(run, claimed, error)
+        return run.failure(claimed, error)
 
     def lost(self, run: Run, claimed: Transaction, effect: Effect, error: FlowError) -> Outcome:
         """Do what the effect declares for an answer that never came, or a worker that never came back."""
-        may_repeat = effect.may_repeat
+        may_repeat, machine = effect.may_repeat, run.flow.machine
+        limit = machine.held_until(claimed)
+        if limit is not None and limit <= self.clock.now() and not effect.must_complete:
+            may_repeat, error = False, FlowError(machine.held_code, "It waited for too long.")
         if may_repeat and claimed.stuck_since is None and claimed.attempts >= effect.max_attempts:
             if effect.must_complete:
                 return self._leave_to_an_operator(run, claimed)
@@ -245,7 +227,10 @@ class Execution:
             try:
                 return self._settle_once(run, claimed, event, refusals)
             except FenceLost:
-                return None
+                unbound = self._unbound(claimed)
+                if unbound is None:
+                    return None
+                claimed = unbound
             except StoreUnavailable:
                 raise
             except _LocalRefusal as refusal:
@@ -256,10 +241,23 @@ class Execution:
                 if refused:
                     self._fail(run, claimed)
                     raise
-                event, refused = _failure(run, claimed, error), True
+                event, refused = run.failure(claimed, error), True
             except Exception:
                 self._fail(run, claimed)
                 raise
+
+    def _unbound(self, claimed: Transaction) -> Transaction | None:
+        """Return the row without its browser, if that signed out since and nothing else has moved the row.
+
+        What came of the effect is kept then, and signs no one in.
+        """
+        row = None if claimed.is_unbound else self.store.load(claimed.id)
+        if row is None or row.version != claimed.version or not row.is_unbound:
+            return None
+        logger.warning(
+            "transaction %s: the user signed out while %s was in flight", claimed.id, claimed.state
+        )
+        return claimed.evolve(browser=row.browser)
 
     def _settle_once(
         self, run: Run, claimed: Transaction, event: Event, refusals: Mapping[Effect, FlowError]
@@ -274,7 +272,7 @@ class Execution:
             transition = self.transition(run, claimed, event)
             while (local := transition.effect) is not None and local.is_local:
                 if local in refusals:
-                    event = _failure(run, transition.transaction, refusals[local])
+                    event = run.failure(transition.transaction, refusals[local])
                 else:
                     event = self._run_local(run, transition.transaction, local, event.payload)
                 run.flow.take(transition, event)
@@ -326,7 +324,7 @@ class Execution:
 
     def _tell(self, run: Run, transition: TransitionContext) -> Outcome | None:
         """Tell the caller what came of a transaction that is over."""
-        if not transition.transaction.is_final:
+        if not transition.transaction.is_final or transition.transaction.is_unbound:
             return None
         outcome = self.outcome(run, transition.transaction)
         run.caller.settled(outcome)
@@ -343,6 +341,9 @@ class Execution:
         Args:
             counts: Whether the attempt that was just made is one of the effect's `max_attempts`.
         """
+        limit, pending = run.flow.machine.held_until(claimed), run.flow.effect_in(claimed.state)
+        if limit is not None and pending is not None and not pending.must_complete:
+            until = min(until, limit)
         event = Event("retry", code=code)
         transition = self.transition(run, claimed, event)
         transition.postpone(until, attempts=claimed.attempts if counts else claimed.attempts - 1)
@@ -392,9 +393,3 @@ class _LocalRefusal(Exception):
     def __init__(self, effect: Effect, error: FlowError) -> None:
         super().__init__(effect.name, error.code)
         self.effect, self.error = effect, error
-
-
-def _failure(run: Run, transaction: Transaction, error: FlowError) -> Event:
-    """Return the event that an error means here: its own, or `fail` where the machine has no such edge."""
-    name = error.event if run.flow.allows(transaction.state, error.event) else "fail"
-    return Event(name, error, error.code)

@@ -15,6 +15,7 @@ from stateful_oauth.flows.engine.transaction import Json, StateKind, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.engine.context import FlowContext
     from stateful_oauth.flows.engine.declaration import FlowDeclaration
@@ -96,6 +97,7 @@ class FlowMachine(StateMachine):
         needs_user: Whether only a browser with a user can start it: the row is about that user.
         kept_inputs: Which inputs a finished row keeps. What only another service was told is of no use any
             more: what is not there takes no space and cannot leak.
+        held_code: The error code of what was held for too long, see `held_until`.
         upcasts: For each older version, the function that moves its rows to the next version.
         opens: The kinds of the flows that go on with a transaction of this one.
         emits: The domain events of its transitions.
@@ -118,6 +120,7 @@ class FlowMachine(StateMachine):
     operator_events: ClassVar[tuple[str, ...]] = ("cancel", "abandon")
     needs_user: ClassVar[bool] = False
     kept_inputs: ClassVar[tuple[str, ...]] = ("next",)
+    held_code: ClassVar[str] = "transaction_expired"
     upcasts: ClassVar[Mapping[int, Callable[[Transaction], Transaction]]] = {}
     opens: ClassVar[tuple[str, ...]] = ()
     emits: ClassVar[tuple[type[DomainEvent], ...]] = ()
@@ -179,6 +182,15 @@ class FlowMachine(StateMachine):
         """Return what the state of a transaction that is over means."""
         state: Any = cls.states_map[transaction.state]
         return cls.describe(state.outcome, transaction)
+
+    @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:  # noqa: ARG003 - for overriding flows
+        """Return when what the transaction holds is too old to go on with, or None.
+
+        No waiting state waits longer, and recovery then ends the effect with `held_code`. An effect that must
+        complete is finished all the same.
+        """
+        return None
 
     @classmethod
     def waiting_outcome(cls, context: FlowContext[Any]) -> Outcome:

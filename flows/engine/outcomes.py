@@ -28,7 +28,7 @@ class Outcome:
     kind: str = ""
     tenant: str = ""
     code: str = ""
-    next_url: str = ""
+    next_url: str = field(default="", repr=False)
     replayed: bool = False
     settled_at: datetime | None = None
 

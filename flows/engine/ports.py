@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -61,7 +61,7 @@ class TransactionStore(Protocol):
         Never fails a request: it is evidence, not state.
         """
 
-    def open_transactions(self, kind: str, browser: bytes) -> Sequence[Transaction]:
+    def open_transactions(self, kind: str, browsers: Collection[bytes]) -> Sequence[Transaction]:
         """Return the browser's waiting transactions of this kind, oldest first."""
 
 
@@ -74,7 +74,15 @@ class Caller(Protocol):
 
     @property
     def browser(self) -> bytes | None:
-        """A digest of the browser-binding cookie; None for a caller that is no browser, or has no cookie."""
+        """What a row that starts keeps of the browser; None for no browser, and for one without a cookie."""
+
+    @property
+    def browsers(self) -> Collection[bytes]:
+        """All that rows may keep of this browser: `browser`, and those of before its binding was renewed."""
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser asked for a page to show: no prefetch, no scanner, and no script's request."""
 
     @property
     def is_new_browser(self) -> bool:

@@ -79,7 +79,7 @@ class Hidden(Generic[T]):
 
 
 class SecretURL(str):
-    """A URL whose query holds secrets (`state`, `nonce`, a ticket): its repr shows none of the query."""
+    """A URL whose query holds secrets (`state`, a ticket): its repr shows none of the query."""
 
     __slots__ = ()
 

@@ -19,6 +19,9 @@ Json: TypeAlias = Any  # what json.dumps takes
 # version take the numbers after it. So a rejection can never collide with the transition of a winner.
 SEQUENCE_STEP: Final = 100
 
+# The `browser` of a row whose browser has signed out. No digest of a cookie is this one.
+UNBOUND: Final = bytes(16)
+
 
 class StateKind(StrEnum):
     """What a transaction in a state is doing."""
@@ -103,6 +106,11 @@ class Transaction:
     def is_final(self) -> bool:
         """Whether the transaction is over."""
         return self.state_kind is StateKind.FINAL
+
+    @property
+    def is_unbound(self) -> bool:
+        """Whether the user has signed out in the browser that started it: it signs no one in any more."""
+        return self.browser == UNBOUND
 
     @property
     def next_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine import identifiers
@@ -120,6 +121,8 @@ class TransitionContext:
 
     def postpone(self, until: datetime, *, attempts: int) -> None:
         """Let the lease of the working state that was just entered end at `until`: nothing was started."""
+        if until == self.transaction.lease_until:
+            until += timedelta(microseconds=1)  # a lease of exactly this length is a worker's
         self.transaction = self.transaction.evolve(lease_until=until, attempts=attempts)
 
     def leave_to_an_operator(self) -> None:

@@ -13,7 +13,7 @@ from stateful_oauth.flows.oauth.errors import IdTokenRejected
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
 from stateful_oauth.flows.oauth.pkce import code_challenge
 from stateful_oauth.flows.oauth.services import account_caller
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, check_may_finish
 
 if TYPE_CHECKING:
     from stateful_oauth.flows.account_linking.policy import Decision
@@ -46,6 +46,7 @@ def push_request(context: OAuthEffectContext) -> Event:
 def exchange_code(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check the ID token that comes back."""
     inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    asked_at = context.clock.now()
     tokens = context.services.provider.exchange_code(
         code=context.payload.code,
         redirect_uri=inputs["redirect_uri"],
@@ -64,7 +65,7 @@ def exchange_code(context: OAuthEffectContext) -> Event:
         subject=inputs.get("subject"),
     )
     identity = context.services.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
-    return Event("code_exchanged", SignIn.granted(identity, tokens))
+    return Event("code_exchanged", SignIn.granted(identity, tokens, at=asked_at))
 
 
 def resolve_account(context: OAuthEffectContext) -> Event:
@@ -72,19 +73,22 @@ def resolve_account(context: OAuthEffectContext) -> Event:
 
     Not before accounts that it might be linked to were looked for, where the project links accounts.
     """
-    kept = context.transaction.secrets.get("sign_in")
+    inputs, kept = context.transaction.inputs, context.transaction.secrets.get("sign_in")
+    check_may_finish(context.transaction, inputs.get("held_until"), now=context.clock.now())
     sign_in: SignIn = context.payload if kept is None else SignIn.from_secret(kept)
     if (
         kept is None
-        and "linking" in context.transaction.inputs
+        and "linking" in inputs
         and account_caller(context.caller).link_check_due(sign_in.identity)
     ):
-        return Event("account_unknown", sign_in)
+        return Event(
+            "account_unknown", sign_in.held(account_caller(context.caller).standing_of(sign_in.identity))
+        )
     if context.payload in (_GONE, _BLOCKED):
         raise ServiceRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
-    user_id = account_caller(context.caller).resolve_account(sign_in.identity)
+    user = account_caller(context.caller).resolve_account(sign_in.identity)
     checked = isinstance(context.payload, NoCandidates)
-    resolved = AccountResolved(sign_in=sign_in, user_id=user_id, link_checked=checked)
+    resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=checked)
     return Event("account_resolved", resolved, context.transaction.code)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.account_linking.proposal import opened_linking
+from stateful_oauth.flows.account_linking.proposal import HELD_FOR, opened_linking
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
@@ -40,10 +40,17 @@ from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.flows.oauth.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
 from stateful_oauth.flows.oauth.services import OAuthServices
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, note_sign_in
+from stateful_oauth.flows.oauth.sign_in import (
+    AccountResolved,
+    SignIn,
+    moment_of,
+    note_sign_in,
+    signed_in_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
@@ -57,6 +64,7 @@ class LoginFlow(FlowMachine):
     declaration = DECLARATION
     version = 1
     services = OAuthServices
+    held_code = "sign_in_held_too_long"
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     opens = ("account_linking",)
@@ -162,6 +170,8 @@ class LoginFlow(FlowMachine):
     def keep_sign_in(self, payload: SignIn) -> None:
         """Keep what the provider granted: its code is spent, and the decision is still to come."""
         self.transition.keep_secrets(sign_in=payload.to_secret())
+        lifetime = self.transition.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        self.transition.keep_inputs(held_until=payload.held_until(lifetime))
 
     def open_linking(self, payload: LinkProposed) -> None:
         """Hand the sign-in over to an account linking."""
@@ -220,6 +230,11 @@ class LoginFlow(FlowMachine):
         return event
 
     @classmethod
+    def held_until(cls, transaction: Transaction) -> datetime | None:
+        """Return until when the sign-in may wait for a decision."""
+        return moment_of(transaction.inputs.get("held_until"))
+
+    @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:
         """Send the browser to the provider."""
         transaction, provider = context.transaction, context.services.provider
@@ -236,5 +251,5 @@ class LoginFlow(FlowMachine):
         if outcome is HandedOver:
             fields |= {"child_id": uuid.UUID(transaction.result["linking"])}
         elif outcome is SignedIn:
-            fields |= {"user_id": transaction.user_id, "session": transaction.result}
+            fields |= signed_in_fields(transaction)
         return super().describe(outcome, transaction, **fields)

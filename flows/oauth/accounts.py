@@ -32,7 +32,7 @@ class ConnectRequest:
     state: Secret
     code_challenge: str
     scopes: tuple[str, ...] = ()
-    authorization_params: Mapping[str, str] = field(default_factory=dict)
+    authorization_params: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +107,12 @@ class ProviderToken:
     """An access token of the identity provider behind a connection, from Token Vault.
 
     Attributes:
-        scope: What was granted, separated by spaces, or an empty string if the provider did not say.
-        expires_at: Aware, or None if the provider did not say.
+        expires_in: Seconds, or None.
     """
 
-    value: Secret
-    scope: str = ""
-    expires_at: datetime | None = None
+    access_token: Secret
+    scope: str | None = None
+    expires_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

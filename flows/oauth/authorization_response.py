@@ -107,6 +107,11 @@ class AuthorizationResponse:
         return "" if self.issuer == issuer else "issuer_mismatch"
 
     @property
+    def is_proof(self) -> bool:
+        """Whether it carries a code: who holds one can finish the attempt, so only one browser may see it."""
+        return self.code is not None
+
+    @property
     def error_code(self) -> str:
         """Return the code that `error` stands for, or an empty string when there is none."""
         return "" if self.error is None else _ERRORS.get(self.error, "provider_error")

@@ -28,7 +28,7 @@ class AuthorizationRequest:
     state: Secret
     nonce: Secret
     code_challenge: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +101,17 @@ class VerifiedIdentity:
         came_with: The claims of the ID token that the user signed in with, where that token speaks of an
             account which was just linked to this one; empty otherwise. They tell how the user signed in, and
             say nothing about this account: take no name and no role from them.
+        obtained_at: When the claims were asked for, aware and on our clock; None for now.
+        standing: Of a sign-in that was kept for a later decision: how it stood with the user's sessions when
+            it was kept (`Caller.standing_of`). None for one that was not kept.
     """
 
     issuer: str
     subject: str
     claims: Mapping[str, Any]
     came_with: Mapping[str, Any] = field(default_factory=dict)
+    obtained_at: datetime | None = None
+    standing: str | None = None
 
     @property
     def with_all_claims(self) -> VerifiedIdentity:

@@ -19,10 +19,13 @@ class SignedIn(Outcome):
         user_id: The Django user's primary key, as text.
         session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`.
             Empty once the user has signed out again.
+        standing: A keyed digest of what ends the user's sessions, as it was when this was settled. A later
+            delivery gets a session only while it is the same.
     """
 
     user_id: str
-    session: Mapping[str, Any]
+    session: Mapping[str, Any] = field(repr=False)
+    standing: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

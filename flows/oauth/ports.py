@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         TokenResponse,
         VerifiedIdentity,
     )
+    from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 
 class Provider(Protocol):
@@ -300,14 +301,20 @@ class AccountCaller(Caller, Protocol):
             AccountRefused: It would not.
         """
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        """Return how a sign-in of this identity stands with its user's sessions.
+
+        A keyed digest that changes with whatever ends the user's sessions: another password, or an ending of
+        our own. An empty string where the identity is not known here. `resolve_account` refuses an identity
+        whose `standing` is another one by then.
+        """
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Find or make the Django user of this identity, inside the settle transaction.
 
-        Returns:
-            The user's primary key, as text.
-
         Raises:
-            AccountRefused: The project does not let this identity in.
+            AccountRefused: The project does not let this identity in; or `sign_in_outdated`: the user's
+                sessions were ended, or the address was proved, since the claims were obtained.
         """
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:

@@ -6,16 +6,18 @@ Shared by the flows that end with one. While a decision about it is pending, the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.secret import Hidden, Secret
 from stateful_oauth.flows.oauth.domain_events import GrantIssued
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:
-    from stateful_oauth.flows.engine.transaction import Json
+    from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.openid import TokenResponse
 
@@ -34,9 +36,23 @@ class SignIn:
     scope: str | None = None
 
     @classmethod
-    def granted(cls, identity: VerifiedIdentity, tokens: TokenResponse) -> SignIn:
-        """Return what is kept of a token response."""
+    def granted(cls, identity: VerifiedIdentity, tokens: TokenResponse, *, at: datetime) -> SignIn:
+        """Return what is kept of a token response.
+
+        Args:
+            at: When the request for it was sent.
+        """
+        identity = replace(identity, obtained_at=at)
         return cls(identity=identity, refresh_token=tokens.refresh_token, scope=tokens.scope)
+
+    def held(self, standing: str) -> SignIn:
+        """Return it as it is kept for a later decision."""
+        return replace(self, identity=replace(self.identity, standing=standing))
+
+    def held_until(self, seconds: float) -> str:
+        """Return until when it may be kept, in ISO 8601: `seconds` from the exchange."""
+        at = self.identity.obtained_at
+        return "" if at is None else (at + timedelta(seconds=seconds)).isoformat()
 
     def to_secret(self) -> Secret:
         """Return it as a row keeps it: claims are personal, and a refresh token is a key."""
@@ -47,6 +63,8 @@ class SignIn:
                     "issuer": identity.issuer,
                     "subject": identity.subject,
                     "claims": dict(identity.claims),
+                    "obtained_at": identity.obtained_at and identity.obtained_at.isoformat(),
+                    "standing": identity.standing,
                     "refresh_token": None if token is None else token.reveal(),
                     "scope": self.scope,
                 }
@@ -59,11 +77,28 @@ class SignIn:
         kept: Hidden[dict[str, Any]] = Hidden(json.loads(secret.reveal()))
         return cls(
             identity=VerifiedIdentity(
-                issuer=kept.value["issuer"], subject=kept.value["subject"], claims=kept.value["claims"]
+                issuer=kept.value["issuer"],
+                subject=kept.value["subject"],
+                claims=kept.value["claims"],
+                obtained_at=moment_of(kept.value.get("obtained_at")),
+                standing=kept.value.get("standing"),
             ),
             refresh_token=Secret(kept.value["refresh_token"]) if kept.value["refresh_token"] else None,
             scope=kept.value["scope"],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownUser:
+    """The Django user of an identity.
+
+    Attributes:
+        id: The primary key, as text.
+        standing: A keyed digest of what ends the user's sessions: see `Caller.standing_of`.
+    """
+
+    id: str
+    standing: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +110,43 @@ class AccountResolved:
     """
 
     sign_in: SignIn
-    user_id: str
+    user: KnownUser
     link_checked: bool = False
+
+
+def check_may_finish(transaction: Transaction, held_until: str | None, *, now: datetime) -> None:
+    """Check that a sign-in may still end with a session.
+
+    Args:
+        held_until: As `SignIn.held_until` gave it; None or an empty string for one that was not kept.
+
+    Raises:
+        AccountRefused: `signed_out`: the user has signed out in this browser since. `sign_in_held_too_long`:
+            the claims are older than the project lets a sign-in wait.
+    """
+    if transaction.is_unbound:
+        raise AccountRefused("signed_out", "The user has signed out in this browser meanwhile.")
+    until = moment_of(held_until)
+    if until is not None and until <= now:
+        raise AccountRefused("sign_in_held_too_long", "The sign-in waited for too long.")
+
+
+def moment_of(kept: str | None) -> datetime | None:
+    """Return the moment that a row keeps in ISO 8601, or None."""
+    return datetime.fromisoformat(kept) if kept else None
+
+
+_SESSION: Final = ("sub", "sid", "grant")
+
+
+def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
+    """Return what a settled row says of the sign-in: the fields of `SignedIn`."""
+    result = transaction.result
+    return {
+        "user_id": transaction.user_id,
+        "session": {name: result[name] for name in _SESSION if name in result},
+        "standing": result.get("standing", ""),
+    }
 
 
 def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> None:
@@ -89,12 +159,12 @@ def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> No
         grant = GrantIssued(
             id=identifiers.new_transaction_id(transition.now),
             identity=identity,
-            user_id=resolved.user_id,
+            user_id=resolved.user.id,
             refresh_token=sign_in.refresh_token,
             scope=sign_in.scope if sign_in.scope is not None else inputs["scope"],
             audience=inputs["parameters"].get("audience", ""),
         )
         transition.emit(grant)
         session["grant"] = str(grant.id)
-    transition.belongs_to(resolved.user_id)
-    transition.keep_result(**session)
+    transition.belongs_to(resolved.user.id)
+    transition.keep_result(**session, standing=resolved.user.standing)

@@ -74,11 +74,17 @@ class Members:
         """Return a member as it is, or None."""
         return self._members.get(name)
 
-    def text(self, name: str) -> str:
-        """Return a text that must be there, not be empty, and that every database keeps."""
+    def text(self, name: str, *, longest: int | None = None) -> str:
+        """Return a text that must be there, not be empty, and that every database keeps.
+
+        Args:
+            longest: In characters: as many as its column has.
+        """
         # No variable holds it: it may be a token, and an error report shows variables.
         if not _is_text(self._members.get(name)) or not self._members[name]:
             raise ValueError(f"{name} must be a text that is not empty, without NUL.")
+        if longest is not None and len(self._members[name]) > longest:
+            raise ValueError(f"{name} must have at most {longest} characters.")
         return str(self._members[name])
 
     def secret(self, name: str) -> Secret:

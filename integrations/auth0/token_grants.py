@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
@@ -13,7 +12,6 @@ from stateful_oauth.flows.oauth.accounts import ProviderToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from stateful_oauth.auth0.discovery import Discovery
     from stateful_oauth.auth0.transport import Answer
@@ -62,11 +60,10 @@ class TokenGrants:
     Args:
         post: Sends a form with the client's authentication: endpoint, fields, and the deadline on
             `time.monotonic()`.
-        now: The time.
     """
 
-    def __init__(self, discovery: Discovery, post: Post, now: Callable[[], datetime]) -> None:
-        self._discovery, self._post, self._now = discovery, post, now
+    def __init__(self, discovery: Discovery, post: Post) -> None:
+        self._discovery, self._post = discovery, post
 
     def refresh(
         self, refresh_token: Secret, *, audience: str | None, scope: str | None, time_limit: float
@@ -106,9 +103,6 @@ class TokenGrants:
             fields["login_hint"] = login_hint
         answer = self._post(endpoint, fields, deadline)
         tokens = token_response(answer, _VAULT_REFUSALS, "token_vault_refused")
-        lifetime = tokens.expires_in
         return ProviderToken(
-            value=tokens.access_token,
-            scope=tokens.scope or "",
-            expires_at=None if lifetime is None else self._now() + timedelta(seconds=lifetime),
+            access_token=tokens.access_token, scope=tokens.scope, expires_in=tokens.expires_in
         )

@@ -9,6 +9,7 @@ from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
 if TYPE_CHECKING:
     from stateful_oauth.auth0.json_members import Members
 
+_MAX_ID, _MAX_CONNECTION, _MAX_PROVIDER = 255, 128, 64  # characters, of their columns
 # All that is read. What is not asked for cannot be leaked, nor break anything.
 FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,created_at,user_metadata,app_metadata"
 
@@ -20,7 +21,7 @@ def user_profile(members: Members) -> UserProfile:
         ValueError: A member that decisions rest on is missing or has the wrong type; the message names it.
     """
     return UserProfile(
-        user_id=members.text("user_id"),
+        user_id=members.text("user_id", longest=_MAX_ID),
         email=members.optional_text("email") or "",
         # Some identity providers send a text, which proves nothing.
         email_verified=members.get("email_verified") is True,
@@ -40,11 +41,11 @@ def has_identity(identities: tuple[Members, ...], *, provider: str, user_id: str
 
 def _identity(members: Members) -> ProfileIdentity:
     user_id = _user_id(members)
-    if not user_id:
-        raise ValueError("user_id of an identity must be a text that is not empty.")
+    if not 0 < len(user_id) <= _MAX_ID:
+        raise ValueError(f"user_id of an identity must be a text of 1 to {_MAX_ID} characters.")
     return ProfileIdentity(
-        connection=members.text("connection"),
-        provider=members.text("provider"),
+        connection=members.text("connection", longest=_MAX_CONNECTION),
+        provider=members.text("provider", longest=_MAX_PROVIDER),
         user_id=user_id,
         is_social=members.flag("isSocial"),
     )

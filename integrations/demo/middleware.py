@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from stateful_oauth.demo.running import running_demo_or_none
-from stateful_oauth.django.browser import binding_digest, read_binding
+from stateful_oauth.django.browser import read_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
 
@@ -52,7 +52,7 @@ class DemoMiddleware:
     def _note_browser(self, request: HttpRequest, visitor: str) -> None:
         demo, binding = running_demo_or_none(), read_binding(request)
         if demo is not None and binding is not None:
-            demo.remember_browser(visitor, binding_digest(binding))
+            demo.remember_browser(visitor, binding.browser)
 
     def _repair(self, request: HttpRequest, state: str) -> None:
         demo = running_demo_or_none()

@@ -108,6 +108,8 @@ class HttpVisitor:
         self._site = site
         self._http = requests.Session()
         self._http.trust_env = False
+        # What a browser says of a page that it shows to its user (Fetch Metadata).
+        self._http.headers.update({"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})
 
     def __enter__(self) -> HttpVisitor:
         return self

@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.flows.engine.errors import ServiceRefused
@@ -40,7 +39,7 @@ def connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
     return list(accounts_of(_issuer(request), subject)) if subject else []
 
 
-def refresh_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
+def refreshed_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
     """Return the same after comparing with the provider's list, all pages of it.
 
     What is gone there is dropped here. What is connected there and not known here is added; nobody has told
@@ -63,7 +62,7 @@ def available_connections(request: HttpRequest) -> Sequence[ConnectionInfo]:
     """Return the connections at which the user can connect accounts, all pages.
 
     Raises:
-        FlowError: As `refresh_connected_accounts`.
+        FlowError: As `refreshed_connected_accounts`.
     """
     provider = _provider(request)
     return _at_my_account(
@@ -109,14 +108,6 @@ def provider_token(request: HttpRequest, connection: str, *, login_hint: str | N
     return wiring.access_tokens().provider_token(
         grant, connection=connection, login_hint=login_hint, time_limit=_TIME_LIMIT
     )
-
-
-aconnected_accounts = async_twin(connected_accounts)
-arefresh_connected_accounts = async_twin(refresh_connected_accounts)
-aavailable_connections = async_twin(available_connections)
-alinked_accounts = async_twin(linked_accounts)
-aaccess_token = async_twin(access_token)
-aprovider_token = async_twin(provider_token)
 
 
 def own_connected_account(request: HttpRequest, account_id: str) -> ConnectedAccount | None:

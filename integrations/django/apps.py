@@ -15,4 +15,7 @@ class DjangoIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the receivers."""
-        from stateful_oauth.django import checks, receivers  # noqa: F401, PLC0415 - register on import
+        from stateful_oauth.django import (  # noqa: F401, PLC0415 - register on import
+            checks,
+            receivers,
+        )

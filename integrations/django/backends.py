@@ -19,10 +19,22 @@ from django.db import IntegrityError, router
 from django.db.models import F, UniqueConstraint
 from django.utils.module_loading import import_string
 from stateful_oauth.django import wiring
+from stateful_oauth.django.endings import (
+    end_sessions,
+    found_by,
+    has_standing,
+    replace_unusable_password,
+)
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.grants import end_grants_of
-from stateful_oauth.storage.identities import add_identity, find_identity, refresh_identity
-from stateful_oauth.storage.models import Grant, identity_digest
+from stateful_oauth.storage.identities import (
+    add_identity,
+    find_identity,
+    is_outdated,
+    note_ending,
+    refresh_identity,
+)
+from stateful_oauth.storage.models import Grant, Identity, identity_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,11 +62,13 @@ class Auth0Backend(ModelBackend):
         """Find the identity's user, or make one.
 
         Raises:
-            AccountRefused: `account_inactive`, or `account_conflict` when another user has the username or
-                the unique e-mail that the new one would have, or whatever `may_sign_in` refuses with.
+            AccountRefused: `account_inactive`; `sign_in_outdated` when the user's sessions were ended, or the
+                address was proved, since the claims were obtained; `account_conflict` when another user has
+                the username or the unique e-mail that the new one would have; or whatever `may_sign_in`
+                refuses with.
             IntegrityError: The user model demands something else that `make_user` does not give.
         """
-        row = find_identity(identity)
+        row = find_identity(identity, lock=True)
         if row is None:
             self.may_sign_in(identity.with_all_claims, None)
             try:
@@ -69,9 +83,15 @@ class Auth0Backend(ModelBackend):
         user: Any = row.user
         if not self.user_can_authenticate(user):
             raise AccountRefused("account_inactive")
-        if refresh_identity(row, identity):
+        _check_is_current(row, identity)
+        now = wiring.clock.now()
+        if refresh_identity(row, identity, now=now):
+            # Of this identity, claims that say the same are as good as these.
+            note_ending(user.pk, at=now, besides=row.pk)
             self.address_proved(request, user)
+            row.refresh_from_db(fields=["session_generation"])  # the project may have ended more
             end_grants_of(row.pk, code="grant_dead", now=wiring.clock.now(), using=router.db_for_write(Grant))
+        found_by(user, row)
         found: AbstractBaseUser = user
         return found
 
@@ -93,12 +113,14 @@ class Auth0Backend(ModelBackend):
         """Refuse an identity that `authenticate` would refuse, before accounts are linked for it.
 
         Raises:
-            AccountRefused: `account_inactive`, or whatever `may_sign_in` refuses with.
+            AccountRefused: `account_inactive`, `sign_in_outdated`, or whatever `may_sign_in` refuses with.
         """
         row = find_identity(identity)
         self.may_sign_in(identity.with_all_claims, None if row is None else row.user)
         if row is not None and not self.user_can_authenticate(row.user):
             raise AccountRefused("account_inactive")
+        if row is not None:
+            _check_is_current(row, identity)
 
     async def aauthenticate(  # type: ignore[override]  # as above
         self, request: HttpRequest | None, *, identity: VerifiedIdentity
@@ -128,14 +150,14 @@ class Auth0Backend(ModelBackend):
 
         Called inside the settle transaction, once for a link, when both accounts had a user here. Default:
         the secondary's user keeps its row and its data, and nobody gets into it through Auth0 any more; its
-        sessions are ended, unless it has a password of its own here. Override it to move what belongs to it.
+        sessions are ended by `end_sessions`. Override it to move what belongs to it.
 
         Args:
             request: The browser's request, or None when recovery finished the link.
             primary: The user who stays.
             secondary: The user whose account is gone. Unlinking gives the account back to it.
         """
-        _end_sessions(secondary)
+        end_sessions(secondary)
 
     def address_proved(
         self,
@@ -147,12 +169,13 @@ class Auth0Backend(ModelBackend):
         Called inside the settle transaction when the address was not verified before, or was another one.
         Whoever had registered the account with somebody else's address must not stay signed in once that
         somebody has it (pre-hijacking, "unexpired session"). Default: all earlier sessions are ended, unless
-        the user has a password of its own here. The grants of those sessions are ended in any case.
+        the user has a password of its own here. The grants of those sessions are ended in any case, and
+        sign-ins from before that are still under way, or could be delivered again, sign no one in.
 
         Args:
             request: The browser's request, or None when recovery finished the sign-in.
         """
-        _end_sessions(user)
+        replace_unusable_password(user)
 
     def make_user(self, identity: VerifiedIdentity) -> AbstractBaseUser:
         """Make the user of a new identity.
@@ -216,11 +239,9 @@ class Auth0Backend(ModelBackend):
         )
 
 
-def _end_sessions(user: AbstractBaseUser) -> None:
-    """Django ends the sessions of a user whose password changes, an unusable one included."""
-    if not user.has_usable_password():
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
+def _check_is_current(row: Identity, identity: VerifiedIdentity) -> None:
+    if is_outdated(row, identity) or (identity.standing and not has_standing(identity.standing, row)):
+        raise AccountRefused("sign_in_outdated")
 
 
 def _unique_by(model: Any, name: str) -> str | None:
@@ -269,4 +290,6 @@ def backend_path() -> str:
     for path in settings.AUTHENTICATION_BACKENDS:
         if issubclass(import_string(path), Auth0Backend):
             return path
-    raise ImproperlyConfigured("Add 'stateful_oauth.django.Auth0Backend' to AUTHENTICATION_BACKENDS.")
+    raise ImproperlyConfigured(
+        "Add 'stateful_oauth.django.backends.Auth0Backend' to AUTHENTICATION_BACKENDS."
+    )

@@ -9,17 +9,21 @@ from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import bind as bind_browser
-from stateful_oauth.django.browser import binding_digest, read_binding
+from stateful_oauth.django.browser import current_binding
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.endings import standing_of, standing_of_user
+from stateful_oauth.django.navigation import is_navigation
 from stateful_oauth.django.sessions import forget_session, renew_key, sign_in
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
+from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from django.http import HttpRequest
+    from stateful_oauth.django.browser import Binding
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
@@ -28,8 +32,8 @@ class BrowserCaller:
     """The request of a browser.
 
     Args:
-        bind: Bind the browser because a flow starts, by the binding that it has or by a new one. `respond`
-            sets the cookie.
+        bind: Bind the browser for something that starts, with the binding that it has or a new one; the
+            response has to set the cookie, which `respond` does.
     """
 
     actor: Actor = BROWSER
@@ -37,15 +41,28 @@ class BrowserCaller:
     def __init__(self, request: HttpRequest, *, bind: bool = False) -> None:
         self._request = request
         self._user: Any = None
-        self.binding = read_binding(request)
-        self.is_new_browser = self.binding is None
-        if bind:
-            self.binding = bind_browser(request)
+        self.is_new_browser = current_binding(request) is None
+        self._binding = bind_browser(request) if bind else current_binding(request)
+
+    @property
+    def binding(self) -> Binding | None:
+        """What the response has to set, for a view that makes its own: a sign-in renews the binding."""
+        return current_binding(self._request)
 
     @property
     def browser(self) -> bytes | None:
-        """What rows keep of the binding cookie."""
-        return None if self.binding is None else binding_digest(self.binding)
+        """What a row that starts keeps of the binding cookie."""
+        return None if self._binding is None else self._binding.browser
+
+    @property
+    def browsers(self) -> tuple[bytes, ...]:
+        """What rows may keep of the binding cookie: of its current id, and of the earlier ones."""
+        return () if self._binding is None else self._binding.browsers
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether the browser says that it shows a user what it asks for."""
+        return is_navigation(self._request)
 
     @property
     def user_id(self) -> str | None:
@@ -69,10 +86,14 @@ class BrowserCaller:
         """Ask the project's backend."""
         _accounts_linked(self._request, primary, secondary)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        """Return a keyed digest of what ends the sessions of the identity's user."""
+        return standing_of(identity)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Ask the project's authentication backends."""
         self._user = _authenticated(self._request, identity)
-        return str(self._user.pk)
+        return _known(self._user, identity)
 
     def settled(self, outcome: Outcome) -> None:
         """Sign the browser in: if that fails, nothing is settled.
@@ -96,6 +117,8 @@ class SystemCaller:
 
     actor: Actor = SYSTEM
     browser = None
+    browsers: Collection[bytes] = ()
+    is_navigation = False
     is_new_browser = False
     user_id = None
 
@@ -115,9 +138,13 @@ class SystemCaller:
         """Ask the project's backend, without a request."""
         _accounts_linked(None, primary, secondary)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        """Return a keyed digest of what ends the sessions of the identity's user."""
+        return standing_of(identity)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Ask the project's authentication backends, without a request."""
-        return str(_authenticated(None, identity).pk)
+        return _known(_authenticated(None, identity), identity)
 
     def settled(self, outcome: Outcome) -> None:
         """Do nothing: the browser gets its session when it asks."""
@@ -172,6 +199,10 @@ def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> A
     if user is None:
         raise AccountRefused("account_refused", "No authentication backend took the identity.")
     return user
+
+
+def _known(user: Any, identity: VerifiedIdentity) -> KnownUser:
+    return KnownUser(id=str(user.pk), standing=standing_of_user(user, identity))
 
 
 def _accounts_linked(request: HttpRequest | None, primary: str, secondary: str) -> None:

@@ -14,8 +14,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.shortcuts import resolve_url
 
 DEFAULT_TENANT: Final = "default"
+ANY_CONNECTION: Final = "*"  # a key of CONNECTIONS: those that are not named may be connected, too
 
 _REQUIRED: Final = object()
+
+_WORKING: Final = 300  # seconds; longer than all effects of a sign-in with their leases
+# An account linking goes on with a sign-in, and then with the proof of the other account: both may be held.
+_HELD_IN_A_LINKING: Final = 2
 
 SITE_DEFAULTS: Final[dict[str, Any]] = {
     "BASE_URL": _REQUIRED,
@@ -26,6 +31,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "DUPLICATE_PATIENCE": 3.0,
     "ENCRYPTION_KEYS": (),
     "FLOWS": (),
+    "HELD_SIGN_IN_LIFETIME": 1800,
     "LOGOUT_RETURN_PATH": "",
     "OPEN_PER_BROWSER": 10,
     "TENANTS": {},
@@ -90,6 +96,11 @@ class TenantSettings:
             raise ImproperlyConfigured("Set STATEFUL_OAUTH['DOMAIN'] to the tenant's domain.")
         return f"https://{domain}/"
 
+    def may_connect(self, connection: str) -> bool:
+        """Whether a form may name this connection: `CONNECTIONS` does, or its `"*"`, or it is not set."""
+        named: Mapping[str, Any] = self.connections
+        return not named or connection in named or ANY_CONNECTION in named
+
 
 class SiteSettings:
     """The keys of the site, as attributes in lower case."""
@@ -136,6 +147,12 @@ class SiteSettings:
     def links_accounts(self) -> bool:
         """Whether any tenant links accounts."""
         return any(self.tenant(alias).linking != "off" for alias in self.tenant_aliases)
+
+    @property
+    def attempt_lifetime(self) -> int:
+        """The longest that an attempt may take from its start to its end, in seconds."""
+        held = _HELD_IN_A_LINKING * self.held_sign_in_lifetime if self.links_accounts else 0
+        return int(self.transaction_lifetime + held) + _WORKING
 
     def tenant(self, alias: str) -> TenantSettings:
         """Return one tenant's settings.

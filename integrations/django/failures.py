@@ -46,6 +46,10 @@ _MESSAGES: Final[dict[str, Any]] = {
     "browser_unknown": _(
         "Your browser did not send the cookie for this step. Allow cookies for this site, then start again."
     ),
+    "browser_mismatch": _(
+        "The answer was opened in another browser than the one that started this, so it was ended. Please "
+        "start again."
+    ),
     "cancelled_by_operator": _CANCELLED,
     "code_rejected": _("This took too long, or it was already done. Please start again."),
     "event_not_allowed": _STEP_OVER,
@@ -57,6 +61,9 @@ _MESSAGES: Final[dict[str, Any]] = {
     "quarantined": _("This cannot be completed right now. Please start again."),
     "rate_limited": _BUSY,
     "response_incomplete": _("The sign-in service sent an incomplete response. Please start again."),
+    "sign_in_held_too_long": _("This took too long. Please start again."),
+    "sign_in_outdated": _("This is out of date. Please start again."),
+    "signed_out": _("You have signed out. Please sign in again."),
     "state_missing": _("This page only works as part of another step. Please start again."),
     "superseded": _("This was replaced by a newer attempt. Please start again."),
     "transaction_expired": _("This took too long. Please start again."),

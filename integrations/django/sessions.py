@@ -14,23 +14,19 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.db import InterfaceError, OperationalError
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
-from stateful_oauth.django.browser import binding_digest, new_binding, read_binding
+from stateful_oauth.django.browser import current_binding, keep_binding, renew_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import declarations
+from stateful_oauth.django.endings import may_come_back
 from stateful_oauth.django.grants import end_and_revoke_on_commit
 from stateful_oauth.flows.engine.errors import StoreUnavailable
-from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
-from stateful_oauth.flows.oauth.outcomes import SignedIn
-from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_waiting, withdraw_sign_ins
+from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 SESSION_KEY: Final = "stateful_oauth"
-
-_WORKING: Final = 300  # seconds; longer than all effects of a sign-in with their leases
-# An account linking goes on with a sign-in: it may wait for the user before, between and after the tries.
-_WAITS_OF_A_LINKING: Final = 8
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
@@ -42,15 +38,18 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
     before, previous = request.session.session_key, session_details(request)
     same_user = request.session.get(AUTH_USER_ID) == str(user.pk)
+    same_account = same_user and previous.get("sub") == outcome.session.get("sub")
     login(request, user, backend=getattr(user, "backend", None) or backend_path())
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
+    renew_binding(request, str(user.pk))
     details = dict(outcome.session)
     if outcome.tenant != DEFAULT_TENANT:
         details["tenant"] = outcome.tenant
     same_tenant = previous.get("tenant", DEFAULT_TENANT) == outcome.tenant
-    if same_user and same_tenant and "grant" in previous:
-        details.setdefault("grant", previous["grant"])  # a sign-in that asks for none takes none away
+    # A sign-in that asks for none takes none away; but it is the account's, and a user may have several.
+    if same_account and same_tenant and "grant" in previous:
+        details.setdefault("grant", previous["grant"])
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
         end_and_revoke_on_commit(previous["grant"], previous.get("tenant", DEFAULT_TENANT))
@@ -66,14 +65,14 @@ def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: 
         issuer: Of the account that has signed in; empty for a user who signed in by other means.
         subject: Its `sub`.
     """
-    binding = read_binding(request)
+    binding = current_binding(request)
     if binding is not None and conf.links_accounts:
-        browsers = (binding_digest(binding),)
-        end_waiting_questions(browsers, issuer=issuer, subject=subject, now=wiring.clock.now())
+        end_waiting_questions(binding.browsers, issuer=issuer, subject=subject, now=wiring.clock.now())
 
 
 def forget_session(request: HttpRequest) -> None:
     """Drop what a sign-in wrote into the request before it failed, or its database transaction was lost."""
+    keep_binding(request)
     session = getattr(request, "session", None)
     if session is not None and session.modified:
         request.session = type(session)(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
@@ -116,15 +115,17 @@ def renew_key(request: HttpRequest) -> None:
 
 
 def withdraw(request: HttpRequest) -> None:
-    """Let no callback of what this browser started earlier sign anybody in."""
-    binding = read_binding(request)
+    """Let nothing that this browser started earlier sign anybody in, whether it is over or under way.
+
+    What is under way comes first: what ends meanwhile is over by the time that is looked at.
+    """
+    binding = current_binding(request)
     if binding is not None:
         since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
-        waits = _WAITS_OF_A_LINKING if conf.links_accounts else 1
-        started_since = since - timedelta(seconds=waits * conf.transaction_lifetime + _WORKING)
+        started_since = since - timedelta(seconds=conf.attempt_lifetime)
         ends = {each.kind: each.session_states for each in declarations().values() if each.session_states}
-        withdraw_sign_ins(binding_digest(binding), ends, since=since, started_since=started_since)
-        unbind_waiting(binding_digest(binding), nobody=binding_digest(new_binding()))
+        unbind_open(binding.browsers)
+        withdraw_sign_ins(binding.browsers, ends, since=since, started_since=started_since)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
@@ -134,7 +135,8 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
     cookie is lost with it; so for a short grace every delivery signs in.
 
     Returns:
-        False when the grace is over, when the user has signed out since, or may not sign in any more.
+        False when the grace is over, when the user has signed out since, or may not sign in any more, or
+        when the user's sessions were ended since.
     """
     if request.user.is_authenticated:
         # Somebody who has signed in since is not replaced by an older callback.
@@ -147,27 +149,10 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
     ):
         return False
     user = load_backend(backend_path()).get_user(cast("Any", outcome.user_id))
-    if user is None or not user.is_active:
+    if user is None or not user.is_active or not may_come_back(outcome.standing, user):
         return False
     sign_in(request, outcome, user)
     return True
-
-
-def signed_in_again(request: HttpRequest, outcome: Outcome) -> Outcome:
-    """Sign this browser in, if a finished sign-in is answered once more: a step of its own before responding.
-
-    Returns:
-        The outcome, or `Rejected` with `already_completed` when `sign_in_again` says no.
-    """
-    if not isinstance(outcome, SignedIn) or not outcome.replayed or sign_in_again(request, outcome):
-        return outcome
-    return Rejected(
-        transaction_id=outcome.transaction_id,
-        kind=outcome.kind,
-        tenant=outcome.tenant,
-        code="already_completed",
-        next_url=outcome.next_url,
-    )
 
 
 def session_details(request: HttpRequest) -> dict[str, Any]:

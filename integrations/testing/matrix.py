@@ -43,6 +43,7 @@ class _SomeBrowser(SystemCaller):
 
     def __init__(self, name: str) -> None:
         self.browser = identifiers.digest(name)  # type: ignore[assignment]  # a sweep has none
+        self.browsers = (identifiers.digest(name),)
 
 
 def assert_matrix(kind: str) -> list[Cell]:
@@ -106,12 +107,21 @@ def _moved(flow: FlowDefinition, row: Transaction, event: str, actor: str) -> No
 
 def _strangers_are_refused(flow: FlowDefinition, state: str) -> None:
     for event in flow.machine.browser_events:
-        _refused(flow, state, Event(event), _SomeBrowser("another"), "other_browser")
+        _refused(
+            flow, state, Event(event), _SomeBrowser("another"), "other_browser", answer="transaction_unknown"
+        )
         _refused(flow, state, Event(event), _SomeBrowser("its own"), "wrong_flow", kind="of.another")
 
 
 def _refused(
-    flow: FlowDefinition, state: str, event: Event, caller: Any, code: str, *, kind: str | None = None
+    flow: FlowDefinition,
+    state: str,
+    event: Event,
+    caller: Any,
+    code: str,
+    *,
+    kind: str | None = None,
+    answer: str = "",
 ) -> None:
     row = _put(_in_state(flow, state))
     before = _columns(row)
@@ -119,7 +129,7 @@ def _refused(
         row.id, event, caller, kind=kind or flow.kind, tenant=row.tenant
     )
     who = f"{event.name!r} of {caller.actor} in {state!r} of {flow.kind}"
-    if not isinstance(outcome, Rejected) or outcome.code != code:
+    if not isinstance(outcome, Rejected) or outcome.code != (answer or code):
         raise AssertionError(f"{who} was answered with {outcome}, and not refused with {code}.")
     if _columns(row) != before:
         raise AssertionError(f"{who} was refused, and changed the row.")

@@ -12,7 +12,7 @@ from rows import nothing_working, show
 from waiting import waited
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.accounts import refresh_connected_accounts
+from stateful_oauth.django.accounts import refreshed_connected_accounts
 from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 
@@ -62,7 +62,7 @@ def test_one_failure(tenant, owner, clock, call, kind):
     agree(tenant, owner)
     assert owner.connect("google-oauth2", GOOGLE, next_url="/accounts/")["Location"] == "/accounts/"
     # The row of an account that nobody could identify goes with the next look at the list.
-    refresh_connected_accounts(request_of(owner))
+    refreshed_connected_accounts(request_of(owner))
     agree(tenant, owner)
     assert ConnectedAccount.objects.get().provider_user_id == "100"
 
@@ -128,7 +128,8 @@ def test_a_grant_that_ends_after_the_completion_was_sent(tenant, owner, clock):
     callback = owner.visitor.connect(location, as_account=GOOGLE)
     with crash_at("effect.after", "complete_connection"):
         owner.get(callback)
-    clock.advance(100_000)
+    clock.advance(1_000)
+    Grant.objects.update(access_tokens="")  # the one of then is over, too
     tenant.revoke_refresh_tokens(owner.user.user_id)
     recover_due()
     nothing_working()
@@ -138,7 +139,7 @@ def test_a_grant_that_ends_after_the_completion_was_sent(tenant, owner, clock):
     assert "Sign in again" in owner.opens(response).content.decode()
     owner.sign_in(owner.user.user_id)
     [remote] = tenant.connected_accounts(owner.user)
-    listed = refresh_connected_accounts(request_of(owner))
+    listed = refreshed_connected_accounts(request_of(owner))
     assert [account.remote_id for account in listed] == [remote.id], "As the page has said."
 
 
@@ -158,7 +159,6 @@ def test_a_connect_session_that_the_tenant_does_not_know(tenant, owner):
     callback = owner.visitor.connect(location, as_account=GOOGLE)
     tenant.reset()
     owner.user = tenant.users.get(owner.user.user_id)
-    from stateful_oauth.storage.models import Grant
 
     assert Grant.objects.filter(ended_at=None).exists()
     tenant.faults.add(
@@ -292,5 +292,5 @@ def test_a_disconnection_that_nobody_can_finish_waits_for_no_operator(tenant, ow
     ended = FlowTransaction.objects.get(kind="disconnect_account")
     assert (ended.state, ended.code) == ("failed", "sign_in_refused"), show(ended.pk)
     tenant.block_user(owner.user.user_id, False)
-    refresh_connected_accounts(request_of(owner))
+    refreshed_connected_accounts(request_of(owner))
     agree(tenant, owner)

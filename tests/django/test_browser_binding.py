@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import uuid
+
 import pytest
 from error_pages import error_code, shown
 from rows import dump, rejections, the_row
 
-from stateful_oauth.django.browser import binding_digest, cookie_name, new_binding
+from stateful_oauth.django.browser import binding_of, cookie_name, new_binding
 from stateful_oauth.storage.models import FlowTransaction
 
 pytestmark = pytest.mark.database
@@ -47,7 +50,7 @@ def test_a_callback_in_a_browser_with_a_cookie_of_its_own_is_refused_and_burns_n
 
 
 def the_row_of(browser):
-    return FlowTransaction.objects.get(browser=binding_digest(cookie(browser).value)).pk
+    return FlowTransaction.objects.get(browser=binding_of(cookie(browser).value).browser).pk
 
 
 @pytest.mark.security("S1")
@@ -79,7 +82,7 @@ def test_the_cookie_cannot_be_read_by_scripts_sent_in_clear_or_planted_by_anothe
     assert morsel["secure"]
     assert morsel["httponly"]
     assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("Lax", "/", "")
-    assert len(morsel.value) == 43  # 256 bits
+    assert len(morsel.value.partition(".")[0]) == 22  # 128 bits
 
 
 @pytest.mark.security("S8")
@@ -113,20 +116,20 @@ def test_a_damaged_cookie_counts_as_none(browser, value):
 def test_a_damaged_cookie_is_replaced_when_a_sign_in_starts(browser):
     browser.client.cookies[cookie_name()] = "damaged"
     browser.start()
-    assert len(cookie(browser).value) == 43
+    assert binding_of(cookie(browser).value) is not None
 
 
 def test_a_second_start_keeps_the_browsers_secret(browser):
     """Or the other tabs would be lost."""
     browser.start()
-    first = cookie(browser).value
+    first = binding_of(cookie(browser).value)
     browser.start()
-    assert cookie(browser).value == first
+    assert binding_of(cookie(browser).value).browser == first.browser
 
 
 def test_the_database_keeps_only_the_digest_of_the_secret(browser):
     browser.start()
-    assert not [place for place, text in dump().items() if cookie(browser).value in text]
+    assert not [place for place, text in dump().items() if cookie(browser).value.partition(".")[0] in text]
 
 
 def test_the_attempt_survives_the_loss_of_the_session(browser):
@@ -137,9 +140,35 @@ def test_the_attempt_survives_the_loss_of_the_session(browser):
     assert browser.get(callback)["Location"] == "/profile/?tab=2"
 
 
-def test_another_browser_cannot_follow_the_progress(browser, another_browser):
-    browser.start()
+def without_token(page):
+    return re.sub(r'(csrfmiddlewaretoken" value=")[^"]+', "", page.content.decode())
+
+
+@pytest.mark.security("S23")
+@pytest.mark.parametrize("page", ["progress/{}/", "link/{}/", "error/other_browser/?transaction={}"])
+@pytest.mark.parametrize("has_cookie", [True, False])
+def test_another_browser_is_answered_as_for_an_id_that_does_not_exist(
+    browser, another_browser, page, has_cookie
+):
+    browser.start("/profile/?secret-plan")
     stranger = another_browser()
-    stranger.client.cookies[cookie_name()] = new_binding()
-    assert error_code(stranger.get(f"/auth/progress/{the_row().pk}/")) == "other_browser"
-    assert error_code(another_browser().get(f"/auth/progress/{the_row().pk}/")) == "browser_unknown"
+    if has_cookie:
+        stranger.client.cookies[cookie_name()] = new_binding().value
+    known, unknown = (stranger.get("/auth/" + page.format(id_)) for id_ in (the_row().pk, uuid.uuid4()))
+    assert (known.status_code, without_token(known)) == (unknown.status_code, without_token(unknown))
+    assert known.get("Location") == unknown.get("Location")
+
+
+@pytest.mark.security("S23")
+@pytest.mark.parametrize("answer", ["confirm", "cancel"])
+@pytest.mark.parametrize("has_cookie", [True, False])
+def test_another_browsers_form_is_answered_as_for_an_id_that_does_not_exist(
+    browser, another_browser, answer, has_cookie
+):
+    browser.start("/profile/?secret-plan")
+    stranger = another_browser()
+    if has_cookie:
+        stranger.client.cookies[cookie_name()] = new_binding().value
+    known, unknown = (stranger.post(f"/auth/link/{id_}/{answer}/") for id_ in (the_row().pk, uuid.uuid4()))
+    assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+    assert known["Location"] == "/auth/error/transaction_unknown/"

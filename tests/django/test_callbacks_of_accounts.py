@@ -372,11 +372,11 @@ def test_a_stale_page(linking, browser, clock):
 def test_the_page_is_for_its_own_browser(linking, tenant):
     other = Browser(tenant)
     for answer in (other.get(linking.page.address), other.post(f"{linking.page.address}confirm/")):
-        assert error_code(answer) == "browser_unknown"
+        assert error_code(answer) == "transaction_unknown"
     other.start()
     for path in ("", "confirm/", "cancel/"):
         ask = other.post if path else other.get
-        assert error_code(ask(linking.page.address + path)) == "other_browser"
+        assert error_code(ask(linking.page.address + path)) == "transaction_unknown"
     assert linking.row().state == "awaiting_callback"
 
 

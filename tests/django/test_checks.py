@@ -113,6 +113,13 @@ def test_what_is_for_development_is_said_only_when_the_site_is_deployed(configur
     assert all(message.hint for message in messages)
 
 
+@pytest.mark.parametrize(("connections", "warns"), [({}, True), ({"github": {}}, False), ({"*": {}}, False)])
+def test_a_deployed_site_says_at_which_connections_accounts_can_be_connected(configure, connections, warns):
+    configure(SCOPE="openid offline_access", REFRESH_TOKEN_ROTATION=False, CONNECTIONS=connections)
+    found = [message.id for message in [*check_settings(), *check_deployment()]]
+    assert ("stateful_oauth.W014" in found) == warns
+
+
 def test_several_tenants_are_silent_too(settings):
     settings.STATEFUL_OAUTH = {
         "BASE_URL": "https://app.example",

@@ -111,7 +111,7 @@ def test_another_browser_learns_nothing(browser, clock, in_flight, another_brows
     row_with(clock, stuck_since=clock.now())
     page = another_browser().get(in_flight)
     assert page.status_code == 303
-    assert "/error/browser_unknown/" in page["Location"]
+    assert page["Location"] == "/auth/error/transaction_unknown/"
 
 
 @pytest.mark.parametrize("kind", [*STATES, "shop.checkout"])

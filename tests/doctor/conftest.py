@@ -41,6 +41,7 @@ def healthy(tenant: Tenant, db: None, settings: Any, monkeypatch: pytest.MonkeyP
         **settings.STATEFUL_OAUTH,
         "ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
         "SCOPE": "openid profile email offline_access",
+        "CONNECTIONS": {"*": {}},
         "REFRESH_TOKEN_ROTATION": False,
     }
     tenant.clients["web"].rotation = False

@@ -169,7 +169,7 @@ def test_without_a_users_token_only_what_needs_none_is_told(stages, healthy, sig
 
 
 def test_without_offline_access_there_is_nothing_to_look_at(stages, configure):
-    configure(SCOPE="openid")
+    configure(SCOPE="openid", CONNECTIONS={})
     found = stages()
     for name in ("refresh_tokens", "my_account", "token_vault"):
         assert found[name].verdict is Verdict.NOT_PROBED

@@ -89,7 +89,7 @@ def test_a_child_belongs_to_its_parents_browser_and_has_a_state_of_its_own(famil
     assert loaded is not None
     assert loaded.secrets["name"].reveal() == "the child's name"
     stranger = family.engine.follow(born.pk, Person("eve's"))
-    assert (type(stranger), stranger.code) == (Rejected, "other_browser")
+    assert (type(stranger), stranger.code) == (Rejected, "transaction_unknown")
 
 
 @pytest.mark.parametrize(("place", "there"), PLACES.items(), ids=map(" of ".join, PLACES))

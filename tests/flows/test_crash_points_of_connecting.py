@@ -32,7 +32,7 @@ def tenant(tenant):
 @pytest.fixture
 def browser(browser):
     """A browser that has been here before: it has its cookie whatever becomes of its next request."""
-    browser.client.cookies[cookie_name()] = new_binding()
+    browser.client.cookies[cookie_name()] = new_binding().value
     return browser
 
 

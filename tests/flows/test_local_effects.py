@@ -114,7 +114,7 @@ def test_it_is_too_late_for_it_as_for_any_event(family):
 
 
 def test_a_stranger_and_a_sweep_cannot_send_it(family):
-    assert family.stay(Person("eve's")).code == "other_browser"
+    assert family.stay(Person("eve's")).code == "transaction_unknown"
     refused = family.engine.dispatch(family.id, Event("kept"), Person(), kind="tests.parent")
     assert refused.code == "event_not_allowed"
     family.engine.recover(family.id, SystemCaller())

@@ -14,11 +14,13 @@ import pytest
 
 from stateful_oauth.flows.engine import secret as secret_module
 from stateful_oauth.flows.engine.identifiers import new_transaction_id
+from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity, ProviderUser, UserProfile
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.oauth.domain_events import AccountsLinked, GrantIssued
 from stateful_oauth.flows.oauth.openid import TokenResponse, VerifiedIdentity
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.flows.oauth.sign_in import SignIn
 from stateful_oauth.testing.clock import ManualClock
 
@@ -121,11 +123,13 @@ def personal_values() -> list[Any]:
     )  # fmt: skip
     return [
         identity,
-        SignIn.granted(identity, tokens),
+        SignIn.granted(identity, tokens, at=now),
         tokens,
         grant,
         linked,
         ProviderUser(id="1", email=PLANTED),
+        RedirectTo(url=PLANTED, next_url=f"/?token={PLANTED}"),
+        SignedIn(user_id="1", session={"sid": PLANTED}, next_url=PLANTED),
         UserProfile(
             user_id="auth0|1", email=PLANTED, name=PLANTED, user_metadata={"a": PLANTED},
             app_metadata={"a": PLANTED},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 import rows
 from attempts import INPUTS, Attempt
@@ -131,8 +133,9 @@ def test_following_an_attempt_tells_the_browser_where_to_go(tenant):
 
 def test_following_is_for_the_browser_that_started_it(tenant):
     attempt = Attempt(tenant)
-    for person, code in ((Person("eve's"), "other_browser"), (Person(None), "browser_unknown")):
-        assert wiring.engine().follow(attempt.id, person).code == code
+    unknown = wiring.engine().follow(uuid.uuid4(), Person(None))
+    for person in (Person("eve's"), Person(None)):
+        assert wiring.engine().follow(attempt.id, person) == unknown
 
 
 def test_following_brings_on_what_a_dead_worker_left(tenant, clock):

@@ -7,12 +7,14 @@ import logging
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from rows import dump
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.storage.grants import DjangoGrantStore
+from stateful_oauth.storage.models import Identity, identity_digest
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -124,6 +126,23 @@ def test_sealed_values_do_not_open_in_another_place(grant, granted):
         refresh_token=stolen.refresh_token, access_tokens=stolen.access_tokens
     )
     assert DjangoGrantStore().load(other.id) is None
+
+
+@pytest.mark.parametrize("moved", ["user", "identity"])
+def test_a_grant_that_is_moved_to_another_owner_does_not_open(grant, moved):
+    """A row of the database may be changed by whoever gets at it, and the tokens go with the sign-in only."""
+    row = grant.row
+    grant.token()
+    other = get_user_model().objects.create_user("other")
+    identity = Identity.objects.create(
+        digest=identity_digest(row.identity.issuer, "auth0|other"),
+        issuer=row.identity.issuer,
+        subject="auth0|other",
+        user=other,
+        created_at=row.created_at,
+    )
+    type(row).objects.filter(pk=grant.id).update(**{moved: other if moved == "user" else identity})
+    assert DjangoGrantStore().load(grant.id) is None
 
 
 def test_refresh_and_access_tokens_cannot_change_places(grant):

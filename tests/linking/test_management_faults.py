@@ -6,6 +6,7 @@ import pytest
 from accounts_site import XPTO
 from callers import Operator
 from crashes import at
+from error_pages import error_code
 from link_pages import asked
 from rows import check_rows, nothing_working, show
 from waiting import waited
@@ -102,7 +103,7 @@ def test_an_outage_ends_with_everybody_signed_in_once_it_is_over(tenant, browser
         if response.status_code == 202:
             break
     tenant.faults.remove(planned)
-    clock.advance(3600)
+    clock.advance(900)
     recover_due()
     nothing_working()
     agree(tenant, password, google)
@@ -232,9 +233,12 @@ def test_a_link_that_cannot_be_read_back_waits_for_an_operator(tenant, browser, 
     assert str(row.pk) in response.content.decode(), "Whoever helps needs to be told which."
     tenant.faults.remove(reading)
     wiring.engine().recover(row.pk, Operator())
-    assert waited(browser, browser.get(f"/auth/progress/{row.pk}/"), clock)["Location"] == "/profile/"
-    agree(tenant, password, google)
+    response = waited(browser, browser.get(f"/auth/progress/{row.pk}/"), clock)
+    assert error_code(response) == "sign_in_held_too_long", "The operator came after more than half an hour."
     assert tenant.ledger.count("identity_linked") == 1
+    later = Browser(tenant)
+    assert waited(later, later.sign_in(google.user_id), clock)["Location"] == "/profile/"
+    agree(tenant, password, google)
 
 
 # Who is there, and who is not any more.

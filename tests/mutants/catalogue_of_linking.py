@@ -158,4 +158,11 @@ MUTANTS = (
         "    missing = snapshot\n",
         MERGING,
     ),
+    Mutant(
+        "a form may name any connection",
+        "integrations/django/conf.py",
+        "return not named or connection in named or ANY_CONNECTION in named",
+        "return True",
+        ("tests/connecting/test_names_of_connections.py",),
+    ),
 )

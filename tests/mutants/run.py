@@ -31,6 +31,8 @@ CHECKOUT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
 import catalogue  # noqa: E402 - after the path is set
+import catalogue_of_browsers  # noqa: E402 - as above
+import catalogue_of_endings  # noqa: E402 - as above
 import catalogue_of_linking  # noqa: E402 - as above
 import catalogue_of_values  # noqa: E402 - as above
 from catalogue import Mutant  # noqa: E402 - as above
@@ -204,7 +206,13 @@ def _is_there(test: str) -> bool:
 
 def main() -> int:
     arguments = _arguments()
-    mutants = (*catalogue.MUTANTS, *catalogue_of_linking.MUTANTS, *catalogue_of_values.MUTANTS)
+    mutants = (
+        *catalogue.MUTANTS,
+        *catalogue_of_browsers.MUTANTS,
+        *catalogue_of_endings.MUTANTS,
+        *catalogue_of_linking.MUTANTS,
+        *catalogue_of_values.MUTANTS,
+    )
     chosen = [mutant for mutant in mutants if arguments.only in f"{mutant.file} {mutant.name}"]
     if not chosen:
         sys.exit(f"No mutant's file or name has {arguments.only!r} in it.")

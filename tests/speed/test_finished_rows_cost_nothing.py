@@ -51,7 +51,7 @@ def test_every_statement_of_a_sign_out_finds_its_rows_by_an_index(tenant: Tenant
     with counted() as count:
         browser.post("/auth/logout/")
     updates = [text for name, text in zip(count.statements, count.texts, strict=True) if name == "UPDATE row"]
-    assert len(updates) == 2
+    assert len(updates) == 3
     for sql, parameters in updates:
         assert not reads_a_whole_table(sql, parameters), f"{sql}\n{plan(sql, parameters)}"
 

@@ -110,7 +110,7 @@ def test_what_is_kept_for_people_to_read(claims, expected):
     row = add(of("auth0|1", **claims))
     row.refresh_from_db()
     assert (row.email, row.email_verified) == expected
-    refresh_identity(row, of("auth0|1", email="new@b.example", email_verified=True))
+    refresh_identity(row, of("auth0|1", email="new@b.example", email_verified=True), now=wiring.clock.now())
     row.refresh_from_db()
     assert (row.email, row.email_verified) == ("new@b.example", True)
 
@@ -118,7 +118,7 @@ def test_what_is_kept_for_people_to_read(claims, expected):
 def test_refreshing_what_has_not_changed_writes_nothing(django_assert_num_queries):
     row = add(of("auth0|1", email="a@b.example"))
     with django_assert_num_queries(0):
-        refresh_identity(row, of("auth0|1", email="a@b.example"))
+        refresh_identity(row, of("auth0|1", email="a@b.example"), now=wiring.clock.now())
 
 
 def test_adding_an_identity_that_is_there_returns_it_and_leaves_no_user_behind():

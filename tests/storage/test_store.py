@@ -258,7 +258,7 @@ def test_open_transactions_are_the_browsers_waiting_ones_of_the_kind_oldest_firs
     created(store, kind="tests.toy")
     created(store, state="failed", state_kind=StateKind.FINAL, deadline=None, secrets={})
     created(store, state="exchanging_code", state_kind=StateKind.WORKING, deadline=None, lease_until=NOW)
-    found = [each.id for each in store.open_transactions("login", BROWSER_A)]
+    found = [each.id for each in store.open_transactions("login", [BROWSER_A])]
     assert found == [mine[1].id, mine[2].id, mine[0].id]
 
 
@@ -293,7 +293,7 @@ def save(store, row) -> None:
 
 CALLS = {
     "load": lambda store, row: store.load(row.id),
-    "open_transactions": lambda store, row: store.open_transactions("login", BROWSER_A),
+    "open_transactions": lambda store, row: store.open_transactions("login", [BROWSER_A]),
     "save": save,
 }
 

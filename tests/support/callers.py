@@ -10,6 +10,7 @@ from stateful_oauth.flows.engine.identifiers import digest
 from stateful_oauth.flows.engine.outcomes import Outcome
 from stateful_oauth.flows.engine.transaction import BROWSER, Actor
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
+from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 
 class Person:
@@ -20,8 +21,12 @@ class Person:
 
     actor = BROWSER
 
-    def __init__(self, name: str | None = "ada's laptop", *, is_new_browser: bool = False) -> None:
+    def __init__(
+        self, name: str | None = "ada's laptop", *, is_new_browser: bool = False, is_navigation: bool = False
+    ) -> None:
         self.browser = None if name is None else digest(name)
+        self.browsers = () if name is None else (digest(name),)
+        self.is_navigation = is_navigation
         self.is_new_browser = is_new_browser
         self.user_id: str | None = None
         self.told: list[Outcome] = []
@@ -35,7 +40,10 @@ class Person:
     def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
         SystemCaller().check_may_sign_in(identity)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> str:
+    def standing_of(self, identity: VerifiedIdentity) -> str:
+        return SystemCaller().standing_of(identity)
+
+    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         return SystemCaller().resolve_account(identity)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:

@@ -14,7 +14,7 @@ from link_pages import asked
 from verdict import violations
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.django.browser import binding_of, cookie_name
 from stateful_oauth.emulator import Callback, Tenant
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
@@ -92,7 +92,9 @@ class TwoTabs:
 
     def person(self, user_id: str | None = None) -> Person:
         """Return this browser as a caller of the engine."""
-        person = Person(self.browser.client.cookies[cookie_name()].value)
+        person, binding = Person(), binding_of(self.browser.client.cookies[cookie_name()].value)
+        assert binding is not None
+        person.browser, person.browsers = binding.browser, binding.browsers
         person.user_id = user_id
         return person
 

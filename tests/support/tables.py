@@ -35,7 +35,7 @@ from stateful_oauth.flows.oauth.accounts import (
 )
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, VerifiedIdentity
-from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn
+from stateful_oauth.flows.oauth.sign_in import AccountResolved, KnownUser, SignIn
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -305,7 +305,7 @@ _DECISION = Decision(
 # What comes with an event, where its actions look at it.
 PAYLOADS: dict[str, Any] = {
     "request_pushed": PushedAuthorizationResponse(request_uri=Secret("urn:x"), expires_in=30),
-    "account_resolved": AccountResolved(sign_in=_SIGN_IN, user_id="1"),
+    "account_resolved": AccountResolved(sign_in=_SIGN_IN, user=KnownUser(id="1", standing="")),
     "account_unknown": _SIGN_IN,
     "no_candidates": NoCandidates("no_candidate"),
     "pending_link": LinkProposed(_PROFILE, _DECISION),

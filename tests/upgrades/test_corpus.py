@@ -42,6 +42,7 @@ class ItsBrowser(SystemCaller):
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.browser: Any = snapshot.row.browser
+        self.browsers = (snapshot.row.browser,) if snapshot.row.browser else ()
         self.user_id = snapshot.row.user_id
 
 

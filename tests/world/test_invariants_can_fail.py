@@ -30,6 +30,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ADA, XPTO = 0, 2
 OFFLINE = "openid profile email offline_access"
 SIGN_IN = CORPUS["a sign-in"]
+SEEN = (
+    *CORPUS["a sign-in"][:1],
+    step("start_sign_in", browser=0, faults=()),
+    step("authorize", tab=0, actor=0, browser=None),
+    step("open_callback", tab=0, change="a navigation", browser=1, faults=()),
+    step("open_callback", tab=0, change="a navigation", browser=0, faults=()),
+)
 LINK = CORPUS["linked without asking"]
 CONNECT = CORPUS["an account is connected"]
 
@@ -62,7 +69,11 @@ def exchange_twice(patch):
 
 
 def every_browser_will_do(patch):
-    patch.setattr(engine, "_refusal", lambda row, caller, kind, tenant: None)
+    patch.setattr(engine, "refusal", lambda row, caller, kind, tenant: None)
+
+
+def a_seen_code_ends_nothing(patch):
+    patch.setattr(engine.Engine, "_end_seen", lambda self, row, event, caller: False)
 
 
 def spent_refresh_tokens_are_kept(patch):
@@ -123,11 +134,13 @@ def named_app_metadata_is_not_merged(patch):
 
 def everybody_is_the_first_user(patch):
     find = backends.find_identity
-    patch.setattr(backends, "find_identity", lambda identity: find(identity) or Identity.objects.first())
+    patch.setattr(
+        backends, "find_identity", lambda identity, **how: find(identity, **how) or Identity.objects.first()
+    )
 
 
 def who_comes_back_is_another_user(patch):
-    patch.setattr(backends, "find_identity", lambda identity: None)
+    patch.setattr(backends, "find_identity", lambda identity, **how: None)
 
     def add(identity, make, *, now):
         row = Identity.objects.filter(subject=identity.subject).first()
@@ -139,6 +152,10 @@ def who_comes_back_is_another_user(patch):
 
     add_identity = backends.add_identity
     patch.setattr(backends, "add_identity", add)
+
+
+def an_ending_withdraws_nothing(patch):
+    patch.setattr(sessions, "may_come_back", lambda standing, user: True)
 
 
 def a_line_of_the_log_is_rewritten(patch):
@@ -212,7 +229,7 @@ def rows_are_read_again_and_again(patch):
 
 
 def secrets_are_not_encrypted(patch):
-    patch.setattr(encryption, "seal", lambda plaintext, place: plaintext.decode())
+    patch.setattr(encryption, "seal", lambda plaintext, place: encryption._bytes(plaintext).decode())
     patch.setattr(encryption, "unseal", lambda token, place: token.encode())
 
 
@@ -272,6 +289,7 @@ TOKENS = (
     step("use_grant", browser=0, what="token"),
     step("use_grant", browser=0, what="token"),
 )
+ENDED = CORPUS["a callback comes once more after the sessions were ended"]
 AGAIN = (*SIGN_IN, step("open_callback", tab=0))
 CRASH = CORPUS["the worker dies while it looks for candidates"]
 
@@ -291,6 +309,7 @@ BREAKS = {
         ),
         Break(everybody_is_the_first_user, BOTH, "nobody is signed in as somebody else"),
         Break(who_comes_back_is_another_user, BACK, "nobody is signed in as somebody else"),
+        Break(an_ending_withdraws_nothing, ENDED, "no session is from before an ending"),
         Break(merged_metadata_is_spoiled, LINK, "metadata is merged exactly once"),
         Break(app_metadata_that_nobody_named_is_merged, LINK, "metadata is merged exactly once"),
         Break(named_app_metadata_is_not_merged, LINK_NAMED, "metadata is merged exactly once"),
@@ -304,6 +323,7 @@ BREAKS = {
         Break(
             rows_are_read_again_and_again, SIGN_IN, "statements and calls stay within the declared numbers"
         ),
+        Break(a_seen_code_ends_nothing, SEEN, "a code that another browser has seen is never used"),
         Break(secrets_are_not_encrypted, TABS, "planted secrets appear nowhere in clear"),
         Break(the_code_is_logged, SIGN_IN, "planted secrets appear nowhere in clear"),
         Break(the_code_is_on_the_next_page, SIGN_IN, "planted secrets appear nowhere in clear"),
@@ -330,9 +350,11 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
     """By its name: the names are what a violation says."""
     noticed = {broken.invariant for broken in BREAKS.values()}
     named = {
+        "a code that another browser has seen is never used",
         "a code is exchanged at most once",
         "nobody is signed in except by a valid callback",
         "nobody is signed in as somebody else",
+        "no session is from before an ending",
         "no refresh family is killed by us",
         "a link exists at Auth0 and here together",
         "connected accounts exist at Auth0 and here together",

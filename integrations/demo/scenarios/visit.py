@@ -16,12 +16,13 @@ from django.urls import reverse
 from stateful_oauth.demo.middleware import VISITOR_COOKIE
 from stateful_oauth.demo.running import Note
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import cookie_name, new_binding, read_binding, send_binding
+from stateful_oauth.django.browser import bind, cookie_name, write_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.pages import SeeOther
 from stateful_oauth.django.responses import respond
-from stateful_oauth.django.starting import connect_inputs, login_inputs
+from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.django.views.login import login_inputs
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Outcome, RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
@@ -104,14 +105,7 @@ class Visit:
         self.request, self.demo, self._slug = request, demo, slug
         self.tenant = demo.tenant
         self.robot = self.tenant.visitor()
-        if read_binding(request) is None:
-            # As if the browser had it already: one press may start several sign-ins.
-            request.COOKIES[cookie_name()] = new_binding()
-
-    @property
-    def binding(self) -> str:
-        """The binding cookie of the visitor's browser."""
-        return self.request.COOKIES[cookie_name()]
+        bind(request)  # one press may start several sign-ins
 
     @property
     def note(self) -> Note:
@@ -122,6 +116,11 @@ class Visit:
     def visitor(self) -> str:
         """The visitor's name."""
         return self.request.COOKIES[VISITOR_COOKIE]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of the visitor's browser, as another request of it would send them."""
+        return {**self.request.COOKIES, cookie_name(): bind(self.request).value}
 
     def start(
         self,
@@ -240,7 +239,8 @@ class Visit:
     def go(self, location: str) -> HttpResponse:
         """Send the visitor's browser somewhere, with its binding cookie."""
         response = SeeOther(location)
-        send_binding(response, self.binding)
+        bind(self.request)  # the demo's clock may have moved meanwhile
+        write_binding(self.request, response)
         return response
 
     def come_back(self, attempt: Attempt, *before: Attempt) -> HttpResponse:
@@ -254,12 +254,9 @@ class Visit:
 
     def refused(self, outcome: Outcome) -> HttpResponse:
         """Show what the package shows for a sign-in that failed at its start."""
-        response = respond(outcome, self.request)
-        send_binding(response, self.binding)
-        return response
+        return respond(outcome, self.request)
 
 
 def _another_browser() -> BrowserCaller:
     request = HttpRequest()
-    request.COOKIES[cookie_name()] = new_binding()
-    return BrowserCaller(request)
+    return BrowserCaller(request, bind=True)

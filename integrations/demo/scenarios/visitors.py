@@ -74,13 +74,13 @@ def lose_the_session_and_open_again(visit: Visit) -> HttpResponse:
     return visit.go(callback)
 
 
-def another_browser_opens_it(visit: Visit) -> HttpResponse:
-    """Let somebody else open the answer first: a browser without the cookie."""
+def a_scanner_opens_it(visit: Visit) -> HttpResponse:
+    """Let a scanner of links open the answer first: a client without the cookie."""
     attempt = visit.start().signed_in_as(ADA)
-    with requests.Session() as somebody:
-        somebody.trust_env = False
-        answer = somebody.get(attempt.callback, timeout=_ANSWER_LIMIT)
-    visit.take(attempt, remark=f"The other browser was shown an error page (HTTP {answer.status_code}).")
+    with requests.Session() as scanner:
+        scanner.trust_env = False
+        answer = scanner.get(attempt.callback, timeout=_ANSWER_LIMIT)
+    visit.take(attempt, remark=f"The scanner was shown an error page (HTTP {answer.status_code}).")
     return visit.land()
 
 
@@ -89,11 +89,16 @@ def open_somebody_elses(visit: Visit) -> HttpResponse:
     return visit.come_back(visit.start(in_another_browser=True).signed_in_as(GRACE))
 
 
+def open_somebody_elses_refusal(visit: Visit) -> HttpResponse:
+    """Open the answer to a sign-in that another browser started, and whose user declined."""
+    return visit.come_back(visit.start(in_another_browser=True).declined())
+
+
 def double_click(visit: Visit) -> HttpResponse:
     """Open the answer while an earlier delivery of it waits for a slow provider."""
     attempt = visit.start().signed_in_as(ADA)
     visit.tenant.faults.add("/oauth/token", "slow", match={"code": attempt.code}, delay=_SLOW)
-    _deliver(attempt.callback, visit.request.COOKIES)
+    _deliver(attempt.callback, visit.cookies)
     _wait_until_claimed(attempt, visit.demo.clock)
     return visit.come_back(attempt)
 
@@ -219,9 +224,10 @@ AGAIN: Final = Group(
         ),
         Scenario(
             slug="stolen",
-            title="Another browser opens yours",
-            what="Your callback is opened by somebody who does not have your cookie, before you open it.",
-            begin=another_browser_opens_it,
+            title="A scanner opens yours",
+            what="Your callback is opened by a scanner of links, which does not have your cookie, before you "
+            "open it.",
+            begin=a_scanner_opens_it,
             steps=(Step("mine", "Finish it in this browser", open_again),),
             afterwards="Nothing moved, and the code was not sent: your attempt still waits for you.",
         ),
@@ -229,9 +235,17 @@ AGAIN: Final = Group(
             slug="not-yours",
             title="You open somebody else's",
             what="You open the callback of a sign-in that another browser started, as in a login CSRF "
-            "attack.",
-            codes=("other_browser",),
+            "attack. Your browser has seen the code now, so that attempt ends.",
+            codes=("browser_mismatch",),
             begin=open_somebody_elses,
+        ),
+        Scenario(
+            slug="not-your-refusal",
+            title="You open somebody else's refusal",
+            what="You open the callback of a sign-in that another browser started, and whose user declined. "
+            "There is no code in it, so nothing ends.",
+            codes=("other_browser",),
+            begin=open_somebody_elses_refusal,
         ),
         Scenario(
             slug="double-click",

@@ -18,7 +18,7 @@ from stateful_oauth.demo.running import running_demo_or_none
 from stateful_oauth.diagrams import edge_id, render_svg
 from stateful_oauth.diagrams.connections import read_connections
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import binding_digest, read_binding
+from stateful_oauth.django.browser import read_binding
 from stateful_oauth.django.declarations import texts_of
 from stateful_oauth.django.timeline import log_lines
 from stateful_oauth.flows.error_codes import ERROR_CODES
@@ -118,7 +118,7 @@ def own_transactions(request: HttpRequest) -> QuerySet[FlowTransaction]:
     demo, binding = running_demo_or_none(), read_binding(request)
     browsers = demo.browsers_of(request.COOKIES.get(VISITOR_COOKIE, "")) if demo else set()
     if binding is not None:
-        browsers.add(binding_digest(binding))
+        browsers |= {*binding.browsers}
     own = Q(browser__in=list(browsers))
     if request.user.is_authenticated:
         own |= Q(user_id=request.user.pk)

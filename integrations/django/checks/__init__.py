@@ -1,22 +1,24 @@
 """System checks: report at start what would otherwise fail at a user's sign-in.
 
-`site.py` checks the values for the site, `tenants.py` those of each tenant, and `project.py` what the
-package needs of the project around it. `docs/settings.md` lists the ids.
+`site.py` checks the values for the site, `tenants.py` those of each tenant, `project.py` what the package
+needs of the project around it, and `cookies.py` the project's own cookies. `docs/settings.md` lists the ids.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from stateful_oauth.django.checks.cookies import check_cookies  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.project import check_project
 from stateful_oauth.django.checks.site import check_types, check_values
 from stateful_oauth.django.checks.tenants import check_tenants
 from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
 
@@ -71,3 +73,14 @@ def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint="Remove it. It is for tests.",
             id="stateful_oauth.W005",
         )
+    tenants = values.get("TENANTS") or {"": values}
+    for alias, tenant in tenants.items() if isinstance(tenants, Mapping) else ():
+        if not isinstance(tenant, Mapping) or tenant.get("CONNECTIONS"):
+            continue
+        if "offline_access" in str(tenant.get("SCOPE", "")).split():
+            place = f"TENANTS[{alias!r}]: " if alias else ""
+            yield Warning(
+                f"{place}CONNECTIONS is empty. A form can name any connection of the application.",
+                hint='Name the connections in CONNECTIONS, or allow all of them with {"*": {}}.',
+                id="stateful_oauth.W014",
+            )

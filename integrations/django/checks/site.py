@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 _AUTH0_TRANSACTION: Final = 3600  # seconds; Auth0 forgets a login after that
 _RETURN_PATH: Final = re.compile(r"/(?![/\\]).*|")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 2616 §2.2
-_LEAST: Final = {"OPEN_PER_BROWSER": 1, "DUPLICATE_GRACE": 0, "DUPLICATE_PATIENCE": 0}
+_LEAST: Final = {
+    "OPEN_PER_BROWSER": 1,
+    "DUPLICATE_GRACE": 0,
+    "DUPLICATE_PATIENCE": 0,
+    "HELD_SIGN_IN_LIFETIME": 60,
+}
 
 
 def check_values(values: Mapping[str, Any], site: SiteSettings) -> Iterator[CheckMessage]:

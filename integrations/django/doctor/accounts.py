@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.django.conf import ANY_CONNECTION
 from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
@@ -149,7 +150,7 @@ def _my_account(context: ProbeContext) -> Iterator[Finding]:
 
 def _connections(context: ProbeContext, token: Secret) -> Iterator[Finding]:
     there = {each.name for each in context.provider.my_account.connections(token, time_limit=TIME_LIMIT)}
-    if missing := sorted(set(context.settings.connections) - there):
+    if missing := sorted(set(context.settings.connections) - there - {ANY_CONNECTION}):
         yield failed(
             f"CONNECTIONS names {', '.join(missing)}, where accounts cannot be connected.",
             "In Auth0, turn on Connected Accounts for the connection, and enable it for the application.",

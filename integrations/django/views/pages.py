@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
+from stateful_oauth.django import wiring
+from stateful_oauth.django.browser import watch_binding
 from stateful_oauth.django.callers import BrowserCaller
-from stateful_oauth.django.completing import followed
 from stateful_oauth.django.next_url import requested_next
-from stateful_oauth.django.pages import error_page, flow_view, sign_in_page
+from stateful_oauth.django.pages import error_page, flow_page, sign_in_page
 from stateful_oauth.django.progress import progress_of
 from stateful_oauth.django.responses import respond, to_error_page
 from stateful_oauth.flows.engine.errors import FenceLost
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from stateful_oauth.storage.models import FlowTransaction
 
 
-@flow_view
+@flow_page
 @require_safe
 def error(request: HttpRequest, code: str) -> HttpResponse:
     """Show what an error code means, and offer to start again with the same `next`."""
@@ -43,20 +44,22 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
     return page
 
 
-@flow_view
+@flow_page
 @require_GET  # not HEAD, which must not move anything
 def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Follow a transaction that somebody else is working on, until there is an outcome."""
-    outcome = followed(request, transaction_id)
+    caller = BrowserCaller(request)
+    outcome = wiring.engine().follow(transaction_id, caller)
     # A lost fence means that the row moved between two looks at it.
     if not isinstance(outcome, InProgress) and outcome.code != FenceLost.CODE:
         return respond(outcome, request)
     if outcome.transaction_id not in (None, transaction_id):
         # Another transaction goes on with it, and is brought on by a page of its own.
         return respond(outcome, request)
-    row = started_by(BrowserCaller(request).browser or b"", transaction_id)
+    row = started_by(caller.browsers, transaction_id)
     if row is None:
         return to_error_page(outcome, "transaction_unknown")
+    watch_binding(request, bytes(row.browser or b""))
     shown = progress_of(row)
     page = TemplateResponse(
         request, "stateful_oauth/progress.html", {"outcome": outcome, "progress": shown}, status=202
@@ -65,7 +68,7 @@ def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     return page.render()
 
 
-@flow_view
+@flow_page
 @require_safe
 def restart(request: HttpRequest) -> HttpResponse:
     """Offer to sign in. The application's login URI in Auth0, for visitors that Auth0 lost."""
@@ -79,9 +82,9 @@ def restart(request: HttpRequest) -> HttpResponse:
 
 def _own_transaction(request: HttpRequest) -> FlowTransaction | None:
     """Return the transaction that the address names, if this browser started it."""
-    browser = BrowserCaller(request).browser
+    browsers = BrowserCaller(request).browsers
     try:
         transaction_id = uuid.UUID(request.GET.get("transaction", ""))
     except ValueError:
         return None
-    return started_by(browser, transaction_id) if browser else None
+    return started_by(browsers, transaction_id) if browsers else None

@@ -78,7 +78,7 @@ def not_twice(world: BaseStateMachine) -> bool:
 
 
 _ONCE: Final = frozenset(
-    {"wait", "purge", "change", "sweep", "administer_tenant", "administer_site", "sign_out"}
+    {"wait", "purge", "change", "sweep", "administer_tenant", "administer_site", "end_sessions", "sign_out"}
 )
 
 

@@ -129,6 +129,12 @@ LOGIN: Final[Mapping[str, tuple[Step, ...]]] = {
         step("administer_site", user=0, active=False),
         _sign_in(ADA, browser=1),
     ),
+    "a callback comes once more after the sessions were ended": (
+        _PLAIN,
+        _sign_in(ADA),
+        step("end_sessions", user=0),
+        step("open_callback", tab=0),
+    ),
     "the Management API is closed": (_LINKING, _sign_in(ADA, CallFails(0, "forbidden", "/api/v2/"))),
     "the worker dies while it looks for candidates": (
         _LINKING,

@@ -9,8 +9,9 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import cookie_name
-from stateful_oauth.flows.engine.identifiers import transaction_id_of
+from stateful_oauth.flows.engine.identifiers import digest, transaction_id_of
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.world.tabs import fields_of
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from stateful_oauth.testing.world.gateway import Gateway
     from stateful_oauth.testing.world.tabs import Tab
     from stateful_oauth.testing.world.tenant_accounts import Account
+
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,13 @@ class Memory:
         going: Transactions that may be gone after the last step, because it purged.
         deleted: Auth0 user ids that an administrator deleted.
         users: The primary key of the user that each account was signed in as.
+        ended: When the sessions of a user were ended last, in Unix seconds, by primary key.
         at_provider: Who was last at the provider in each browser.
-        bindings: Every value that the binding cookie of a browser had.
+        bindings: Every id that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
         unidentified: Users who connected an account of which nobody could find out whose it is.
         injected: Codes that somebody put into the callback of another transaction.
+        seen: Codes that another browser navigated with, while their transaction waited for them.
         searched: For secrets.
     """
 
@@ -91,11 +96,13 @@ class Memory:
     going: set[uuid.UUID] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     users: dict[str, Any] = field(default_factory=dict)
+    ended: dict[Any, float] = field(default_factory=dict)
     at_provider: dict[int, Account] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)
     unidentified: set[Any] = field(default_factory=set)
     injected: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     searched: Searched = field(default_factory=Searched)
 
     def new_rows(self) -> list[uuid.UUID]:
@@ -113,6 +120,18 @@ class Memory:
         """Note that a callback is opened."""
         fields = dict(fields_of(address))
         self.deliveries.append(Delivery(tab.browser, self.sign_outs.get(tab.browser, 0), fields))
+
+    def waits_for(self, address: str) -> bool:
+        """Whether a transaction waits for this callback now."""
+        state = dict(fields_of(address)).get("state", "")
+        waiting = FlowTransaction.objects.filter(state="awaiting_callback", state_digest=digest(state))
+        return waiting.filter(deadline__gt=wiring.clock.now(), browser__isnull=False).exists()
+
+    def see(self, address: str, status: int) -> None:
+        """Note that another browser was answered when it navigated to a callback."""
+        fields = dict(fields_of(address))
+        if status < _SERVER_ERROR:
+            self.seen |= {fields[name] for name in ("code", "connect_code") if name in fields}
 
     def touch(self, *ids: uuid.UUID | None) -> None:
         """Note which transactions a step is about."""
@@ -155,7 +174,8 @@ class Memory:
         del number  # whose it is does not matter: nobody but a browser may have it
         cookie = browser.client.cookies.get(cookie_name())
         if cookie is not None and cookie.value:
-            self.bindings.add(cookie.value)
+            # Every id by itself: a row could hold one without the rest.
+            self.bindings |= {each.partition(".")[0] for each in cookie.value.split("~")}
 
     def note_address(self, address: str, gateway: Gateway) -> None:
         """Note the secrets in an address of the provider."""

@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 from django.contrib.auth import get_user_model
 
 from stateful_oauth.django.callers import OperatorCaller
+from stateful_oauth.django.endings import end_sessions
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
 from stateful_oauth.testing.world.strategies import account_numbers, faults, numbers
@@ -75,6 +76,20 @@ class Operating(BaseStateMachine):
         self.trace.note(f"At the site, an administrator sets is_active of user {chosen.pk} to {active}.")
         chosen.is_active = active
         chosen.save(update_fields=["is_active"])
+
+    @precondition(lambda self: not_twice(self) and self.tabs)
+    @rule(user=numbers())
+    def end_sessions(self, user: int) -> None:
+        """End the sessions of a user of the site, as an operator does who signs them out everywhere."""
+        model: Any = get_user_model()
+        users = list(model._base_manager.order_by("pk"))  # noqa: SLF001 - public in Django
+        if not users:
+            return
+        chosen = self.pick(user, users)
+        self.trace.note(f"At the site, an operator ends the sessions of user {chosen.pk}.")
+        end_sessions(chosen)
+        if not chosen.has_usable_password():  # the others keep the sessions that are there
+            self.memory.ended[chosen.pk] = self.site.clock.timestamp()
 
     @precondition(lambda self: list(self.site.tenant.vault))
     @rule(account=numbers())

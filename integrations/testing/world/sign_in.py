@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from django.urls import reverse
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from stateful_oauth.testing.world.faults import Fault
     from stateful_oauth.testing.world.tabs import Tab
     from stateful_oauth.testing.world.tenant_accounts import Account
+
+# What a browser says a request is for.
+_HEADERS: Final = {
+    "a navigation": {"HTTP_SEC_FETCH_MODE": "navigate", "HTTP_SEC_FETCH_DEST": "document"},
+    "a prefetch": {"HTTP_SEC_PURPOSE": "prefetch;prerender"},
+}
 
 
 def at_provider(world: BaseStateMachine) -> list[Tab]:
@@ -131,7 +137,10 @@ class SignIn(BaseStateMachine):
             return opened.get(address, **headers) if method == "GET" else opened.head(address)
 
         self.memory.touch(addressed_row(address))
-        self.ask("callback", tab, deliver, faults)
+        waits = self.memory.waits_for(address)
+        response = self.ask("callback", tab, deliver, faults)
+        if change == "a navigation" and tab is not chosen and waits and response is not None:
+            self.memory.see(address, response.status_code)
 
     @precondition(lambda self: any(tab.page for tab in self.tabs))
     @rule(tab=numbers(), faults=faults())
@@ -175,7 +184,7 @@ class SignIn(BaseStateMachine):
         address = str(tab.callback)
         parts = urlsplit(address)
         fields = fields_of(address)
-        headers: dict[str, str] = {}
+        headers = _HEADERS.get(change, {})
         method = "GET"
         others = [each for each in come_back(self) if each is not tab]
         other = dict(fields_of(str(others[-1].callback))) if others else {}
@@ -201,8 +210,6 @@ class SignIn(BaseStateMachine):
                 fields = [*((n, v) for n, v in fields if n != "iss"), ("iss", "https://evil.example/")]
             case "an error":
                 fields = [*(pair for pair in fields if pair[0] == "state"), ("error", "server_error")]
-            case "a prefetch":
-                headers = {"HTTP_SEC_PURPOSE": "prefetch;prerender"}
             case "HEAD":
                 method = "HEAD"
             case "another flow's address":

@@ -36,6 +36,7 @@ CALLBACK_CHANGES: Final = (
     "another code",
     "another issuer",
     "an error",
+    "a navigation",
     "a prefetch",
     "HEAD",
     "another flow's address",

@@ -31,7 +31,7 @@ class BrowserWalker(Walker):
         super().__init__(clock)
         self.tenant, self.browser = tenant, browser
         # The browser has been here before: a new one would get its cookie with an answer that never comes.
-        browser.client.cookies[cookie_name()] = new_binding()
+        browser.client.cookies[cookie_name()] = new_binding().value
         self.location = ""
 
     def after(self) -> None:

@@ -3,7 +3,8 @@
 import pytest
 from gift_walker import GiftWalker
 
-from stateful_oauth.testing import assert_every_path, assert_matrix
+from stateful_oauth.testing.matrix import assert_matrix
+from stateful_oauth.testing.walker import assert_every_path
 
 pytestmark = pytest.mark.django_db
 

@@ -34,6 +34,16 @@ def a_code_is_exchanged_at_most_once(world: BaseStateMachine) -> None:
             seen.add(spent)
 
 
+def a_code_that_another_browser_has_seen_is_never_used(world: BaseStateMachine) -> None:
+    """What another browser navigated with, while the transaction waited, buys nothing afterwards."""
+    ledger = world.site.tenant.ledger
+    for code in world.memory.seen:
+        if ledger.count("code_exchanged", code=code) or ledger.count("connect_completed", connect_code=code):
+            raise Violation(
+                "a code that another browser has seen is never used", "it was seen first, and used then"
+            )
+
+
 def nobody_is_signed_in_by_anything_else(world: BaseStateMachine) -> None:
     """Whoever is signed in came by a valid callback in the browser that started, since it signed out."""
     for number, user in world.users.items():
@@ -43,6 +53,27 @@ def nobody_is_signed_in_by_anything_else(world: BaseStateMachine) -> None:
             raise Violation(
                 "nobody is signed in except by a valid callback in the browser that started",
                 f"browser {number + 1} is signed in as user {user.pk} ({subject}): no callback explains it",
+            )
+
+
+def no_session_is_from_before_an_ending(world: BaseStateMachine) -> None:
+    """After a user's sessions were ended, none comes of a code that was exchanged before."""
+    ledger = world.site.tenant.ledger
+    for number, user in world.users.items():
+        ended = world.memory.ended.get(user.pk)
+        if ended is None:
+            continue
+        subject = session_of(world.browsers[number]).get("stateful_oauth", {}).get("sub", "")
+        codes = [
+            each.fields.get("code", "")
+            for each in world.memory.deliveries
+            if _justifies(world, each, number, subject)
+        ]
+        if all(entry.at < ended for code in codes for entry in ledger.entries("code_exchanged", code=code)):
+            raise Violation(
+                "no session is from before an ending",
+                f"browser {number + 1} is signed in as user {user.pk} ({subject}), whose sessions were ended"
+                " since every code that explains it was exchanged",
             )
 
 

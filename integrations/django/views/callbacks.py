@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-
-from asgiref.sync import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -19,7 +17,8 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.declarations import declaration_of
-from stateful_oauth.django.pages import flow_view
+from stateful_oauth.django.pages import flow_page
+from stateful_oauth.django.responses import respond
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
@@ -30,38 +29,44 @@ from stateful_oauth.flows.oauth.authorization_response import AuthorizationRespo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-View = TypeVar("View", bound="Callable[..., Any]")
+    from stateful_oauth.flows.engine.declaration import FlowDeclaration
 
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
 _ADDRESSES: Final = ("QUERY", "URI", "URL", "REFERER")  # in names of what may hold the request's address
 _SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
 
 
-def callback_view(view: View) -> View:
-    """Decorate the view of a callback, sync or async: `flow_view`, for a URL whose query holds a code.
+def callback_view(flow: FlowDeclaration) -> Callable[..., HttpResponse]:
+    """Return the view of a flow's callback URL."""
+
+    def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
+        """Take the provider's answer."""
+        return answer_callback(request, flow.kind, tenant)
+
+    return callback_page(callback)
+
+
+def answer_callback(request: HttpRequest, kind: str, tenant: str) -> HttpResponse:
+    """Take the provider's answer. Renders nothing: the URL holds the code (RFC 9700 §4.2)."""
+    return respond(callback_outcome(request, kind, tenant), request)
+
+
+def callback_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate the view of a callback: `flow_page`, for a URL whose query holds a code.
 
     The query is taken out of the request before anything else, because an error report shows the request, and
     every frame has it in a variable.
     """
-    page: Any = flow_view(require_http_methods(["GET"])(view))
-    if iscoroutinefunction(page):
+    page = flow_page(require_http_methods(["GET"])(view))
 
-        @wraps(page)
-        async def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            _take_out_if_readable(request)
-            response: HttpResponse = await page(request, *args, **kwargs)
-            return response
-
-    else:
-
-        @wraps(page)
-        def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            _take_out_if_readable(request)
-            response: HttpResponse = page(request, *args, **kwargs)
-            return response
+    @wraps(page)
+    def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
+            _take_out(request)
+        return page(request, *args, **kwargs)
 
     # It takes no POST, and says so itself: with headers that suit a URL which may hold a code.
-    return cast("View", csrf_exempt(without_query))
+    return csrf_exempt(without_query)
 
 
 def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
@@ -89,11 +94,6 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
         tenant=tenant,
         state=response.state,
     )
-
-
-def _take_out_if_readable(request: HttpRequest) -> None:
-    with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
-        _take_out(request)
 
 
 def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
