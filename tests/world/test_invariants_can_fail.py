@@ -33,7 +33,7 @@ SIGN_IN = CORPUS["a sign-in"]
 SEEN = (
     *CORPUS["a sign-in"][:1],
     step("start_sign_in", browser=0, faults=()),
-    step("authorize", tab=0, actor=0, browser=None),
+    step("authorize", tab=0, account=0, browser=None),
     step("open_callback", tab=0, change="a navigation", browser=1, faults=()),
     step("open_callback", tab=0, change="a navigation", browser=0, faults=()),
 )
