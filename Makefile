@@ -9,8 +9,8 @@ PY := $(BIN)/python
 PYTHON ?=
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
 PIP_INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-ROOMS := flows storage integrations diagrams
-SOURCES := $(shell find $(ROOMS) -type f ! -name '*.pyc' ! -name '* *' 2>/dev/null)
+FOLDERS := flows storage integrations diagrams
+SOURCES := $(shell find $(FOLDERS) -type f ! -name '*.pyc' ! -name '* *' 2>/dev/null)
 SITE := PYTHONPATH=tests/support DJANGO_SETTINGS_MODULE=testsite.settings
 
 # What a caller may add: `make test PYTEST_ARGS="-k login"`, `make demo DEMO_ARGS="--port 9000"`, …
@@ -107,7 +107,7 @@ types: build/installed/.stamp ## Types of the package as installed (from a wheel
 	sed 's|^build/installed/stateful_oauth/||' build/types.txt; exit $$status
 
 .PHONY: imports
-imports: $(VENV)/.dev ## Which room may import which
+imports: $(VENV)/.dev ## Which package may import which
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: migrations
@@ -168,7 +168,7 @@ constraints: ## Write constraints.txt anew, from the newest versions that pyproj
 .PHONY: clean
 clean: ## Remove everything that make made, .venv too
 	rm -rf $(VENV) .nox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find $(ROOMS) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(FOLDERS) tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
 help: ## Say what there is
@@ -207,7 +207,7 @@ $(VENV)/.browser: $(VENV)/.dev
 # Built in a copy, because setuptools would take along whatever an earlier build left in the checkout.
 build/dist/.stamp: $(VENV)/.dev README.md LICENSE $(SOURCES)
 	@rm -rf build/dist build/tree && mkdir -p build/dist build/tree
-	@cp -R pyproject.toml README.md LICENSE $(ROOMS) build/tree/
+	@cp -R pyproject.toml README.md LICENSE $(FOLDERS) build/tree/
 	@$(PY) -m build --no-isolation --outdir build/dist build/tree >build/dist.log 2>&1 || { cat build/dist.log; exit 1; }
 	@rm -rf build/tree && touch $@
 

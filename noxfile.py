@@ -26,7 +26,7 @@ MATRIX = {  # Django 6 needs Python 3.12
     "3.13": ["5.2", "6.0", "6.1"],
     "3.14": ["5.2", "6.0", "6.1"],
 }
-ROOMS = ["flows", "storage", "integrations", "diagrams"]
+FOLDERS = ["flows", "storage", "integrations", "diagrams"]
 # What looks at the checkout, whatever Python and Django are; and what needs a browser.
 OF_THE_CHECKOUT = ["architecture", "docs", "packaging", "browser", "benchmarks"]
 BUILD = Path("build", "nox")
@@ -50,8 +50,8 @@ def _wheel() -> Path:
     (BUILD / "tree").mkdir(parents=True)
     for name in ["pyproject.toml", "README.md", "LICENSE"]:
         shutil.copy(name, BUILD / "tree")
-    for room in ROOMS:
-        shutil.copytree(room, BUILD / "tree" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in FOLDERS:
+        shutil.copytree(folder, BUILD / "tree" / folder, ignore=shutil.ignore_patterns("__pycache__"))
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(BUILD / "dist")]
     subprocess.run([*build, str(BUILD / "tree")], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return next((BUILD / "dist").glob("*.whl"))

@@ -1,4 +1,4 @@
-"""What happens, and in which order: machines, engine, outcomes, and the ports that other rooms implement.
+"""What happens, and in which order: machines, engine, outcomes, and the ports that other packages implement.
 
-This room knows neither Django nor HTTP. It imports the standard library and python-statemachine only.
+This package knows neither Django nor HTTP. It imports the standard library and python-statemachine only.
 """

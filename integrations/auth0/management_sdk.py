@@ -1,4 +1,4 @@
-"""auth0-python on this room's transport.
+"""auth0-python on this package's transport.
 
 It knows the addresses, encodings and bodies of the Management API. How they travel, and what the answers
 mean, is ours: its own client repeats POSTs and waits inside the request, and its models fail on members that

@@ -1,4 +1,4 @@
-"""Auth0's My Account API: the connected accounts of a user, on this room's transport."""
+"""Auth0's My Account API: the connected accounts of a user, on this package's transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the rooms meet: the engine of this process, made from the settings."""
+"""Where the packages meet: the engine of this process, made from the settings."""
 
 from __future__ import annotations
 

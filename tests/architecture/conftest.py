@@ -25,8 +25,8 @@ def project() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def rooms(project: dict[str, Any]) -> dict[str, Path]:
-    """The top-level rooms: import name and folder."""
+def packages(project: dict[str, Any]) -> dict[str, Path]:
+    """The top-level packages: import name and folder."""
     mapping: dict[str, str] = project["tool"]["setuptools"]["package-dir"]
     return {name: ROOT / folder for name, folder in mapping.items()}
 

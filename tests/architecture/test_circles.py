@@ -8,8 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 
-def test_no_modules_import_each_other_in_a_circle(rooms: dict[str, Path]) -> None:
-    modules = dict(_modules(rooms))
+def test_no_modules_import_each_other_in_a_circle(packages: dict[str, Path]) -> None:
+    modules = dict(_modules(packages))
     imports = {name: _imported(name, path, modules) for name, path in modules.items()}
     assert len(imports) > 300
     try:
@@ -18,8 +18,8 @@ def test_no_modules_import_each_other_in_a_circle(rooms: dict[str, Path]) -> Non
         raise AssertionError(" <- ".join(error.args[1])) from error
 
 
-def _modules(rooms: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    for package, folder in rooms.items():
+def _modules(packages: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for package, folder in packages.items():
         for path in sorted(folder.rglob("*.py")):
             parts = [package, *path.relative_to(folder).with_suffix("").parts]
             yield ".".join(parts).removesuffix(".__init__"), path

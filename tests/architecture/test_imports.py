@@ -1,4 +1,4 @@
-"""Which room may import what: other rooms (import-linter, held against the table here), and packages."""
+"""Which package may import what: other packages (import-linter agrees with the table), and third parties."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THIRD_PARTY = {
     "integrations/testing": DJANGO | HTTP | {"cryptography", "hypothesis", "pytest", "pytest_django"},
     "integrations/demo": DJANGO | HTTP | {"werkzeug"},
 }
-ROOMS = set(THIRD_PARTY)
+PACKAGES = set(THIRD_PARTY)
 MAY_IMPORT = {
     "flows": set[str](),
     "storage": {"flows"},
@@ -34,10 +34,10 @@ MAY_IMPORT = {
     "integrations/auth0": {"flows"},
     "integrations/django": {"flows", "storage", "integrations/auth0", "diagrams"},
     "integrations/emulator": set[str](),
-    "integrations/testing": ROOMS,
-    "integrations/demo": ROOMS,
+    "integrations/testing": PACKAGES,
+    "integrations/demo": PACKAGES,
 }
-MAY_NOT_REACH = {  # not even through another room
+MAY_NOT_REACH = {  # not even through another package
     "flows": {"auth0", "cryptography", "django", "httpx", "jwt", "opentelemetry", "requests", "werkzeug"},
     "storage": {"auth0", "httpx", "jwt", "opentelemetry", "requests", "werkzeug"},
     "diagrams": {"auth0", "cryptography", "django", "jwt", "opentelemetry", "requests"},
@@ -46,39 +46,45 @@ MAY_NOT_REACH = {  # not even through another room
 }
 
 
-def test_each_room_imports_only_the_packages_that_it_may(rooms: dict[str, Path], root: Path) -> None:
+def test_each_package_imports_only_the_packages_that_it_may(packages: dict[str, Path], root: Path) -> None:
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for folder in rooms.values():
+    for folder in packages.values():
         for module in folder.rglob("*.py"):
             found[folder.relative_to(root).as_posix()] |= _third_party(module)
-    assert set(found) <= set(THIRD_PARTY), "a new room: say what it may import"
-    assert {room: extra for room, names in found.items() if (extra := names - THIRD_PARTY[room])} == {}
+    assert set(found) <= set(THIRD_PARTY), "a new package: say what it may import"
+    assert {
+        package: extra for package, names in found.items() if (extra := names - THIRD_PARTY[package])
+    } == {}
 
 
-def test_the_arrows_between_rooms_hold(root: Path) -> None:
+def test_the_arrows_between_packages_hold(root: Path) -> None:
     result = _lint_imports(root / "pyproject.toml", root)
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("room", sorted(room for room, others in MAY_IMPORT.items() if others != ROOMS))
+@pytest.mark.parametrize(
+    "package", sorted(package for package, others in MAY_IMPORT.items() if others != PACKAGES)
+)
 def test_each_forbidden_arrow_is_noticed(
-    room: str, tmp_path: Path, root: Path, rooms: dict[str, Path]
+    package: str, tmp_path: Path, root: Path, packages: dict[str, Path]
 ) -> None:
-    """A test of the contracts: add every import that the room may not have to a copy of the package."""
-    forbidden = {_name(other) for other in ROOMS - MAY_IMPORT[room] - {room}} | MAY_NOT_REACH.get(room, set())
-    result = _lint_a_copy(tmp_path, root, rooms, {room: forbidden})
-    report = rf"^{_name(room)} is not allowed to import (\S+):$"
+    """A test of the contracts: add every import that the package may not have to a copy of the package."""
+    forbidden = {_name(other) for other in PACKAGES - MAY_IMPORT[package] - {package}} | MAY_NOT_REACH.get(
+        package, set()
+    )
+    result = _lint_a_copy(tmp_path, root, packages, {package: forbidden})
+    report = rf"^{_name(package)} is not allowed to import (\S+):$"
     reported = set(re.findall(report, result.stdout, re.MULTILINE))
     assert forbidden - reported == set(), result.stdout
 
 
-def test_no_other_arrow_is_forbidden(tmp_path: Path, root: Path, rooms: dict[str, Path]) -> None:
-    allowed = {room: {_name(other) for other in MAY_IMPORT[room] - {room}} for room in MAY_IMPORT}
-    result = _lint_a_copy(tmp_path, root, rooms, allowed)
+def test_no_other_arrow_is_forbidden(tmp_path: Path, root: Path, packages: dict[str, Path]) -> None:
+    allowed = {package: {_name(other) for other in MAY_IMPORT[package] - {package}} for package in MAY_IMPORT}
+    result = _lint_a_copy(tmp_path, root, packages, allowed)
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("room", ["flows", "storage", "integrations", "diagrams"])
+@pytest.mark.parametrize("package", ["flows", "storage", "integrations", "diagrams"])
 @pytest.mark.parametrize(
     ("statement", "rule"),
     [
@@ -91,11 +97,11 @@ def test_no_other_arrow_is_forbidden(tmp_path: Path, root: Path, rooms: dict[str
     ],
 )
 def test_the_linter_refuses_bare_and_relative_imports(
-    room: str, statement: str, rule: str, root: Path
+    package: str, statement: str, rule: str, root: Path
 ) -> None:
     command = [sys.executable, "-m", "ruff", "check", "--select", "TID", "--output-format", "concise"]
-    command += ["--stdin-filename", f"{room}/added.py", "-"]
-    source = statement.format(room) + "\n"
+    command += ["--stdin-filename", f"{package}/added.py", "-"]
+    source = statement.format(package) + "\n"
     result = subprocess.run(command, cwd=root, input=source, capture_output=True, text=True, check=False)
     assert result.returncode == 1, result.stderr
     assert rule in result.stdout
@@ -112,22 +118,22 @@ def _third_party(module: Path) -> set[str]:
     return names - sys.stdlib_module_names - {"stateful_oauth"}
 
 
-def _name(room: str) -> str:
-    return "stateful_oauth." + _folder(room)
+def _name(package: str) -> str:
+    return "stateful_oauth." + _folder(package)
 
 
-def _folder(room: str) -> str:
+def _folder(package: str) -> str:
     """`integrations/` is transparent: it is no part of a name."""
-    return room.removeprefix("integrations/")
+    return package.removeprefix("integrations/")
 
 
 def _lint_a_copy(
-    copy: Path, root: Path, rooms: dict[str, Path], added: dict[str, set[str]]
+    copy: Path, root: Path, packages: dict[str, Path], added: dict[str, set[str]]
 ) -> subprocess.CompletedProcess[str]:
-    for folder in rooms.values():
+    for folder in packages.values():
         shutil.copytree(folder, copy / "stateful_oauth" / folder.name)
-    for room, names in added.items():
-        with (copy / "stateful_oauth" / _folder(room) / "__init__.py").open("a") as module:
+    for package, names in added.items():
+        with (copy / "stateful_oauth" / _folder(package) / "__init__.py").open("a") as module:
             module.write(
                 "\n\ndef late():\n    pass\n" + "".join(f"    import {name}\n" for name in sorted(names))
             )

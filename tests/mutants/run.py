@@ -37,7 +37,7 @@ import catalogue_of_linking  # noqa: E402 - as above
 import catalogue_of_values  # noqa: E402 - as above
 from catalogue import Mutant  # noqa: E402 - as above
 
-ROOMS = ("flows", "storage", "integrations", "diagrams")
+FOLDERS = ("flows", "storage", "integrations", "diagrams")
 PACKAGES = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
 RESULTS = CHECKOUT / "build" / "mutants.jsonl"
 # Every way of testing that the catalogue uses, in seconds: a machine, the engine, the site, the emulator, a database.
@@ -60,7 +60,7 @@ class Verdict:
 
 
 class Copy:
-    """A copy of the checkout, whose rooms are imported instead of the installed ones.
+    """A copy of the checkout, whose folders are imported instead of the installed ones.
 
     Raises:
         Broken: Its tests cannot run, or fail although nothing is broken on purpose yet.
@@ -68,7 +68,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in (*ROOMS, "tests"):
+        for name in (*FOLDERS, "tests"):
             shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md", "docs", "CHANGELOG.md", "SECURITY.md", "Makefile"):
             (folder / name).symlink_to(CHECKOUT / name)
@@ -89,7 +89,7 @@ class Copy:
 
     def check(self) -> None:
         """Run a few tests of the unbroken code: only then does a failure say something about a mutant."""
-        where = self._run("-c", "import stateful_oauth.flows as room; print(room.__file__)").stdout
+        where = self._run("-c", "import stateful_oauth.flows as folder; print(folder.__file__)").stdout
         if not where.startswith(str(self.folder)):
             raise Broken(f"The copy in {self.folder} is not what is imported, but {where}")
         done = self._pytest(SANE)
@@ -164,7 +164,7 @@ class Results:
     def __init__(self, *, resume: bool) -> None:
         self._known: dict[str, tuple[str, float]] = {}
         self._code = hashlib.sha256()
-        for name in ROOMS:
+        for name in FOLDERS:
             for file in sorted((CHECKOUT / name).rglob("*.py")):
                 self._code.update(file.read_bytes())
         RESULTS.parent.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import Distributions
 
 pytestmark = pytest.mark.slow
-ROOMS = ("flows", "storage", "integrations", "diagrams")
+FOLDERS = ("flows", "storage", "integrations", "diagrams")
 METADATA = ".dist-info/"
 
 
@@ -42,7 +42,7 @@ def test_the_sdist_has_every_file_of_every_room_and_what_builds_it(distributions
     assert (_sources(distributions) | {"pyproject.toml", "README.md", "LICENSE"}) - packed == set()
     generated = {name for name in packed if name in {"PKG-INFO", "setup.cfg"} or ".egg-info/" in name}
     rest = packed - generated - {"pyproject.toml", "README.md", "LICENSE"}
-    assert {name for name in rest if not name.startswith(ROOMS)} == set()
+    assert {name for name in rest if not name.startswith(FOLDERS)} == set()
 
 
 def test_the_metadata_say_what_the_project_supports(distributions: Distributions) -> None:
@@ -58,10 +58,12 @@ def test_the_metadata_say_what_the_project_supports(distributions: Distributions
 
 
 def _sources(distributions: Distributions) -> set[str]:
-    """Every file of the rooms, relative to the checkout: what a reviewer sees is what a user gets."""
+    """Every file of the folders, relative to the checkout: what a reviewer sees is what a user gets."""
     tree = distributions.tree
     made = {"__pycache__", "build"}  # by the build and by whoever imported from the copy
-    found = {path.relative_to(tree) for room in ROOMS for path in (tree / room).rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(tree) for folder in FOLDERS for path in (tree / folder).rglob("*") if path.is_file()
+    }
     return {path.as_posix() for path in found if not made & set(path.parts)}
 
 

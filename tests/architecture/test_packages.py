@@ -25,10 +25,10 @@ def test_the_top_level_is_what_is_expected(committed: list[Path]) -> None:
     assert {path.parts[0] for path in committed} <= TOP_LEVEL
 
 
-def test_every_package_is_listed_and_exists(rooms: dict[str, Path], project: dict[str, Any]) -> None:
+def test_every_package_is_listed_and_exists(packages: dict[str, Path], project: dict[str, Any]) -> None:
     found = {
-        ".".join([room, *init.parent.relative_to(folder).parts])
-        for room, folder in rooms.items()
+        ".".join([package, *init.parent.relative_to(folder).parts])
+        for package, folder in packages.items()
         for init in folder.rglob("__init__.py")
     }
     listed = project["tool"]["setuptools"]["packages"]
@@ -37,12 +37,14 @@ def test_every_package_is_listed_and_exists(rooms: dict[str, Path], project: dic
     )
 
 
-def test_every_module_is_in_a_package(rooms: dict[str, Path]) -> None:
-    modules = {module for folder in rooms.values() for module in folder.rglob("*.py")}
+def test_every_module_is_in_a_package(packages: dict[str, Path]) -> None:
+    modules = {module for folder in packages.values() for module in folder.rglob("*.py")}
     assert [str(module) for module in modules if not (module.parent / "__init__.py").exists()] == []
 
 
-def test_the_rooms_are_imported_from_their_folders(rooms: dict[str, Path], project: dict[str, Any]) -> None:
+def test_the_packages_are_imported_from_their_folders(
+    packages: dict[str, Path], project: dict[str, Any]
+) -> None:
     """Whatever is installed: this checkout, or a wheel of it, with the same modules."""
     for name in project["tool"]["setuptools"]["packages"]:
         spec = importlib.util.find_spec(name)
@@ -50,11 +52,11 @@ def test_the_rooms_are_imported_from_their_folders(rooms: dict[str, Path], proje
         assert spec.origin is not None, f"{name} has no __init__.py where it is installed"
 
 
-def test_the_mapping_is_that_of_the_folders(rooms: dict[str, Path], root: Path) -> None:
+def test_the_mapping_is_that_of_the_folders(packages: dict[str, Path], root: Path) -> None:
     """Each package of `integrations/` is imported without it; every other folder by its own name."""
     folders = [root / "flows", root / "storage", root / "diagrams"]
     folders += [folder for folder in (root / "integrations").iterdir() if (folder / "__init__.py").exists()]
-    assert rooms == {f"stateful_oauth.{folder.name}": folder for folder in folders}
+    assert packages == {f"stateful_oauth.{folder.name}": folder for folder in folders}
     assert [str(path) for path in (root / "integrations").glob("*.py")] == []
 
 
@@ -64,21 +66,21 @@ def test_the_package_itself_is_a_namespace_without_a_file() -> None:
     assert spec.origin is None
 
 
-@pytest.mark.parametrize("room", ["flows", "storage", "integrations", "diagrams"])
-def test_a_bare_import_finds_nothing(room: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["flows", "storage", "integrations", "diagrams"])
+def test_a_bare_import_finds_nothing(package: str, tmp_path: Path) -> None:
     """The bare names belong to the project of whoever installs the package."""
-    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({room!r}) is not None)"
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is not None)"
     assert subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, check=False).returncode == 0
 
 
-def test_every_top_level_room_is_typed(rooms: dict[str, Path]) -> None:
-    assert [room for room, folder in rooms.items() if not (folder / "py.typed").is_file()] == []
+def test_every_top_level_package_is_typed(packages: dict[str, Path]) -> None:
+    assert [package for package, folder in packages.items() if not (folder / "py.typed").is_file()] == []
 
 
-def test_no_module_is_longer_than_one_can_read(rooms: dict[str, Path], root: Path) -> None:
+def test_no_module_is_longer_than_one_can_read(packages: dict[str, Path], root: Path) -> None:
     lengths = {
         str(module.relative_to(root)): len(module.read_text().splitlines())
-        for folder in [*rooms.values(), root / "tests"]
+        for folder in [*packages.values(), root / "tests"]
         for module in folder.rglob("*.py")
         if "migrations" not in module.parts
     }
