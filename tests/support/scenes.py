@@ -17,7 +17,7 @@ from stateful_oauth.flows.effects import Event
 from stateful_oauth.flows.identifiers import transaction_id_of
 from stateful_oauth.flows.outcomes import Connected, Disconnected, Outcome, SignedIn, Unlinked
 from stateful_oauth.integrations.django import wiring
-from stateful_oauth.integrations.django.browser import cookie_name
+from stateful_oauth.integrations.django.browser import binding_of, cookie_name
 from stateful_oauth.integrations.emulator import Callback, Tenant
 from stateful_oauth.integrations.testing.browser import Browser
 from stateful_oauth.integrations.testing.clock import ManualClock
@@ -91,7 +91,9 @@ class TwoTabs:
 
     def person(self, user_id: str | None = None) -> Person:
         """Return this browser as a caller of the engine."""
-        person = Person(self.browser.client.cookies[cookie_name()].value)
+        person, binding = Person(), binding_of(self.browser.client.cookies[cookie_name()].value)
+        assert binding is not None
+        person.browser, person.browsers = binding.browser, binding.browsers
         person.user_id = user_id
         return person
 
