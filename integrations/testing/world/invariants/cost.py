@@ -22,8 +22,8 @@ class Limit:
 
 
 # The worst case of each: everything that one request may come to, from a cold start. A callback, say, that
-# asks for metadata and keys, exchanges a code, looks for candidates, reads two profiles, reads and judges them
-# again, links and merges.
+# asks for metadata and keys, exchanges a code, looks for candidates, reads two profiles, judges them
+# again, links, and merges.
 # Half as much again as the most that long runs have seen, for what a project's own code adds; `prove` prints
 # the most. What a step costs when all goes well is asserted exactly in the package's own tests.
 LIMITS: Final[Mapping[str, Limit]] = {
