@@ -113,7 +113,7 @@ def verify_primary(context: OAuthEffectContext) -> Event:
             _forget(context, tokens.refresh_token)
         raise Mismatch("wrong_account", "Another account than the expected one signed in.")
     proof = SignIn.granted(identity, tokens, at=exchanged_at)
-    return Event("primary_verified", proof.held(context.caller.standing_of(identity)))
+    return Event("primary_verified", proof.held(account_caller(context.caller).standing_of(identity)))
 
 
 def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:

@@ -80,7 +80,9 @@ def resolve_account(context: OAuthEffectContext) -> Event:
         and "linking" in inputs
         and account_caller(context.caller).link_check_due(sign_in.identity)
     ):
-        return Event("account_unknown", sign_in.held(context.caller.standing_of(sign_in.identity)))
+        return Event(
+            "account_unknown", sign_in.held(account_caller(context.caller).standing_of(sign_in.identity))
+        )
     if context.payload in (_GONE, _BLOCKED):
         raise ServiceRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
     user = account_caller(context.caller).resolve_account(sign_in.identity)
