@@ -40,8 +40,8 @@ MUTANTS = (
     Mutant(
         "another sign-in leaves a question open",
         "integrations/django/sessions.py",
-        '    end_questions_of_others(request, issuer=issuer, subject=details.get("sub", ""))\n',
-        "",
+        "    end_questions_of_others(\n        request, issuer=conf",
+        "    dict(\n        request=request, issuer=conf",
         PROOF,
     ),
     Mutant(
