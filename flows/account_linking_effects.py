@@ -196,10 +196,18 @@ def _check_still_allowed(
         others = [each for each in same_email if each.user_id != primary.user_id]
         found = candidates_of(context, inputs["issuer"], newcomer, [primary, *others])
     decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
-    # Without a question, the rule that was followed has to hold still: another one is another decision.
-    if decision.rule is Rule.NONE or (not chosen_by_user and decision.rule != inputs["rule"]):
-        reason = decision.reason or f"it would be {decision.rule}"
-        raise ProviderRefused("link_not_allowed", f"Not any more: {reason}.")
+    flaw = decision.reason if decision.rule is Rule.NONE else ""
+    # Without a question, the rule that was followed has to hold still: another one is another decision. So is
+    # one for another account, or about another email: whoever has that was not looked for.
+    if not chosen_by_user and not flaw:
+        if decision.rule != inputs["rule"]:
+            flaw = decision.reason or f"it would be {decision.rule}"
+        elif newcomer.email != inputs["newcomer"]["email"]:
+            flaw = "newcomer_has_another_email"
+    if not flaw and primary.user_id not in {each.profile.user_id for each in decision.candidates}:
+        flaw = "another_candidate"
+    if flaw:
+        raise ProviderRefused("link_not_allowed", f"Not any more: {flaw}.")
 
 
 def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -> dict[str, Json]:

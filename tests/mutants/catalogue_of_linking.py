@@ -87,10 +87,24 @@ MUTANTS = (
         ANEW,
     ),
     Mutant(
+        "a decision for another account links this one",
+        "flows/account_linking_effects.py",
+        "primary.user_id not in {each.profile.user_id for each in decision.candidates}",
+        "not decision.candidates",
+        ("tests/linking/test_decided_for_this_account.py",),
+    ),
+    Mutant(
+        "a newcomer with another e-mail is linked without a look at who has that",
+        "flows/account_linking_effects.py",
+        'elif newcomer.email != inputs["newcomer"]["email"]:',
+        "elif False:",
+        ("tests/linking/test_decided_for_this_account.py",),
+    ),
+    Mutant(
         "another rule than the decided one links as well",
         "flows/account_linking_effects.py",
-        '(not chosen_by_user and decision.rule != inputs["rule"])',
-        "(not chosen_by_user and not decision.is_automatic)",
+        'if decision.rule != inputs["rule"]:',
+        "if not decision.is_automatic:",
         ANEW,
     ),
     Mutant(
