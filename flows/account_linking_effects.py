@@ -197,15 +197,12 @@ def _check_still_allowed(
         found = candidates_of(context, inputs["issuer"], newcomer, [primary, *others])
     decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
     flaw = decision.reason if decision.rule is Rule.NONE else ""
-    # Without a question, the rule that was followed has to hold still: another one is another decision. So is
-    # one for another account, or about another email: whoever has that was not looked for.
-    if not chosen_by_user and not flaw:
-        if decision.rule != inputs["rule"]:
-            flaw = decision.reason or f"it would be {decision.rule}"
-        elif newcomer.email != inputs["newcomer"]["email"]:
-            flaw = "newcomer_has_another_email"
     if not flaw and primary.user_id not in {each.profile.user_id for each in decision.candidates}:
-        flaw = "another_candidate"
+        flaw = "other_candidate"
+    if not flaw and not chosen_by_user:
+        # Another rule is another decision. So is another email: who has that was not looked for.
+        same = (decision.rule, newcomer.email) == (inputs["rule"], inputs["newcomer"]["email"])
+        flaw = "" if same else decision.reason or f"it would be {decision.rule}"
     if flaw:
         raise ProviderRefused("link_not_allowed", f"Not any more: {flaw}.")
 
