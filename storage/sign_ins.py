@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import router
+from django.db import connections, router, transaction
 from django.db.models import Q
 
+from stateful_oauth.flows.engine.errors import Quarantined
 from stateful_oauth.flows.engine.identifiers import earliest_id_at
 from stateful_oauth.flows.engine.transaction import UNBOUND
+from stateful_oauth.flows.oauth.sign_in import SignIn
 from stateful_oauth.storage.accounts import links_of
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
+from stateful_oauth.storage.store import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -68,20 +71,52 @@ def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: 
     A question stays where its newcomer is who signed in, or is linked to them by now: two tabs of one person
     ask the same. The others are over, and the next look, of the browser or of a sweep, expires them.
 
+    What a worker has in hand, or what waits for the provider, is unbound instead: its progress page would put
+    the earlier user in the place of the one who has signed in since. So is a sign-in that is held while
+    candidates are looked for.
+
     Args:
         browsers: Digests of the browser's bindings.
         issuer: Of the account that signed in; empty for a user without one.
         subject: Its `sub`.
     """
-    rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
-        kind="account_linking", browser__in=browsers, state_kind=StateKinds.WAITING, deadline__gt=now
-    )
-    asked = {
-        key: (inputs["issuer"], inputs["newcomer"]["user_id"])
-        for key, inputs in rows.values_list("pk", "inputs")
-    }
-    others = {key: newcomer for key, newcomer in asked.items() if newcomer != (issuer, subject)}
-    if others:
+    alias = router.db_for_write(FlowTransaction)
+    signed_in = (issuer, subject)
+    with transaction.atomic(using=alias, savepoint=False):
+        rows = FlowTransaction.objects.using(alias).filter(browser__in=browsers)
+        waiting = rows.filter(kind="account_linking", state_kind=StateKinds.WAITING, deadline__gt=now)
+        working = rows.filter(kind__in=("account_linking", "login"), state_kind=StateKinds.WORKING)
+        # What another worker settles at this moment is not waited for: it may wait for what is settled here.
+        skips = connections[alias].features.has_select_for_update_skip_locked
+        under_way = working.select_for_update(skip_locked=skips).only(
+            "pk", "kind", "state", "inputs", "secrets"
+        )
+        asked = {
+            key: (inputs["issuer"], inputs["newcomer"]["user_id"])
+            for key, inputs in waiting.values_list("pk", "inputs")
+        }
+        held = {row.pk: newcomer for row in under_way if (newcomer := _held(row, signed_in)) is not None}
+        others = {key: newcomer for key, newcomer in (asked | held).items() if newcomer != signed_in}
+        if not others:
+            return
         linked = {(issuer, link.secondary_subject) for link in links_of(issuer, subject)}
-        over = [key for key, newcomer in others.items() if newcomer not in linked]
-        rows.filter(pk__in=over).update(deadline=now)
+        over = {key for key, newcomer in others.items() if newcomer not in linked}
+        waiting.filter(pk__in=over & asked.keys()).update(deadline=now)
+        rows.filter(pk__in=over & held.keys()).update(browser=UNBOUND)
+
+
+def _held(row: FlowTransaction, signed_in: tuple[str, str]) -> tuple[str, str] | None:
+    """Return whose sign-in a row that is worked on keeps; None where it keeps none.
+
+    A primary that has been chosen stays who will be signed in.
+    """
+    if row.kind == "account_linking":
+        issuer, primary = row.inputs["issuer"], row.inputs.get("primary")
+        return signed_in if (issuer, primary) == signed_in else (issuer, row.inputs["newcomer"]["user_id"])
+    if row.state != "finding_candidates":
+        return None  # the code has come just now
+    try:
+        identity = SignIn.from_secret(secrets_of(row)["sign_in"]).identity
+    except (Quarantined, KeyError):
+        return ("", "")  # nobody's, which is nobody who may be signed in
+    return (identity.issuer, identity.subject)

@@ -199,6 +199,11 @@ class SealedSecrets(Mapping[str, Secret]):
         return len(self._opened)
 
 
+def secrets_of(row: FlowTransaction) -> Mapping[str, Secret]:
+    """Return the secrets of a row, sealed until the first one is asked for."""
+    return SealedSecrets(row.secrets, _place(row.pk)) if row.secrets else {}
+
+
 def _place(transaction_id: uuid.UUID) -> str:
     return f"transaction:{transaction_id}"
 

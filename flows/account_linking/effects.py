@@ -194,10 +194,15 @@ def _check_still_allowed(
         others = [each for each in same_email if each.user_id != primary.user_id]
         found = candidates_of(context, inputs["issuer"], newcomer, [primary, *others])
     decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
-    # Without a question, the rule that was followed has to hold still: another one is another decision.
-    if decision.rule is Rule.NONE or (not chosen_by_user and decision.rule != inputs["rule"]):
-        reason = decision.reason or f"it would be {decision.rule}"
-        raise ServiceRefused("link_not_allowed", f"Not any more: {reason}.")
+    flaw = decision.reason if decision.rule is Rule.NONE else ""
+    if not flaw and primary.user_id not in {each.profile.user_id for each in decision.candidates}:
+        flaw = "other_candidate"
+    if not flaw and not chosen_by_user:
+        # Another rule is another decision. So is another email: who has that was not looked for.
+        same = (decision.rule, newcomer.email) == (inputs["rule"], inputs["newcomer"]["email"])
+        flaw = "" if same else decision.reason or f"it would be {decision.rule}"
+    if flaw:
+        raise ServiceRefused("link_not_allowed", f"Not any more: {flaw}.")
 
 
 def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -> dict[str, Json]:

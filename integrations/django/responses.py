@@ -86,4 +86,7 @@ def to_error_page(outcome: Outcome, code: str) -> HttpResponse:
         "kind": "" if outcome.kind == SIGN_IN.kind else outcome.kind,
     }
     query = urlencode({name: value for name, value in known.items() if value})
-    return SeeOther(reverse("stateful_oauth:error", args=[code]) + ("?" + query if query else ""))
+    # Browsers take the fragment along, unless there is one (Fetch Standard, HTTP-redirect fetch).
+    # With another response mode it holds the code, and nothing else came.
+    fragment = "#" if code == "state_missing" else ""
+    return SeeOther(reverse("stateful_oauth:error", args=[code]) + ("?" + query if query else "") + fragment)

@@ -88,6 +88,7 @@ def test_an_error_response_in_another_browser_ends_nothing(browser, another_brow
 def test_a_wrong_state_ends_nothing(browser, another_browser, callback):
     state = callback.fields["state"]
     changed = str(callback).replace(state, state[:-1] + ("A" if state[-1] != "A" else "B"))
+    changed = changed.replace(callback.fields["code"], "another")  # or the code is over: test_seen_codes.py
     assert error_code(another_browser().get(changed, **NAVIGATION)) == "transaction_unknown"
     assert browser.get(callback)["Location"] == "/profile/?secret-plan"
 

@@ -39,4 +39,11 @@ MUTANTS = (
     Mutant("a renewed binding can be known before", "integrations/django/browser.py",
            'f"{self.ids[0].secret}\\0{user_id}"', 'self.ids[0].secret',
            ("tests/django/test_renewed_bindings.py",)),
+    Mutant("a code that came with a changed state can be used", "integrations/django/views/callbacks.py",
+           "    if was_seen(response.code):\n", "    if False:\n", ("tests/django/test_seen_codes.py",)),
+    Mutant("a code that came in a form can be used", "integrations/django/views/callbacks.py",
+           "                _remember_posted(request)\n", "                pass\n",
+           ("tests/django/test_seen_codes.py",)),
+    Mutant("a scanner's code is remembered", "integrations/django/views/callbacks.py",
+           "    if is_navigation(request):\n", "    if True:\n", ("tests/django/test_seen_codes.py",)),
 )  # fmt: skip

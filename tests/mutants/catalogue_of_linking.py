@@ -40,8 +40,8 @@ MUTANTS = (
     Mutant(
         "another sign-in leaves a question open",
         "integrations/django/sessions.py",
-        '    end_questions_of_others(request, issuer=issuer, subject=details.get("sub", ""))\n',
-        "",
+        "    end_questions_of_others(\n        request, issuer=conf",
+        "    dict(\n        request=request, issuer=conf",
         PROOF,
     ),
     Mutant(
@@ -52,10 +52,24 @@ MUTANTS = (
         PROOF,
     ),
     Mutant(
+        "a question that a worker has in hand outlives another sign-in",
+        "storage/sign_ins.py",
+        "        rows.filter(pk__in=over & held.keys()).update(browser=UNBOUND)\n",
+        "",
+        ("tests/linking/test_proof_under_way.py",),
+    ),
+    Mutant(
+        "a held sign-in replaces who has signed in since",
+        "storage/sign_ins.py",
+        'if row.state != "finding_candidates":',
+        "if True:",
+        ("tests/linking/test_proof_under_way.py",),
+    ),
+    Mutant(
         "one tab of a person cuts off the other",
         "storage/sign_ins.py",
-        "over = [key for key, newcomer in others.items() if newcomer not in linked]",
-        "over = list(asked)",
+        "over = {key for key, newcomer in others.items() if newcomer not in linked}",
+        "over = {*asked, *held}",
         PROOF,
     ),
     Mutant(
@@ -87,10 +101,24 @@ MUTANTS = (
         ANEW,
     ),
     Mutant(
+        "a decision for another account links this one",
+        "flows/account_linking/effects.py",
+        "primary.user_id not in {each.profile.user_id for each in decision.candidates}",
+        "not decision.candidates",
+        ("tests/linking/test_decided_for_this_account.py",),
+    ),
+    Mutant(
+        "a newcomer with another e-mail is linked without a look at who has that",
+        "flows/account_linking/effects.py",
+        '(decision.rule, newcomer.email) == (inputs["rule"], inputs["newcomer"]["email"])',
+        'decision.rule == inputs["rule"]',
+        ("tests/linking/test_decided_for_this_account.py",),
+    ),
+    Mutant(
         "another rule than the decided one links as well",
         "flows/account_linking/effects.py",
-        '(not chosen_by_user and decision.rule != inputs["rule"])',
-        "(not chosen_by_user and not decision.is_automatic)",
+        '(decision.rule, newcomer.email) == (inputs["rule"], inputs["newcomer"]["email"])',
+        'decision.is_automatic and newcomer.email == inputs["newcomer"]["email"]',
         ANEW,
     ),
     Mutant(

@@ -156,7 +156,7 @@ def test_two_users_race_to_link_one_identity(tenant, round_):
     browsers, callbacks = [Browser(tenant), Browser(tenant)], []
     for browser, candidate in zip(browsers, (password, google), strict=True):
         question = asked(browser, browser.sign_in(github.user_id))
-        form = {"account": candidate.user_id}
+        form = {"account": question.position_of(candidate.identities[0].connection)}
         location = browser.post(f"{question.address}confirm/", form)["Location"]
         callbacks.append(browser.authorize(location, candidate.user_id))
     answers = together([lambda b=b, c=c: answer_of(b, c) for b, c in zip(browsers, callbacks, strict=True)])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 
+from stateful_oauth.django.link_page import connection_title
 from stateful_oauth.testing.browser import Browser
 
 
@@ -30,6 +31,11 @@ class Question:
     def offered(self) -> list[str]:
         """The accounts that the forms name."""
         return re.findall(r'name="account" value="([^"]*)"', self.page.content.decode())
+
+    def position_of(self, connection: str) -> str:
+        """Return what the form of the account at `connection` names: its position on the page."""
+        shown = re.findall(r'<p id="account-\d+"><strong>([^<]*)</strong>', self.page.content.decode())
+        return str([html.unescape(each) for each in shown].index(connection_title(connection, "default")))
 
     def confirm(self, as_user: str, account: str = "") -> HttpResponse:
         """Press the button of an account, and sign in at the tenant as somebody."""

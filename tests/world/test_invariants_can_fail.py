@@ -24,10 +24,11 @@ from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing.world import CORPUS, Configuration, Step, Violation, World, step
+from stateful_oauth.testing.world.faults import WorkerDies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADA, XPTO = 0, 2
+ADA, ADA_GOOGLE, XPTO = 0, 1, 2
 OFFLINE = "openid profile email offline_access"
 SIGN_IN = CORPUS["a sign-in"]
 SEEN = (
@@ -126,6 +127,11 @@ def app_metadata_that_nobody_named_is_merged(patch):
         "app_metadata_to_add",
         lambda ours, theirs, keys: metadata._missing(ours.app_metadata, theirs.app_metadata),
     )
+    patch.setattr(account_linking_effects, "still_missing", lambda primary, snapshot, keys: snapshot)
+
+
+def a_link_is_made_on_the_decision_of_before(patch):
+    patch.setattr(account_linking_effects, "_check_still_allowed", lambda *given: None)
 
 
 def named_app_metadata_is_not_merged(patch):
@@ -266,6 +272,13 @@ def retry_forever(patch):
     patch.setattr(engine.Engine, "_is_over", lambda self, moment: False)
 
 
+BLOCKED_IN_BETWEEN = (
+    *CORPUS["linked without asking"][:-1],
+    step("sign_in", browser=0, account=ADA_GOOGLE, faults=(WorkerDies("effect.before", 3),)),
+    step("administer_tenant", account=ADA, what="block"),
+    step("wait", seconds=60),
+    step("recover_one", row=0, faults=()),
+)
 DISCONNECT = CORPUS["a disconnection: done"]
 LINK_NAMED = CORPUS["linked, and of app_metadata what the project names"]
 BOTH = (*SIGN_IN, step("sign_in", browser=1, account=XPTO))
@@ -310,6 +323,7 @@ BREAKS = {
         Break(everybody_is_the_first_user, BOTH, "nobody is signed in as somebody else"),
         Break(who_comes_back_is_another_user, BACK, "nobody is signed in as somebody else"),
         Break(an_ending_withdraws_nothing, ENDED, "no session is from before an ending"),
+        Break(a_link_is_made_on_the_decision_of_before, BLOCKED_IN_BETWEEN, "a link is decided at every try"),
         Break(merged_metadata_is_spoiled, LINK, "metadata is merged exactly once"),
         Break(app_metadata_that_nobody_named_is_merged, LINK, "metadata is merged exactly once"),
         Break(named_app_metadata_is_not_merged, LINK_NAMED, "metadata is merged exactly once"),
@@ -357,6 +371,7 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "no session is from before an ending",
         "no refresh family is killed by us",
         "a link exists at Auth0 and here together",
+        "a link is decided at every try",
         "connected accounts exist at Auth0 and here together",
         "metadata is merged exactly once",
         "finals never change",

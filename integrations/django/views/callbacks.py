@@ -7,7 +7,7 @@ from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
@@ -17,8 +17,10 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.declarations import declaration_of
+from stateful_oauth.django.navigation import is_navigation
 from stateful_oauth.django.pages import flow_page
 from stateful_oauth.django.responses import respond
+from stateful_oauth.django.seen_codes import remember_codes, was_seen
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
 _ADDRESSES: Final = ("QUERY", "URI", "URL", "REFERER")  # in names of what may hold the request's address
+_CODES: Final = ("code", "connect_code")
 _SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
 
 
@@ -63,6 +66,10 @@ def callback_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
             _take_out(request)
+        if request.method == "POST" and is_navigation(request):
+            # `response_mode` was changed on the way to the provider.
+            with suppress(SuspiciousOperation, BadRequest, OSError):  # a body that cannot be read
+                _remember_posted(request)
         return page(request, *args, **kwargs)
 
     # It takes no POST, and says so itself: with headers that suit a URL which may hold a code.
@@ -82,11 +89,13 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
     try:
         response = AuthorizationResponse.parse(parameters, code_parameter=code_parameter)
     except FlowError as error:
-        return Rejected(kind=kind, tenant=tenant, code=error.code)
+        return _refused(request, parameters, Rejected(kind=kind, tenant=tenant, code=error.code))
+    if was_seen(response.code):
+        return Rejected(kind=kind, tenant=tenant, code="browser_mismatch")
     transaction_id = transaction_id_of(response.state.reveal())
     if transaction_id is None:
-        return Rejected(kind=kind, tenant=tenant, code="transaction_unknown")
-    return wiring.engine().dispatch(
+        return _refused(request, parameters, Rejected(kind=kind, tenant=tenant, code="transaction_unknown"))
+    outcome = wiring.engine().dispatch(
         transaction_id,
         Event("callback", response),
         BrowserCaller(request),
@@ -94,6 +103,22 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
         tenant=tenant,
         state=response.state,
     )
+    return _refused(request, parameters, outcome) if outcome.code == "transaction_unknown" else outcome
+
+
+def _remember_posted(request: HttpRequest) -> None:
+    if request.content_type == "application/x-www-form-urlencoded":
+        remember_codes(Secret(value) for name in _CODES for value in request.POST.getlist(name))
+    remember_codes(value for name, values in _take_out(request) if name in _CODES for value in values)
+
+
+def _refused(
+    request: HttpRequest, parameters: Sequence[tuple[str, Sequence[Secret]]], outcome: Outcome
+) -> Outcome:
+    """Return a refusal. What a browser shows to its user by it holds a code that anybody may have read."""
+    if is_navigation(request):
+        remember_codes(value for name, values in parameters if name in _CODES for value in values)
+    return outcome
 
 
 def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:

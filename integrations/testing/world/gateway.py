@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from stateful_oauth.emulator.transports import RequestsAdapter
 from stateful_oauth.testing.world.faults import FAILURES, CallFails
@@ -26,6 +27,7 @@ SECRET_MEMBERS: Final = frozenset(
 )  # fmt: skip
 # Those that a browser may see on its way to the provider, and nobody else.
 BROWSER_MEMBERS: Final = frozenset({"state", "nonce", "request_uri", "ticket"})
+_LINK: Final = re.compile(r"/api/v2/users/([^/]+)/identities")
 _SHORTEST: Final = 12  # characters: what is shorter is found by chance
 _PATIENCE: Final = 10.0  # seconds after which the site gives up on a slow answer; no time limit is longer
 
@@ -67,6 +69,7 @@ class Gateway(RequestsAdapter):
         outage: How every call fails for some time, or None.
         secrets: Every secret that went over the wire, and the member that it was.
         codes_sent: How often each code was sent to the tenant.
+        links_against: What spoke against a link at the moment that it was asked for, in words.
     """
 
     def __init__(self, tenant: Tenant, wait: Callable[[float], None]) -> None:
@@ -78,12 +81,14 @@ class Gateway(RequestsAdapter):
         self._left = 0
         self.secrets: dict[str, str] = {}
         self.codes_sent: dict[str, int] = {}
+        self.links_against: list[str] = []
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request to the tenant, unless it is to fail."""
         path = urlsplit(request.url or "").path
         self.plan.calls.append((request.method or "", path))
         self._learn_request(request)
+        self._judge_link(request.method or "", path, request.body)
         how = self.plan.failure()
         if how is None and self.outage is not None:
             how, self._left = self.outage, self._left - 1
@@ -126,6 +131,23 @@ class Gateway(RequestsAdapter):
                 and name in SECRET_MEMBERS | BROWSER_MEMBERS
             ):
                 self.secrets[value] = name
+
+    def _judge_link(self, method: str, path: str, body: str | bytes | None) -> None:
+        """Note what speaks against a link, if this call asks for one of two accounts that are there."""
+        found = _LINK.fullmatch(path)
+        if method != "POST" or found is None:
+            return
+        sent, users = dict(_members(body)), self.tenant.people.users
+        primary = users.get(unquote(found[1]))
+        secondary = users.get(f"{sent.get('provider')}|{sent.get('user_id')}")
+        if primary is None or secondary is None:
+            return  # it is refused
+        against = {
+            f"{primary.user_id} is blocked": primary.blocked,
+            f"{secondary.user_id} is blocked": secondary.blocked,
+            f"{secondary.user_id} has other identities": len(secondary.identities) != 1,
+        }
+        self.links_against += [what for what, holds in against.items() if holds]
 
     def _learn_request(self, request: requests.PreparedRequest) -> None:
         authorization = request.headers.get("Authorization")

@@ -16,6 +16,7 @@ EVERY_STEP: Final = (
     transactions.finals_never_change,
     transactions.tabs_do_not_disturb_one_another,
     accounts.a_link_is_here_and_there,
+    accounts.a_link_is_decided_at_every_try,
     sign_ins.a_code_is_exchanged_at_most_once,
     sign_ins.a_code_that_another_browser_has_seen_is_never_used,
     sign_ins.nobody_is_signed_in_by_anything_else,

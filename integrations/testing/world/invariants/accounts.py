@@ -67,6 +67,13 @@ def a_link_is_here_and_there(world: BaseStateMachine) -> None:
         raise Violation("a link exists at Auth0 and here together", f"only here: {link}")
 
 
+def a_link_is_decided_at_every_try(world: BaseStateMachine) -> None:
+    """No link is asked for that must not be made at that moment, whatever held when it was decided first."""
+    against = world.site.gateway.links_against
+    if against:
+        raise Violation("a link is decided at every try", f"it was asked for although {'; '.join(against)}")
+
+
 def kept_links() -> list[dict[str, Any]]:
     """Return the links that the site believes in."""
     columns = ("primary_subject", "secondary_subject", "transaction_id")

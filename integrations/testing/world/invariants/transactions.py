@@ -78,6 +78,12 @@ def _signed_out_of(old: Row, row: Row) -> bool:
     return row.result in _WITHDRAWN and _same(old, row)
 
 
+def _ended_by_another_sign_in(old: Row, row: Row) -> bool:
+    """Whether a row differs by nothing but its deadline, and waits for an answer about linking."""
+    asks = old.kind == "account_linking" and old.state_kind == "waiting"
+    return asks and row.result == old.result and _same(old, row, "deadline")
+
+
 def _same(old: Row, row: Row, *but_for: str) -> bool:
     return _without_result(old, *but_for) == _without_result(row, *but_for)
 
@@ -85,8 +91,8 @@ def _same(old: Row, row: Row, *but_for: str) -> bool:
 def tabs_do_not_disturb_one_another(world: BaseStateMachine) -> None:
     """A step changes the transactions that it is about, and no others.
 
-    But for the oldest ones of a browser that starts more than `OPEN_PER_BROWSER`, and for the browsers and
-    sessions that signing out takes away.
+    But for the oldest ones of a browser that starts more than `OPEN_PER_BROWSER`, for the browsers and
+    sessions that signing out takes away, and for questions about linking that another sign-in ends.
     """
     if world.memory.touched is None:
         return  # a sweep is about all of them
@@ -97,7 +103,7 @@ def tabs_do_not_disturb_one_another(world: BaseStateMachine) -> None:
     for id_, old, row in world.seen.changed_since(world.before):
         if row is None or id_ in about:
             continue
-        if old is not None and _signed_out_of(old, row):
+        if old is not None and (_signed_out_of(old, row) or _ended_by_another_sign_in(old, row)):
             continue
         if row.code == "superseded" and row.state == "expired" and old is not None and old.is_open:
             continue

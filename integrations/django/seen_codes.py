@@ -1,0 +1,55 @@
+"""Codes that a browser showed to its user without an attempt to end: none of them is ever exchanged.
+
+Browser swapping (RFC 9700 §4.7): the attacker starts, and the victim completes. Where the victim's browser
+brings the attempt's `state`, that ends the attempt (`flows/engine/engine.py`). Without pushed requests the
+attacker can change the `state`, or the response mode, on the way to the provider: then a code comes, and
+nothing says whose. So the code itself is remembered, as a keyed digest, in Django's default cache.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from django.core.cache import cache
+from django.utils.crypto import salted_hmac
+from stateful_oauth.django.conf import conf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stateful_oauth.flows.engine.secret import Secret
+
+logger = logging.getLogger("stateful_oauth.browser")
+
+_SALT: Final = "stateful_oauth.seen_code"
+_MOST: Final = 2  # codes of one request that are remembered
+_LONGEST: Final = 2048  # characters, as for every code
+
+
+def remember_codes(codes: Iterable[Secret]) -> None:
+    """Remember codes for as long as an attempt may live.
+
+    A cache that fails is logged, and fails no request.
+    """
+    keys = [_key(code) for code in codes if 0 < len(code.reveal()) <= _LONGEST][:_MOST]
+    try:
+        for key in keys:
+            cache.set(key, 1, timeout=conf.attempt_lifetime)
+    except Exception as error:  # noqa: BLE001 - whatever the client of the project's cache raises
+        logger.warning("a code that was seen could not be remembered: %s", type(error).__name__)
+
+
+def was_seen(code: Secret | None) -> bool:
+    """Whether a browser has shown this code to its user before. A cache that fails knows none."""
+    if code is None:
+        return False
+    try:
+        return cache.get(_key(code)) is not None
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.warning("whether a code was seen could not be read: %s", type(error).__name__)
+        return False
+
+
+def _key(code: Secret) -> str:
+    return f"{_SALT}.{salted_hmac(_SALT, code.reveal(), algorithm='sha256').hexdigest()}"
