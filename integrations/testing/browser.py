@@ -75,7 +75,7 @@ class Browser:
 
         Args:
             page: The page's address.
-            as_user: Whom to sign in as.
+            as_user: The user to sign in as.
             account: The candidate's position on the page, from `"0"`, where there are several.
         """
         location = self.post(f"{page}confirm/", {"account": account})["Location"]

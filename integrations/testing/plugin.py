@@ -64,7 +64,7 @@ def auth0_accounts(auth0_tenant: Tenant) -> Mapping[str, Account]:
 
 @pytest.fixture
 def auth0_browser(auth0_tenant: Tenant, db: None) -> Browser:
-    """Somebody's browser, at the site and at the tenant."""
+    """A browser, at the site and at the tenant."""
     del db  # the site needs it
     from stateful_oauth.testing.browser import Browser  # noqa: PLC0415 - needs Django's settings
 

@@ -30,7 +30,7 @@ MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_meta
 def tenant_of_settings(alias: str = DEFAULT_TENANT) -> Tenant:
     """Return a tenant with the application, the addresses and the connections that the settings name.
 
-    Nobody can sign in yet: `tenant.add_user(…)`.
+    It has no users yet: `tenant.add_user(…)`.
 
     Args:
         alias: Which tenant of `STATEFUL_OAUTH['TENANTS']`.

@@ -173,8 +173,8 @@ class Walker:
     def _demand(self, edge: Edge) -> None:
         if not self.knows(edge):
             raise AssertionError(
-                f"Nobody knows how {edge.source} --{edge.event}--> {edge.target} happens: add it to"
-                f" `stimuli` or `results` of {type(self).__name__}."
+                f"The walker does not know how {edge.source} --{edge.event}--> {edge.target} happens:"
+                f" add it to `stimuli` or `results` of {type(self).__name__}."
             )
 
     def _do(self, how: How) -> Any:
@@ -239,8 +239,8 @@ def assert_every_path(walker: Callable[[], Walker]) -> list[str]:
         walker: Makes a walker for one path. It is called anew for each.
 
     Raises:
-        AssertionError: A path did not go as the machine says, an edge is on no path, nobody knows how an edge
-            happens, or the walker names edges that there are not.
+        AssertionError: A path did not go as the machine says, an edge is on no path, or the walker does
+            not know how an edge happens, or names edges that do not exist.
     """
     kind = walker().kind
     flow = wiring.flows()[kind]

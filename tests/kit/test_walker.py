@@ -75,7 +75,7 @@ def test_an_edge_that_nobody_makes_happen(toy, clock):
         }
 
     text = said(Incomplete, clock)
-    assert "Nobody knows how counting --mismatch--> mismatched happens" in text
+    assert "The walker does not know how counting --mismatch--> mismatched happens" in text
     assert "`results` of Incomplete" in text
 
 

@@ -1,7 +1,7 @@
 """The stages that look at what connecting and linking accounts need of a tenant.
 
 The Management API is called as the application. What only a user's token can tell is asked with a grant that
-somebody pointed to, and otherwise not at all.
+the operator names, and otherwise not at all.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _scopes(context: ProbeContext, claims: MachineClaims) -> Iterator[Finding]:
 
 
 def _refresh_tokens(context: ProbeContext) -> Iterator[Finding]:
-    """Refresh with a token that nobody was given: harmless, as with the code of the stage `client`."""
+    """Refresh with a token that was never issued: harmless, as with the code of the stage `client`."""
     if "offline_access" not in context.settings.scope.split():
         if context.settings.connections:
             yield failed(
@@ -160,7 +160,7 @@ def _connections(context: ProbeContext, token: Secret) -> Iterator[Finding]:
 
 
 def _rotation(grant: Grant, answer: TokenResponse) -> Iterator[Finding]:
-    """Say so when the provider rotates against the settings, and lose nobody's refresh token over it."""
+    """Say so when the provider rotates against the settings, without losing the user's refresh token."""
     new = answer.refresh_token
     if new is None or new == grant.refresh_token:
         return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.probes import Landing
 from stateful_oauth.django.doctor.probe_context import ProbeContext
 
-# What a provider answers to `prompt=none` when nobody is signed in (OpenID Connect Core §3.1.2.6): the
+# What a provider answers to `prompt=none` when no user is signed in (OpenID Connect Core §3.1.2.6): the
 # request itself was in order.
 _IN_ORDER: Final = frozenset(
     {"login_required", "consent_required", "interaction_required", "account_selection_required"}
@@ -52,7 +52,7 @@ def _discovery(context: ProbeContext) -> Iterator[Finding]:
         )
     if metadata.pushed_authorization_request_endpoint is None and context.settings.linking != "off":
         yield warning(
-            "There is no pushed_authorization_request_endpoint: whoever sits at the browser can change what "
+            "There is no pushed_authorization_request_endpoint: the user of the browser can change what "
             "the proof for linking is asked with.",
             "In Auth0 turn on Settings > Advanced > Allow Pushed Authorization Requests (PAR).",
         )
@@ -93,7 +93,7 @@ _SET_CLOCK: Final = "Synchronise the machine's clock with NTP (chrony, systemd-t
 
 
 def _client(context: ProbeContext) -> Iterator[Finding]:
-    """Exchange a code that nobody was given.
+    """Exchange a code that was never issued.
 
     Harmless: a provider proves the client first, and then finds no such code (RFC 6749 §5.2: `invalid_client`
     and `invalid_grant` are told apart). No user, session or token is touched; Auth0 writes one line
@@ -115,7 +115,7 @@ def _client(context: ProbeContext) -> Iterator[Finding]:
 
 
 def _callbacks(context: ProbeContext) -> Iterator[Finding]:
-    """Open the authorization address with `prompt=none`, as a browser in which nobody is signed in.
+    """Open the authorization URL with `prompt=none`, as a browser in which no user is signed in.
 
     Harmless: no page is shown, no session is begun; Auth0 writes one line "Failed Silent Auth".
     """
@@ -172,7 +172,7 @@ def _allow(redirect_uri: str) -> str:
 
 
 def _logout(context: ProbeContext) -> Iterator[Finding]:
-    """Open the sign-out address as a browser in which nobody is signed in: there is no session to end."""
+    """Open the sign-out URL as a browser in which no user is signed in: there is no session to end."""
     home = conf.base_url + conf.logout_return_path
     url = context.provider.logout_url(return_to=home)
     landing = context.probes.open(url, time_limit=TIME_LIMIT)

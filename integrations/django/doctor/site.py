@@ -46,7 +46,7 @@ def _database(_: Any) -> Iterator[Finding]:
 
 
 def _migrations(_: Any) -> Iterator[Finding]:
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 - only where somebody asks
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 - only needed here
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415 - as above
     from django.db.migrations.recorder import MigrationRecorder  # noqa: PLC0415 - as above
 

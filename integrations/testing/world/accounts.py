@@ -27,7 +27,7 @@ def asked_to_link(world: BaseStateMachine) -> list[Tab]:
 
 
 def signed_in_browsers(world: BaseStateMachine) -> list[int]:
-    """Return the numbers of the browsers in which somebody is signed in."""
+    """Return the numbers of the browsers in which a user is signed in."""
     return [*world.users]
 
 
@@ -66,7 +66,7 @@ class Accounts(SignIn):
     @precondition(signed_in_browsers)
     @rule(browser=numbers(), account=numbers(), faults=faults())
     def disconnect(self, browser: int, account: int, faults: tuple[Fault, ...] = ()) -> None:
-        """Disconnect an account: one's own, or somebody else's if there is no other."""
+        """Disconnect an account: the user's own, or another user's if there is none."""
         kept = list(ConnectedAccount.objects.order_by("connected_at", "remote_id"))
         if not kept:
             return
@@ -86,7 +86,7 @@ class Accounts(SignIn):
     @precondition(signed_in_browsers)
     @rule(browser=numbers(), link=numbers(), faults=faults())
     def unlink(self, browser: int, link: int, faults: tuple[Fault, ...] = ()) -> None:
-        """Unlink an account: one's own, or somebody else's if there is no other."""
+        """Unlink an account: the user's own, or another user's if there is none."""
         kept = list(AccountLink.objects.filter(unlinked_at__isnull=True).order_by("pk"))
         if not kept:
             return
@@ -116,7 +116,7 @@ class Accounts(SignIn):
     def prove(
         self, tab: int, candidate: int = 0, account: int | None = None, faults: tuple[Fault, ...] = ()
     ) -> None:
-        """Confirm, and prove it at the provider: as whom the page named, or as somebody else."""
+        """Confirm, and prove it at the provider: as the account that the page named, or as another."""
         chosen: Tab = self.pick(tab, asked_to_link(self))
         named = self.confirms(chosen, candidate)
         by_id = {who.user_id: who for who in self.accounts}
@@ -128,7 +128,7 @@ class Accounts(SignIn):
             self.opens_callback(chosen, chosen.browser, "", faults)
 
     def confirms(self, chosen: Tab, candidate: int, faults: tuple[Fault, ...] = ()) -> str:
-        """Send the form of the page; return whom it names."""
+        """Send the form of the page; return the account that it names."""
         page = chosen.linking
         row = self.seen.rows.get(page) if page else None
         candidates = [each["user_id"] for each in row.inputs.get("candidates", ())] if row else []

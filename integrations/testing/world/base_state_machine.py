@@ -67,7 +67,8 @@ def _traced(function: Callable[..., None]) -> Callable[..., None]:
         self.run_step(function, arguments)
 
     # Hypothesis leaves out about half of the rules in each scenario, by name ("swarm testing"). Here most
-    # rules are of no use without others: nobody comes back who did not start. So all have one name.
+    # rules are of no use without others: a browser that did not start does not come back. So all have one
+    # name.
     run.__name__ = "step"
     return run
 
@@ -297,7 +298,7 @@ class BaseStateMachine(RuleBasedStateMachine):
             self.memory.own(id_, tab)
 
     def take_in(self, parent: uuid.UUID | None) -> None:
-        """Note that what a sweep or an operator opened belongs to whoever started what it goes on with."""
+        """Note that what a sweep or an operator opened belongs to the tab that started what it continues."""
         for id_ in self.memory.new_rows():
             above = parent or self.memory.parent_of(id_)
             owner = None if above is None else self.memory.owners.get(above)

@@ -95,7 +95,7 @@ def _confirm(*faults: object) -> Step:
 _AUTHORIZE_ADA: Final = step("authorize", tab=0, account=ADA, browser=None)
 _DECLINE: Final = step("decline", tab=0)
 _KEEP_APART: Final = step("keep_apart", tab=0, faults=())
-_BOB_IS_ASKED: Final = _sign_in(BOB)  # Bob at Google was there first, and nobody trusts a password for that
+_BOB_IS_ASKED: Final = _sign_in(BOB)  # Bob at Google was there first, and a password is no evidence for that
 _BETWEEN: Final = "effect.after"
 
 LOGIN: Final[Mapping[str, tuple[Step, ...]]] = {

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from stateful_oauth.emulator import Tenant
     from stateful_oauth.testing.world.faults import Fault
 
-# Members of bodies and parameters that nobody but the site and the tenant may ever see.
+# Members of bodies and parameters that only the site and the tenant may ever see.
 SECRET_MEMBERS: Final = frozenset(
     {"access_token", "refresh_token", "id_token", "code", "connect_code", "code_verifier", "client_secret",
      "client_assertion", "assertion", "subject_token", "auth_session", "token"}
 )  # fmt: skip
-# Those that a browser may see on its way to the provider, and nobody else.
+# Those that only a browser on its way to the provider may see besides.
 BROWSER_MEMBERS: Final = frozenset({"state", "nonce", "request_uri", "ticket"})
 _LINK: Final = re.compile(r"/api/v2/users/([^/]+)/identities")
 _SHORTEST: Final = 12  # characters: what is shorter is found by chance

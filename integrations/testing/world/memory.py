@@ -69,7 +69,7 @@ class Searched:
 
 @dataclass
 class Memory:
-    """What was done by whom.
+    """What was done, and by which user.
 
     Attributes:
         owners: Who started each transaction.
@@ -83,8 +83,8 @@ class Memory:
         at_provider: Who was last at the provider in each browser.
         bindings: Every id that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
-        unidentified: Users who connected an account of which nobody could find out whose it is.
-        injected: Codes that somebody put into the callback of another transaction.
+        unidentified: Users who connected an account whose owner could not be identified.
+        injected: Codes that were put into the callback of another transaction.
         seen: Codes that another browser navigated with, while their transaction waited for them.
         searched: For secrets.
     """
@@ -106,7 +106,7 @@ class Memory:
     searched: Searched = field(default_factory=Searched)
 
     def new_rows(self) -> list[uuid.UUID]:
-        """Return the transactions that nobody owns yet."""
+        """Return the transactions that have no owner yet."""
         ids = FlowTransaction.objects.values_list("pk", flat=True)
         return [id_ for id_ in ids if id_ not in self.owners]
 
@@ -147,7 +147,7 @@ class Memory:
         self.going |= set(ids)
 
     def sign_out(self, browser: int) -> None:
-        """Note that a browser has signed out: what was started in it before signs nobody in any more."""
+        """Note that a browser has signed out: what was started in it before signs no user in any more."""
         self.sign_outs[browser] = self.sign_outs.get(browser, 0) + 1
 
     def carry_over(self, browser: int, rows: Iterable[uuid.UUID]) -> None:
@@ -171,7 +171,7 @@ class Memory:
 
     def note_cookies(self, number: int, browser: Browser) -> None:
         """Note the values of the cookie that binds attempts to a browser."""
-        del number  # whose it is does not matter: nobody but a browser may have it
+        del number  # whose it is does not matter: only a browser may have it
         cookie = browser.client.cookies.get(cookie_name())
         if cookie is not None and cookie.value:
             # Every id by itself: a row could hold one without the rest.

@@ -16,7 +16,7 @@ from stateful_oauth.testing.world.strategies import account_numbers, faults, num
 if TYPE_CHECKING:
     from stateful_oauth.testing.world.faults import Fault
 
-OPERATOR = "7"  # the primary key of whoever is on call
+OPERATOR = "7"  # the primary key of the operator
 
 
 class Operating(BaseStateMachine):
@@ -94,7 +94,7 @@ class Operating(BaseStateMachine):
     @precondition(lambda self: list(self.site.tenant.vault))
     @rule(account=numbers())
     def revoke_at_account_provider(self, account: int) -> None:
-        """Have somebody take back at the account's own provider what they granted."""
+        """Have the user revoke the access at the account's own provider."""
         chosen = self.pick(account, list(self.site.tenant.vault))
-        self.trace.note(f"Somebody revokes the access to {chosen.email} at {chosen.connection}.")
+        self.trace.note(f"The user revokes the access to {chosen.email} at {chosen.connection}.")
         self.site.tenant.vault.revoke_at_provider(chosen.id)

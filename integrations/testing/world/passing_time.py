@@ -97,7 +97,7 @@ class PassingTime(BaseStateMachine):
     @precondition(not_twice)
     @rule(what=st.sampled_from(AROUND), browser=browser_numbers())
     def change(self, what: str, browser: int = 0) -> None:
-        """Change something around the site, that nobody there does."""
+        """Change something around the site that the site itself does not do."""
         tenant, site = self.site.tenant, self.site
         self.figures.happened[f"around the site: {what}"] += 1
         self.trace.note(f"{what.capitalize()}.")

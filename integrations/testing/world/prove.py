@@ -73,7 +73,7 @@ def prove(
 
     Raises:
         Violation: An invariant does not hold.
-        Exception: The site failed in a way that nobody expected.
+        Exception: The site failed in an unexpected way.
         RuntimeError: The database has transactions already, which a scenario would delete.
     """
     from stateful_oauth.testing.world.site import require_empty_database  # noqa: PLC0415 - needs the app registry
@@ -157,7 +157,7 @@ def assert_every_transition(figures: Figures) -> None:
 def assert_everything_happened(figures: Figures, world: type[World]) -> None:
     """Demand that every rule of a World was run, and that everything went wrong that can.
 
-    A rule whose precondition never holds proves nothing, and nobody would miss it.
+    A rule whose precondition never holds proves nothing, and its absence would not be noticed.
 
     Raises:
         AssertionError: Says what never happened.

@@ -66,7 +66,7 @@ class SignIn(BaseStateMachine):
     def authorize(self, tab: int, account: int, browser: int | None = None) -> None:
         """Go on at the provider as anybody, mostly in the browser that was sent there.
 
-        Somebody may be given the address by somebody else: the fixation of RFC 9700 §4.7.
+        An attacker may hand the URL to another browser: the fixation of RFC 9700 §4.7.
         """
         chosen: Tab = self.pick(tab, at_provider(self))
         where = chosen.browser if browser is None else browser % len(self.browsers)
@@ -77,7 +77,7 @@ class SignIn(BaseStateMachine):
     def decline(self, tab: int) -> None:
         """Decline at the provider."""
         chosen: Tab = self.pick(tab, at_provider(self))
-        self.trace.note(f"Somebody declines at the provider in {chosen}.")
+        self.trace.note(f"The user declines at the provider in {chosen}.")
         chosen.declined = True
         self._comes_back(chosen, lambda: self.browsers[chosen.browser].visitor.decline(chosen.at_provider))
 
@@ -107,7 +107,7 @@ class SignIn(BaseStateMachine):
         place = "" if browser == tab.browser else f" in browser {browser + 1}"
         visitor = self.browsers[browser].visitor
         if self.memory.at_provider.get(browser, who) is not who:
-            visitor.close_browser()  # its session there would answer for whoever was here before
+            visitor.close_browser()  # its session there would answer for the user who was here before
         self.memory.at_provider[browser] = who
         self.trace.note(f"{who} goes on at the provider in {tab}{place}.")
         self._comes_back(

@@ -47,7 +47,7 @@ class Site:
     Attributes:
         statements: SQL statements so far, on the database of the transactions.
         writes: How many of them were no SELECT.
-        log: What was logged since somebody looked.
+        log: What was logged since the last look.
     """
 
     def __init__(self, configuration: Configuration, *, alias: str, changes: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ _PATHS: Final = ("", "", "/oauth/token", "/api/v2/", "/me/v1/", "/identities")
 # Those of `effect` lie between a claim and its settlement, which is where most can go wrong.
 _POINTS: Final = (*CRASH_POINTS, "effect.before", "effect.after")
 _OUTSIDE: Final = (*OUTSIDE, "effect.before", "effect.after")
-# What somebody may do to a callback before it is opened, accidentally or not.
+# What may be done to a callback before it is opened, by accident or not.
 CALLBACK_CHANGES: Final = (
     "code twice",
     "state twice",
@@ -41,7 +41,7 @@ CALLBACK_CHANGES: Final = (
     "HEAD",
     "another flow's address",
 )
-# How long somebody may wait, in seconds: until something is due, past a lease, a grace, a deadline, a token.
+# How long a user may wait, in seconds: until something is due, past a lease, a grace, a deadline, a token.
 WAITS: Final = (0, 0, 1, 5, 31, 31, 61, 601, 86_401)
 
 

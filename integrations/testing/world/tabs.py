@@ -27,7 +27,7 @@ class Tab:
         browser: Whose tab it is: the number of the browser, from 0.
         flow: What was started in it.
         at_provider: The provider's address that the site has sent it to, or an empty string.
-        declined: Whether somebody declined there.
+        declined: Whether the user declined there.
         callback: Where the provider has sent it back to, opened or not, or None.
         page: A page of the site that it shows or would be sent to, or an empty string.
         linking: The account linking that it was asked about, or None.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account that somebody can sign in with, or connect.
+    """An account to sign in with, or to connect.
 
     Attributes:
         name: As a trace prints it.
@@ -84,7 +84,7 @@ def _give_metadata(user: User, client: Client) -> None:
 
 
 def user_metadata(user_id: str) -> dict[str, Any]:
-    """Return a member that everybody has, and one that nobody else has."""
+    """Return a member that every account has, and one that no other has."""
     return {"theme": f"of {user_id}", f"only {user_id}": "mine"}
 
 

@@ -38,7 +38,7 @@ def links_agree(world: BaseStateMachine) -> None:
 
 
 def metadata_is_merged_completely(world: BaseStateMachine) -> None:
-    """Whoever was linked without a failure has brought its metadata along."""
+    """An account that was linked without a failure has brought its metadata along."""
     for row in world.seen.rows.values():
         if row.kind != "account_linking" or row.state != "linked":
             continue
@@ -66,9 +66,9 @@ def metadata_is_merged_completely(world: BaseStateMachine) -> None:
 def connected_accounts_agree(world: BaseStateMachine) -> None:
     """What is connected at Auth0 is kept here, and the other way round, but for what was given up.
 
-    Where nobody could find out whose account it is, it may be one that was connected before, and the id that
-    it had until then waits for the next look at the list. So does what Auth0 forgot with a user whom an
-    administrator deleted there, and who came back.
+    If the owner of an account could not be identified, the account may be one that was connected before. Its
+    former id then stays here until the list is read again. So do the accounts of a user that an administrator
+    deleted at Auth0, and who came back.
     """
     given_up, people = world.memory.given_up, world.site.tenant.people.users.keys() - world.memory.deleted
     if "connect_account" in given_up:

@@ -51,7 +51,7 @@ def finals_never_change(world: BaseStateMachine) -> None:
             continue
         if row is None:
             if old.is_open or id_ not in world.memory.going:
-                raise Violation(name, f"this transaction is gone, and nobody purged it:\n{old.show()}")
+                raise Violation(name, f"this transaction is gone, and was not purged:\n{old.show()}")
         elif not old.is_open and _but_for_the_log(old) != _but_for_the_log(row):
             raise Violation(name, f"it was over, and is another one now:\n{old.show()}\nnow:\n{row.show()}")
         elif not old.is_open and row.result not in (old.result, *_WITHDRAWN):
