@@ -104,6 +104,7 @@ def test_a_browser_that_comes_back_meanwhile_is_told_the_same(database, waiting,
         def __init__(self, id_):
             super().__init__()
             self.browser = bytes(rows.the_row(id_).browser)
+            self.browsers = (self.browser,)
 
     def follow():
         return [wiring.engine().follow(id_, Owner(id_)).code for id_ in ids]
