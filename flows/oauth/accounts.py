@@ -107,12 +107,13 @@ class ProviderToken:
     """An access token of the identity provider behind a connection, from Token Vault.
 
     Attributes:
-        expires_in: Seconds, or None.
+        scope: What was granted, separated by spaces, or an empty string if the provider did not say.
+        expires_at: Aware, or None if the provider did not say.
     """
 
-    access_token: Secret
-    scope: str | None = None
-    expires_in: int | None = None
+    value: Secret
+    scope: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class Auth0Provider:
         self._authentication = client_authentication(config, now)
         self._discovery = Discovery(config, self._transport, now)
         self._keys = Keys(config, self._discovery, self._transport, now)
-        self._grants = TokenGrants(self._discovery, self._post)
+        self._grants = TokenGrants(self._discovery, self._post, now)
         self._my_account = Auth0MyAccount(config, self._transport)
         self._provider_users = ProviderUsers(config, self._transport)
         self._management = (

@@ -45,7 +45,7 @@ class ProviderUsers:
             return None
         answer = self._transport.get(
             endpoint.url,
-            headers={"Authorization": Secret(f"Bearer {token.access_token.reveal()}")},
+            headers={"Authorization": Secret(f"Bearer {token.value.reveal()}")},
             time_limit=time_limit,
         )
         if answer.status != 200:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
@@ -12,6 +13,7 @@ from stateful_oauth.flows.oauth.accounts import ProviderToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from stateful_oauth.auth0.discovery import Discovery
     from stateful_oauth.auth0.transport import Answer
@@ -60,10 +62,11 @@ class TokenGrants:
     Args:
         post: Sends a form with the client's authentication: endpoint, fields, and the deadline on
             `time.monotonic()`.
+        now: The time.
     """
 
-    def __init__(self, discovery: Discovery, post: Post) -> None:
-        self._discovery, self._post = discovery, post
+    def __init__(self, discovery: Discovery, post: Post, now: Callable[[], datetime]) -> None:
+        self._discovery, self._post, self._now = discovery, post, now
 
     def refresh(
         self, refresh_token: Secret, *, audience: str | None, scope: str | None, time_limit: float
@@ -103,6 +106,9 @@ class TokenGrants:
             fields["login_hint"] = login_hint
         answer = self._post(endpoint, fields, deadline)
         tokens = token_response(answer, _VAULT_REFUSALS, "token_vault_refused")
+        lifetime = tokens.expires_in
         return ProviderToken(
-            access_token=tokens.access_token, scope=tokens.scope, expires_in=tokens.expires_in
+            value=tokens.access_token,
+            scope=tokens.scope or "",
+            expires_at=None if lifetime is None else self._now() + timedelta(seconds=lifetime),
         )

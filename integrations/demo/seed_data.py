@@ -24,9 +24,9 @@ from stateful_oauth.demo.people import (
     Person,
 )
 from stateful_oauth.django import wiring
+from stateful_oauth.django.callbacks import callback_url
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
-from stateful_oauth.django.views.callbacks import callback_url
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity, find_identity
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount

@@ -1,1 +1,141 @@
-"""Sign-in with Auth0 for Django projects: settings, checks, urls, views, authentication backend."""
+"""What a Django site imports: everything for its own views, its backend and its receivers.
+
+    from stateful_oauth.django import callback_view, complete, flow_view, start_login
+
+Every name is loaded when it is first used (PEP 562): settings, models and `apps.py` can import this package.
+The modules below it are internal: they may move in any release. A function that does input or output has a
+twin for async views, whose name begins with `a`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stateful_oauth.flows.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from stateful_oauth.django.accounts import (
+        aaccess_token,
+        aavailable_connections,
+        access_token,
+        aconnected_accounts,
+        alinked_accounts,
+        aprovider_token,
+        arefresh_connected_accounts,
+        available_connections,
+        connected_accounts,
+        linked_accounts,
+        provider_token,
+        refresh_connected_accounts,
+    )
+    from stateful_oauth.django.backends import Auth0Backend
+    from stateful_oauth.django.callbacks import callback_view
+    from stateful_oauth.django.completing import acomplete, asend_event, complete, send_event
+    from stateful_oauth.django.current import CurrentSignIn, acurrent_sign_in, current_sign_in
+    from stateful_oauth.django.doctor import areadiness, readiness
+    from stateful_oauth.django.endings import aend_sessions, end_sessions
+    from stateful_oauth.django.pages import FlowResponse, InsideTransaction, flow_view
+    from stateful_oauth.django.signals import Transition, flow_settled, transition_made
+    from stateful_oauth.django.signing_out import asign_out, sign_out
+    from stateful_oauth.django.starting import (
+        astart_connect,
+        astart_disconnect,
+        astart_flow,
+        astart_login,
+        astart_unlink,
+        start_connect,
+        start_disconnect,
+        start_flow,
+        start_login,
+        start_unlink,
+    )
+    from stateful_oauth.django.tasks import expire_flows, purge_flows, recover_flows
+    from stateful_oauth.django.views.readiness import readiness_view
+    from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, StoreUnavailable
+    from stateful_oauth.flows.oauth.errors import AccountRefused
+    from stateful_oauth.flows.oauth.openid import VerifiedIdentity
+
+__all__ = [
+    "AccountRefused",
+    "Auth0Backend",
+    "CurrentSignIn",
+    "FlowError",
+    "FlowResponse",
+    "InsideTransaction",
+    "InvalidInput",
+    "StoreUnavailable",
+    "Transition",
+    "VerifiedIdentity",
+    "aaccess_token",
+    "aavailable_connections",
+    "access_token",
+    "acomplete",
+    "aconnected_accounts",
+    "acurrent_sign_in",
+    "aend_sessions",
+    "alinked_accounts",
+    "aprovider_token",
+    "areadiness",
+    "arefresh_connected_accounts",
+    "asend_event",
+    "asign_out",
+    "astart_connect",
+    "astart_disconnect",
+    "astart_flow",
+    "astart_login",
+    "astart_unlink",
+    "available_connections",
+    "callback_view",
+    "complete",
+    "connected_accounts",
+    "current_sign_in",
+    "end_sessions",
+    "expire_flows",
+    "flow_settled",
+    "flow_view",
+    "linked_accounts",
+    "provider_token",
+    "purge_flows",
+    "readiness",
+    "readiness_view",
+    "recover_flows",
+    "refresh_connected_accounts",
+    "send_event",
+    "sign_out",
+    "start_connect",
+    "start_disconnect",
+    "start_flow",
+    "start_login",
+    "start_unlink",
+    "transition_made",
+]
+
+if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checker
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "stateful_oauth.django.accounts": (
+                "aaccess_token aavailable_connections access_token aconnected_accounts "
+                "alinked_accounts aprovider_token arefresh_connected_accounts available_connections "
+                "connected_accounts linked_accounts provider_token refresh_connected_accounts"
+            ),
+            "stateful_oauth.django.backends": "Auth0Backend",
+            "stateful_oauth.django.callbacks": "callback_view",
+            "stateful_oauth.django.completing": "acomplete asend_event complete send_event",
+            "stateful_oauth.django.current": "CurrentSignIn acurrent_sign_in current_sign_in",
+            "stateful_oauth.django.doctor": "areadiness readiness",
+            "stateful_oauth.django.endings": "aend_sessions end_sessions",
+            "stateful_oauth.django.pages": "FlowResponse InsideTransaction flow_view",
+            "stateful_oauth.django.signals": "Transition flow_settled transition_made",
+            "stateful_oauth.django.signing_out": "asign_out sign_out",
+            "stateful_oauth.django.starting": (
+                "astart_connect astart_disconnect astart_flow astart_login astart_unlink start_connect "
+                "start_disconnect start_flow start_login start_unlink"
+            ),
+            "stateful_oauth.django.tasks": "expire_flows purge_flows recover_flows",
+            "stateful_oauth.django.views.readiness": "readiness_view",
+            "stateful_oauth.flows.engine.errors": "FlowError InvalidInput StoreUnavailable",
+            "stateful_oauth.flows.oauth.errors": "AccountRefused",
+            "stateful_oauth.flows.oauth.openid": "VerifiedIdentity",
+        },
+    )

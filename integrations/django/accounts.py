@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.flows.engine.errors import ServiceRefused
@@ -39,7 +40,7 @@ def connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
     return list(accounts_of(_issuer(request), subject)) if subject else []
 
 
-def refreshed_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
+def refresh_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
     """Return the same after comparing with the provider's list, all pages of it.
 
     What is gone there is dropped here. What is connected there and not known here is added; nobody has told
@@ -62,7 +63,7 @@ def available_connections(request: HttpRequest) -> Sequence[ConnectionInfo]:
     """Return the connections at which the user can connect accounts, all pages.
 
     Raises:
-        FlowError: As `refreshed_connected_accounts`.
+        FlowError: As `refresh_connected_accounts`.
     """
     provider = _provider(request)
     return _at_my_account(
@@ -108,6 +109,14 @@ def provider_token(request: HttpRequest, connection: str, *, login_hint: str | N
     return wiring.access_tokens().provider_token(
         grant, connection=connection, login_hint=login_hint, time_limit=_TIME_LIMIT
     )
+
+
+aconnected_accounts = async_twin(connected_accounts)
+arefresh_connected_accounts = async_twin(refresh_connected_accounts)
+aavailable_connections = async_twin(available_connections)
+alinked_accounts = async_twin(linked_accounts)
+aaccess_token = async_twin(access_token)
+aprovider_token = async_twin(provider_token)
 
 
 def own_connected_account(request: HttpRequest, account_id: str) -> ConnectedAccount | None:

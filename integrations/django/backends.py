@@ -290,6 +290,4 @@ def backend_path() -> str:
     for path in settings.AUTHENTICATION_BACKENDS:
         if issubclass(import_string(path), Auth0Backend):
             return path
-    raise ImproperlyConfigured(
-        "Add 'stateful_oauth.django.backends.Auth0Backend' to AUTHENTICATION_BACKENDS."
-    )
+    raise ImproperlyConfigured("Add 'stateful_oauth.django.Auth0Backend' to AUTHENTICATION_BACKENDS.")

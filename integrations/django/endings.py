@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from stateful_oauth.django import wiring
+from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.storage.identities import find_identity, generations_of, note_ending
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def end_sessions(user: Any) -> None:
     """
     note_ending(user.pk, at=wiring.clock.now())
     replace_unusable_password(user)
+
+
+aend_sessions = async_twin(end_sessions)
 
 
 def replace_unusable_password(user: Any) -> None:

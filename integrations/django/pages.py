@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
 from urllib.parse import urlencode
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import InterfaceError, OperationalError, connections, router, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -22,14 +24,17 @@ from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure
 from stateful_oauth.django.navigation import is_prefetch
-from stateful_oauth.django.next_url import destination, may_go_to, requested_next
+from stateful_oauth.django.next_url import destination, may_go_to
 from stateful_oauth.django.sessions import forget_session, save_session, session_details
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Mapping
+
+    from stateful_oauth.flows.engine.outcomes import Outcome
 
 logger = logging.getLogger("stateful_oauth.pages")
 
@@ -44,8 +49,34 @@ _HEADERS: Final = {
 }
 _VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
 
+_LOST: Final = (StoreUnavailable, OperationalError, InterfaceError)
+_ANSWERED: Final = (*_LOST, Http404, SuspiciousOperation)
+_IS_WHOLE: Final = "_stateful_oauth_is_whole"  # a response that has its headers
 
-class SeeOther(HttpResponseRedirect):
+Arguments = ParamSpec("Arguments")
+Response = TypeVar("Response", bound=HttpResponse)
+View = TypeVar("View", bound="Callable[..., Any]")
+
+
+class InsideTransaction(RuntimeError):
+    """A view that moves a transaction runs in a database transaction: decorate it with `flow_view`.
+
+    The engine commits before it calls the provider. In a database transaction of `ATOMIC_REQUESTS` nothing
+    would be committed then, and a second delivery could repeat the call.
+    """
+
+
+class FlowResponse(HttpResponse):
+    """What the functions that start and continue flows return.
+
+    Attributes:
+        outcome: What the flow answered, or None if no flow was asked.
+    """
+
+    outcome: Outcome | None = None
+
+
+class SeeOther(HttpResponseRedirect, FlowResponse):
     """303: the browser asks for the next page with GET, and the address before it leaves the history."""
 
     status_code = 303
@@ -55,51 +86,108 @@ class SeeOther(HttpResponseRedirect):
         return f"<{type(self).__name__} status_code={self.status_code}>"
 
 
-def flow_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorate a view of the package.
+def flow_view(view: View) -> View:
+    """Decorate a view that starts or continues a flow; the package's own views and yours. Sync or async.
 
-    Not in a surrounding database transaction, because the engine commits before it calls the provider; open
-    to `LoginRequiredMiddleware`; with the headers of an authorization endpoint's client (RFC 9700 §4.2,
-    §4.16) even where the project lacks the middleware, and on the project's own page for 404; and with an
-    answer for a database that is gone.
+    - It does not run in a database transaction, whatever `ATOMIC_REQUESTS` says, because the engine commits
+      before it calls the provider.
+    - `LoginRequiredMiddleware` lets it pass. Use `login_required` beside it where a user is needed.
+    - Its responses have the headers of an authorization endpoint's client (RFC 9700 §4.2, §4.16) and the
+      browser's binding cookie, on the project's own page for 404, too.
+    - A prefetch is answered without asking it (docs/security-checklist.md S5).
+    - If the database is gone, it has a page.
+    """
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if is_prefetch(request):
+                return _with_headers(request, FlowResponse(status=204))
+            try:
+                response: HttpResponse = await view(request, *args, **kwargs)
+                await sync_to_async(_save_session)(request, response)
+            except _ANSWERED as error:
+                response = await sync_to_async(_response_to)(request, error)
+            return _with_headers(request, response)
+
+    else:
+
+        @wraps(view)
+        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if is_prefetch(request):
+                return _with_headers(request, FlowResponse(status=204))
+            try:
+                response: HttpResponse = view(request, *args, **kwargs)
+                _save_session(request, response)
+            except _ANSWERED as error:
+                response = _response_to(request, error)
+            return _with_headers(request, response)
+
+    return cast("View", outside_of_transactions(login_not_required(cast("Any", page))))
+
+
+def whole_response(
+    function: Callable[Concatenate[HttpRequest, Arguments], FlowResponse],
+) -> Callable[Concatenate[HttpRequest, Arguments], FlowResponse]:
+    """Decorate a function that a view calls for its response: it does what `flow_view` does.
+
+    Raises:
+        InsideTransaction: There is a surrounding database transaction.
     """
 
-    @wraps(view)
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    @wraps(function)
+    def whole(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> FlowResponse:
         if is_prefetch(request):
-            # A prefetch must not claim a transaction (docs/security-checklist.md S5).
-            response = HttpResponse(status=204)
-        else:
-            response = _answer(view, request, *args, **kwargs)
-            write_binding(request, response)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        patch_vary_headers(response, _VARY)
-        return response
+            return _with_headers(request, FlowResponse(status=204))
+        _check_outside_of_transactions()
+        try:
+            response = function(request, *args, **kwargs)
+            _save_session(request, response)
+        except _LOST as error:
+            response = _response_to_lost(request, error)
+        return _with_headers(request, response)
 
-    return outside_of_transactions(login_not_required(page))
+    return whole
 
 
-def outside_of_transactions(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def outside_of_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
     """Keep `ATOMIC_REQUESTS` from a view, of every database: a router may send us to any of them."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
 
 
-def _answer(
-    view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any
-) -> HttpResponse:
-    try:
-        response = view(request, *args, **kwargs)
-        if response.status_code < 500:  # the middleware keeps no session of another one either
-            save_session(request)
-    except (Http404, SuspiciousOperation) as error:
-        return response_for_exception(request, error)
-    except (StoreUnavailable, OperationalError, InterfaceError):
-        logger.exception("The database is not available.")
-        forget_session(request)
-        return _unavailable_page(may_reload=request.method == "GET")
+def _check_outside_of_transactions() -> None:
+    connection = transaction.get_connection(router.db_for_write(FlowTransaction))
+    # Django's `TestCase` runs each test in a database transaction, and lets durable blocks pass in it.
+    if connection.in_atomic_block and not getattr(connection.atomic_blocks[-1], "_from_testcase", False):
+        raise InsideTransaction("Decorate the view with stateful_oauth.django.flow_view.")
+
+
+def _save_session(request: HttpRequest, response: HttpResponse) -> None:
+    if response.status_code < 500:  # the middleware keeps no session of another one either
+        save_session(request)
+
+
+def _response_to(request: HttpRequest, error: Exception) -> HttpResponse:
+    if isinstance(error, _LOST):
+        return _response_to_lost(request, error)
+    return response_for_exception(request, error)
+
+
+def _response_to_lost(request: HttpRequest, error: Exception) -> FlowResponse:
+    logger.error("The database is not available.", exc_info=error)
+    forget_session(request)
+    return _unavailable_page(may_reload=request.method == "GET")
+
+
+def _with_headers(request: HttpRequest, response: Response) -> Response:
+    if not getattr(response, _IS_WHOLE, False):
+        write_binding(request, response)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        patch_vary_headers(response, _VARY)
+        setattr(response, _IS_WHOLE, True)
     return response
 
 
@@ -135,7 +223,7 @@ def error_page(
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
 
 
-def _unavailable_page(*, may_reload: bool) -> HttpResponse:
+def _unavailable_page(*, may_reload: bool) -> FlowResponse:
     """Render the page of a database that is gone, at the address where it was missed.
 
     Without the request, because a template that shows who is signed in would ask that database. Reloading
@@ -145,17 +233,17 @@ def _unavailable_page(*, may_reload: bool) -> HttpResponse:
     known = ERROR_CODES["store_unavailable"]
     context = {"code": "store_unavailable", "message": gettext(known.user), "without_form": True}
     page = render_to_string("stateful_oauth/error.html", {**context, "may_reload": may_reload})
-    return HttpResponse(page, status=known.status)
+    return FlowResponse(page, status=known.status)
 
 
-def sign_in_needed(request: HttpRequest) -> HttpResponse | None:
+def sign_in_needed(request: HttpRequest, next_url: str) -> FlowResponse | None:
     """Return the way to the sign-in for a request that needs one, or None.
 
     Whoever is signed in otherwise, with a password for the admin say, has no account at the provider.
     """
     if request.user.is_authenticated and session_details(request).get("sub"):
         return None
-    query = urlencode({"next": next_url}) if (next_url := requested_next(request)) else ""
+    query = urlencode({"next": next_url}) if next_url else ""
     address = reverse("stateful_oauth:error", args=["sign_in_needed"])
     return SeeOther(f"{address}?{query}" if query else address)
 

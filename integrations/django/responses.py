@@ -14,9 +14,18 @@ from django.urls import reverse
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.next_url import destination
-from stateful_oauth.django.pages import SeeOther
-from stateful_oauth.django.sessions import sign_in_again
-from stateful_oauth.flows.engine.outcomes import InProgress, Outcome, RedirectTo
+from stateful_oauth.django.pages import FlowResponse, SeeOther
+from stateful_oauth.flows.engine.outcomes import (
+    Abandoned,
+    Cancelled,
+    Expired,
+    Failed,
+    InProgress,
+    Mismatched,
+    Outcome,
+    RedirectTo,
+    Rejected,
+)
 from stateful_oauth.flows.oauth.outcomes import (
     ConfirmationNeeded,
     Connected,
@@ -27,57 +36,64 @@ from stateful_oauth.flows.oauth.outcomes import (
 from stateful_oauth.flows.registry import SIGN_IN
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
 
-def respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
-    """Turn an outcome into a response: where the browser has to go next, with its binding cookie."""
-    response = _respond(outcome, request)
+def respond(outcome: Outcome, request: HttpRequest) -> FlowResponse:
+    """Turn an outcome into a response: where the browser has to go next, with its binding cookie.
+
+    Signs no one in: see `sessions.signed_in_again`.
+    """
+    response = _respond(outcome)
+    response.outcome = outcome
     write_binding(request, response)
     return response
 
 
 @singledispatch
-def _respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
-    """Default: the error page of the outcome's code."""
-    del request  # for the outcomes that need it
+def _respond(outcome: Outcome) -> FlowResponse:
+    """Default: the error page of the code, or, without a code, on to `next`: an outcome of a project."""
+    return to_error_page(outcome, outcome.code) if outcome.code else SeeOther(destination(outcome.next_url))
+
+
+@_respond.register(Cancelled)
+@_respond.register(Mismatched)
+@_respond.register(Failed)
+@_respond.register(Expired)
+@_respond.register(Abandoned)
+@_respond.register(Rejected)
+def _(outcome: Outcome) -> FlowResponse:
     return to_error_page(outcome, outcome.code or "internal_error")
 
 
 @_respond.register(RedirectTo)
-def _(outcome: RedirectTo, request: HttpRequest) -> HttpResponse:
-    del request
+def _(outcome: RedirectTo) -> FlowResponse:
     return SeeOther(outcome.url)
 
 
 @_respond.register(SignedIn)
-def _(outcome: SignedIn, request: HttpRequest) -> HttpResponse:
-    if outcome.replayed and not sign_in_again(request, outcome):
-        return to_error_page(outcome, "already_completed")
+def _(outcome: SignedIn) -> FlowResponse:
     return SeeOther(destination(outcome.next_url))
 
 
 @_respond.register(Connected)
 @_respond.register(Disconnected)
 @_respond.register(Unlinked)
-def _(outcome: Outcome, request: HttpRequest) -> HttpResponse:
-    del request
+def _(outcome: Outcome) -> FlowResponse:
     return SeeOther(destination(outcome.next_url))
 
 
 @_respond.register(ConfirmationNeeded)
-def _(outcome: ConfirmationNeeded, request: HttpRequest) -> HttpResponse:
-    del request
+def _(outcome: ConfirmationNeeded) -> FlowResponse:
     return SeeOther(reverse("stateful_oauth:link", args=[outcome.transaction_id]))
 
 
 @_respond.register(InProgress)
-def _(outcome: InProgress, request: HttpRequest) -> HttpResponse:
-    del request
+def _(outcome: InProgress) -> FlowResponse:
     return SeeOther(reverse("stateful_oauth:progress", args=[outcome.transaction_id]))
 
 
-def to_error_page(outcome: Outcome, code: str) -> HttpResponse:
+def to_error_page(outcome: Outcome, code: str) -> FlowResponse:
     """Redirect to the page of an error code."""
     known = {
         "transaction": "" if outcome.transaction_id is None else str(outcome.transaction_id),

@@ -20,11 +20,12 @@ from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.endings import may_come_back
 from stateful_oauth.django.grants import end_and_revoke_on_commit
 from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-    from stateful_oauth.flows.oauth.outcomes import SignedIn
 
 SESSION_KEY: Final = "stateful_oauth"
 
@@ -153,6 +154,23 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
         return False
     sign_in(request, outcome, user)
     return True
+
+
+def signed_in_again(request: HttpRequest, outcome: Outcome) -> Outcome:
+    """Sign this browser in, if a finished sign-in is answered once more: a step of its own before responding.
+
+    Returns:
+        The outcome, or `Rejected` with `already_completed` when `sign_in_again` says no.
+    """
+    if not isinstance(outcome, SignedIn) or not outcome.replayed or sign_in_again(request, outcome):
+        return outcome
+    return Rejected(
+        transaction_id=outcome.transaction_id,
+        kind=outcome.kind,
+        tenant=outcome.tenant,
+        code="already_completed",
+        next_url=outcome.next_url,
+    )
 
 
 def session_details(request: HttpRequest) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from django.urls import path
+from stateful_oauth.django.completing import callback_of
 from stateful_oauth.django.declarations import usable_declarations
 from stateful_oauth.django.views import logout, pages
-from stateful_oauth.django.views.callbacks import callback_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def _urls_of(flow: FlowDeclaration) -> Iterator[URLPattern]:
     views = _views_of(flow)
     callback = flow.callback
     if callback is not None:
-        view = getattr(views, "callback", None) or callback_view(flow)
+        view = callback_of(flow)
         yield path(callback.path, view, name=callback.name)
         # A site with several tenants gives each its own callbacks (RFC 9700 §4.4).
         yield path(f"<slug:tenant>/{callback.path}", view, name=callback.name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stateful_oauth.emulator import Tenant
     from stateful_oauth.testing.browser import Browser
     from stateful_oauth.testing.clock import ManualClock
-    from stateful_oauth.testing.faults import FaultPlan
+    from stateful_oauth.testing.fault_plan import FaultPlan
     from stateful_oauth.testing.world.gateway import Gateway
     from stateful_oauth.testing.world.tenant_accounts import Account
 
@@ -48,7 +48,7 @@ def auth0_tenant(_auth0_gateway: Gateway) -> Tenant:
 @pytest.fixture
 def auth0_faults(_auth0_gateway: Gateway) -> FaultPlan:
     """What goes wrong on the way to the tenant, and where the worker dies."""
-    from stateful_oauth.testing.faults import FaultPlan  # noqa: PLC0415 - needs Django's settings
+    from stateful_oauth.testing.fault_plan import FaultPlan  # noqa: PLC0415 - needs Django's settings
 
     return FaultPlan(_auth0_gateway)
 

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.callbacks import callback_url
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import callbacks
-from stateful_oauth.django.views.callbacks import callback_url
 from stateful_oauth.emulator import DATABASE, Tenant
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreac
 
 USERINFO = "/_provider/{connection}/userinfo"
 ME = "https://provider.example/me"
-TOKEN = ProviderToken(access_token=Secret("the-token"))
+TOKEN = ProviderToken(value=Secret("the-token"))
 INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 

@@ -127,7 +127,7 @@ def calls_for_accounts(provider, sentinel):
         f"{ME}/connections": lambda: me.connections(token, time_limit=5),
         f"{ME}/accounts/cac_a": lambda: me.disconnect(token, "cac_a", time_limit=5),
         "/user": lambda: provider.provider_user(
-            ProviderToken(access_token=token), connection="github", strategy="github", time_limit=5
+            ProviderToken(value=token), connection="github", strategy="github", time_limit=5
         ),
         f"{USERS}/auth0%7Cada": lambda: provider.management.user("auth0|ada", time_limit=5),
         f"{USERS}-by-email": lambda: provider.management.users_by_email("a@example.com", time_limit=5),

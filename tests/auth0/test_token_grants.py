@@ -164,8 +164,9 @@ class TestTokenVault:
     def test_whole(self, room, token, account):
         found = self.ask(room, token)
         assert isinstance(found, ProviderToken)
-        assert (found.scope, found.expires_in) == ("openid profile email", 3600)
-        assert room.tenant.vault.holder(found.access_token.reveal()) is account
+        assert found.scope == "openid profile email"
+        assert found.expires_at.timestamp() == pytest.approx(room.tenant.clock.now() + 3600, abs=1)
+        assert room.tenant.vault.holder(found.value.reveal()) is account
         self.ask(room, token)  # nothing is spent
         assert room.tenant.ledger.count("vault_token_issued", user_id=room.ada) == 2
 
@@ -175,7 +176,7 @@ class TestTokenVault:
         for row in (account, other):
             for hint in (row.provider_user_id, row.email):
                 found = self.ask(room, token, login_hint=hint)
-                assert room.tenant.vault.holder(found.access_token.reveal()) is row
+                assert room.tenant.vault.holder(found.value.reveal()) is row
         refused(ServiceRefused, "connected_account_unknown", self.ask, room, token, login_hint="nobody")
 
     def test_never_connected(self, room, token):

@@ -12,7 +12,7 @@ from rows import nothing_working, show
 from waiting import waited
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.accounts import refreshed_connected_accounts
+from stateful_oauth.django.accounts import refresh_connected_accounts
 from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 
@@ -62,7 +62,7 @@ def test_one_failure(tenant, owner, clock, call, kind):
     agree(tenant, owner)
     assert owner.connect("google-oauth2", GOOGLE, next_url="/accounts/")["Location"] == "/accounts/"
     # The row of an account that nobody could identify goes with the next look at the list.
-    refreshed_connected_accounts(request_of(owner))
+    refresh_connected_accounts(request_of(owner))
     agree(tenant, owner)
     assert ConnectedAccount.objects.get().provider_user_id == "100"
 
@@ -139,7 +139,7 @@ def test_a_grant_that_ends_after_the_completion_was_sent(tenant, owner, clock):
     assert "Sign in again" in owner.opens(response).content.decode()
     owner.sign_in(owner.user.user_id)
     [remote] = tenant.connected_accounts(owner.user)
-    listed = refreshed_connected_accounts(request_of(owner))
+    listed = refresh_connected_accounts(request_of(owner))
     assert [account.remote_id for account in listed] == [remote.id], "As the page has said."
 
 
@@ -292,5 +292,5 @@ def test_a_disconnection_that_nobody_can_finish_waits_for_no_operator(tenant, ow
     ended = FlowTransaction.objects.get(kind="disconnect_account")
     assert (ended.state, ended.code) == ("failed", "sign_in_refused"), show(ended.pk)
     tenant.block_user(owner.user.user_id, False)
-    refreshed_connected_accounts(request_of(owner))
+    refresh_connected_accounts(request_of(owner))
     agree(tenant, owner)

@@ -14,11 +14,11 @@ from stateful_oauth.django.accounts import (
     available_connections,
     connected_accounts,
     provider_token,
-    refreshed_connected_accounts,
+    refresh_connected_accounts,
 )
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.django.starting import connect_inputs
 from stateful_oauth.emulator.connect_flows import ConnectFlows
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
@@ -98,7 +98,7 @@ def test_another_account_that_is_connected_before_anybody_asked_whose_this_one_i
     rows = ConnectedAccount.objects.values_list("remote_id", "provider_user_id")
     assert set(rows) == {(ids["100"], ""), (ids["101"], "101")}
     owner.connect("google-oauth2", FIRST)
-    refreshed_connected_accounts(request_of(owner))
+    refresh_connected_accounts(request_of(owner))
     assert sorted(row[1] for row in kept()) == ["100", "101"]
 
 
@@ -269,7 +269,7 @@ def test_the_list_is_read_to_its_end(tenant, owner):
         owner.connect("google-oauth2", FIRST if number == 0 else SECOND)
     many(tenant, owner, 45)
     before = tenant.requests["/me/v1/connected-accounts/accounts"]
-    assert len(refreshed_connected_accounts(request_of(owner))) == 47
+    assert len(refresh_connected_accounts(request_of(owner))) == 47
     assert tenant.requests["/me/v1/connected-accounts/accounts"] - before == 3
 
 
@@ -280,7 +280,7 @@ def test_what_is_gone_at_the_provider_is_dropped(tenant, owner):
     gone = next(row for row in tenant.connected_accounts(owner.user) if row.provider_user_id == "100")
     tenant.vault.disconnect(gone)
     assert len(connected_accounts(request_of(owner))) == 2
-    listed = refreshed_connected_accounts(request_of(owner))
+    listed = refresh_connected_accounts(request_of(owner))
     google = ("google-oauth2", "101", "google-oauth2-1@example.com")
     assert [row for row in kept() if row[0] == "google-oauth2"] == [google]
     assert {row.remote_id for row in listed} == {row.id for row in tenant.connected_accounts(owner.user)}
@@ -290,7 +290,7 @@ def test_a_list_that_cannot_be_read_drops_nothing(tenant, owner):
     owner.connect("google-oauth2", FIRST)
     tenant.faults.add("/me/v1/connected-accounts/accounts", "html", None)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - its code is compared
-        refreshed_connected_accounts(request_of(owner))
+        refresh_connected_accounts(request_of(owner))
     assert caught.value.code == "provider_answer_invalid"
     assert len(connected_accounts(request_of(owner))) == 1
 
@@ -404,5 +404,5 @@ def test_the_providers_own_token(tenant, owner):
     owner.connect("google-oauth2", FIRST)
     owner.connect("google-oauth2", SECOND)
     token = provider_token(request_of(owner), "google-oauth2", login_hint="100")
-    assert tenant.vault.holder(token.access_token.reveal()).provider_user_id == "100"
-    assert token.access_token.reveal() not in repr(token)
+    assert tenant.vault.holder(token.value.reveal()).provider_user_id == "100"
+    assert token.value.reveal() not in repr(token)

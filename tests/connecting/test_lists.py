@@ -7,7 +7,7 @@ from accounts_site import FIRST, HUB, SECOND
 from crashes import at
 from project_requests import request_of
 
-from stateful_oauth.django.accounts import connected_accounts, refreshed_connected_accounts
+from stateful_oauth.django.accounts import connected_accounts, refresh_connected_accounts
 from stateful_oauth.storage.accounts import keep_in_step
 from stateful_oauth.storage.models import ConnectedAccount
 from stateful_oauth.testing.browser import Browser
@@ -20,13 +20,13 @@ def test_what_is_connected_at_the_provider_and_unknown_here_is_listed_and_can_be
     owner.connect("google-oauth2", FIRST)
     tenant.connect_account(owner.user.user_id, HUB, scopes=["read:user"])
     remote = next(row for row in tenant.connected_accounts(owner.user) if row.connection == "github")
-    listed = refreshed_connected_accounts(request_of(owner))
+    listed = refresh_connected_accounts(request_of(owner))
     assert [(row.connection, row.provider_user_id) for row in listed] == [
         ("google-oauth2", "100"), ("github", ""),
     ]  # fmt: skip
     new = listed[1]
     assert (new.remote_id, new.scopes, new.owner_verified) == (remote.id, ["read:user"], False)
-    assert [row.pk for row in refreshed_connected_accounts(request_of(owner))] == [row.pk for row in listed]
+    assert [row.pk for row in refresh_connected_accounts(request_of(owner))] == [row.pk for row in listed]
     later = Browser(tenant)
     later.sign_in(HUB)
     assert later.client.session["stateful_oauth"]["sub"] == HUB, "It links nobody."
@@ -37,7 +37,7 @@ def test_what_is_connected_at_the_provider_and_unknown_here_is_listed_and_can_be
 
 def test_a_list_that_is_read_while_an_account_is_connected(tenant, owner):
     """The account is there at the provider, and nothing of it here yet."""
-    with at("effect.after", "complete_connection", lambda: refreshed_connected_accounts(request_of(owner))):
+    with at("effect.after", "complete_connection", lambda: refresh_connected_accounts(request_of(owner))):
         owner.connect("google-oauth2", FIRST)
     row = ConnectedAccount.objects.get()
     assert (row.provider_user_id, row.owner_verified) == ("100", True)

@@ -7,7 +7,7 @@ from accounts_site import FIRST, site
 from error_pages import shown
 
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.django.starting import connect_inputs
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

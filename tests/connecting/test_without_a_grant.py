@@ -15,7 +15,7 @@ from stateful_oauth.django.accounts import (
     connected_accounts,
     linked_accounts,
     provider_token,
-    refreshed_connected_accounts,
+    refresh_connected_accounts,
 )
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import ConnectedAccount, Grant
@@ -91,7 +91,7 @@ def raised(call, *arguments, **options):
 STEPS = {
     "connect": connect,
     "disconnect": disconnect,
-    "list": lambda browser: raised(refreshed_connected_accounts, request_of(browser)),
+    "list": lambda browser: raised(refresh_connected_accounts, request_of(browser)),
     "available connections": lambda browser: raised(available_connections, request_of(browser)),
     "provider token": lambda browser: raised(provider_token, request_of(browser), "google-oauth2"),
     "access token": lambda browser: raised(access_token, request_of(browser), audience=MY_ACCOUNT),
@@ -323,5 +323,5 @@ def test_an_account_connected_again_after_nobody_could_identify_it(tenant, owner
     owner.connect("google-oauth2", GOOGLE)
     tenant.faults.clear()
     owner.connect("google-oauth2", GOOGLE)
-    kept = refreshed_connected_accounts(request_of(owner))
+    kept = refresh_connected_accounts(request_of(owner))
     assert [account.provider_user_id for account in kept] == ["100"]

@@ -16,7 +16,8 @@ from stateful_oauth.django.browser import send_binding
 from stateful_oauth.django.callers import BrowserCaller, SystemCaller
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.responses import respond
-from stateful_oauth.django.views.login import login_inputs
+from stateful_oauth.django.sessions import signed_in_again
+from stateful_oauth.django.starting import login_inputs
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
 from stateful_oauth.flows.engine.outcomes import InProgress
@@ -45,7 +46,11 @@ async def callback(request):
         kind="login",
         state=answer.state,
     )
-    return await sync_to_async(respond)(outcome, request)
+    return await sync_to_async(answered)(outcome, request)
+
+
+def answered(outcome, request):
+    return respond(signed_in_again(request, outcome), request)
 
 
 async def who(request):

@@ -12,7 +12,7 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.responses import respond
-from stateful_oauth.django.views.login import login_inputs
+from stateful_oauth.django.starting import login_inputs
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 

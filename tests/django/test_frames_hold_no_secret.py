@@ -18,11 +18,10 @@ from project_requests import request_of
 from stateful_oauth.auth0 import id_token
 from stateful_oauth.auth0.jwks import Keys
 from stateful_oauth.auth0.transport import Transport
-from stateful_oauth.django import callers, pages
+from stateful_oauth.django import callbacks, callers, pages
 from stateful_oauth.django.accounts import access_token, provider_token
 from stateful_oauth.django.backends import Auth0Backend
 from stateful_oauth.django.observer import SiteObserver
-from stateful_oauth.django.views import callbacks
 from stateful_oauth.emulator.transports import RequestsAdapter
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
@@ -36,12 +35,12 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 # What works on a value itself and calls nothing else with it: no error comes out of there with its variables.
 LEAVES = (
-    "auth0/json_members.py:", "engine/secret.py:",
-    "oauth/authorization_response.py: _is_well_formed:", "oauth/pkce.py: code_challenge:",
-    "engine/identifiers.py: digest:", "engine/identifiers.py: transaction_id_of:",
+    "auth0/json_members.py:", "flows/engine/secret.py:",
+    "flows/oauth/authorization_response.py: _is_well_formed:", "flows/oauth/pkce.py: code_challenge:",
+    "flows/engine/identifiers.py: digest:", "flows/engine/identifiers.py: transaction_id_of:",
     "storage/encryption.py: unseal:",
     "storage/grants.py: _unseal_tokens.<locals>", "storage/store.py: SealedSecrets._opened.<locals>",
-    "views/callbacks.py: _holds", "views/callbacks.py: _take_out.<locals>",
+    "django/callbacks.py: _holds", "django/callbacks.py: _take_out.<locals>",
 )  # fmt: skip
 
 

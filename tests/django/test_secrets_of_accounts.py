@@ -104,7 +104,7 @@ def test_of_a_connection(tenant, browser, secrets, caplog, world):
         vault = provider_token(request, "google-oauth2")
         kept = access_token(request, audience=tenant.my_account_audience, scope="read:me:connected_accounts")
         assert found_in(secrets, f"{vault!r} {kept!r}") == []
-        assert vault.access_token.reveal() in secrets.values()
+        assert vault.value.reveal() in secrets.values()
         assert kept.value.reveal() in secrets.values()
         assert {place for place, text in dump().items() if found_in(secrets, text)} == set()
 

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.urls import get_resolver, include, path
 
 from stateful_oauth.django.doctor import readiness
-from stateful_oauth.django.views.readiness import readiness as readiness_view
+from stateful_oauth.django.views.readiness import readiness_view
 
 pytestmark = pytest.mark.database
 

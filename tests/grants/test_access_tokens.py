@@ -227,7 +227,7 @@ def test_token_vault_spends_nothing(granted):
     grant.tenant.connect_account(grant.row.identity.subject, "ada@gmail.com")
     before = grant.row.version
     token = wiring.access_tokens().provider_token(grant.id, connection="google-oauth2", time_limit=10)
-    assert token.access_token.reveal()
+    assert token.value.reveal()
     assert grant.row.version == before
     assert grant.token()
 

@@ -65,7 +65,7 @@ class Watch:
         self.frames += 1
         for name, value in frame.f_locals.items():
             if shows(value):
-                where = "/".join(Path(file).parts[-2:])
+                where = file.rpartition("/stateful_oauth/")[2]
                 self.found.add(f"{where}: {frame.f_code.co_qualname}: {name}")
 
     @contextmanager

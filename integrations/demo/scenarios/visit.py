@@ -21,8 +21,7 @@ from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.pages import SeeOther
 from stateful_oauth.django.responses import respond
-from stateful_oauth.django.views.connect_account import connect_inputs
-from stateful_oauth.django.views.login import login_inputs
+from stateful_oauth.django.starting import connect_inputs, login_inputs
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Outcome, RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse

@@ -14,14 +14,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from stateful_oauth.django import accounts, wiring
-from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django import accounts
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure
 from stateful_oauth.django.link_page import connection_title
-from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
-from stateful_oauth.django.views.connect_account import connect_inputs
+from stateful_oauth.django.starting import start_connect
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import Grant
@@ -95,7 +93,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def compare(request: HttpRequest) -> HttpResponse:
     """Compare with the provider's list: somebody may have disconnected an account elsewhere."""
     try:
-        found = accounts.refreshed_connected_accounts(request)
+        found = accounts.refresh_connected_accounts(request)
     except FlowError as error:
         _say(request, error)
     else:
@@ -112,9 +110,7 @@ def connect_more(request: HttpRequest) -> HttpResponse:
     if connection not in MORE:
         raise Http404
     scope, _ = MORE[connection]
-    inputs = connect_inputs(request, conf.tenant("default"), connection, scopes=[scope])
-    caller = BrowserCaller(request, bind=True)
-    return respond(wiring.engine().start("connect_account", inputs, caller), request)
+    return start_connect(request, connection, scopes=[scope])
 
 
 @never_cache
@@ -133,7 +129,7 @@ def token(request: HttpRequest) -> HttpResponse:
         _say(request, error)
     else:
         title = connection_title(account.connection)
-        span = f" for {found.expires_in // 60} minutes" if found.expires_in else ""
+        span = f" until {found.expires_at:%H:%M} UTC" if found.expires_at else ""
         messages.success(request, f"Token Vault gave a token of {title}, good{span}. It is not shown.")
     return redirect("demo:accounts")
 

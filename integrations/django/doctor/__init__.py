@@ -4,7 +4,7 @@ Use `manage.py flows_doctor` yourself or from cron, and `readiness()` for health
 it calls the provider with its own transport, documents, and tokens.
 """
 
-from stateful_oauth.django.doctor.diagnostics import diagnose, plan, readiness
+from stateful_oauth.django.doctor.diagnostics import areadiness, diagnose, plan, readiness
 from stateful_oauth.django.doctor.stages import Finding, Report, Stage, Verdict
 
-__all__ = ["Finding", "Report", "Stage", "Verdict", "diagnose", "plan", "readiness"]
+__all__ = ["Finding", "Report", "Stage", "Verdict", "areadiness", "diagnose", "plan", "readiness"]

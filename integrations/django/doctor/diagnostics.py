@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseProblem
+from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.site import SITE
 from stateful_oauth.django.doctor.stages import (
@@ -85,6 +86,9 @@ def readiness(*, outbound: bool = False, tenants: Sequence[str] | None = None) -
         KeyError: There is no such tenant.
     """
     return diagnose(plan(tenants, outbound=outbound, cheap=True))
+
+
+areadiness = async_twin(readiness)
 
 
 def _aliases(tenants: Sequence[str] | None) -> Sequence[str]:

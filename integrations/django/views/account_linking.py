@@ -1,38 +1,32 @@
-"""Linking accounts: the page that asks, what the user answers, and the callback of the proof."""
+"""Linking accounts: the page that asks, and what the user answers. Its callback is the common one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.urls import path, reverse
+from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_POST
-from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import BrowserCaller
-from stateful_oauth.django.conf import DEFAULT_TENANT
+from stateful_oauth.django.completing import followed, send_event
 from stateful_oauth.django.link_page import link_page
-from stateful_oauth.django.pages import SeeOther, flow_page
+from stateful_oauth.django.pages import flow_view
 from stateful_oauth.django.responses import respond
-from stateful_oauth.django.views.callbacks import callback_outcome, callback_page
-from stateful_oauth.flows.engine.effects import Event
-from stateful_oauth.flows.engine.outcomes import RedirectTo, Rejected
+from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded
-from stateful_oauth.storage.store import started_by
 
 if TYPE_CHECKING:
     import uuid
 
     from django.http import HttpRequest, HttpResponse
-    from stateful_oauth.flows.engine.outcomes import Outcome
 
 KIND = "account_linking"
 
 
-@flow_page
+@flow_view
 @require_GET  # not HEAD, which must not move anything
 def page(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Ask whether accounts are to be linked; or say what became of it, when that is over."""
-    outcome = wiring.engine().follow(transaction_id, BrowserCaller(request))
+    outcome = followed(request, transaction_id)
     if isinstance(outcome, (ConfirmationNeeded, RedirectTo)):
         # Whoever comes back from the provider by the back button may go there again, or change their mind.
         return link_page(request, outcome)
@@ -40,42 +34,21 @@ def page(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
 
 
 @csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
-@flow_page
+@flow_view
 @require_POST
 @csrf_protect
 def confirm(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Send the browser to prove that the other account is the same person's."""
-    return _answer(request, transaction_id, Event("confirm", request.POST.get("account", "")))
+    return send_event(request, transaction_id, "confirm", request.POST.get("account", ""), kind=KIND)
 
 
 @csrf_exempt  # as above
-@flow_page
+@flow_view
 @require_POST
 @csrf_protect
 def cancel(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Keep the accounts apart, and finish the sign-in with the one that the user came with."""
-    return _answer(request, transaction_id, Event("cancel", code="kept_apart"))
-
-
-@callback_page
-def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
-    """Take the provider's answer."""
-    return _respond(callback_outcome(request, KIND, tenant), request)
-
-
-def _answer(request: HttpRequest, transaction_id: uuid.UUID, event: Event) -> HttpResponse:
-    caller = BrowserCaller(request)
-    row: Any = started_by(caller.browsers, transaction_id) if caller.browsers else None
-    tenant = DEFAULT_TENANT if row is None else row.tenant
-    outcome = wiring.engine().dispatch(transaction_id, event, caller, kind=KIND, tenant=tenant)
-    return _respond(outcome, request)
-
-
-def _respond(outcome: Outcome, request: HttpRequest) -> HttpResponse:
-    if isinstance(outcome, Rejected) and outcome.code in ("event_not_allowed", "candidate_unknown"):
-        # Clicked or delivered twice, or an older copy of the page: the page knows how it stands.
-        return SeeOther(reverse("stateful_oauth:link", args=[outcome.transaction_id]))
-    return respond(outcome, request)
+    return send_event(request, transaction_id, "cancel", kind=KIND, code="kept_apart")
 
 
 urlpatterns = [

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
-from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import watch_binding
 from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.completing import followed
 from stateful_oauth.django.next_url import requested_next
-from stateful_oauth.django.pages import error_page, flow_page, sign_in_page
+from stateful_oauth.django.pages import error_page, flow_view, sign_in_page
 from stateful_oauth.django.progress import progress_of
 from stateful_oauth.django.responses import respond, to_error_page
 from stateful_oauth.flows.engine.errors import FenceLost
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stateful_oauth.storage.models import FlowTransaction
 
 
-@flow_page
+@flow_view
 @require_safe
 def error(request: HttpRequest, code: str) -> HttpResponse:
     """Show what an error code means, and offer to start again with the same `next`."""
@@ -44,19 +44,18 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
     return page
 
 
-@flow_page
+@flow_view
 @require_GET  # not HEAD, which must not move anything
 def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Follow a transaction that somebody else is working on, until there is an outcome."""
-    caller = BrowserCaller(request)
-    outcome = wiring.engine().follow(transaction_id, caller)
+    outcome = followed(request, transaction_id)
     # A lost fence means that the row moved between two looks at it.
     if not isinstance(outcome, InProgress) and outcome.code != FenceLost.CODE:
         return respond(outcome, request)
     if outcome.transaction_id not in (None, transaction_id):
         # Another transaction goes on with it, and is brought on by a page of its own.
         return respond(outcome, request)
-    row = started_by(caller.browsers, transaction_id)
+    row = started_by(BrowserCaller(request).browsers, transaction_id)
     if row is None:
         return to_error_page(outcome, "transaction_unknown")
     watch_binding(request, bytes(row.browser or b""))
@@ -68,7 +67,7 @@ def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     return page.render()
 
 
-@flow_page
+@flow_view
 @require_safe
 def restart(request: HttpRequest) -> HttpResponse:
     """Offer to sign in. The application's login URI in Auth0, for visitors that Auth0 lost."""

@@ -1,6 +1,6 @@
 """Readiness, for a load balancer or an orchestrator. No address leads here: include it yourself.
 
-`path("internal/ready/", readiness)`, where only your infrastructure reaches it.
+`path("internal/ready/", readiness_view)`, where only your infrastructure reaches it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @login_not_required  # nobody is signed in at a load balancer
 @require_safe
 @never_cache
-def readiness(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature
+def readiness_view(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature
     """Answer 200 when this process can serve, else 503; with verdicts and latencies, without messages.
 
     Calls no provider: a site is not less ready for serving when its provider has a bad minute.

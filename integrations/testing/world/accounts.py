@@ -166,7 +166,7 @@ class Accounts(SignIn):
         def use() -> object:
             match what:
                 case "accounts":
-                    return accounts.refreshed_connected_accounts(request)
+                    return accounts.refresh_connected_accounts(request)
                 case "connections":
                     return accounts.available_connections(request)
                 case _:

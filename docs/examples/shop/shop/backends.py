@@ -1,9 +1,7 @@
 """Who may buy in the shop."""
 
 from shop.models import Customer
-from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.flows.oauth.errors import AccountRefused
-from stateful_oauth.flows.oauth.openid import VerifiedIdentity
+from stateful_oauth.django import AccountRefused, Auth0Backend, VerifiedIdentity
 
 
 class CustomerBackend(Auth0Backend):

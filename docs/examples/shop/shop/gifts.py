@@ -5,13 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from shop import vouchers
-from stateful_oauth.flows.engine.context import EffectContext, FlowContext
-from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import InvalidInput
-from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
-from stateful_oauth.flows.engine.outcomes import Abandoned, Cancelled, Expired, Failed, Outcome
-from stateful_oauth.flows.engine.secret import Secret
-from stateful_oauth.flows.engine.transaction import Transaction
+from stateful_oauth.flows import (
+    Abandoned,
+    Cancelled,
+    EffectContext,
+    Event,
+    Expired,
+    Failed,
+    FinalState,
+    FlowContext,
+    FlowMachine,
+    InvalidInput,
+    LostAnswer,
+    Outcome,
+    Secret,
+    Transaction,
+    WaitingState,
+    WorkingState,
+    effect,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The voucher service that the shop calls: here as far as tests need it, with a memory of what it did."""
 
-from stateful_oauth.flows.engine.errors import AnswerLost, ServiceRefused
+from stateful_oauth.flows import AnswerLost, ServiceRefused
 
 issued: list[str] = []  # the key of each request that made a voucher
 answers: list[str] = []  # what happens to the next requests: "lost", "refused"; nothing when empty

@@ -2,7 +2,7 @@
 
 from shop import vouchers
 
-from stateful_oauth.testing.walker import Walker
+from stateful_oauth.testing import Walker
 
 
 class GiftWalker(Walker):

@@ -6,9 +6,7 @@ from hypothesis.stateful import invariant, precondition
 from shop import vouchers
 from shop.gifts import GiftFlow
 
-from stateful_oauth.testing.world import Violation, World, rule, step
-from stateful_oauth.testing.world.faults import Meanwhile, WorkerDies
-from stateful_oauth.testing.world.strategies import faults, numbers
+from stateful_oauth.testing import Meanwhile, Violation, WorkerDies, World, faults, numbers, rule, step
 
 _GIVE = (step("settle_in"), step("sign_in", browser=0, account=0), step("give", browser=0))
 _ACCEPT = step("answer", gift=0, event="accept")

@@ -3,8 +3,7 @@
 import pytest
 from gift_walker import GiftWalker
 
-from stateful_oauth.testing.matrix import assert_matrix
-from stateful_oauth.testing.walker import assert_every_path
+from stateful_oauth.testing import assert_every_path, assert_matrix
 
 pytestmark = pytest.mark.django_db
 

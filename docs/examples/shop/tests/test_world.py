@@ -3,7 +3,7 @@
 import pytest
 from shop_world import ShopWorld
 
-from stateful_oauth.testing.world import (
+from stateful_oauth.testing import (
     assert_every_transition,
     assert_everything_happened,
     prove,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -18,8 +20,7 @@ from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.django.navigation import is_navigation
-from stateful_oauth.django.pages import flow_page
-from stateful_oauth.django.responses import respond
+from stateful_oauth.django.pages import flow_view
 from stateful_oauth.django.seen_codes import remember_codes, was_seen
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import FlowError
@@ -31,7 +32,7 @@ from stateful_oauth.flows.oauth.authorization_response import AuthorizationRespo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from stateful_oauth.flows.engine.declaration import FlowDeclaration
+View = TypeVar("View", bound="Callable[..., Any]")
 
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
 _ADDRESSES: Final = ("QUERY", "URI", "URL", "REFERER")  # in names of what may hold the request's address
@@ -39,41 +40,31 @@ _CODES: Final = ("code", "connect_code")
 _SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
 
 
-def callback_view(flow: FlowDeclaration) -> Callable[..., HttpResponse]:
-    """Return the view of a flow's callback URL."""
-
-    def callback(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
-        """Take the provider's answer."""
-        return answer_callback(request, flow.kind, tenant)
-
-    return callback_page(callback)
-
-
-def answer_callback(request: HttpRequest, kind: str, tenant: str) -> HttpResponse:
-    """Take the provider's answer. Renders nothing: the URL holds the code (RFC 9700 §4.2)."""
-    return respond(callback_outcome(request, kind, tenant), request)
-
-
-def callback_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorate the view of a callback: `flow_page`, for a URL whose query holds a code.
+def callback_view(view: View) -> View:
+    """Decorate the view of a callback, sync or async: `flow_view`, for a URL whose query holds a code.
 
     The query is taken out of the request before anything else, because an error report shows the request, and
     every frame has it in a variable.
     """
-    page = flow_page(require_http_methods(["GET"])(view))
+    page: Any = flow_view(require_http_methods(["GET"])(view))
+    if iscoroutinefunction(page):
 
-    @wraps(page)
-    def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
-            _take_out(request)
-        if request.method == "POST" and is_navigation(request):
-            # `response_mode` was changed on the way to the provider.
-            with suppress(SuspiciousOperation, BadRequest, OSError):  # a body that cannot be read
-                _remember_posted(request)
-        return page(request, *args, **kwargs)
+        @wraps(page)
+        async def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            await sync_to_async(_guard)(request)
+            response: HttpResponse = await page(request, *args, **kwargs)
+            return response
+
+    else:
+
+        @wraps(page)
+        def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            _guard(request)
+            response: HttpResponse = page(request, *args, **kwargs)
+            return response
 
     # It takes no POST, and says so itself: with headers that suit a URL which may hold a code.
-    return csrf_exempt(without_query)
+    return cast("View", csrf_exempt(without_query))
 
 
 def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
@@ -104,6 +95,16 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
         state=response.state,
     )
     return _refused(request, parameters, outcome) if outcome.code == "transaction_unknown" else outcome
+
+
+def _guard(request: HttpRequest) -> None:
+    """Take the query out of the request, and remember the codes of a form: they were shown to somebody."""
+    with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
+        _take_out(request)
+    if request.method == "POST" and is_navigation(request):
+        # `response_mode` was changed on the way to the provider.
+        with suppress(SuspiciousOperation, BadRequest, OSError):  # a body that cannot be read
+            _remember_posted(request)
 
 
 def _remember_posted(request: HttpRequest) -> None:

@@ -1,0 +1,72 @@
+"""Who is signed in here, as the session knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.django.async_twins import async_twin
+from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.sessions import session_details
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentSignIn:
+    """A sign-in at the provider to which this session belongs.
+
+    Attributes:
+        user_id: The Django user's primary key, as text.
+        issuer: The provider's issuer, as the settings name it.
+        subject: The account at the provider: `sub` of its ID token (OpenID Connect Core §2).
+        tenant: The tenant's alias in the settings.
+        sid: The session at the provider (OpenID Connect Back-Channel Logout §2.1), or an empty string.
+        auth_time: When the user authenticated, aware, or None if the provider did not say.
+        acr: How the user authenticated: the authentication context class, or an empty string.
+        amr: The authentication methods, for example `("pwd", "otp")`; empty if the provider did not say.
+        organization: The id of the Auth0 organization (`org_…`), or an empty string.
+    """
+
+    user_id: str
+    issuer: str
+    subject: str
+    tenant: str = DEFAULT_TENANT
+    sid: str = ""
+    auth_time: datetime | None = None
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    organization: str = ""
+
+
+def current_sign_in(request: HttpRequest) -> CurrentSignIn | None:
+    """Return the sign-in to which this session belongs.
+
+    Returns:
+        None if nobody is signed in, if the user signed in by other means, for example with a password for the
+        admin, or if the site no longer has the tenant.
+    """
+    details = session_details(request)
+    subject, tenant = details.get("sub"), details.get("tenant", DEFAULT_TENANT)
+    if not subject or tenant not in conf.tenant_aliases or not request.user.is_authenticated:
+        return None
+    return CurrentSignIn(
+        user_id=str(request.user.pk),
+        issuer=conf.tenant(tenant).issuer,
+        subject=subject,
+        tenant=tenant,
+        sid=details.get("sid") or "",
+        auth_time=_moment(details.get("auth_time")),
+        acr=details.get("acr") or "",
+        amr=tuple(details.get("amr") or ()),
+        organization=details.get("organization") or "",
+    )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+
+
+acurrent_sign_in = async_twin(current_sign_in)

@@ -1,0 +1,308 @@
+"""Starting flows: the functions behind the package's own views, and for views of a project's own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from django.http import Http404
+from stateful_oauth.django import wiring
+from stateful_oauth.django.accounts import own_connected_account, own_link
+from stateful_oauth.django.async_twins import async_twin
+from stateful_oauth.django.callbacks import callback_url, tenant_or_404
+from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
+from stateful_oauth.django.next_url import may_go_to, requested_next
+from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
+from stateful_oauth.django.responses import respond
+from stateful_oauth.django.sessions import session_details
+from stateful_oauth.flows.account_linking.proposal import linking_inputs
+from stateful_oauth.flows.engine.errors import InvalidInput
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from django.http import HttpRequest
+
+_AGE: Final = re.compile(r"[0-9]{1,9}")
+_LONGEST_PARAMETER: Final = 512  # characters; an invitation has 32
+
+
+@whole_response
+def start_flow(
+    request: HttpRequest, kind: str, inputs: Mapping[str, Any], *, tenant: str = DEFAULT_TENANT
+) -> FlowResponse:
+    """Start a flow in this browser.
+
+    Args:
+        kind: The flow's kind, for example `"shop.gift"`.
+        inputs: What the flow's `check_inputs` takes.
+        tenant: The tenant's alias.
+
+    Returns:
+        The way on. `response.outcome` is what the flow answered, for a view that renders a page of its own.
+
+    Raises:
+        Http404: There is no such tenant.
+        InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
+        InvalidInput: The inputs are wrong. Nothing was started.
+        KeyError: There is no such flow.
+    """
+    tenant_or_404(tenant)
+    return respond(_started(request, kind, inputs, tenant), request)
+
+
+@whole_response
+def start_login(
+    request: HttpRequest,
+    *,
+    next: str | None = None,  # noqa: A002 - Django's own name for it
+    tenant: str = DEFAULT_TENANT,
+    parameters: Mapping[str, Any] | None = None,
+    scope: str | None = None,
+    subject: str = "",
+    redirect_uri: str = "",
+) -> FlowResponse:
+    """Start a sign-in.
+
+    Args:
+        next: The URL to go to in the end: a path, or a URL on a host of `ALLOWED_NEXT_HOSTS`. Any other URL
+            counts as empty, which means `LOGIN_REDIRECT_URL`. None means the request's own `next`.
+        tenant: The tenant's alias.
+        parameters: Authorization parameters, over those of `AUTHORIZATION_PARAMETERS` and
+            `REQUEST_PARAMETERS`, for example `{"screen_hint": "signup"}`.
+        scope: Separated by spaces, instead of `SCOPE`.
+        subject: The account that has to sign in: the `sub` of its ID token. Any other one fails with
+            `subject_mismatch`.
+        redirect_uri: The URL of a callback view of your own. It has to be an Allowed Callback URL.
+
+    Returns:
+        A redirect to the provider, with the browser's binding cookie.
+
+    Raises:
+        Http404: There is no such tenant.
+        InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
+        InvalidInput: `parameter_reserved`, `scope_invalid` or `input_invalid`. Nothing was started.
+    """
+    inputs = login_inputs(request, tenant_or_404(tenant))
+    inputs["next"] = _next(request, next)
+    inputs["parameters"] |= parameters or {}
+    if scope is not None:
+        inputs["scope"] = scope
+    if subject:
+        inputs["subject"] = subject
+    if redirect_uri:
+        inputs["redirect_uri"] = redirect_uri
+    return respond(_started(request, "login", inputs, tenant), request)
+
+
+@whole_response
+def start_connect(
+    request: HttpRequest,
+    connection: str,
+    *,
+    next: str | None = None,  # noqa: A002 - Django's own name for it
+    scopes: Iterable[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    unlisted: bool = False,
+) -> FlowResponse:
+    """Start to connect an account of the signed-in user at another identity provider.
+
+    Call it only for a POST that Django's CSRF check has passed.
+
+    Args:
+        connection: The connection's name.
+        next: As for `start_login`.
+        scopes: For the identity provider, beside those of `CONNECTIONS`.
+        parameters: `authorization_params`, over those of `CONNECTIONS`.
+        unlisted: Whether the connection may be one that `CONNECTIONS` does not name. Leave it out where the
+            request names the connection.
+
+    Returns:
+        A redirect to the provider; to the page `sign_in_needed` for a user who is not signed in there; or to
+        the page `connection_unknown`.
+
+    Raises:
+        InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
+        InvalidInput: `input_invalid`. Nothing was started.
+    """
+    if refused := sign_in_needed(request, _next(request, next)):
+        return refused
+    tenant = tenant_or_404(session_details(request).get("tenant", DEFAULT_TENANT))
+    if not unlisted and not tenant.may_connect(connection):
+        return respond(_unknown_connection(tenant), request)
+    inputs = connect_inputs(request, tenant, connection, scopes=scopes, parameters=parameters, next_url=next)
+    try:
+        outcome = _started(request, "connect_account", inputs, tenant.alias)
+    except InvalidInput as error:
+        if error.code != "connection_unknown":
+            raise  # a mistake of the project; this one is the user's
+        outcome = _unknown_connection(tenant)
+    return respond(outcome, request)
+
+
+@whole_response
+def start_disconnect(
+    request: HttpRequest,
+    account: ConnectedAccount | str,
+    *,
+    next: str | None = None,  # noqa: A002 - Django's own name for it
+) -> FlowResponse:
+    """Disconnect an account of the signed-in user.
+
+    Call it only for a POST that Django's CSRF check has passed.
+
+    Args:
+        account: One of `connected_accounts(request)`, or its id (`cac_…`).
+        next: As for `start_login`.
+
+    Returns:
+        A redirect to `next`, or to a page that says what went wrong, or that the user has to sign in.
+
+    Raises:
+        Http404: The user has no such account.
+        InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
+    """
+    next_url = _next(request, next)
+    if refused := sign_in_needed(request, next_url):
+        return refused
+    account_id = account.remote_id if isinstance(account, ConnectedAccount) else account
+    own, details = own_connected_account(request, account_id), session_details(request)
+    if own is None:
+        raise Http404
+    inputs = {
+        "account": own.remote_id,
+        "connection": own.connection,
+        "subject": details.get("sub"),
+        "grant": details.get("grant"),
+        "next": next_url,
+    }
+    tenant = details.get("tenant", DEFAULT_TENANT)
+    return respond(_started(request, "disconnect_account", inputs, tenant), request)
+
+
+@whole_response
+def start_unlink(
+    request: HttpRequest,
+    link: AccountLink | int | str,
+    *,
+    next: str | None = None,  # noqa: A002 - Django's own name for it
+) -> FlowResponse:
+    """Unlink an account from the signed-in user's account.
+
+    The account that was there first is no link: the last way in cannot be unlinked. Call it only for a POST
+    that Django's CSRF check has passed.
+
+    Args:
+        link: One of `linked_accounts(request)`, or its primary key.
+        next: As for `start_login`.
+
+    Returns:
+        A redirect to `next`, or to a page that says what went wrong, or that the user has to sign in.
+
+    Raises:
+        Http404: The user has no such link.
+        InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
+    """
+    next_url = _next(request, next)
+    if refused := sign_in_needed(request, next_url):
+        return refused
+    own = own_link(request, str(link.pk if isinstance(link, AccountLink) else link))
+    if own is None:
+        raise Http404
+    inputs = {
+        "primary": own.primary_subject,
+        "secondary": own.secondary_subject,
+        "connection": own.connection,
+        "provider": own.provider,
+        "provider_user_id": own.provider_user_id,
+        "next": next_url,
+    }
+    tenant = session_details(request).get("tenant", DEFAULT_TENANT)
+    return respond(_started(request, "unlink_account", inputs, tenant), request)
+
+
+astart_flow = async_twin(start_flow)
+astart_login = async_twin(start_login)
+astart_connect = async_twin(start_connect)
+astart_disconnect = async_twin(start_disconnect)
+astart_unlink = async_twin(start_unlink)
+
+
+def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:
+    """Return what a sign-in is started with: settings, `next`, and nothing else of the request by default.
+
+    `REQUEST_PARAMETERS` names what the request may add, for example `invitation` and `organization`.
+    """
+    parameters = dict(tenant.authorization_parameters)
+    for name in tenant.request_parameters:
+        value = request.GET.get(name, "")
+        if _may_be_asked(name, value):
+            parameters[name] = value
+    inputs = {
+        "redirect_uri": callback_url(tenant.alias),
+        "scope": tenant.scope,
+        "parameters": parameters,
+        "next": requested_next(request),
+    }
+    if tenant.linking != "off":
+        inputs["linking"] = linking_inputs(
+            mode=tenant.linking,
+            redirect_uri=callback_url(tenant.alias, "link_callback"),
+            trusted=tuple(tenant.linking_trusted_connections),
+            app_metadata=tuple(tenant.linking_app_metadata_keys),
+            tries=tenant.linking_tries,
+            held_for=conf.held_sign_in_lifetime,
+        )
+    return inputs
+
+
+def connect_inputs(
+    request: HttpRequest,
+    tenant: TenantSettings,
+    connection: str,
+    *,
+    scopes: Iterable[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    next_url: str | None = None,
+) -> dict[str, Any]:
+    """Return what connecting is started with.
+
+    Scopes and parameters are those of `CONNECTIONS` for this connection, and those of the call; never the
+    form's, because a page of another site could ask for anything. For the same reason `start_connect` refuses
+    a connection that `CONNECTIONS` does not name.
+    """
+    chosen = tenant.connections.get(connection, {})
+    details = session_details(request)
+    return {
+        "connection": connection,
+        "redirect_uri": callback_url(tenant.alias, "connect_callback"),
+        "scopes": [*chosen.get("scopes", ()), *scopes],
+        "parameters": {**chosen.get("parameters", {}), **(parameters or {})},
+        "subject": details.get("sub"),
+        "grant": details.get("grant"),
+        "next": _next(request, next_url),
+    }
+
+
+def _unknown_connection(tenant: TenantSettings) -> Outcome:
+    return Rejected(kind="connect_account", tenant=tenant.alias, code="connection_unknown")
+
+
+def _started(request: HttpRequest, kind: str, inputs: Mapping[str, Any], tenant: str) -> Outcome:
+    return wiring.engine().start(kind, inputs, BrowserCaller(request, bind=True), tenant=tenant)
+
+
+def _next(request: HttpRequest, chosen: str | None) -> str:
+    if chosen is None:
+        return requested_next(request)
+    return chosen if may_go_to(chosen) else ""
+
+
+def _may_be_asked(name: str, value: str) -> bool:
+    """Whether a visitor's value can mean anything: what cannot is left out, and is no error of the site."""
+    if name == "max_age":
+        return _AGE.fullmatch(value) is not None
+    return 0 < len(value) <= _LONGEST_PARAMETER and value.isprintable()
