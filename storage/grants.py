@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import router, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.grants import AccessToken
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.models import QuerySet
+
+    from stateful_oauth.storage.models import Identity
 
 logger = logging.getLogger("stateful_oauth.grants")
 
@@ -114,9 +116,13 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
             return Secret(_unseal(sealed, GrantOwner(grant_id, user_id, bytes(digest))).decode())
 
 
-def end_grants_of(identity_id: int, *, code: str, now: datetime, using: str) -> None:
-    """Wipe every grant of an identity: whoever signed in to it until now may be somebody else."""
-    Grant.objects.using(using).filter(identity_id=identity_id, ended_at__isnull=True).update(
+def end_grants_of(identity: Identity, *, code: str, now: datetime, using: str) -> None:
+    """Wipe every grant of an identity and of its user: whoever signed in until now may be somebody else.
+
+    A project may give one user several identities, and the user's sessions end with all of them.
+    """
+    own = Q(identity=identity) | Q(user_id=identity.user_id)
+    Grant.objects.using(using).filter(own, ended_at__isnull=True).update(
         refresh_token=None,
         access_tokens="",
         claimed_until=None,

@@ -90,7 +90,7 @@ class Auth0Backend(ModelBackend):
             note_ending(user.pk, at=now, besides=row.pk)
             self.address_proved(request, user)
             row.refresh_from_db(fields=["session_generation"])  # the project may have ended more
-            end_grants_of(row.pk, code="grant_dead", now=wiring.clock.now(), using=router.db_for_write(Grant))
+            end_grants_of(row, code="grant_dead", now=wiring.clock.now(), using=router.db_for_write(Grant))
         found_by(user, row)
         found: AbstractBaseUser = user
         return found

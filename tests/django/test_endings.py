@@ -302,6 +302,22 @@ def test_an_ending_concerns_every_account_of_the_user(one_user, browser, another
     assert error_code(browser.get(callback)) == "already_completed"
 
 
+def test_a_proof_ends_the_grants_of_every_account_of_the_user(
+    one_user, browser, another_browser, tenant, settings
+):
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "SCOPE": "openid email offline_access"}
+    planted = tenant.add_user(email="victim@example.com", password="x", email_verified=False)
+    browser.sign_in(planted.user_id)
+    another_browser().sign_in(BOB)
+    tenant.users.patch(planted.user_id, {"email_verified": True})
+    another_browser().sign_in(planted.user_id)
+    alive = Grant.objects.filter(ended_at__isnull=True)
+    assert [grant.identity.subject for grant in alive] == [planted.user_id], (
+        "That of the sign-in that proved it."
+    )
+    assert Grant.objects.count() == 3
+
+
 def test_an_account_that_a_user_gets_after_an_ending(one_user, browser, another_browser, clock, tenant):
     """It was exchanged before, and nobody knew then whose it would be."""
     another_browser().sign_in(ADA)

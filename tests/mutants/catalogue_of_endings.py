@@ -56,4 +56,6 @@ MUTANTS = (
     Mutant("a grant opens for another user", "storage/grants.py",
            'return f"{self.grant_id}:{self.user_id}:{self.identity.hex()}"', 'return f"{self.grant_id}"',
            ("tests/grants/test_at_rest.py",)),
+    Mutant("a grant of another account of the user outlives the proof", "storage/grants.py",
+           "own = Q(identity=identity) | Q(user_id=identity.user_id)", "own = Q(identity=identity)", ENDINGS),
 )  # fmt: skip
