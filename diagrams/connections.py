@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stateful_oauth.diagrams.graph import read_graph
 from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome
 from stateful_oauth.flows.engine.transaction import StateKind
-from stateful_oauth.flows.oauth.outcomes import SignedIn
+from stateful_oauth.flows.oauth.outcomes import Reauthenticated, SignedIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -136,7 +136,8 @@ def _flow(machine: type[FlowMachine], others: Iterable[type[FlowMachine]]) -> Fl
 def _end(machine: type[FlowMachine], value: str, *, is_goal: bool) -> End:
     declared = getattr(machine.states_map[value], "outcome", None)
     outcome = declared if isinstance(declared, type) else Outcome
-    return End(value, issubclass(outcome, SignedIn), issubclass(outcome, HandedOver), is_goal)
+    signs_in = issubclass(outcome, SignedIn) and not issubclass(outcome, Reauthenticated)
+    return End(value, signs_in, issubclass(outcome, HandedOver), is_goal)
 
 
 def first_line(of: object) -> str:

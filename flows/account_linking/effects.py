@@ -17,9 +17,9 @@ from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, deci
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, Mismatch, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity
-from stateful_oauth.flows.oauth.errors import AccountRefused, IdTokenRejected, ProviderUnreachable
-from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation, VerifiedIdentity
-from stateful_oauth.flows.oauth.pkce import code_challenge
+from stateful_oauth.flows.oauth.authorization_code import granted, request_of
+from stateful_oauth.flows.oauth.errors import AccountRefused, ProviderUnreachable
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.flows.oauth.services import account_caller
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, check_may_finish
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.openid import AuthorizationRequest
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
 # Refusals of a sign-in that was good when it began.
@@ -60,21 +61,14 @@ def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     `prompt=login` and `max_age=0`: somebody who only sits at a signed-in browser confirms nothing. The
     address goes along where the newcomer came with the same one: of another one the visitor sees a mask.
     """
-    inputs, secrets = transaction.inputs, transaction.secrets
+    inputs = transaction.inputs
     expected = next(each for each in inputs["candidates"] if each["user_id"] == inputs["expected"])
     parameters = {**inputs["parameters"], "prompt": "login", "max_age": "0"}
     if expected["connection"]:
         parameters["connection"] = expected["connection"]
     if expected["email"] and expected["email"] == inputs["newcomer"]["email"]:
         parameters["login_hint"] = expected["email"]
-    return AuthorizationRequest(
-        redirect_uri=inputs["redirect_uri"],
-        scope=inputs["scope"],
-        state=secrets["state"],
-        nonce=secrets["nonce"],
-        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
-        parameters=parameters,
-    )
+    return request_of(transaction, parameters)
 
 
 def push_request(context: OAuthEffectContext) -> Event:
@@ -87,34 +81,22 @@ def push_request(context: OAuthEffectContext) -> Event:
 
 def verify_primary(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check that it is one of the accounts that were there first."""
-    inputs, secrets = context.transaction.inputs, context.transaction.secrets
-    exchanged_at = context.clock.now()
-    tokens = context.services.provider.exchange_code(
-        code=context.payload.code,
-        redirect_uri=inputs["redirect_uri"],
-        code_verifier=secrets["code_verifier"],
-        time_limit=context.time_limit,
-    )
-    if tokens.id_token is None:
-        raise IdTokenRejected("id_token_missing")
+    inputs = context.transaction.inputs
     parameters = inputs["parameters"]
-    expected = IdTokenExpectation(
-        nonce=secrets["nonce"],
-        access_token=tokens.access_token,
+    sign_in = granted(
+        context,
         # Since the redirect, whatever `max_age` the browser made of it. How long the way back took, by a
         # second factor say, is no matter.
         asked_at=datetime.fromisoformat(inputs["asked_at"]),
-        exchanged_at=exchanged_at,
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
     )
-    identity = context.services.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
-    if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
-        if tokens.refresh_token is not None:
-            _forget(context, tokens.refresh_token)
+    if sign_in.identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
+        if sign_in.refresh_token is not None:
+            _forget(context, sign_in.refresh_token)
         raise Mismatch("wrong_account", "Another account than the expected one signed in.")
-    proof = SignIn.granted(identity, tokens, at=exchanged_at)
-    return Event("primary_verified", proof.held(account_caller(context.caller).standing_of(identity)))
+    standing = account_caller(context.caller).standing_of(sign_in.identity)
+    return Event("primary_verified", sign_in.held(standing))
 
 
 def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:

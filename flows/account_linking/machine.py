@@ -26,6 +26,7 @@ from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, Waiting
 from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome, RedirectTo
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce
+from stateful_oauth.flows.oauth.authorization_code import url_of
 from stateful_oauth.flows.oauth.domain_events import (
     AccountIdentified,
     AccountsLinked,
@@ -338,11 +339,7 @@ class AccountLinkingFlow(FlowMachine):
         """Ask the user, or send the browser to the provider."""
         transaction, provider = context.transaction, context.services.provider
         if transaction.state == cls.awaiting_callback.value:
-            request_uri = transaction.secrets.get("request_uri")
-            if request_uri is not None:
-                url = provider.pushed_authorization_url(request_uri)
-            else:
-                url = provider.authorization_url(authorization_request(transaction))
+            url = url_of(provider, transaction, authorization_request(transaction))
             return cls.describe(RedirectTo, transaction, url=url)
         inputs = transaction.inputs
         return cls.describe(

@@ -9,9 +9,7 @@ from stateful_oauth.flows.account_linking.candidates import candidates_of
 from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import ServiceRefused
-from stateful_oauth.flows.oauth.errors import IdTokenRejected
-from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
-from stateful_oauth.flows.oauth.pkce import code_challenge
+from stateful_oauth.flows.oauth.authorization_code import granted, request_of
 from stateful_oauth.flows.oauth.services import account_caller
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, check_may_finish
 
@@ -19,20 +17,13 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.account_linking.policy import Decision
     from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.openid import AuthorizationRequest
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
 
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the authorization request that a row stands for."""
-    inputs, secrets = transaction.inputs, transaction.secrets
-    return AuthorizationRequest(
-        redirect_uri=inputs["redirect_uri"],
-        scope=inputs["scope"],
-        state=secrets["state"],
-        nonce=secrets["nonce"],
-        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
-        parameters=inputs["parameters"],
-    )
+    return request_of(transaction, transaction.inputs["parameters"])
 
 
 def push_request(context: OAuthEffectContext) -> Event:
@@ -45,27 +36,16 @@ def push_request(context: OAuthEffectContext) -> Event:
 
 def exchange_code(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check the ID token that comes back."""
-    inputs, secrets = context.transaction.inputs, context.transaction.secrets
-    asked_at = context.clock.now()
-    tokens = context.services.provider.exchange_code(
-        code=context.payload.code,
-        redirect_uri=inputs["redirect_uri"],
-        code_verifier=secrets["code_verifier"],
-        time_limit=context.time_limit,
-    )
-    if tokens.id_token is None:
-        raise IdTokenRejected("id_token_missing")
+    inputs = context.transaction.inputs
     parameters = inputs["parameters"]
-    expected = IdTokenExpectation(
-        nonce=secrets["nonce"],
-        access_token=tokens.access_token,
+    sign_in = granted(
+        context,
         max_age=int(parameters["max_age"]) if "max_age" in parameters else None,
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
         subject=inputs.get("subject"),
     )
-    identity = context.services.provider.verify_id_token(tokens.id_token, expected, now=context.clock.now())
-    return Event("code_exchanged", SignIn.granted(identity, tokens, at=asked_at))
+    return Event("code_exchanged", sign_in)
 
 
 def resolve_account(context: OAuthEffectContext) -> Event:

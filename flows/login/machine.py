@@ -30,6 +30,7 @@ from stateful_oauth.flows.login.effects import (
     resolve_account,
 )
 from stateful_oauth.flows.oauth import pkce
+from stateful_oauth.flows.oauth.authorization_code import url_of
 from stateful_oauth.flows.oauth.domain_events import (
     AccountIdentified,
     AccountsUnlinked,
@@ -237,12 +238,8 @@ class LoginFlow(FlowMachine):
     @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:
         """Send the browser to the provider."""
-        transaction, provider = context.transaction, context.services.provider
-        request_uri = transaction.secrets.get("request_uri")
-        if request_uri is not None:
-            url = provider.pushed_authorization_url(request_uri)
-        else:
-            url = provider.authorization_url(authorization_request(transaction))
+        transaction = context.transaction
+        url = url_of(context.services.provider, transaction, authorization_request(transaction))
         return cls.describe(RedirectTo, transaction, url=url)
 
     @classmethod

@@ -125,6 +125,23 @@ class VerifiedIdentity:
         return f"VerifiedIdentity(claims={names_only(self.claims)})"
 
     @property
+    def authentication(self) -> dict[str, Any]:
+        """How and when the user authenticated: `auth_time`, `acr` and `amr`, if the provider sent them.
+
+        OpenID Connect Core §2. What is not of the form that it has there is left out.
+        """
+        known = {**self.came_with, **self.claims}
+        moment, acr, amr = known.get("auth_time"), known.get("acr"), known.get("amr")
+        found: dict[str, Any] = {}
+        if isinstance(moment, (int, float)) and not isinstance(moment, bool):
+            found["auth_time"] = int(moment)
+        if isinstance(acr, str) and acr:
+            found["acr"] = acr
+        if isinstance(amr, list) and amr and all(isinstance(each, str) for each in amr):
+            found["amr"] = amr
+        return found
+
+    @property
     def sid(self) -> str:
         """The provider's session id (OpenID Connect Back-Channel Logout §2.1), or an empty string."""
         sid = self.claims.get("sid", "")

@@ -17,8 +17,8 @@ class SignedIn(Outcome):
 
     Attributes:
         user_id: The Django user's primary key, as text.
-        session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`.
-            Empty once the user has signed out again.
+        session: What the session should remember: `sub` and `sid` (OpenID Connect), `grant`; and `auth_time`,
+            `acr` and `amr`, if the provider sent them. Empty once the user has signed out again.
         standing: A keyed digest of what ends the user's sessions, as it was when this was settled. A later
             delivery gets a session only while it is the same.
     """
@@ -26,6 +26,15 @@ class SignedIn(Outcome):
     user_id: str
     session: Mapping[str, Any] = field(repr=False)
     standing: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reauthenticated(SignedIn):
+    """The signed-in user has authenticated once more: the session of this browser is renewed.
+
+    No other user is signed in by it. A browser that lost the answer may have the renewed session by a second
+    delivery, as after a sign-in.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,8 @@ def moment_of(kept: str | None) -> datetime | None:
     return datetime.fromisoformat(kept) if kept else None
 
 
-_SESSION: Final = ("sub", "sid", "grant")
+# What a result holds for the session, beside what else came of the flow.
+_SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr")
 
 
 def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
@@ -150,10 +151,10 @@ def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
 
 
 def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> None:
-    """Note who signed in, for the browser's session, and the grant if there is one."""
+    """Note who signed in and how, for the browser's session, and the grant if there is one."""
     sign_in, inputs = resolved.sign_in, transition.transaction.inputs
     identity = sign_in.identity
-    session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid}
+    session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid, **identity.authentication}
     # A refresh token that nobody asked for is not kept: what is not there cannot leak.
     if sign_in.refresh_token is not None and "offline_access" in inputs["scope"].split():
         grant = GrantIssued(

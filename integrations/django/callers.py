@@ -13,10 +13,10 @@ from stateful_oauth.django.browser import current_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.endings import standing_of, standing_of_user
 from stateful_oauth.django.navigation import is_navigation
-from stateful_oauth.django.sessions import forget_session, renew_key, sign_in
+from stateful_oauth.django.sessions import forget_session, renew_key, renew_sign_in, sign_in
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.flows.oauth.errors import AccountRefused
-from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
+from stateful_oauth.flows.oauth.outcomes import Connected, Reauthenticated, SignedIn
 from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 if TYPE_CHECKING:
@@ -104,7 +104,10 @@ class BrowserCaller:
         """
         if isinstance(outcome, SignedIn):
             try:
-                sign_in(self._request, outcome, self._user)
+                if isinstance(outcome, Reauthenticated):
+                    renew_sign_in(self._request, outcome)
+                else:
+                    sign_in(self._request, outcome, self._user)
             except BaseException:
                 forget_session(self._request)  # or the middleware would save it with the refusal
                 raise

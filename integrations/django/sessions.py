@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
-from django.contrib.auth import load_backend, login
+from django.contrib.auth import get_user, load_backend, login
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import InterfaceError, OperationalError
@@ -19,13 +20,14 @@ from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.endings import may_come_back
 from stateful_oauth.django.grants import end_and_revoke_on_commit
-from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from stateful_oauth.flows.oauth.outcomes import Reauthenticated
 
 SESSION_KEY: Final = "stateful_oauth"
 
@@ -57,6 +59,26 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     end_questions_of_others(
         request, issuer=conf.tenant(outcome.tenant).issuer, subject=details.get("sub", "")
     )
+
+
+def renew_sign_in(request: HttpRequest, outcome: Reauthenticated) -> None:
+    """Note in the session how its user has authenticated now, and give it a new key.
+
+    Raises:
+        Mismatch: `user_changed`: the user has signed out since, or another one has signed in.
+    """
+    session, previous = request.session, session_details(request)
+    # Read anew, because the request has had it in memory since before the provider was asked.
+    stored: Any = type(session)(session.session_key)
+    user: Any = get_user(cast("Any", SimpleNamespace(session=stored)))
+    if str(user.pk) != outcome.user_id or previous.get("sub") != outcome.session["sub"]:
+        raise Mismatch("user_changed", "The session that was to be renewed is over.")
+    session.cycle_key()
+    # `acr` and `amr` of before say nothing about this time.
+    kept = {name: value for name, value in previous.items() if name not in ("acr", "amr", "auth_time")}
+    session[SESSION_KEY] = {**kept, **outcome.session}
+    if "grant" in previous and previous["grant"] != session[SESSION_KEY]["grant"]:
+        end_and_revoke_on_commit(previous["grant"], previous.get("tenant", DEFAULT_TENANT))
 
 
 def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: str = "") -> None:
@@ -174,6 +196,9 @@ def signed_in_again(request: HttpRequest, outcome: Outcome) -> Outcome:
 
 
 def session_details(request: HttpRequest) -> dict[str, Any]:
-    """Return what a sign-in left in the session: `sub` and `sid`; `grant` and `tenant` where they matter."""
+    """Return what a sign-in left in the session: `sub`, `sid`, `auth_time`, `acr`, `amr`, `grant`, `tenant`.
+
+    All but the first two are there only if the provider sent them, or if they matter.
+    """
     details = request.session.get(SESSION_KEY)
     return details if isinstance(details, dict) else {}

@@ -112,6 +112,22 @@ def test_the_session_knows_subject_provider_session_and_tenant_and_no_token(brow
     assert tenant.ledger.last("session_started").fields["sid"] == details["sid"]
 
 
+def test_the_session_knows_when_and_how_the_user_authenticated(browser, tenant, clock, settings):
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "AUTHORIZATION_PARAMETERS": {"max_age": 3600}}
+    tenant.id_token_hook = lambda claims, header: claims.update(acr="urn:mfa", amr=["mfa", "pwd"])
+    browser.sign_in(ADA)
+    details = browser.client.session["stateful_oauth"]
+    assert details["auth_time"] == int(clock.now().timestamp())
+    assert (details["acr"], details["amr"]) == ("urn:mfa", ["mfa", "pwd"])
+
+
+@pytest.mark.parametrize("claims", [{"acr": ""}, {"amr": "mfa"}, {"amr": [7]}, {"amr": []}])
+def test_the_session_keeps_no_authentication_of_another_form(browser, tenant, claims):
+    tenant.id_token_hook = lambda found, header: found.update(claims)
+    browser.sign_in(ADA)
+    assert set(browser.client.session["stateful_oauth"]) == {"sub", "sid"}
+
+
 def test_djangos_signal_is_sent_once_and_last_login_is_noted(browser):
     seen = []
 

@@ -1,0 +1,72 @@
+"""The authorization code grant, as several flows use it (RFC 6749 §4.1, OpenID Connect Core §3.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stateful_oauth.flows.oauth.errors import IdTokenRejected
+from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
+from stateful_oauth.flows.oauth.pkce import code_challenge
+from stateful_oauth.flows.oauth.sign_in import SignIn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stateful_oauth.flows.engine.transaction import Transaction
+    from stateful_oauth.flows.oauth.ports import Provider
+    from stateful_oauth.flows.oauth.services import OAuthEffectContext
+
+
+def request_of(transaction: Transaction, parameters: Mapping[str, str]) -> AuthorizationRequest:
+    """Build the authorization request that a row stands for.
+
+    Args:
+        transaction: Its inputs have `redirect_uri` and `scope`.
+        parameters: Everything that the flow does not own.
+    """
+    inputs, secrets = transaction.inputs, transaction.secrets
+    return AuthorizationRequest(
+        redirect_uri=inputs["redirect_uri"],
+        scope=inputs["scope"],
+        state=secrets["state"],
+        nonce=secrets["nonce"],
+        code_challenge=code_challenge(secrets["code_verifier"].reveal()),
+        parameters=parameters,
+    )
+
+
+def url_of(provider: Provider, transaction: Transaction, request: AuthorizationRequest) -> str:
+    """Return the URL to send the browser to: with the request, or with the reference to a pushed one."""
+    request_uri = transaction.secrets.get("request_uri")
+    if request_uri is not None:
+        return provider.pushed_authorization_url(request_uri)
+    return provider.authorization_url(request)
+
+
+def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
+    """POST the code to the token endpoint, and check the ID token that comes back.
+
+    Args:
+        context: The payload is the `AuthorizationResponse`.
+        expected: Fields of `IdTokenExpectation`, besides those that every exchange has.
+
+    Raises:
+        IdTokenRejected: `id_token_missing`, or what is wrong with it.
+        Mismatch: It is not about what was asked for.
+        FlowError: What else became of the exchange.
+    """
+    secrets, provider = context.transaction.secrets, context.services.provider
+    exchanged_at = context.clock.now()
+    tokens = provider.exchange_code(
+        code=context.payload.code,
+        redirect_uri=context.transaction.inputs["redirect_uri"],
+        code_verifier=secrets["code_verifier"],
+        time_limit=context.time_limit,
+    )
+    if tokens.id_token is None:
+        raise IdTokenRejected("id_token_missing")
+    expectation = IdTokenExpectation(
+        nonce=secrets["nonce"], access_token=tokens.access_token, exchanged_at=exchanged_at, **expected
+    )
+    identity = provider.verify_id_token(tokens.id_token, expectation, now=context.clock.now())
+    return SignIn.granted(identity, tokens, at=exchanged_at)
