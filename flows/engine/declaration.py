@@ -52,11 +52,13 @@ class Restart:
         url_name: The URL's name. It takes the form with POST.
         fields: The inputs that the form sends again. The machine's `kept_inputs` has to name them. If one of
             them is missing, the page leads back to where the user came from.
+        optional_fields: Inputs that the form sends as well, if the row has them.
         label: The button's text, in English. It may hold `%(name)s` for each of the fields.
     """
 
     url_name: str
     fields: tuple[str, ...] = ()
+    optional_fields: tuple[str, ...] = ()
     label: str
 
 

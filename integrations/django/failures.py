@@ -118,6 +118,7 @@ def failure(code: str, kind: str, inputs: Mapping[str, Any], tenant: str) -> Fai
         fields = {name: str(inputs.get(name, "")) for name in again.fields}
         if all(fields.values()):
             label = gettext(again.label) % _shown(fields, tenant)
+            fields |= {name: str(inputs[name]) for name in again.optional_fields if inputs.get(name)}
             url = reverse(f"stateful_oauth:{again.url_name}")
             return Failure(heading, message, Way.RESTART, label, goes_back=True, url=url, fields=fields)
     return Failure(heading, message, Way.BACK, gettext("Go back"))

@@ -6,31 +6,29 @@ also holds what the database says against the tenant's ledger; see `tests/suppor
 
 from __future__ import annotations
 
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
 import rows
 from accounts_site import prepare
-from paths.account_linking import AccountLinkingPath
-from paths.connect_account import ConnectAccountPath
-from paths.disconnect_account import DisconnectAccountPath
-from paths.login import LoginPath
-from paths.unlink_account import UnlinkAccountPath
 from paths.walker import BrowserWalker
 
 from stateful_oauth.django import wiring
+from stateful_oauth.flows.registry import BUILT_IN
 from stateful_oauth.testing.paths import covering, readable
 
-WALKERS: dict[str, type[BrowserWalker]] = {
-    walker.kind: walker
-    for walker in (
-        LoginPath,
-        ConnectAccountPath,
-        AccountLinkingPath,
-        DisconnectAccountPath,
-        UnlinkAccountPath,
+
+def walker_of(kind: str) -> type[BrowserWalker]:
+    """The walker of a flow is in `tests/support/paths/<kind>.py`."""
+    module = import_module(f"paths.{kind}")
+    (walker,) = (
+        each for each in vars(module).values() if isinstance(each, type) and vars(each).get("kind") == kind
     )
-}
+    return walker
+
+
+WALKERS = {flow.kind: walker_of(flow.kind) for flow in BUILT_IN}
 PATHS = {kind: walker.paths() for kind, walker in WALKERS.items()}
 COVERING = {kind: {readable(path) for path in covering(paths)} for kind, paths in PATHS.items()}
 # SQLite takes all of them. PostgreSQL takes every edge, and every two edges that follow each other.

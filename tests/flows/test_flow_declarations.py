@@ -54,7 +54,7 @@ def test_session_states_are_those_whose_outcome_gives_a_session(flow: FlowDeclar
 @each_flow
 def test_a_finished_row_keeps_what_its_page_starts_again_with(flow: FlowDeclaration):
     if flow.restart is not None:
-        assert set(flow.restart.fields) <= set(load_machine(flow).kept_inputs)
+        assert {*flow.restart.fields, *flow.restart.optional_fields} <= set(load_machine(flow).kept_inputs)
         assert flow.restart.label % dict.fromkeys(flow.restart.fields, "x")
 
 

@@ -18,6 +18,7 @@ from tables import (
     BY_OPERATOR,
     CHOSEN,
     FOREIGN_EVENTS,
+    KEPT,
     NOW,
     PAYLOADS,
     WAITING,
@@ -37,10 +38,6 @@ from stateful_oauth.storage.store import DjangoTransactionStore
 
 KINDS = tuple(ALLOWED)
 STATES = [(kind, state) for kind, states in ALLOWED.items() for state in states]
-
-
-# What finished rows keep of their inputs: by hand, as the tables are.
-KEPT = {"connect_account": {"next", "connection"}}
 
 
 def events_of(kind: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stateful_oauth.emulator import Tenant
+from stateful_oauth.flows.registry import BUILT_IN
 
 current: list[Tenant] = []
 
@@ -18,11 +19,7 @@ def make_tenant() -> Tenant:
     tenant.add_client(
         client_id="web",
         client_secret="a-client-secret-of-the-tests-0123456789",
-        callbacks=[
-            "https://app.example/auth/callback/",
-            "https://app.example/auth/connect/callback/",
-            "https://app.example/auth/link/callback/",
-        ],
+        callbacks=[f"https://app.example/auth/{flow.callback.path}" for flow in BUILT_IN if flow.callback],
         logout_urls=["https://app.example/"],
     )
     tenant.add_client(client_id="linker", client_secret="a-machine-secret-of-the-tests-0123456789")

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,7 @@ from stateful_oauth.flows.oauth.accounts import (
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, VerifiedIdentity
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, KnownUser, SignIn
+from stateful_oauth.flows.registry import BUILT_IN
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -241,6 +243,8 @@ BY_OPERATOR = {
     "disconnect_account": {"abandon"},
     "unlink_account": {"abandon"},
 }
+# What finished rows keep of their inputs, beside `next`.
+KEPT: dict[str, set[str]] = {"connect_account": {"next", "connection"}}
 # Of the domain and of other flows, and some that no machine knows.
 FOREIGN_EVENTS = ("confirm", "pending_link", "callback", "sign_in", "__init__", "", "Callback")
 
@@ -349,6 +353,16 @@ RESULTS: dict[str, dict[str, Any]] = {
     "connected": {"account": "cac_1", "connection": "google-oauth2"},
 }
 _SECRETS = ("state", "nonce", "code_verifier", "auth_session", "connect_uri", "connect_code")
+
+# The table of a flow that is not above is a module of its own: `flow_tables/<kind>.py`.
+for _kind in (flow.kind for flow in BUILT_IN if flow.kind not in ALLOWED):
+    _table: Any = import_module(f"flow_tables.{_kind}")
+    ALLOWED[_kind], WORKING[_kind], WAITING[_kind] = _table.ALLOWED, _table.WORKING, _table.WAITING
+    BY_BROWSER[_kind], BY_OPERATOR[_kind] = _table.BY_BROWSER, _table.BY_OPERATOR
+    INPUTS[_kind], KEPT[_kind] = _table.INPUTS, _table.KEPT
+    CHOSEN += [Choice(_kind, *each) for each in _table.CHOSEN]
+    PAYLOADS |= {name: value for name, value in _table.PAYLOADS.items() if name not in PAYLOADS}
+    RESULTS |= _table.RESULTS
 
 
 def standing(flow: FlowDefinition, state: str, person: Person | None = None, **inputs: Any) -> Transaction:

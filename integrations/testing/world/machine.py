@@ -9,8 +9,10 @@ from hypothesis.stateful import invariant
 
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.testing.world.accounts import Accounts
+from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 from stateful_oauth.testing.world.corpus import CORPUS
 from stateful_oauth.testing.world.fault_scenarios import FAULT_SCENARIOS
+from stateful_oauth.testing.world.flow_rules import corpus_of_flows, rules_of_flows
 from stateful_oauth.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.testing.world.operating import Operating
 from stateful_oauth.testing.world.passing_time import PassingTime
@@ -20,14 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stateful_oauth.testing.world.action import Action
-    from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
     from stateful_oauth.testing.world.tabs import Tab
     from stateful_oauth.testing.world.trace import Step
 
     Invariant = Callable[[BaseStateMachine], None]
 
 
-class World(Accounts, PassingTime, Operating):
+if TYPE_CHECKING:
+    FlowRules = BaseStateMachine
+else:
+    FlowRules = type("FlowRules", rules_of_flows() or (BaseStateMachine,), {})
+
+
+class World(Accounts, PassingTime, Operating, FlowRules):
     """A site, a tenant, browsers with tabs, people, operators and bad weather.
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
@@ -39,7 +46,7 @@ class World(Accounts, PassingTime, Operating):
         at_rest: What has to hold when faults have ended and recovery has run.
     """
 
-    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {**CORPUS, **FAULT_SCENARIOS}
+    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {**CORPUS, **FAULT_SCENARIOS, **corpus_of_flows()}
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP
     at_rest: ClassVar[tuple[Invariant, ...]] = AT_REST
 
