@@ -46,6 +46,39 @@ MAY_NOT_REACH = {  # not even through another package
 }
 
 
+# Within flows/: what every flow stands on, and what one flow takes over from another.
+SHARED = {"engine", "oauth"}
+TAKES_OVER = {
+    ("login", "account_linking"),  # a sign-in opens it
+    ("disconnect_account", "connect_account"),  # still to be cut: how both call the My Account API
+}
+
+
+def test_a_flow_imports_the_engine_and_what_flows_share_but_no_other_flow(packages: dict[str, Path]) -> None:
+    folder = packages["stateful_oauth.flows"]
+    flows = {init.parent.name for init in folder.glob("*/__init__.py")}
+    may = {package: {package, *SHARED} for package in flows - SHARED}
+    may |= {"engine": {"engine"}, "oauth": {"engine", "oauth"}}
+    for flow, other in TAKES_OVER:
+        may[flow].add(other)
+    found = {(package, each) for package in flows for each in _packages_imported(folder / package)}
+    wrong = {(package, each) for package, each in found if each in flows and each not in may[package]}
+    assert wrong == set()
+    assert found >= TAKES_OVER, "An exception that is gone has to go from here."
+    assert {each for _, each in found} <= flows | {"error_codes"}, "Only the registry knows all flows."
+
+
+def _packages_imported(folder: Path) -> set[str]:
+    """What the modules of a package import of `stateful_oauth.flows`, wherever they do."""
+    imported: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stateful_oauth.flows"):
+                parts = (node.module or "").split(".")
+                imported |= {parts[2]} if len(parts) > 2 else {each.name for each in node.names}
+    return imported
+
+
 def test_each_package_imports_only_the_packages_that_it_may(packages: dict[str, Path], root: Path) -> None:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for folder in packages.values():

@@ -39,9 +39,10 @@ def test_the_record_of_the_wheel_is_its_content(distributions: Distributions) ->
 def test_the_sdist_has_every_file_of_every_room_and_what_builds_it(distributions: Distributions) -> None:
     with tarfile.open(distributions.sdist) as sdist:
         packed = {member.name.partition("/")[2] for member in sdist.getmembers() if member.isfile()}
-    assert (_sources(distributions) | {"pyproject.toml", "README.md", "LICENSE"}) - packed == set()
+    builds_it = {"pyproject.toml", "setup.py", "README.md", "LICENSE"}
+    assert (_sources(distributions) | builds_it) - packed == set()
     generated = {name for name in packed if name in {"PKG-INFO", "setup.cfg"} or ".egg-info/" in name}
-    rest = packed - generated - {"pyproject.toml", "README.md", "LICENSE"}
+    rest = packed - generated - builds_it
     assert {name for name in rest if not name.startswith(FOLDERS)} == set()
 
 
