@@ -9,6 +9,7 @@ from stateful_oauth.flows import (
     connect_account,
     disconnect_account,
     login,
+    step_up,
     unlink_account,
 )
 
@@ -22,6 +23,7 @@ BUILT_IN: Final[tuple[FlowDeclaration, ...]] = (
     account_linking.DECLARATION,
     disconnect_account.DECLARATION,
     unlink_account.DECLARATION,
+    step_up.DECLARATION,
 )
 # What a page speaks of when it knows no transaction.
 SIGN_IN: Final = login.DECLARATION

@@ -43,4 +43,9 @@ STATES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "working": ("unlinking",),
         "final": ("unlinked", "failed", "abandoned"),
     },
+    "step_up": {
+        "waiting": ("created", "awaiting_callback"),
+        "working": ("pushing_request", "exchanging_code"),
+        "final": ("stepped_up", "cancelled", "mismatched", "failed", "expired", "abandoned"),
+    },
 }
