@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         start_login,
         start_unlink,
     )
+    from stateful_oauth.django.stepping_up import astart_step_up, start_step_up
     from stateful_oauth.django.tasks import expire_flows, purge_flows, recover_flows
     from stateful_oauth.django.views.readiness import readiness_view
     from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, StoreUnavailable
@@ -83,6 +84,7 @@ __all__ = [
     "astart_disconnect",
     "astart_flow",
     "astart_login",
+    "astart_step_up",
     "astart_unlink",
     "available_connections",
     "callback_view",
@@ -106,6 +108,7 @@ __all__ = [
     "start_disconnect",
     "start_flow",
     "start_login",
+    "start_step_up",
     "start_unlink",
     "transition_made",
 ]
@@ -132,6 +135,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
                 "astart_connect astart_disconnect astart_flow astart_login astart_unlink start_connect "
                 "start_disconnect start_flow start_login start_unlink"
             ),
+            "stateful_oauth.django.stepping_up": "astart_step_up start_step_up",
             "stateful_oauth.django.tasks": "expire_flows purge_flows recover_flows",
             "stateful_oauth.django.views.readiness": "readiness_view",
             "stateful_oauth.flows.engine.errors": "FlowError InvalidInput StoreUnavailable",

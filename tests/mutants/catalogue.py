@@ -350,7 +350,7 @@ MUTANTS = (
            "for key, value in secondary.app_metadata.items() if key in keys}", "for key, value in secondary.app_metadata.items()}",
            ("tests/linking/test_after_a_link.py::test_app_metadata_goes_over_for_named_keys_only", *LINKING)),
     Mutant("any account confirms", "flows/account_linking/effects.py",
-           'if identity.subject not in {each["user_id"] for each in inputs["candidates"]}:', "if False:",
+           'if sign_in.identity.subject not in {each["user_id"] for each in inputs["candidates"]}:', "if False:",
            ("tests/linking/test_scenarios.py::test_c_another_account_is_a_mismatch_that_can_be_tried_again", *LINKING, *PATHS)),
     Mutant("a remembered session confirms", "flows/account_linking/effects.py",
            '        asked_at=datetime.fromisoformat(inputs["asked_at"]),\n', "",

@@ -33,6 +33,7 @@ sys.path.insert(0, str(HERE))
 import catalogue  # noqa: E402 - after the path is set
 import catalogue_of_browsers  # noqa: E402 - as above
 import catalogue_of_endings  # noqa: E402 - as above
+import catalogue_of_flows  # noqa: E402 - as above
 import catalogue_of_linking  # noqa: E402 - as above
 import catalogue_of_values  # noqa: E402 - as above
 from catalogue import Mutant  # noqa: E402 - as above
@@ -210,6 +211,7 @@ def main() -> int:
         *catalogue.MUTANTS,
         *catalogue_of_browsers.MUTANTS,
         *catalogue_of_endings.MUTANTS,
+        *catalogue_of_flows.MUTANTS,
         *catalogue_of_linking.MUTANTS,
         *catalogue_of_values.MUTANTS,
     )
