@@ -142,6 +142,12 @@ class VerifiedIdentity:
         return found
 
     @property
+    def organization(self) -> str:
+        """The id of the Auth0 organization (`org_id`) at which the user signed in, or an empty string."""
+        found = {**self.came_with, **self.claims}.get("org_id")
+        return found if isinstance(found, str) else ""
+
+    @property
     def sid(self) -> str:
         """The provider's session id (OpenID Connect Back-Channel Logout §2.1), or an empty string."""
         sid = self.claims.get("sid", "")

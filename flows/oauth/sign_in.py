@@ -137,7 +137,7 @@ def moment_of(kept: str | None) -> datetime | None:
 
 
 # What a result holds for the session, beside what else came of the flow.
-_SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr")
+_SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr", "organization")
 
 
 def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
@@ -155,6 +155,8 @@ def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> No
     sign_in, inputs = resolved.sign_in, transition.transaction.inputs
     identity = sign_in.identity
     session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid, **identity.authentication}
+    if identity.organization:
+        session["organization"] = identity.organization
     # A refresh token that nobody asked for is not kept: what is not there cannot leak.
     if sign_in.refresh_token is not None and "offline_access" in inputs["scope"].split():
         grant = GrantIssued(

@@ -66,7 +66,10 @@ def current_sign_in(request: HttpRequest) -> CurrentSignIn | None:
 
 
 def _moment(seconds: Any) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, OSError, ValueError):  # the provider sent it, and no calendar has it
+        return None
 
 
 acurrent_sign_in = async_twin(current_sign_in)

@@ -48,7 +48,7 @@ def start_flow(
         Http404: There is no such tenant.
         InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
         InvalidInput: The inputs are wrong. Nothing was started.
-        KeyError: There is no such flow.
+        Quarantined: There is no such flow.
     """
     tenant_or_404(tenant)
     return respond(_started(request, kind, inputs, tenant), request)

@@ -42,7 +42,7 @@ MUTANTS = (
     Mutant("a code that came with a changed state can be used", "integrations/django/callbacks.py",
            "    if was_seen(response.code):\n", "    if False:\n", ("tests/django/test_seen_codes.py",)),
     Mutant("a code that came in a form can be used", "integrations/django/callbacks.py",
-           "                _remember_posted(request)\n", "                pass\n",
+           "            _remember_posted(request)\n", "            pass\n",
            ("tests/django/test_seen_codes.py",)),
     Mutant("a scanner's code is remembered", "integrations/django/callbacks.py",
            "    if is_navigation(request):\n", "    if True:\n", ("tests/django/test_seen_codes.py",)),

@@ -34,6 +34,7 @@ import catalogue  # noqa: E402 - after the path is set
 import catalogue_of_browsers  # noqa: E402 - as above
 import catalogue_of_endings  # noqa: E402 - as above
 import catalogue_of_flows  # noqa: E402 - as above
+import catalogue_of_front_doors  # noqa: E402 - as above
 import catalogue_of_linking  # noqa: E402 - as above
 import catalogue_of_values  # noqa: E402 - as above
 from catalogue import Mutant  # noqa: E402 - as above
@@ -212,6 +213,7 @@ def main() -> int:
         *catalogue_of_browsers.MUTANTS,
         *catalogue_of_endings.MUTANTS,
         *catalogue_of_flows.MUTANTS,
+        *catalogue_of_front_doors.MUTANTS,
         *catalogue_of_linking.MUTANTS,
         *catalogue_of_values.MUTANTS,
     )

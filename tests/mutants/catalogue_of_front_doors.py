@@ -1,0 +1,23 @@
+"""Mutants of what a project calls from views of its own: see `catalogue`."""
+
+from __future__ import annotations
+
+from catalogue import Mutant
+
+_OWN = ("tests/front_doors/test_own_views.py",)
+
+MUTANTS = (
+    Mutant("a view in a database transaction starts a flow", "integrations/django/pages.py",
+           "        _check_outside_of_transactions()\n", "", _OWN),
+    Mutant("a second delivery is answered and not signed in", "integrations/django/completing.py",
+           "    outcome = signed_in_again(request, outcome)\n", "", _OWN),
+    Mutant("a prefetch starts a flow in a view of the project", "integrations/django/pages.py",
+           "        if is_prefetch(request):\n            return _with_headers(request, FlowResponse(status=204))\n        _check",
+           "        _check", _OWN),
+    Mutant("a view may connect what the settings do not name", "integrations/django/starting.py",
+           "if not unlisted and not tenant.may_connect(connection):", "if False:", _OWN),
+    Mutant("a project's `next` may lead anywhere", "integrations/django/starting.py",
+           'return chosen if may_go_to(chosen) else ""', "return chosen", _OWN),
+    Mutant("a session without a user has a sign-in", "integrations/django/current.py",
+           " or not request.user.is_authenticated", "", _OWN),
+)  # fmt: skip
