@@ -10,10 +10,11 @@ from error_pages import Form, error_code
 
 from stateful_oauth.django.failures import failure
 from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.registry import BUILT_IN
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
-KINDS = ("connect_account", "disconnect_account", "unlink_account")
+KINDS = tuple(flow.kind for flow in BUILT_IN if flow.needs_user)
 GOOGLE = "google-oauth2"
 
 

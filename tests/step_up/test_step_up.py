@@ -163,9 +163,10 @@ def test_another_user_at_the_callback_is_refused(tenant, xpto):
     callback = xpto.authorize(start(xpto), XPTO)
     xpto.visitor.close_browser()
     xpto.sign_in("other@example.com")
-    user = xpto.user_id
+    user, exchanged = xpto.user_id, tenant.ledger.count("code_exchanged")
     assert error_code(xpto.get(callback)) == "user_changed"
     assert (xpto.user_id, row().state) == (user, "mismatched")
+    assert tenant.ledger.count("code_exchanged") == exchanged, "Nothing is asked for somebody else."
 
 
 def test_another_browser_gains_nothing(xpto, another_browser):
