@@ -123,7 +123,7 @@ def who(request):
     sign_in = current_sign_in(request)
     return JsonResponse({} if sign_in is None else {
         "user_id": sign_in.user_id, "issuer": sign_in.issuer, "subject": sign_in.subject,
-        "tenant": sign_in.tenant,
+        "tenant": sign_in.tenant, "organization": sign_in.organization,
             "auth_time": sign_in.auth_time and sign_in.auth_time.timestamp(), "sid": sign_in.sid,
     })  # fmt: skip
 
