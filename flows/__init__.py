@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ServiceUnreachable,
         StoreUnavailable,
     )
+    from stateful_oauth.flows.engine.inputs import FlowInputs, JsonValue
     from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
     from stateful_oauth.flows.engine.outcomes import (
         Abandoned,
@@ -101,11 +102,13 @@ __all__ = [
     "FlowContext",
     "FlowDeclaration",
     "FlowError",
+    "FlowInputs",
     "FlowMachine",
     "HandedOver",
     "IdTokenRejected",
     "InProgress",
     "InvalidInput",
+    "JsonValue",
     "KeptApart",
     "Linked",
     "LostAnswer",
@@ -156,6 +159,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
                 "Abandoned Cancelled Expired Failed HandedOver InProgress Mismatched Outcome "
                 "RedirectTo Rejected"
             ),
+            "stateful_oauth.flows.engine.inputs": "FlowInputs JsonValue",
             "stateful_oauth.flows.engine.secret": "Secret",
             "stateful_oauth.flows.engine.transaction": "Actor StateKind Transaction",
             "stateful_oauth.flows.engine.transition": "ChildTransaction TransitionContext",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import connections, router, transaction
 from django.db.models import Q
 
+from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs
 from stateful_oauth.flows.engine.errors import Quarantined
 from stateful_oauth.flows.engine.identifiers import earliest_id_at
 from stateful_oauth.flows.engine.transaction import UNBOUND
@@ -91,10 +92,10 @@ def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: 
         under_way = working.select_for_update(skip_locked=skips).only(
             "pk", "kind", "state", "inputs", "secrets"
         )
-        asked = {
-            key: (inputs["issuer"], inputs["newcomer"]["user_id"])
-            for key, inputs in waiting.values_list("pk", "inputs")
-        }
+        asked = {}
+        for key, kept in waiting.values_list("pk", "inputs"):
+            inputs = AccountLinkingInputs.from_json(kept)
+            asked[key] = (inputs.issuer, inputs.newcomer.user_id)
         held = {row.pk: newcomer for row in under_way if (newcomer := _held(row, signed_in)) is not None}
         others = {key: newcomer for key, newcomer in (asked | held).items() if newcomer != signed_in}
         if not others:
@@ -111,8 +112,10 @@ def _held(row: FlowTransaction, signed_in: tuple[str, str]) -> tuple[str, str] |
     A primary that has been chosen stays who will be signed in.
     """
     if row.kind == "account_linking":
-        issuer, primary = row.inputs["issuer"], row.inputs.get("primary")
-        return signed_in if (issuer, primary) == signed_in else (issuer, row.inputs["newcomer"]["user_id"])
+        inputs = AccountLinkingInputs.from_json(row.inputs)
+        if (inputs.issuer, inputs.primary) == signed_in:
+            return signed_in
+        return (inputs.issuer, inputs.newcomer.user_id)
     if row.state != "finding_candidates":
         return None  # the code has come just now
     try:

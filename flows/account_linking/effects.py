@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from stateful_oauth.flows.account_linking.candidates import candidates_of, compared_with
+from stateful_oauth.flows.account_linking.candidates import check_still_allowed, evidence_of
+from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs, KeptIdentity
 from stateful_oauth.flows.account_linking.metadata import (
     app_metadata_to_add,
     still_missing,
     user_metadata_to_add,
 )
-from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, Mismatch, RateLimited, ServiceRefused
-from stateful_oauth.flows.oauth.accounts import ProfileIdentity
 from stateful_oauth.flows.oauth.authorization_code import granted, request_of
 from stateful_oauth.flows.oauth.errors import AccountRefused, ProviderUnreachable
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Json, Transaction
-    from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
     from stateful_oauth.flows.oauth.openid import AuthorizationRequest
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
@@ -61,13 +60,13 @@ def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     `prompt=login` and `max_age=0`: somebody who only sits at a signed-in browser confirms nothing. The
     address goes along where the newcomer came with the same one: of another one the visitor sees a mask.
     """
-    inputs = transaction.inputs
-    expected = next(each for each in inputs["candidates"] if each["user_id"] == inputs["expected"])
-    parameters = {**inputs["parameters"], "prompt": "login", "max_age": "0"}
-    if expected["connection"]:
-        parameters["connection"] = expected["connection"]
-    if expected["email"] and expected["email"] == inputs["newcomer"]["email"]:
-        parameters["login_hint"] = expected["email"]
+    inputs = AccountLinkingInputs.of(transaction)
+    expected = inputs.candidate(inputs.expected)
+    parameters = {**inputs.parameters, "prompt": "login", "max_age": "0"}
+    if expected.connection:
+        parameters["connection"] = expected.connection
+    if expected.email and expected.email == inputs.newcomer.email:
+        parameters["login_hint"] = expected.email
     return request_of(transaction, parameters)
 
 
@@ -81,17 +80,17 @@ def push_request(context: OAuthEffectContext) -> Event:
 
 def verify_primary(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check that it is one of the accounts that were there first."""
-    inputs = context.transaction.inputs
-    parameters = inputs["parameters"]
+    inputs = AccountLinkingInputs.of(context.transaction)
+    parameters = inputs.parameters
     sign_in = granted(
         context,
         # Since the redirect, whatever `max_age` the browser made of it. How long the way back took, by a
         # second factor say, is no matter.
-        asked_at=datetime.fromisoformat(inputs["asked_at"]),
+        asked_at=datetime.fromisoformat(inputs.asked_at),
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
     )
-    if sign_in.identity.subject not in {each["user_id"] for each in inputs["candidates"]}:
+    if sign_in.identity.subject not in {each.user_id for each in inputs.candidates}:
         if sign_in.refresh_token is not None:
             _forget(context, sign_in.refresh_token)
         raise Mismatch("wrong_account", "Another account than the expected one signed in.")
@@ -112,33 +111,34 @@ def read_profiles(context: OAuthEffectContext) -> Event:
 
     What was decided stood on reads of an earlier moment, and somebody may have been asked in between.
     """
-    inputs, management = context.transaction.inputs, context.services.provider.management
-    primary = management.user(inputs["primary"], time_limit=context.time_limit)
+    inputs = AccountLinkingInputs.of(context.transaction)
+    management = context.services.provider.management
+    primary = management.user(inputs.primary, time_limit=context.time_limit)
     if primary is None:
         raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
-    newcomer = management.user(inputs["newcomer"]["user_id"], time_limit=context.time_limit)
+    newcomer = management.user(inputs.newcomer.user_id, time_limit=context.time_limit)
     if newcomer is None or newcomer.main is None:
-        inside = _inside(primary, inputs["newcomer"]["user_id"])
+        inside = _inside(primary, inputs.newcomer.user_id)
         if inside is None:
             # Another tab may have linked it between the two reads.
-            primary = management.user(inputs["primary"], time_limit=context.time_limit) or primary
-            inside = _inside(primary, inputs["newcomer"]["user_id"])
+            primary = management.user(inputs.primary, time_limit=context.time_limit) or primary
+            inside = _inside(primary, inputs.newcomer.user_id)
         if inside is None:
             raise ServiceRefused("newcomer_gone", "The account that signed in does not exist any more.")
-        found = ProfilesRead(inside, _nothing(), _evidence(inputs, primary, None), _secondary_user(context))
+        found = ProfilesRead(inside, _nothing(), evidence_of(inputs, primary, None), _secondary_user(context))
         return Event("accounts_linked", found)
-    _check_still_allowed(context, primary, newcomer)
+    check_still_allowed(context, primary, newcomer)
     metadata = {
         "user_metadata": user_metadata_to_add(primary, newcomer),
-        "app_metadata": app_metadata_to_add(primary, newcomer, inputs["linking"]["app_metadata"]),
+        "app_metadata": app_metadata_to_add(primary, newcomer, inputs.linking.app_metadata),
     }
-    evidence = _evidence(inputs, primary, newcomer)
+    evidence = evidence_of(inputs, primary, newcomer)
     return Event("profiles_read", ProfilesRead(newcomer.main, metadata, evidence, _secondary_user(context)))
 
 
 def _secondary_user(context: OAuthEffectContext) -> str | None:
-    inputs = context.transaction.inputs
-    return context.services.accounts.user_of(inputs["issuer"], inputs["newcomer"]["user_id"])
+    inputs = AccountLinkingInputs.of(context.transaction)
+    return context.services.accounts.user_of(inputs.issuer, inputs.newcomer.user_id)
 
 
 def _nothing() -> dict[str, Any]:
@@ -148,59 +148,6 @@ def _nothing() -> dict[str, Any]:
 def _inside(primary: UserProfile, user_id: str) -> ProfileIdentity | None:
     """Return the identity of the primary that an Auth0 user id names, or None."""
     return next((each for each in primary.identities if f"{each.provider}|{each.user_id}" == user_id), None)
-
-
-def _check_still_allowed(
-    context: OAuthEffectContext,
-    primary: UserProfile,
-    newcomer: UserProfile,
-    same_email: Sequence[UserProfile] | None = None,
-) -> None:
-    """Decide anew, by the stricter of what the project chose when the sign-in started and what it says today.
-
-    Args:
-        same_email: All users with the newcomer's e-mail, read just now; None judges the primary alone.
-
-    Raises:
-        ServiceRefused: `newcomer_blocked`, or `link_not_allowed` when the decision is not the same any more.
-    """
-    inputs = context.transaction.inputs
-    if newcomer.blocked:
-        raise ServiceRefused("newcomer_blocked", "The account that signed in is blocked.")
-    today = account_caller(context.caller).linking_choices(context.transaction.tenant)
-    rules = LinkingRules.of(inputs["linking"]).within(today)
-    chosen_by_user = inputs["rule"] == Rule.CONFIRMATION
-    if chosen_by_user or same_email is None:
-        found = compared_with(context, inputs["issuer"], newcomer, [primary])
-    else:
-        others = [each for each in same_email if each.user_id != primary.user_id]
-        found = candidates_of(context, inputs["issuer"], newcomer, [primary, *others])
-    decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
-    flaw = decision.reason if decision.rule is Rule.NONE else ""
-    if not flaw and primary.user_id not in {each.profile.user_id for each in decision.candidates}:
-        flaw = "other_candidate"
-    if not flaw and not chosen_by_user:
-        # Another rule is another decision. So is another email: who has that was not looked for.
-        same = (decision.rule, newcomer.email) == (inputs["rule"], inputs["newcomer"]["email"])
-        flaw = "" if same else decision.reason or f"it would be {decision.rule}"
-    if flaw:
-        raise ServiceRefused("link_not_allowed", f"Not any more: {flaw}.")
-
-
-def _evidence(inputs: Any, primary: UserProfile, newcomer: UserProfile | None) -> dict[str, Json]:
-    chosen = next((each for each in inputs["candidates"] if each["user_id"] == primary.user_id), None)
-    found: dict[str, Json] = {
-        "reason": inputs["reason"],
-        "candidates": len(inputs["candidates"]),
-        "evidence": None if chosen is None else chosen["evidence"],
-        "primary_connection": None if primary.main is None else primary.main.connection,
-        "primary_email_verified": primary.email_verified,
-    }
-    if newcomer is not None and newcomer.main is not None:
-        found["secondary_connection"] = newcomer.main.connection
-        found["secondary_email_verified"] = newcomer.email_verified
-        found["same_email"] = bool(newcomer.email) and newcomer.email == primary.email
-    return found
 
 
 def link_accounts(context: OAuthEffectContext) -> Event:
@@ -246,14 +193,15 @@ def _accounts_now(context: OAuthEffectContext) -> _Accounts:
     `users-by-email` is as consistent as reading by id. What it does not show is read by id. The primary
     comes last: a newcomer that is gone by then may be inside.
     """
-    inputs, management = context.transaction.inputs, context.services.provider.management
-    email, newcomer_id = inputs["newcomer"]["email"], inputs["newcomer"]["user_id"]
+    inputs = AccountLinkingInputs.of(context.transaction)
+    management = context.services.provider.management
+    email, newcomer_id = inputs.newcomer.email, inputs.newcomer.user_id
     listed = management.users_by_email(email, time_limit=context.time_limit) if email else ()
     known = {profile.user_id: profile for profile in listed}
     newcomer = known.get(newcomer_id) or management.user(newcomer_id, time_limit=context.time_limit)
     # A list of before the newcomer was found to be gone may be too old to show it inside.
-    primary = known.get(inputs["primary"]) if newcomer is not None else None
-    primary = primary or management.user(inputs["primary"], time_limit=context.time_limit)
+    primary = known.get(inputs.primary) if newcomer is not None else None
+    primary = primary or management.user(inputs.primary, time_limit=context.time_limit)
     return _Accounts(primary, newcomer, listed)
 
 
@@ -267,7 +215,8 @@ def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
         AccountRefused: The project does not let the account in that the user would be signed in as, or the
             sign-in is over: `sign_in_held_too_long`, `sign_in_outdated`.
     """
-    inputs, management = context.transaction.inputs, context.services.provider.management
+    inputs = AccountLinkingInputs.of(context.transaction)
+    management = context.services.provider.management
     identity, primary, newcomer = _identity(inputs), accounts.primary, accounts.newcomer
     if primary is not None and primary.has(identity):
         return _linked(context)
@@ -275,13 +224,13 @@ def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
         raise ServiceRefused("newcomer_gone", "The account that signed in is none of its own any more.")
     if primary is None:
         raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
-    _check_still_allowed(context, primary, newcomer, accounts.same_email)
-    check_may_finish(context.transaction, _until(inputs), now=context.clock.now())
+    check_still_allowed(context, primary, newcomer, accounts.same_email)
+    check_may_finish(context.transaction, inputs.until, now=context.clock.now())
     # Asked before, and with all claims: a link that stands for a user who may not sign in helps nobody.
     account_caller(context.caller).check_may_sign_in(_sign_in_after(context.transaction).identity)
     try:
         management.link(
-            inputs["primary"],
+            inputs.primary,
             provider=identity.provider,
             user_id=identity.user_id,
             time_limit=context.time_limit,
@@ -292,12 +241,12 @@ def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
         refused = error
     else:
         return _linked(context)
-    primary = _read_back(context, inputs["primary"])
+    primary = _read_back(context, inputs.primary)
     if primary is None:
         raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
     if primary.has(identity):
         return _linked(context)
-    if _read_back(context, inputs["newcomer"]["user_id"]) is None:
+    if _read_back(context, inputs.newcomer.user_id) is None:
         raise ServiceRefused("newcomer_gone", "The account that signed in is none of its own any more.")
     raise refused
 
@@ -312,14 +261,14 @@ def _read_back(context: OAuthEffectContext, user_id: str) -> UserProfile | None:
         raise AnswerLost("What became of the link could not be read.", code=error.code) from error
 
 
-def _identity(inputs: Any) -> ProfileIdentity:
-    return ProfileIdentity(**inputs["identity"])
+def _identity(inputs: AccountLinkingInputs) -> ProfileIdentity:
+    return (inputs.identity or KeptIdentity()).identity()
 
 
 def _linked(context: OAuthEffectContext) -> Event:
-    inputs, secrets = context.transaction.inputs, context.transaction.secrets
+    inputs, secrets = AccountLinkingInputs.of(context.transaction), context.transaction.secrets
     metadata = json.loads(secrets["metadata"].reveal())
-    return Event("accounts_linked", ProfilesRead(_identity(inputs), metadata, inputs["evidence"]))
+    return Event("accounts_linked", ProfilesRead(_identity(inputs), metadata, dict(inputs.evidence)))
 
 
 def merge_metadata(context: OAuthEffectContext) -> Event:
@@ -334,11 +283,12 @@ def merge_metadata(context: OAuthEffectContext) -> Event:
     snapshot = json.loads(context.transaction.secrets["metadata"].reveal())
     if not any(snapshot.values()):
         return Event("metadata_merged")
-    management, primary_id = context.services.provider.management, context.transaction.inputs["primary"]
+    management = context.services.provider.management
+    primary_id = AccountLinkingInputs.of(context.transaction).primary
     primary = management.user(primary_id, time_limit=context.time_limit)
     if primary is None:
         raise ServiceRefused("user_unknown", "The account that stays does not exist any more.")
-    keys = account_caller(context.caller).linking_choices(context.transaction.tenant).get("app_metadata", ())
+    keys = account_caller(context.caller).linking_choices(context.transaction.tenant).app_metadata
     missing = still_missing(primary, snapshot, keys)
     if any(missing.values()):
         management.update_metadata(primary_id, **missing, time_limit=context.time_limit)
@@ -347,52 +297,49 @@ def merge_metadata(context: OAuthEffectContext) -> Event:
 
 def resolve_primary(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the account that stays, in the settle transaction."""
-    inputs, sign_in = context.transaction.inputs, _sign_in_after(context.transaction)
+    inputs, sign_in = AccountLinkingInputs.of(context.transaction), _sign_in_after(context.transaction)
     try:
-        check_may_finish(context.transaction, _until(inputs), now=context.clock.now())
+        check_may_finish(context.transaction, inputs.until, now=context.clock.now())
         user = account_caller(context.caller).resolve_account(sign_in.identity)
     except AccountRefused as error:
         if error.code not in _TOO_LATE:
             raise
         # The accounts are one all the same, and what that means for the secondary's user is settled with it.
-        _tell_of_link(context, context.services.accounts.user_of(inputs["issuer"], inputs["primary"]))
+        _tell_of_link(context, context.services.accounts.user_of(inputs.issuer, inputs.primary))
         return Event("fail", error, error.code)
     _tell_of_link(context, user.id)
     resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=True)
     return Event("account_resolved", resolved, context.transaction.code)
 
 
-def _until(inputs: Any) -> str | None:
-    until: str | None = inputs.get("primary_held_until") or inputs.get("held_until")
-    return until
-
-
 def _tell_of_link(context: OAuthEffectContext, primary: str | None) -> None:
-    secondary = context.transaction.inputs.get("secondary_user")
+    secondary = AccountLinkingInputs.of(context.transaction).secondary_user
     if primary is not None and secondary is not None and secondary != primary:
         account_caller(context.caller).accounts_linked(primary=primary, secondary=secondary)
 
 
 def _sign_in_after(transaction: Transaction) -> SignIn:
     """Return what the user is signed in with once the accounts are one."""
-    inputs, secrets = transaction.inputs, transaction.secrets
+    inputs, secrets = AccountLinkingInputs.of(transaction), transaction.secrets
     if "primary_sign_in" in secrets:
         return SignIn.from_secret(secrets["primary_sign_in"])
     return _signed_in_as(inputs, SignIn.from_secret(secrets["sign_in"]))
 
 
-def _signed_in_as(inputs: Any, newcomer: SignIn) -> SignIn:
+def _signed_in_as(inputs: AccountLinkingInputs, newcomer: SignIn) -> SignIn:
     """Return the primary as somebody who signed in through an identity of it, which from now on it is.
 
     Without the newcomer's refresh token: the user that it was issued for does not exist any more.
     """
-    name = next(each for each in inputs["candidates"] if each["user_id"] == inputs["primary"])
-    claims = {"email": name["email"], "email_verified": inputs["evidence"]["primary_email_verified"]}
+    claims = {
+        "email": inputs.candidate(inputs.primary).email,
+        "email_verified": inputs.evidence["primary_email_verified"],
+    }
     if newcomer.identity.sid:
         claims["sid"] = newcomer.identity.sid
     identity = VerifiedIdentity(
         issuer=newcomer.identity.issuer,
-        subject=inputs["primary"],
+        subject=inputs.primary,
         claims=claims,
         came_with=newcomer.identity.claims,
         obtained_at=newcomer.identity.obtained_at,
@@ -407,7 +354,7 @@ def resolve_newcomer(context: OAuthEffectContext) -> Event:
         AccountRefused: `signed_out`, `sign_in_held_too_long`, or as `Caller.resolve_account`.
         ServiceRefused: `newcomer_gone`: it was linked to another one meanwhile, in another browser say.
     """
-    until = context.transaction.inputs.get("held_until")
+    until = AccountLinkingInputs.of(context.transaction).held_until
     check_may_finish(context.transaction, until, now=context.clock.now())
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
     if context.services.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.account_linking import DECLARATION
@@ -19,9 +19,9 @@ from stateful_oauth.flows.account_linking.effects import (
     resolve_primary,
     verify_primary,
 )
-from stateful_oauth.flows.account_linking.proposal import HELD_FOR
+from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs, KeptIdentity, NamedAccount
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import EventNotAllowed, InvalidInput
+from stateful_oauth.flows.engine.errors import EventNotAllowed
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome, RedirectTo
 from stateful_oauth.flows.engine.secret import Secret
@@ -46,10 +46,9 @@ from stateful_oauth.flows.oauth.sign_in import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
@@ -74,6 +73,7 @@ class AccountLinkingFlow(FlowMachine):
 
     declaration = DECLARATION
     version = 1
+    inputs = AccountLinkingInputs
     services = OAuthServices
     held_code = "sign_in_held_too_long"
     browser_events = ("confirm", "callback", "cancel")
@@ -220,6 +220,10 @@ class AccountLinkingFlow(FlowMachine):
         | merging_metadata.to(abandoned)
     )
 
+    @property
+    def _inputs(self) -> AccountLinkingInputs:
+        return AccountLinkingInputs.of(self.transition.transaction)
+
     # Guards.
     def pushes_request(self, payload: Confirmation) -> bool:
         """Whether the authorization request is pushed first."""
@@ -227,9 +231,7 @@ class AccountLinkingFlow(FlowMachine):
 
     def may_try_again(self, payload: Any) -> bool:
         """Whether another account than the expected one was chosen, and the user may choose again."""
-        return (
-            getattr(payload, "code", "") == "wrong_account" and _tries_left(self.transition.transaction) > 0
-        )
+        return getattr(payload, "code", "") == "wrong_account" and self._inputs.tries_left > 0
 
     def newcomer_is_gone(self, payload: Any) -> bool:
         """Whether the account that signed in is none any more, or was blocked."""
@@ -238,9 +240,10 @@ class AccountLinkingFlow(FlowMachine):
     # Actions.
     def ask_again(self, payload: Confirmation) -> None:
         """Choose whom to ask for, with a fresh `state`, `nonce` and verifier: an older answer is nobody's."""
-        inputs = self.transition.transaction.inputs
-        asked_at = self.transition.now.isoformat()
-        self.transition.keep_inputs(expected=payload.user_id, tries=inputs["tries"] + 1, asked_at=asked_at)
+        inputs, asked_at = self._inputs, self.transition.now.isoformat()
+        self.transition.keep_inputs(
+            replace(inputs, expected=payload.user_id, tries=inputs.tries + 1, asked_at=asked_at)
+        )
         self.transition.drop_secrets("request_uri")
         self.transition.renew_state(
             nonce=Secret(pkce.new_nonce()), code_verifier=Secret(pkce.new_code_verifier())
@@ -249,42 +252,40 @@ class AccountLinkingFlow(FlowMachine):
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
         """Keep the reference for the redirect, which is made now."""
         self.transition.keep_secrets(request_uri=payload.request_uri)
-        self.transition.keep_inputs(asked_at=self.transition.now.isoformat())
+        self.transition.keep_inputs(replace(self._inputs, asked_at=self.transition.now.isoformat()))
 
     def keep_primary(self, payload: SignIn) -> None:
         """Keep who proved to own the account that was there first."""
         self.transition.keep_secrets(primary_sign_in=payload.to_secret())
-        lifetime = self.transition.transaction.inputs["linking"].get("held_for", HELD_FOR)
+        inputs = self._inputs
+        until = payload.held_until(inputs.linking.held_for)
         self.transition.keep_inputs(
-            primary=payload.identity.subject, primary_held_until=payload.held_until(lifetime)
+            replace(inputs, primary=payload.identity.subject, primary_held_until=until)
         )
 
     def keep_profiles(self, payload: ProfilesRead) -> None:
         """Keep what the link will discard, and what it stands on."""
-        identity = payload.identity
         self.transition.keep_secrets(metadata=Secret(json.dumps(payload.metadata)))
         self.transition.keep_inputs(
-            identity={
-                "connection": identity.connection,
-                "provider": identity.provider,
-                "user_id": identity.user_id,
-                "is_social": identity.is_social,
-            },
-            evidence=payload.evidence,
-            secondary_user=payload.secondary_user,
+            replace(
+                self._inputs,
+                identity=KeptIdentity.of(payload.identity),
+                evidence=payload.evidence,
+                secondary_user=payload.secondary_user,
+            )
         )
 
     def note_link(self, payload: ProfilesRead) -> None:
         """Have the link kept, with its evidence, whatever becomes of the rest."""
-        inputs = self.transition.transaction.inputs
+        inputs = self._inputs
         self.transition.emit(
             AccountsLinked(
-                issuer=inputs["issuer"],
-                primary=inputs["primary"],
-                secondary=inputs["newcomer"]["user_id"],
+                issuer=inputs.issuer,
+                primary=inputs.primary,
+                secondary=inputs.newcomer.user_id,
                 identity=payload.identity,
-                email=inputs["newcomer"]["email"],
-                rule=inputs["rule"],
+                email=inputs.newcomer.email,
+                rule=inputs.rule,
                 evidence=payload.evidence,
             )
         )
@@ -297,30 +298,20 @@ class AccountLinkingFlow(FlowMachine):
             self.transition.emit(LinkChecked(issuer=identity.issuer, subject=identity.subject))
 
     @classmethod
-    def check_inputs(
-        cls,
-        inputs: Mapping[str, Any],  # noqa: ARG003 - whatever they are
-        context: OAuthContext,  # noqa: ARG003
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Refuse: a sign-in opens it, with what it has read and decided.
-
-        Raises:
-            InvalidInput: `input_invalid`, always.
-        """
-        raise InvalidInput(
-            "input_invalid", "Start a sign-in: it opens an account linking where there is one."
-        )
-
-    @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:
         """Check whom a confirmation means; check the issuer of a callback first, then its error."""
         if event.name == "confirm":
             pushed = context.services.provider.takes_pushed_authorization_requests()
-            return Event("confirm", Confirmation(_chosen(event.payload, context.transaction), pushed))
+            chosen = _chosen(event.payload, AccountLinkingInputs.of(context.transaction))
+            return Event(
+                "confirm",
+                Confirmation(chosen, pushed),
+            )
         if event.name != "callback":
             return event
         response: AuthorizationResponse = event.payload
-        if flaw := response.issuer_flaw(context.transaction.inputs["issuer"], context.services.provider):
+        issuer = AccountLinkingInputs.of(context.transaction).issuer
+        if flaw := response.issuer_flaw(issuer, context.services.provider):
             return Event("mismatch", response, flaw)
         if response.error == "access_denied":
             return Event("decline", response, response.error_code)
@@ -331,8 +322,7 @@ class AccountLinkingFlow(FlowMachine):
     @classmethod
     def held_until(cls, transaction: Transaction) -> datetime | None:
         """Return until when the sign-in may wait; the proof of the primary is a sign-in of its own."""
-        inputs = transaction.inputs
-        return moment_of(inputs.get("primary_held_until") or inputs.get("held_until"))
+        return moment_of(AccountLinkingInputs.of(transaction).until)
 
     @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:
@@ -341,14 +331,14 @@ class AccountLinkingFlow(FlowMachine):
         if transaction.state == cls.awaiting_callback.value:
             url = url_of(provider, transaction, authorization_request(transaction))
             return cls.describe(RedirectTo, transaction, url=url)
-        inputs = transaction.inputs
+        inputs = AccountLinkingInputs.of(transaction)
         return cls.describe(
             ConfirmationNeeded,
             transaction,
-            newcomer=_account_name(inputs["newcomer"]),
-            candidates=tuple(_account_name(each) for each in inputs["candidates"]),
+            newcomer=_account_name(inputs.newcomer),
+            candidates=tuple(map(_account_name, inputs.candidates)),
             wrong_account=transaction.state == cls.wrong_account.value,
-            tries_left=_tries_left(transaction),
+            tries_left=inputs.tries_left,
         )
 
     @classmethod
@@ -359,7 +349,7 @@ class AccountLinkingFlow(FlowMachine):
         return super().describe(outcome, transaction, **fields)
 
 
-def _chosen(position: object, transaction: Transaction) -> str:
+def _chosen(position: object, inputs: AccountLinkingInputs) -> str:
     """Return the candidate that a confirmation means: the only one, or the one at a position, from 0.
 
     Positions, because a provider's user id is nothing that a page may tell.
@@ -367,7 +357,7 @@ def _chosen(position: object, transaction: Transaction) -> str:
     Raises:
         EventNotAllowed: `candidate_unknown`.
     """
-    candidates = [str(each["user_id"]) for each in transaction.inputs["candidates"]]
+    candidates = [each.user_id for each in inputs.candidates]
     if not position and len(candidates) == 1:
         return candidates[0]
     offered = {str(number): user_id for number, user_id in enumerate(candidates)}
@@ -376,10 +366,5 @@ def _chosen(position: object, transaction: Transaction) -> str:
     return offered[position]
 
 
-def _tries_left(transaction: Transaction) -> int:
-    inputs = transaction.inputs
-    return max(0, int(inputs["linking"]["tries"]) - int(inputs["tries"]))
-
-
-def _account_name(kept: Mapping[str, Any]) -> AccountName:
-    return AccountName(connection=kept["connection"], email=kept["email"])
+def _account_name(kept: NamedAccount) -> AccountName:
+    return AccountName(connection=kept.connection, email=kept.email)

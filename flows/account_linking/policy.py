@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.inputs import LinkingChoices
 
 _DATABASE: Final = "auth0"  # the provider of Auth0's own password connections
 
@@ -66,15 +67,15 @@ class LinkingRules:
     trusted_connections: Collection[str] = ()
 
     @classmethod
-    def of(cls, chosen: Mapping[str, Any]) -> LinkingRules:
-        """Read them from what a row keeps."""
-        return cls(mode=Mode(chosen["mode"]), trusted_connections=tuple(chosen.get("trusted", ())))
+    def of(cls, chosen: LinkingChoices) -> LinkingRules:
+        """Return the rules of what a project chose."""
+        return cls(mode=Mode(chosen.mode), trusted_connections=chosen.trusted)
 
-    def within(self, today: Mapping[str, Any]) -> LinkingRules:
+    def within(self, today: LinkingChoices) -> LinkingRules:
         """Return the stricter of these and what the project chooses today: the latter may only narrow.
 
         Args:
-            today: `mode` and `trusted`, as `Caller.linking_choices` returns them.
+            today: As `AccountCaller.linking_choices` returns them.
         """
         other = LinkingRules.of(today)
         return LinkingRules(

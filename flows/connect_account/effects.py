@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
+from stateful_oauth.flows.oauth.my_account import NOBODY_CAN_ASK, at_my_account
 from stateful_oauth.flows.oauth.pkce import code_challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
-TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
-MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accounts"
-
-Answer = TypeVar("Answer")
-
 _SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
-# There is no grant any more, or the provider lets its user do nothing, and no repetition changes that.
-NOBODY_CAN_ASK: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost", "sign_in_refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +43,38 @@ class ConnectionIdentified:
     gone: tuple[str, ...] = ()
 
 
-def at_my_account(
-    context: OAuthEffectContext, call: Callable[[Secret], Answer], scope: str = MY_ACCOUNT_SCOPE
-) -> Answer:
-    """Call the My Account API with an access token of the grant that the flow was started with."""
-    return context.services.tokens.used(
-        context.transaction.inputs.get("grant"),
-        call,
-        audience=context.services.provider.my_account.audience,
-        scope=scope,
-        time_limit=context.time_limit,
-        rejected=TOKEN_REJECTED,
-    )
-
-
 def request_connection(context: OAuthEffectContext) -> Event:
     """POST the connect request to the My Account API, after noting which accounts are there already."""
-    inputs, secrets, api = (
-        context.transaction.inputs,
-        context.transaction.secrets,
-        context.services.provider.my_account,
-    )
+    inputs, secrets = ConnectAccountInputs.of(context.transaction), context.transaction.secrets
+    api = context.services.provider.my_account
     request = ConnectRequest(
-        connection=inputs["connection"],
-        redirect_uri=inputs["redirect_uri"],
+        connection=inputs.connection,
+        redirect_uri=inputs.redirect_uri,
         state=secrets["state"],
         code_challenge=code_challenge(secrets["code_verifier"].reveal()),
-        scopes=tuple(inputs["scopes"]),
-        authorization_params=inputs["authorization_params"],
+        scopes=inputs.scopes,
+        authorization_params=inputs.parameters,
     )
 
     def ask(token: Secret) -> tuple[Sequence[RemoteAccount], ConnectSession]:
         before = api.accounts(token, connection=request.connection, time_limit=context.time_limit)
         return before, api.connect(token, request, time_limit=context.time_limit)
 
-    before, session = at_my_account(context, ask)
+    before, session = at_my_account(context, inputs.grant, ask)
     return Event("connection_requested", ConnectionRequested(session, tuple(each.id for each in before)))
 
 
 def complete_connection(context: OAuthEffectContext) -> Event:
     """POST the `connect_code` to the My Account API."""
-    secrets = context.transaction.secrets
+    inputs, secrets = ConnectAccountInputs.of(context.transaction), context.transaction.secrets
     account = at_my_account(
         context,
+        inputs.grant,
         lambda token: context.services.provider.my_account.complete(
             token,
             auth_session=secrets["auth_session"],
             connect_code=secrets["connect_code"],
-            redirect_uri=context.transaction.inputs["redirect_uri"],
+            redirect_uri=inputs.redirect_uri,
             code_verifier=secrets["code_verifier"],
             time_limit=context.time_limit,
         ),
@@ -109,7 +88,7 @@ def reread_accounts(context: OAuthEffectContext) -> Event:
     The code is single-use, so where it did buy an account, that one is listed. So are those that other tabs
     connected meanwhile: what is kept here already is theirs, unless there is nothing else.
     """
-    inputs = context.transaction.inputs
+    inputs = ConnectAccountInputs.of(context.transaction)
     try:
         listed = _listed(context)
     except RateLimited:
@@ -120,8 +99,8 @@ def reread_accounts(context: OAuthEffectContext) -> Event:
             raise ServiceRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
     kept = _kept(context)
-    account = _new_account(listed, {*inputs["known"], *kept}, context) or _new_account(
-        listed, inputs["known"], context
+    account = _new_account(listed, {*inputs.known, *kept}, context) or _new_account(
+        listed, inputs.known, context
     )
     return complete_connection(context) if account is None else Event("connection_completed", account)
 
@@ -141,8 +120,8 @@ def identify_account(context: OAuthEffectContext) -> Event:
     connected all the same. Whoever connects an account again, in this tab or in another, gives it a new id:
     the ids that the provider forgot are forgotten here, too.
     """
-    inputs, own = context.transaction.inputs, context.transaction.result["account"]
-    connection = inputs["connection"]
+    inputs, own = ConnectAccountInputs.of(context.transaction), context.transaction.result["account"]
+    connection = inputs.connection
     kept = _kept(context)
     others = kept.keys() - {own}
     gone = kept.keys() - {each.id for each in _listed(context)} if others else set()
@@ -150,7 +129,7 @@ def identify_account(context: OAuthEffectContext) -> Event:
     if own in gone:
         return Event("account_identified", identified, "account_unidentified")
     token = context.services.tokens.provider_token(
-        inputs.get("grant"), connection=connection, time_limit=context.time_limit
+        inputs.grant or None, connection=connection, time_limit=context.time_limit
     )
     user = context.services.provider.provider_user(
         token, connection=connection, strategy=connection, time_limit=context.time_limit
@@ -164,17 +143,17 @@ def identify_account(context: OAuthEffectContext) -> Event:
 
 def _kept(context: OAuthEffectContext) -> Mapping[str, str]:
     """Return the accounts at the connection that are kept here: the provider's user ids, by `cac_…` id."""
-    inputs = context.transaction.inputs
-    return context.services.accounts.connected(
-        inputs["issuer"], inputs["subject"], connection=inputs["connection"]
-    )
+    inputs = ConnectAccountInputs.of(context.transaction)
+    return context.services.accounts.connected(inputs.issuer, inputs.subject, connection=inputs.connection)
 
 
 def _listed(context: OAuthEffectContext) -> Sequence[RemoteAccount]:
     """Return the user's connected accounts at the connection."""
+    inputs = ConnectAccountInputs.of(context.transaction)
     return at_my_account(
         context,
+        inputs.grant,
         lambda token: context.services.provider.my_account.accounts(
-            token, connection=context.transaction.inputs["connection"], time_limit=context.time_limit
+            token, connection=inputs.connection, time_limit=context.time_limit
         ),
     )

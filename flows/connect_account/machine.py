@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.connect_account import DECLARATION
 from stateful_oauth.flows.connect_account.effects import (
@@ -14,8 +14,8 @@ from stateful_oauth.flows.connect_account.effects import (
     request_connection,
     reread_accounts,
 )
+from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
@@ -36,25 +36,13 @@ from stateful_oauth.flows.oauth.domain_events import (
 )
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.outcomes import Connected
-from stateful_oauth.flows.oauth.parameters import checked_parameters, checked_scopes
 from stateful_oauth.flows.oauth.services import OAuthServices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.accounts import RemoteAccount
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
-
-# What the My Account API takes as `authorization_params`; it refuses anything else.
-AUTHORIZATION_PARAMS: Final = frozenset(
-    {"acr_values", "audience", "display", "id_token_hint", "login_hint", "max_age", "prompt", "resource",
-     "ui_locales"}
-)  # fmt: skip
-# At most 128 characters (My Account API). Auth0 makes names of letters, digits and dashes; the other two are
-# in names of old.
-_CONNECTION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class ConnectAccountFlow(FlowMachine):
@@ -62,6 +50,7 @@ class ConnectAccountFlow(FlowMachine):
 
     declaration = DECLARATION
     version = 1
+    inputs = ConnectAccountInputs
     services = OAuthServices
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
@@ -145,7 +134,8 @@ class ConnectAccountFlow(FlowMachine):
         self.transition.keep_secrets(
             auth_session=payload.session.auth_session, connect_uri=payload.session.connect_uri
         )
-        self.transition.keep_inputs(known=list(payload.known))
+        inputs = ConnectAccountInputs.of(self.transition.transaction)
+        self.transition.keep_inputs(replace(inputs, known=payload.known))
         self.transition.wait_at_most(payload.session.expires_in)
 
     def keep_connect_code(self, payload: AuthorizationResponse) -> None:
@@ -154,16 +144,17 @@ class ConnectAccountFlow(FlowMachine):
 
     def note_account(self, payload: RemoteAccount) -> None:
         """Have the account kept, before anybody knows who it is."""
-        inputs = self.transition.transaction.inputs
-        self.transition.emit(
-            AccountConnected(issuer=inputs["issuer"], subject=inputs["subject"], account=payload)
-        )
+        inputs = ConnectAccountInputs.of(self.transition.transaction)
+        self.transition.emit(AccountConnected(issuer=inputs.issuer, subject=inputs.subject, account=payload))
         self.transition.keep_result(account=payload.id, connection=payload.connection)
 
     def note_provider_user(self, payload: ConnectionIdentified) -> None:
         """Have it kept who was connected, if the provider said so, and forget the ids of before."""
-        inputs, result = self.transition.transaction.inputs, self.transition.transaction.result
-        owner = {"issuer": inputs["issuer"], "subject": inputs["subject"]}
+        inputs, result = (
+            ConnectAccountInputs.of(self.transition.transaction),
+            self.transition.transaction.result,
+        )
+        owner = {"issuer": inputs.issuer, "subject": inputs.subject}
         if payload.user is not None:
             self.transition.emit(
                 AccountIdentified(
@@ -175,50 +166,17 @@ class ConnectAccountFlow(FlowMachine):
             self.transition.emit(AccountDisconnected(**owner, account_ids=payload.gone))
 
     @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: OAuthContext
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Take `connection`, `redirect_uri`, `subject`; if any: `grant`, `scopes`, `next`, `parameters`.
-
-        Args:
-            inputs: `subject` is the `sub` of the session and `grant` its grant, if it has one; `scopes` is a
-                list for the identity provider; `parameters` go into `authorization_params`.
-
-        Raises:
-            InvalidInput: `connection_unknown` for what can be no connection's name, `parameter_reserved` for
-                a parameter that the API does not take, and `input_invalid` for a value of the wrong form.
-        """
-        connection = inputs["connection"]
-        if not isinstance(connection, str) or not _CONNECTION.fullmatch(connection):
-            raise InvalidInput(
-                "connection_unknown", "A connection's name has 1 to 128 letters, digits, dots, - and _."
-            )
-        parameters = checked_parameters(inputs.get("parameters") or {})
-        if others := sorted(parameters.keys() - AUTHORIZATION_PARAMS):
-            raise InvalidInput(
-                "parameter_reserved", f"Remove {', '.join(others)}: connecting takes no such parameter."
-            )
-        if not inputs.get("subject"):
-            raise InvalidInput(
-                "input_invalid", "Only somebody who signed in with Auth0 can connect an account."
-            )
-        kept: dict[str, Json] = {
-            "connection": connection,
-            "redirect_uri": inputs["redirect_uri"],
-            "scopes": checked_scopes(inputs.get("scopes") or ()),
-            "authorization_params": parameters,
-            "issuer": context.services.provider.issuer,
-            "subject": inputs["subject"],
-        }
-        kept |= {name: inputs[name] for name in ("next", "grant") if inputs.get(name)}
-        return kept, {"code_verifier": Secret(pkce.new_code_verifier())}
+    def new_secrets(cls) -> dict[str, Secret]:
+        """Return what ties the completion to its request."""
+        return {"code_verifier": Secret(pkce.new_code_verifier())}
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:
         """Check the issuer, then who is signed in, then turn an error response into its event."""
         response: AuthorizationResponse = event.payload
         # The My Account API's redirect is not an authorization response of RFC 9207: `iss` may be missing.
-        if response.issuer is not None and response.issuer != context.transaction.inputs["issuer"]:
+        issuer = ConnectAccountInputs.of(context.transaction).issuer
+        if response.issuer is not None and response.issuer != issuer:
             return Event("mismatch", response, "issuer_mismatch")
         if context.caller.user_id != context.transaction.user_id:
             return Event("mismatch", response, "user_changed")

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stateful_oauth.flows.connect_account.effects import NOBODY_CAN_ASK, at_my_account
 from stateful_oauth.flows.disconnect_account import DECLARATION
+from stateful_oauth.flows.disconnect_account.inputs import DisconnectAccountInputs
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, RateLimited, ServiceRefused
+from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Failed
 from stateful_oauth.flows.oauth.domain_events import AccountConnected, AccountDisconnected, GrantIssued
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.my_account import NOBODY_CAN_ASK, at_my_account
 from stateful_oauth.flows.oauth.outcomes import Disconnected
 from stateful_oauth.flows.oauth.services import OAuthServices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stateful_oauth.flows.engine.secret import Secret
-    from stateful_oauth.flows.engine.transaction import Json
-    from stateful_oauth.flows.oauth.services import OAuthContext, OAuthEffectContext
+    from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
 
 def disconnect(context: OAuthEffectContext) -> Event:
     """DELETE the connected account at the My Account API. The grant at the provider itself lives on."""
+    inputs = DisconnectAccountInputs.of(context.transaction)
     try:
         at_my_account(
             context,
+            inputs.grant,
             lambda token: context.services.provider.my_account.disconnect(
-                token, context.transaction.inputs["account"], time_limit=context.time_limit
+                token, inputs.account, time_limit=context.time_limit
             ),
             "delete:me:connected_accounts",
         )
@@ -48,6 +47,7 @@ class DisconnectAccountFlow(FlowMachine):
 
     declaration = DECLARATION
     version = 1
+    inputs = DisconnectAccountInputs
     services = OAuthServices
     browser_events = ()
     operator_events = ("abandon",)
@@ -80,30 +80,8 @@ class DisconnectAccountFlow(FlowMachine):
 
     def note_disconnection(self) -> None:
         """Have the account forgotten."""
-        inputs = self.transition.transaction.inputs
+        inputs = DisconnectAccountInputs.of(self.transition.transaction)
         self.transition.emit(
-            AccountDisconnected(
-                issuer=inputs["issuer"], subject=inputs["subject"], account_ids=(inputs["account"],)
-            )
+            AccountDisconnected(issuer=inputs.issuer, subject=inputs.subject, account_ids=(inputs.account,))
         )
-        self.transition.keep_result(connection=inputs["connection"])
-
-    @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: OAuthContext
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Take `account` (`cac_…`), `connection`, `subject`, and optionally `grant` and `next`.
-
-        Raises:
-            InvalidInput: `input_invalid` when nobody is signed in with Auth0.
-        """
-        if not inputs.get("subject"):
-            raise InvalidInput("input_invalid", "Only who signed in with Auth0 has connected accounts.")
-        kept: dict[str, Json] = {
-            "account": inputs["account"],
-            "connection": inputs["connection"],
-            "subject": inputs["subject"],
-            "issuer": context.services.provider.issuer,
-        }
-        kept |= {name: inputs[name] for name in ("next", "grant") if inputs.get(name)}
-        return kept, {}
+        self.transition.keep_result(connection=inputs.connection)

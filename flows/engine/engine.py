@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
+    from stateful_oauth.flows.engine.inputs import FlowInputs
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
@@ -125,12 +126,12 @@ class Engine:
 
     @observed_operation
     def start(
-        self, kind: str, inputs: Mapping[str, Any], caller: Caller, *, tenant: str = "default"
+        self, kind: str, inputs: FlowInputs | Mapping[str, Any], caller: Caller, *, tenant: str = "default"
     ) -> Outcome:
         """Begin a transaction.
 
         Args:
-            inputs: What the flow's `check_inputs` takes.
+            inputs: The flow's own inputs, or a mapping of their fields.
 
         Returns:
             `RedirectTo` when the browser has to go elsewhere, or `Failed`.
@@ -259,7 +260,7 @@ class Engine:
 
     # Start.
 
-    def _new(self, run: Run, tenant: str, inputs: Mapping[str, Any]) -> Transaction:
+    def _new(self, run: Run, tenant: str, inputs: FlowInputs | Mapping[str, Any]) -> Transaction:
         machine = run.flow.machine
         created = new_transaction(
             run.flow,
@@ -270,8 +271,8 @@ class Engine:
             secrets={},
             user_id=run.caller.user_id if machine.needs_user else None,
         )
-        kept, secrets = machine.check_inputs(inputs, self._execution.context(run, created))
-        return created.evolve(inputs=kept, secrets={**created.secrets, **secrets})
+        kept = machine.inputs.given(inputs).checked(self._execution.context(run, created))
+        return created.evolve(inputs=kept.to_json(), secrets={**created.secrets, **machine.new_secrets()})
 
     def _begin(self, run: Run, created: Transaction) -> Settled:
         try:

@@ -299,7 +299,7 @@ class Execution:
             tenant=above.tenant,
             browser=above.browser,
             now=self.clock.now(),
-            inputs=child.inputs,
+            inputs=child.inputs.to_json(),
             secrets=child.secrets,
             user_id=child.user_id,
             transaction_id=child.id,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine import State, StateMachine
 
+from stateful_oauth.flows.engine.inputs import FlowInputs
 from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
-from stateful_oauth.flows.engine.transaction import Json, StateKind, Transaction
+from stateful_oauth.flows.engine.transaction import StateKind, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +90,7 @@ class FlowMachine(StateMachine):
             without pages of its own may leave it out, and set those two itself.
         kind: The flow's name: one word, or with a dot, `app_label.name`, for a project's own flow.
         version: Raised whenever states, edges or effects change; see `definition.py`.
+        inputs: What it is started with, and how that is checked.
         services: The type of what hooks and effects find as `context.services`; None for a flow that needs
             nothing.
         browser_events: What a browser may send.
@@ -114,6 +116,7 @@ class FlowMachine(StateMachine):
     declaration: ClassVar[FlowDeclaration | None] = None
     kind: ClassVar[str]
     version: ClassVar[int]
+    inputs: ClassVar[type[FlowInputs]] = FlowInputs
     services: ClassVar[type[Any] | None] = None
     browser_events: ClassVar[tuple[str, ...]]
     judged_events: ClassVar[tuple[str, ...]] = ()
@@ -143,21 +146,9 @@ class FlowMachine(StateMachine):
         return self.model.transition
 
     @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: FlowContext[Any]
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Check what a flow is started with.
-
-        Args:
-            context: Of the new transaction, which has no inputs and no secrets yet.
-
-        Returns:
-            The inputs to keep in the row as JSON, and its first secrets. The engine adds `state`.
-
-        Raises:
-            InvalidInput: With a code.
-        """
-        raise NotImplementedError
+    def new_secrets(cls) -> dict[str, Secret]:
+        """Return the first secrets of a transaction. The engine adds `state`."""
+        return {}
 
     @classmethod
     def route(cls, event: Event, context: FlowContext[Any]) -> Event:  # noqa: ARG003 - for overriding flows

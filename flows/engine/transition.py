@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.effects import Effect, Event
+    from stateful_oauth.flows.engine.inputs import FlowInputs
     from stateful_oauth.flows.engine.transaction import Actor, Json, Transaction, TransitionLog
 
 
@@ -27,7 +28,7 @@ class ChildTransaction:
         id: Chosen by the action that opens it, so that its own result can name it.
         kind: The flow.
         event: What it takes first.
-        inputs: What the row keeps as JSON: checked by the flow that opens it.
+        inputs: Checked by the flow that opens it.
         secrets: Its first secrets; the engine adds `state`.
         user_id: The Django user that it is about, if that is known.
     """
@@ -35,7 +36,7 @@ class ChildTransaction:
     id: uuid.UUID
     kind: str
     event: Event
-    inputs: Mapping[str, Json]
+    inputs: FlowInputs
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     user_id: str | None = None
 
@@ -84,9 +85,9 @@ class TransitionContext:
         """Take a fresh `state` and what goes with it: the browser is sent away once more."""
         self.transaction = with_new_state(self.transaction, **secrets)
 
-    def keep_inputs(self, **inputs: Json) -> None:
-        """Add to what the flow knows until it is over: JSON, nothing secret."""
-        self.transaction = self.transaction.evolve(inputs={**self.transaction.inputs, **inputs})
+    def keep_inputs(self, inputs: FlowInputs) -> None:
+        """Keep what the flow knows until it is over: nothing secret."""
+        self.transaction = self.transaction.evolve(inputs=inputs.to_json())
 
     def keep_secrets(self, **secrets: Secret) -> None:
         """Add secrets to the row; they are encrypted at rest and wiped in a final state."""

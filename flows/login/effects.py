@@ -9,6 +9,7 @@ from stateful_oauth.flows.account_linking.candidates import candidates_of
 from stateful_oauth.flows.account_linking.policy import LinkingRules, Rule, decide
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import ServiceRefused
+from stateful_oauth.flows.login.inputs import LoginInputs
 from stateful_oauth.flows.oauth.authorization_code import granted, request_of
 from stateful_oauth.flows.oauth.services import account_caller
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, check_may_finish
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the authorization request that a row stands for."""
-    return request_of(transaction, transaction.inputs["parameters"])
+    return request_of(transaction, LoginInputs.of(transaction).parameters)
 
 
 def push_request(context: OAuthEffectContext) -> Event:
@@ -36,14 +37,14 @@ def push_request(context: OAuthEffectContext) -> Event:
 
 def exchange_code(context: OAuthEffectContext) -> Event:
     """POST the code to the token endpoint, and check the ID token that comes back."""
-    inputs = context.transaction.inputs
-    parameters = inputs["parameters"]
+    inputs = LoginInputs.of(context.transaction)
+    parameters = inputs.parameters
     sign_in = granted(
         context,
         max_age=int(parameters["max_age"]) if "max_age" in parameters else None,
         acr_values=tuple(parameters.get("acr_values", "").split()),
         organization=parameters.get("organization"),
-        subject=inputs.get("subject"),
+        subject=inputs.subject or None,
     )
     return Event("code_exchanged", sign_in)
 
@@ -53,12 +54,12 @@ def resolve_account(context: OAuthEffectContext) -> Event:
 
     Not before accounts that it might be linked to were looked for, where the project links accounts.
     """
-    inputs, kept = context.transaction.inputs, context.transaction.secrets.get("sign_in")
-    check_may_finish(context.transaction, inputs.get("held_until"), now=context.clock.now())
+    inputs, kept = LoginInputs.of(context.transaction), context.transaction.secrets.get("sign_in")
+    check_may_finish(context.transaction, inputs.held_until, now=context.clock.now())
     sign_in: SignIn = context.payload if kept is None else SignIn.from_secret(kept)
     if (
         kept is None
-        and "linking" in inputs
+        and inputs.linking is not None
         and account_caller(context.caller).link_check_due(sign_in.identity)
     ):
         return Event(
@@ -110,7 +111,8 @@ def find_candidates(context: OAuthEffectContext) -> Event:
         return Event("no_candidates", _BLOCKED)
     found = candidates_of(context, identity.issuer, newcomer, profiles)
     today = account_caller(context.caller).linking_choices(context.transaction.tenant)
-    rules = LinkingRules.of(context.transaction.inputs["linking"]).within(today)
+    chosen = LoginInputs.of(context.transaction).linking
+    rules = LinkingRules.of(chosen or today).within(today)
     decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
     if decision.rule is Rule.NONE:
         return Event("no_candidates", NoCandidates(decision.reason))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.account_linking.proposal import HELD_FOR, opened_linking
+from stateful_oauth.flows.account_linking.proposal import opened_linking
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
@@ -29,6 +29,7 @@ from stateful_oauth.flows.login.effects import (
     push_request,
     resolve_account,
 )
+from stateful_oauth.flows.login.inputs import LoginInputs
 from stateful_oauth.flows.oauth import pkce
 from stateful_oauth.flows.oauth.authorization_code import url_of
 from stateful_oauth.flows.oauth.domain_events import (
@@ -38,8 +39,8 @@ from stateful_oauth.flows.oauth.domain_events import (
     LinkChecked,
 )
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.inputs import HELD_FOR
 from stateful_oauth.flows.oauth.outcomes import SignedIn
-from stateful_oauth.flows.oauth.parameters import OWNED_PARAMETERS, can_be_kept, checked_parameters
 from stateful_oauth.flows.oauth.services import OAuthServices
 from stateful_oauth.flows.oauth.sign_in import (
     AccountResolved,
@@ -50,10 +51,9 @@ from stateful_oauth.flows.oauth.sign_in import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
-    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
@@ -64,6 +64,7 @@ class LoginFlow(FlowMachine):
 
     declaration = DECLARATION
     version = 1
+    inputs = LoginInputs
     services = OAuthServices
     held_code = "sign_in_held_too_long"
     browser_events = ("callback",)
@@ -155,7 +156,7 @@ class LoginFlow(FlowMachine):
     # Guards and actions.
     def pushes_request(self) -> bool:
         """Whether the authorization request is pushed first."""
-        return bool(self.transition.transaction.inputs.get("par"))
+        return LoginInputs.of(self.transition.transaction).par
 
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
         """Keep the reference for the redirect."""
@@ -171,50 +172,22 @@ class LoginFlow(FlowMachine):
     def keep_sign_in(self, payload: SignIn) -> None:
         """Keep what the provider granted: its code is spent, and the decision is still to come."""
         self.transition.keep_secrets(sign_in=payload.to_secret())
-        lifetime = self.transition.transaction.inputs["linking"].get("held_for", HELD_FOR)
-        self.transition.keep_inputs(held_until=payload.held_until(lifetime))
+        inputs = LoginInputs.of(self.transition.transaction)
+        lifetime = inputs.linking.held_for if inputs.linking else HELD_FOR
+        self.transition.keep_inputs(replace(inputs, held_until=payload.held_until(lifetime)))
 
     def open_linking(self, payload: LinkProposed) -> None:
         """Hand the sign-in over to an account linking."""
-        child = opened_linking(self.transition, payload.newcomer, payload.decision)
+        child = opened_linking(
+            self.transition, LoginInputs.of(self.transition.transaction), payload.newcomer, payload.decision
+        )
         self.transition.open(child)
         self.transition.keep_result(linking=str(child.id))
 
     @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: OAuthContext
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Take `redirect_uri`, `scope`, and optionally `next`, `parameters`, `subject` and `linking`.
-
-        Args:
-            inputs: `parameters` are extra authorization parameters (texts or whole numbers; None is left
-                out); `subject` is the `sub` that must come back; `linking` is what `linking_inputs` takes,
-                where the project links accounts.
-
-        Raises:
-            InvalidInput: `parameter_reserved` for a parameter that the flow owns, `scope_invalid` for a scope
-                without `openid`, and `input_invalid` for a value that nothing could be asked with.
-        """
-        parameters = checked_parameters(inputs.get("parameters") or {}, reserved=OWNED_PARAMETERS)
-        if "openid" not in str(inputs["scope"]).split():
-            raise InvalidInput("scope_invalid", "Add `openid` to the scope: without it there is no ID token.")
-        if not can_be_kept(str(inputs.get("subject"))):
-            raise InvalidInput("input_invalid", "The subject holds a character that no database keeps.")
-        kept: dict[str, Json] = {
-            "redirect_uri": inputs["redirect_uri"],
-            "scope": inputs["scope"],
-            "parameters": parameters,
-            "issuer": context.services.provider.issuer,
-        }
-        kept |= {name: inputs[name] for name in ("next", "subject", "linking") if inputs.get(name)}
-        if not can_be_kept(str(kept.get("next"))):
-            del kept["next"]  # a visitor wrote it; no address of a page looks like that
-        if context.services.provider.uses_pushed_authorization_requests():
-            kept["par"] = True
-        return kept, {
-            "nonce": Secret(pkce.new_nonce()),
-            "code_verifier": Secret(pkce.new_code_verifier()),
-        }
+    def new_secrets(cls) -> dict[str, Secret]:
+        """Return what ties the authorization response to its request."""
+        return {"nonce": Secret(pkce.new_nonce()), "code_verifier": Secret(pkce.new_code_verifier())}
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:
@@ -222,7 +195,9 @@ class LoginFlow(FlowMachine):
         if event.name != "callback":
             return event
         response: AuthorizationResponse = event.payload
-        if flaw := response.issuer_flaw(context.transaction.inputs["issuer"], context.services.provider):
+        if flaw := response.issuer_flaw(
+            LoginInputs.of(context.transaction).issuer, context.services.provider
+        ):
             return Event("mismatch", response, flaw)
         if response.error == "access_denied":
             return Event("cancel", response, response.error_code)
@@ -233,7 +208,7 @@ class LoginFlow(FlowMachine):
     @classmethod
     def held_until(cls, transaction: Transaction) -> datetime | None:
         """Return until when the sign-in may wait for a decision."""
-        return moment_of(transaction.inputs.get("held_until"))
+        return moment_of(LoginInputs.of(transaction).held_until)
 
     @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:

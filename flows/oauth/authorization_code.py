@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.oauth.errors import IdTokenRejected
+from stateful_oauth.flows.oauth.inputs import AuthorizationInputs
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
 from stateful_oauth.flows.oauth.pkce import code_challenge
 from stateful_oauth.flows.oauth.sign_in import SignIn
@@ -21,13 +22,13 @@ def request_of(transaction: Transaction, parameters: Mapping[str, str]) -> Autho
     """Build the authorization request that a row stands for.
 
     Args:
-        transaction: Its inputs have `redirect_uri` and `scope`.
+        transaction: Its inputs are `AuthorizationInputs`.
         parameters: Everything that the flow does not own.
     """
-    inputs, secrets = transaction.inputs, transaction.secrets
+    inputs, secrets = AuthorizationInputs.of(transaction), transaction.secrets
     return AuthorizationRequest(
-        redirect_uri=inputs["redirect_uri"],
-        scope=inputs["scope"],
+        redirect_uri=inputs.redirect_uri,
+        scope=inputs.scope,
         state=secrets["state"],
         nonce=secrets["nonce"],
         code_challenge=code_challenge(secrets["code_verifier"].reveal()),
@@ -59,7 +60,7 @@ def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
     exchanged_at = context.clock.now()
     tokens = provider.exchange_code(
         code=context.payload.code,
-        redirect_uri=context.transaction.inputs["redirect_uri"],
+        redirect_uri=AuthorizationInputs.of(context.transaction).redirect_uri,
         code_verifier=secrets["code_verifier"],
         time_limit=context.time_limit,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         UserProfile,
     )
     from stateful_oauth.flows.oauth.grants import AccessToken, Grant
+    from stateful_oauth.flows.oauth.inputs import LinkingChoices
     from stateful_oauth.flows.oauth.openid import (
         AuthorizationRequest,
         IdTokenExpectation,
@@ -287,12 +288,8 @@ class AccountCaller(Caller, Protocol):
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         """Whether nobody has looked yet for accounts that this identity might be linked to."""
 
-    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
-        """Return what the project chooses about linking at this moment.
-
-        Returns:
-            `mode` (`automatic`, `confirm` or `off`), `trusted` and `app_metadata`, as in `linking_inputs`.
-        """
+    def linking_choices(self, tenant: str) -> LinkingChoices:
+        """Return what the project chooses about linking at this moment: mode, trust and `app_metadata`."""
 
     def check_may_sign_in(self, identity: VerifiedIdentity) -> None:
         """Ask whether this identity would be let in, and change nothing.

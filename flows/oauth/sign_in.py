@@ -14,6 +14,7 @@ from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.secret import Hidden, Secret
 from stateful_oauth.flows.oauth.domain_events import GrantIssued
 from stateful_oauth.flows.oauth.errors import AccountRefused
+from stateful_oauth.flows.oauth.inputs import AuthorizationInputs
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:
@@ -114,11 +115,11 @@ class AccountResolved:
     link_checked: bool = False
 
 
-def check_may_finish(transaction: Transaction, held_until: str | None, *, now: datetime) -> None:
+def check_may_finish(transaction: Transaction, held_until: str, *, now: datetime) -> None:
     """Check that a sign-in may still end with a session.
 
     Args:
-        held_until: As `SignIn.held_until` gave it; None or an empty string for one that was not kept.
+        held_until: As `SignIn.held_until` gave it; an empty string for one that was not kept.
 
     Raises:
         AccountRefused: `signed_out`: the user has signed out in this browser since. `sign_in_held_too_long`:
@@ -152,20 +153,20 @@ def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
 
 def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> None:
     """Note who signed in and how, for the browser's session, and the grant if there is one."""
-    sign_in, inputs = resolved.sign_in, transition.transaction.inputs
+    sign_in, inputs = resolved.sign_in, AuthorizationInputs.of(transition.transaction)
     identity = sign_in.identity
     session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid, **identity.authentication}
     if identity.organization:
         session["organization"] = identity.organization
     # A refresh token that nobody asked for is not kept: what is not there cannot leak.
-    if sign_in.refresh_token is not None and "offline_access" in inputs["scope"].split():
+    if sign_in.refresh_token is not None and "offline_access" in inputs.scope.split():
         grant = GrantIssued(
             id=identifiers.new_transaction_id(transition.now),
             identity=identity,
             user_id=resolved.user.id,
             refresh_token=sign_in.refresh_token,
-            scope=sign_in.scope if sign_in.scope is not None else inputs["scope"],
-            audience=inputs["parameters"].get("audience", ""),
+            scope=sign_in.scope if sign_in.scope is not None else inputs.scope,
+            audience=inputs.parameters.get("audience", ""),
         )
         transition.emit(grant)
         session["grant"] = str(grant.id)

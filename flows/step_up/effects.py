@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the authorization request that a row stands for."""
-    inputs = StepUpInputs.from_json(transaction.inputs)
+    inputs = StepUpInputs.of(transaction)
     return request_of(transaction, inputs.authorization_parameters())
 
 
@@ -32,7 +32,7 @@ def push_request(context: OAuthEffectContext) -> Event:
 
 def exchange_code(context: OAuthEffectContext) -> Event:
     """POST the code, and check that the same user has authenticated recently and in a requested way."""
-    inputs = StepUpInputs.from_json(context.transaction.inputs)
+    inputs = StepUpInputs.of(context.transaction)
     # With `max_age=0` it counts from the start, however long the way back took, by a second factor say.
     recently: dict[str, Any] = (
         {"max_age": inputs.max_age}

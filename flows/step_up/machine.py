@@ -38,9 +38,7 @@ from stateful_oauth.flows.step_up.effects import authorization_request, exchange
 from stateful_oauth.flows.step_up.inputs import StepUpInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stateful_oauth.flows.engine.transaction import Json, Transaction
+    from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
@@ -51,6 +49,7 @@ class StepUpFlow(FlowMachine):
 
     declaration = DECLARATION
     version = 1
+    inputs = StepUpInputs
     services = OAuthServices
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
@@ -110,7 +109,7 @@ class StepUpFlow(FlowMachine):
     # Guards and actions.
     def pushes_request(self) -> bool:
         """Whether the authorization request is pushed first."""
-        return bool(self.transition.transaction.inputs.get("par"))
+        return StepUpInputs.of(self.transition.transaction).par
 
     def keep_request_uri(self, payload: PushedAuthorizationResponse) -> None:
         """Keep the reference for the redirect."""
@@ -119,41 +118,23 @@ class StepUpFlow(FlowMachine):
     def note_authentication(self, payload: SignIn) -> None:
         """Note how the user authenticated, and the grant: a new one if there is one, else the session's."""
         transaction = self.transition.transaction
-        grant = transaction.inputs["grant"]
+        grant = StepUpInputs.of(transaction).grant
         if grant:
             self.transition.keep_result(grant=grant)
         user = KnownUser(id=str(transaction.user_id), standing=payload.identity.standing or "")
         note_sign_in(self.transition, AccountResolved(sign_in=payload, user=user))
 
     @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: OAuthContext
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Take the inputs of `StepUpInputs`, without what the provider and the clock tell.
-
-        Args:
-            inputs: Without `max_age` the user has to authenticate now.
-
-        Raises:
-            InvalidInput: See `StepUpInputs.checked`.
-        """
-        provider = context.services.provider
-        kept = StepUpInputs.checked(
-            inputs,
-            issuer=provider.issuer,
-            par=provider.uses_pushed_authorization_requests(),
-            asked_at=context.clock.now().isoformat(),
-        )
-        return kept.to_json(), {
-            "nonce": Secret(pkce.new_nonce()),
-            "code_verifier": Secret(pkce.new_code_verifier()),
-        }
+    def new_secrets(cls) -> dict[str, Secret]:
+        """Return what ties the authorization response to its request."""
+        return {"nonce": Secret(pkce.new_nonce()), "code_verifier": Secret(pkce.new_code_verifier())}
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:
         """Check the issuer (RFC 9207 §2.4), then who is signed in, then turn an error into its event."""
         response: AuthorizationResponse = event.payload
-        if flaw := response.issuer_flaw(context.transaction.inputs["issuer"], context.services.provider):
+        issuer = StepUpInputs.of(context.transaction).issuer
+        if flaw := response.issuer_flaw(issuer, context.services.provider):
             return Event("mismatch", response, flaw)
         if context.caller.user_id != context.transaction.user_id:
             return Event("mismatch", response, "user_changed")

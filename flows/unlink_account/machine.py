@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
-from stateful_oauth.flows.engine.errors import AnswerLost, InvalidInput, RateLimited, ServiceRefused
+from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Failed
 from stateful_oauth.flows.oauth.domain_events import AccountsLinked, AccountsUnlinked
@@ -13,13 +13,10 @@ from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.outcomes import Unlinked
 from stateful_oauth.flows.oauth.services import OAuthServices
 from stateful_oauth.flows.unlink_account import DECLARATION
+from stateful_oauth.flows.unlink_account.inputs import UnlinkAccountInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from stateful_oauth.flows.engine.secret import Secret
-    from stateful_oauth.flows.engine.transaction import Json
-    from stateful_oauth.flows.oauth.services import OAuthContext, OAuthEffectContext
+    from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
 
 # Refusals that say how the identity stands, and not only that it cannot be asked for.
@@ -28,12 +25,12 @@ _ABOUT_THE_IDENTITY: Final = frozenset({"unlink_refused", "user_unknown"})
 
 def unlink(context: OAuthEffectContext) -> Event:
     """DELETE the identity from the primary."""
-    inputs = context.transaction.inputs
+    inputs = UnlinkAccountInputs.of(context.transaction)
     try:
         context.services.provider.management.unlink(
-            inputs["primary"],
-            provider=inputs["provider"],
-            user_id=inputs["provider_user_id"],
+            inputs.primary,
+            provider=inputs.provider,
+            user_id=inputs.provider_user_id,
             time_limit=context.time_limit,
         )
     except RateLimited:
@@ -51,6 +48,7 @@ class UnlinkAccountFlow(FlowMachine):
 
     declaration = DECLARATION
     version = 1
+    inputs = UnlinkAccountInputs
     services = OAuthServices
     browser_events = ()
     operator_events = ("abandon",)
@@ -83,24 +81,6 @@ class UnlinkAccountFlow(FlowMachine):
 
     def note_unlinking(self) -> None:
         """Have it kept that the identity stands alone again."""
-        inputs = self.transition.transaction.inputs
-        self.transition.emit(AccountsUnlinked(issuer=inputs["issuer"], secondary=inputs["secondary"]))
-        self.transition.keep_result(connection=inputs["connection"])
-
-    @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: OAuthContext
-    ) -> tuple[dict[str, Json], dict[str, Secret]]:
-        """Take `primary` and `secondary` (Auth0 user ids), `connection`, `provider` and `provider_user_id`.
-
-        Raises:
-            InvalidInput: `input_invalid` when nobody is signed in with Auth0.
-        """
-        if not inputs.get("primary"):
-            raise InvalidInput("input_invalid", "Only who signed in with Auth0 has linked accounts.")
-        wanted = ("primary", "secondary", "connection", "provider", "provider_user_id")
-        kept: dict[str, Json] = {name: inputs[name] for name in wanted}
-        kept["issuer"] = context.services.provider.issuer
-        if inputs.get("next"):
-            kept["next"] = inputs["next"]
-        return kept, {}
+        inputs = UnlinkAccountInputs.of(self.transition.transaction)
+        self.transition.emit(AccountsUnlinked(issuer=inputs.issuer, secondary=inputs.secondary))
+        self.transition.keep_result(connection=inputs.connection)

@@ -16,11 +16,12 @@ from stateful_oauth.django.navigation import is_navigation
 from stateful_oauth.django.sessions import forget_session, renew_key, renew_sign_in, sign_in
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.flows.oauth.errors import AccountRefused
+from stateful_oauth.flows.oauth.inputs import LinkingChoices
 from stateful_oauth.flows.oauth.outcomes import Connected, Reauthenticated, SignedIn
 from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from django.http import HttpRequest
     from stateful_oauth.django.browser import Binding
@@ -74,7 +75,7 @@ class BrowserCaller:
         """Ask the project's backend."""
         return _link_check_due(self._request, identity)
 
-    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+    def linking_choices(self, tenant: str) -> LinkingChoices:
         """Read the settings of now."""
         return _linking_choices(tenant)
 
@@ -129,7 +130,7 @@ class SystemCaller:
         """Ask the project's backend, without a request."""
         return _link_check_due(None, identity)
 
-    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+    def linking_choices(self, tenant: str) -> LinkingChoices:
         """Read the settings of now."""
         return _linking_choices(tenant)
 
@@ -187,13 +188,13 @@ def _check_may_sign_in(request: HttpRequest | None, identity: VerifiedIdentity) 
         backend.check_may_sign_in(identity)
 
 
-def _linking_choices(alias: str) -> Mapping[str, Any]:
+def _linking_choices(alias: str) -> LinkingChoices:
     tenant = conf.tenant(alias)
-    return {
-        "mode": tenant.linking,
-        "trusted": tuple(tenant.linking_trusted_connections),
-        "app_metadata": tuple(tenant.linking_app_metadata_keys),
-    }
+    return LinkingChoices(
+        mode=tenant.linking,
+        trusted=tuple(tenant.linking_trusted_connections),
+        app_metadata=tuple(tenant.linking_app_metadata_keys),
+    )
 
 
 def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404
@@ -16,15 +17,20 @@ from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
-from stateful_oauth.flows.account_linking.proposal import linking_inputs
+from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
+from stateful_oauth.flows.disconnect_account.inputs import DisconnectAccountInputs
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.login.inputs import LoginInputs
+from stateful_oauth.flows.oauth.inputs import LinkingChoices
+from stateful_oauth.flows.unlink_account.inputs import UnlinkAccountInputs
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from django.http import HttpRequest
+    from stateful_oauth.flows.engine.inputs import FlowInputs
 
 _AGE: Final = re.compile(r"[0-9]{1,9}")
 _LONGEST_PARAMETER: Final = 512  # characters; an invitation has 32
@@ -32,13 +38,17 @@ _LONGEST_PARAMETER: Final = 512  # characters; an invitation has 32
 
 @whole_response
 def start_flow(
-    request: HttpRequest, kind: str, inputs: Mapping[str, Any], *, tenant: str = DEFAULT_TENANT
+    request: HttpRequest,
+    kind: str,
+    inputs: FlowInputs | Mapping[str, Any],
+    *,
+    tenant: str = DEFAULT_TENANT,
 ) -> FlowResponse:
     """Start a flow in this browser.
 
     Args:
         kind: The flow's kind, for example `"shop.gift"`.
-        inputs: What the flow's `check_inputs` takes.
+        inputs: The flow's own inputs, or a mapping of their fields.
         tenant: The tenant's alias.
 
     Returns:
@@ -87,14 +97,14 @@ def start_login(
         InvalidInput: `parameter_reserved`, `scope_invalid` or `input_invalid`. Nothing was started.
     """
     inputs = login_inputs(request, tenant_or_404(tenant))
-    inputs["next"] = _next(request, next)
-    inputs["parameters"] |= parameters or {}
-    if scope is not None:
-        inputs["scope"] = scope
-    if subject:
-        inputs["subject"] = subject
-    if redirect_uri:
-        inputs["redirect_uri"] = redirect_uri
+    inputs = replace(
+        inputs,
+        next=_next(request, next),
+        parameters={**inputs.parameters, **(parameters or {})},
+        scope=inputs.scope if scope is None else scope,
+        subject=subject,
+        redirect_uri=redirect_uri or inputs.redirect_uri,
+    )
     return respond(_started(request, "login", inputs, tenant), request)
 
 
@@ -172,13 +182,13 @@ def start_disconnect(
     own, details = own_connected_account(request, account_id), session_details(request)
     if own is None:
         raise Http404
-    inputs = {
-        "account": own.remote_id,
-        "connection": own.connection,
-        "subject": details.get("sub"),
-        "grant": details.get("grant"),
-        "next": next_url,
-    }
+    inputs = DisconnectAccountInputs(
+        account=own.remote_id,
+        connection=own.connection,
+        subject=details.get("sub") or "",
+        grant=details.get("grant") or "",
+        next=next_url,
+    )
     tenant = details.get("tenant", DEFAULT_TENANT)
     return respond(_started(request, "disconnect_account", inputs, tenant), request)
 
@@ -212,14 +222,14 @@ def start_unlink(
     own = own_link(request, str(link.pk if isinstance(link, AccountLink) else link))
     if own is None:
         raise Http404
-    inputs = {
-        "primary": own.primary_subject,
-        "secondary": own.secondary_subject,
-        "connection": own.connection,
-        "provider": own.provider,
-        "provider_user_id": own.provider_user_id,
-        "next": next_url,
-    }
+    inputs = UnlinkAccountInputs(
+        primary=own.primary_subject,
+        secondary=own.secondary_subject,
+        connection=own.connection,
+        provider=own.provider,
+        provider_user_id=own.provider_user_id,
+        next=next_url,
+    )
     tenant = session_details(request).get("tenant", DEFAULT_TENANT)
     return respond(_started(request, "unlink_account", inputs, tenant), request)
 
@@ -231,7 +241,7 @@ astart_disconnect = async_twin(start_disconnect)
 astart_unlink = async_twin(start_unlink)
 
 
-def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:
+def login_inputs(request: HttpRequest, tenant: TenantSettings) -> LoginInputs:
     """Return what a sign-in is started with: settings, `next`, and nothing else of the request by default.
 
     `REQUEST_PARAMETERS` names what the request may add, for example `invitation` and `organization`.
@@ -241,14 +251,9 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
         value = request.GET.get(name, "")
         if _may_be_asked(name, value):
             parameters[name] = value
-    inputs = {
-        "redirect_uri": callback_url(tenant.alias),
-        "scope": tenant.scope,
-        "parameters": parameters,
-        "next": requested_next(request),
-    }
+    linking = None
     if tenant.linking != "off":
-        inputs["linking"] = linking_inputs(
+        linking = LinkingChoices(
             mode=tenant.linking,
             redirect_uri=callback_url(tenant.alias, "link_callback"),
             trusted=tuple(tenant.linking_trusted_connections),
@@ -256,7 +261,13 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]
             tries=tenant.linking_tries,
             held_for=conf.held_sign_in_lifetime,
         )
-    return inputs
+    return LoginInputs(
+        redirect_uri=callback_url(tenant.alias),
+        scope=tenant.scope,
+        parameters=parameters,
+        next=requested_next(request),
+        linking=linking,
+    )
 
 
 def connect_inputs(
@@ -267,7 +278,7 @@ def connect_inputs(
     scopes: Iterable[str] = (),
     parameters: Mapping[str, Any] | None = None,
     next_url: str | None = None,
-) -> dict[str, Any]:
+) -> ConnectAccountInputs:
     """Return what connecting is started with.
 
     Scopes and parameters are those of `CONNECTIONS` for this connection, and those of the call; never the
@@ -276,22 +287,22 @@ def connect_inputs(
     """
     chosen = tenant.connections.get(connection, {})
     details = session_details(request)
-    return {
-        "connection": connection,
-        "redirect_uri": callback_url(tenant.alias, "connect_callback"),
-        "scopes": [*chosen.get("scopes", ()), *scopes],
-        "parameters": {**chosen.get("parameters", {}), **(parameters or {})},
-        "subject": details.get("sub"),
-        "grant": details.get("grant"),
-        "next": _next(request, next_url),
-    }
+    return ConnectAccountInputs(
+        connection=connection,
+        redirect_uri=callback_url(tenant.alias, "connect_callback"),
+        scopes=(*chosen.get("scopes", ()), *scopes),
+        parameters={**chosen.get("parameters", {}), **(parameters or {})},
+        subject=details.get("sub") or "",
+        grant=details.get("grant") or "",
+        next=_next(request, next_url),
+    )
 
 
 def _unknown_connection(tenant: TenantSettings) -> Outcome:
     return Rejected(kind="connect_account", tenant=tenant.alias, code="connection_unknown")
 
 
-def _started(request: HttpRequest, kind: str, inputs: Mapping[str, Any], tenant: str) -> Outcome:
+def _started(request: HttpRequest, kind: str, inputs: FlowInputs | Mapping[str, Any], tenant: str) -> Outcome:
     return wiring.engine().start(kind, inputs, BrowserCaller(request, bind=True), tenant=tenant)
 
 

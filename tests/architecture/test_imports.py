@@ -50,7 +50,6 @@ MAY_NOT_REACH = {  # not even through another package
 SHARED = {"engine", "oauth"}
 TAKES_OVER = {
     ("login", "account_linking"),  # a sign-in opens it
-    ("disconnect_account", "connect_account"),  # still to be cut: how both call the My Account API
 }
 
 

@@ -154,7 +154,7 @@ def test_a_call_adds_scopes_and_nothing_is_asked_for_twice(tenant, owner):
         )
         wiring.engine().start("connect_account", inputs, BrowserCaller(request, bind=True))
     assert list(asked(tenant).scopes) == ["openid", "profile", "calendar"]
-    assert inputs["parameters"] == {"prompt": "consent"}
+    assert inputs.parameters == {"prompt": "consent"}
 
 
 @pytest.mark.security("B10")
@@ -195,7 +195,7 @@ def test_parameters_that_it_takes_are_sent(tenant, owner, name):
     inputs = connect_inputs(
         request, conf.tenant("default"), "google-oauth2", parameters={name: "60", "x": None}
     )
-    del inputs["parameters"]["x"]
+    del inputs.parameters["x"]
     wiring.engine().start("connect_account", inputs, BrowserCaller(request, bind=True))
     assert tenant.ledger.count("connect_started") == 1
 

@@ -61,4 +61,4 @@ def test_a_view_of_the_project_may_name_any_connection(tenant, owner, rf):
     request.session = owner.client.session
     with site(CONNECTIONS={"github": {}}):
         inputs = connect_inputs(request, conf.tenant("default"), "google-oauth2")
-    assert inputs["connection"] == "google-oauth2"
+    assert inputs.connection == "google-oauth2"

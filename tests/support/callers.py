@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.identifiers import digest
 from stateful_oauth.flows.engine.outcomes import Outcome
 from stateful_oauth.flows.engine.transaction import BROWSER, Actor
+from stateful_oauth.flows.oauth.inputs import LinkingChoices
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.flows.oauth.sign_in import KnownUser
 
@@ -34,7 +32,7 @@ class Person:
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         return SystemCaller().link_check_due(identity)
 
-    def linking_choices(self, tenant: str) -> Mapping[str, Any]:
+    def linking_choices(self, tenant: str) -> LinkingChoices:
         return SystemCaller().linking_choices(tenant)
 
     def check_may_sign_in(self, identity: VerifiedIdentity) -> None:

@@ -19,7 +19,6 @@ from stateful_oauth.flows.engine.observers import NULL_OBSERVER, Observer
 from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, Mismatched, Outcome
 from stateful_oauth.flows.engine.ports import Clock, TransactionStore
 from stateful_oauth.flows.engine.registry import FlowRegistry
-from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Transaction
 from stateful_oauth.flows.oauth.errors import AccountRefused, ProviderUnreachable
 from stateful_oauth.storage.store import DjangoTransactionStore
@@ -170,10 +169,6 @@ def make_toy(
 
         def remember(self, payload: object) -> None:
             self.transition.keep_result(value=payload)
-
-        @classmethod
-        def check_inputs(cls, inputs: Any, context: Any) -> tuple[dict[str, Any], dict[str, Secret]]:
-            return dict(inputs), {}
 
         @classmethod
         def waiting_outcome(cls, context: FlowContext) -> Outcome:

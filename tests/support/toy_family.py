@@ -14,6 +14,7 @@ from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.context import EffectContext, FlowContext
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
 from stateful_oauth.flows.engine.engine import Engine
+from stateful_oauth.flows.engine.inputs import FlowInputs
 from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, WaitingState, WorkingState
 from stateful_oauth.flows.engine.outcomes import Abandoned, Expired, Failed, HandedOver, Outcome
 from stateful_oauth.flows.engine.ports import Clock
@@ -79,15 +80,11 @@ def make_family(counter: Counter, *, child_version: int = 1) -> tuple[type[FlowM
                 id=identifiers.new_transaction_id(self.transition.now),
                 kind=CHILD,
                 event=Event("start"),
-                inputs={"next": "/child/"},
+                inputs=FlowInputs(next="/child/"),
                 secrets={"name": Secret("the child's name")},
             )
             self.transition.open(child)
             self.transition.keep_result(child=str(child.id))
-
-        @classmethod
-        def check_inputs(cls, inputs: Any, context: Any) -> tuple[dict[str, Any], dict[str, Secret]]:
-            return dict(inputs), {}
 
         @classmethod
         def waiting_outcome(cls, context: FlowContext) -> Outcome:

@@ -6,8 +6,8 @@ The provider's part is the emulator's, through its own routes. The answer is ope
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from django.http import HttpRequest
@@ -142,9 +142,14 @@ class Visit:
         caller = _another_browser() if in_another_browser else BrowserCaller(self.request)
         if caller.browser is not None:
             self.demo.remember_browser(self.visitor, caller.browser)
-        inputs: dict[str, Any] = login_inputs(self.request, conf.tenant("default"))
-        inputs |= {"next": self.landing_url, "subject": subject, "scope": scope or inputs["scope"]}
-        inputs["parameters"] = {**inputs["parameters"], **(parameters or {})}
+        inputs = login_inputs(self.request, conf.tenant("default"))
+        inputs = replace(
+            inputs,
+            next=self.landing_url,
+            subject=subject or "",
+            scope=scope or inputs.scope,
+            parameters={**inputs.parameters, **(parameters or {})},
+        )
         outcome = wiring.engine().start("login", inputs, caller)
         if not isinstance(outcome, RedirectTo) or outcome.transaction_id is None:
             raise NotStarted(outcome)
@@ -172,7 +177,7 @@ class Visit:
             NotStarted: It failed before the browser could be sent anywhere.
         """
         inputs = connect_inputs(self.request, conf.tenant("default"), connection)
-        inputs["next"] = self.landing_url
+        inputs = replace(inputs, next=self.landing_url)
         outcome = wiring.engine().start("connect_account", inputs, BrowserCaller(self.request))
         if not isinstance(outcome, RedirectTo) or outcome.transaction_id is None:
             raise NotStarted(outcome)

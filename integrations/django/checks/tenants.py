@@ -281,7 +281,7 @@ def _flaw(connection: object, chosen: Any) -> str:
 def _unusable(chosen: Mapping[str, Any]) -> str:
     """Return which of an entry's scopes and parameters the My Account API does not accept."""
     # Not needed to serve a page, and python-statemachine takes its time to import.
-    from stateful_oauth.flows.connect_account.machine import AUTHORIZATION_PARAMS  # noqa: PLC0415
+    from stateful_oauth.flows.connect_account.inputs import AUTHORIZATION_PARAMS  # noqa: PLC0415
     from stateful_oauth.flows.engine.errors import InvalidInput  # noqa: PLC0415
     from stateful_oauth.flows.oauth.parameters import checked_parameters, checked_scopes  # noqa: PLC0415
 

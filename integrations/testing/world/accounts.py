@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from stateful_oauth.django import accounts
+from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, precondition, rule
@@ -131,7 +132,9 @@ class Accounts(SignIn):
         """Send the form of the page; return the account that it names."""
         page = chosen.linking
         row = self.seen.rows.get(page) if page else None
-        candidates = [each["user_id"] for each in row.inputs.get("candidates", ())] if row else []
+        candidates = (
+            [each.user_id for each in AccountLinkingInputs.from_json(row.inputs).candidates] if row else []
+        )
         named: str = "auth0|nobody" if candidate == 5 or not candidates else self.pick(candidate, candidates)
         position = str(candidates.index(named)) if named in candidates else "nobody"
         self.trace.note(f"{chosen} confirms that the accounts are to be linked, with {named}.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs
 from stateful_oauth.flows.engine.identifiers import digest, transaction_id_of
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.world.tabs import fields_of
@@ -163,7 +164,8 @@ class Memory:
     def parent_of(self, id_: uuid.UUID) -> uuid.UUID | None:
         """Return the sign-in that an account linking goes on with, or None."""
         inputs = FlowTransaction.objects.filter(pk=id_).values_list("inputs", flat=True).first() or {}
-        return uuid.UUID(inputs["login"]) if "login" in inputs else None
+        login = AccountLinkingInputs.from_json(inputs).login
+        return uuid.UUID(login) if login else None
 
     def touch_all(self) -> None:
         """Note that a step is about any transaction: a sweep."""

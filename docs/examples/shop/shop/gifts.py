@@ -1,6 +1,5 @@
 """A flow of the shop's own: a gift waits until it is accepted, then its voucher is issued."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,11 @@ from stateful_oauth.flows import (
     Failed,
     FinalState,
     FlowContext,
+    FlowInputs,
     FlowMachine,
     InvalidInput,
     LostAnswer,
     Outcome,
-    Secret,
     Transaction,
     WaitingState,
     WorkingState,
@@ -38,6 +37,23 @@ class GiftGiven(Outcome):
     voucher: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GiftInputs(FlowInputs):
+    """What a gift is started with.
+
+    Attributes:
+        to: Who gets it.
+    """
+
+    to: str = ""
+
+    def checked(self, context: FlowContext) -> "GiftInputs":
+        """Refuse a gift for no one."""
+        if not self.to:
+            raise InvalidInput("input_invalid", "Say who gets the gift.")
+        return self
+
+
 def issue_voucher(context: EffectContext) -> Event:
     """Ask the voucher service for a voucher; the transaction's id is the key of the request."""
     return Event("voucher_issued", vouchers.issue(str(context.transaction.id)))
@@ -48,6 +64,7 @@ class GiftFlow(FlowMachine):
 
     kind = "shop.gift"
     version = 1
+    inputs = GiftInputs
     needs_user = True
     browser_events = ("accept", "cancel")
 
@@ -80,15 +97,6 @@ class GiftFlow(FlowMachine):
     def keep_voucher(self, payload: str) -> None:
         """Keep what came of it."""
         self.transition.keep_result(voucher=payload)
-
-    @classmethod
-    def check_inputs(
-        cls, inputs: Mapping[str, Any], context: FlowContext
-    ) -> tuple[dict[str, Any], dict[str, Secret]]:
-        """Take `to`: whom the gift is for."""
-        if not inputs.get("to"):
-            raise InvalidInput("input_invalid", "Say whom the gift is for.")
-        return {"to": inputs["to"]}, {}
 
     @classmethod
     def waiting_outcome(cls, context: FlowContext) -> Outcome:
