@@ -34,6 +34,7 @@ from stateful_oauth.django import (
     start_unlink,
 )
 from stateful_oauth.flows import InvalidInput, Quarantined, RedirectTo, Rejected, SignedIn
+from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing import Browser
 
@@ -226,6 +227,7 @@ def test_another_user_than_the_one_asked_for_is_a_mismatch(tenant, browser):
 def test_next_on_another_host_counts_as_empty(tenant, browser):
     started = browser.get(f"/own/ada/?subject={subject_of(tenant, ADA)}")["Location"]
     assert parse_qs(urlsplit(started).query)["scope"] == ["openid"]
+    assert not FlowTransaction.objects.get().inputs.get("next")
     assert browser.get(browser.authorize(started, ADA))["Location"] == "/profile/"
 
 
@@ -278,6 +280,26 @@ def test_current_sign_in_says_who_and_where(tenant, browser):
     assert (said["issuer"], said["tenant"]) == (tenant.issuer, "default")
     assert said["user_id"] == browser.user_id
     assert said["sid"]
+
+
+def test_step_up_of_an_own_view_renews_the_sign_in(browser, clock):
+    browser.sign_in(ADA)
+    before = browser.get("/own/who/").json()
+    clock.advance(3600)
+    assert (
+        browser.get(browser.authorize(browser.get("/own/pay/")["Location"], ADA))["Location"] == "/profile/"
+    )
+    after = browser.get("/own/who/").json()
+    assert after["auth_time"] - (before["auth_time"] or 0) >= 3600
+    assert (after["user_id"], after["subject"]) == (before["user_id"], before["subject"])
+
+
+def test_current_sign_in_says_at_which_organization(browser, tenant, settings):
+    tenant.add_organization("one", org_id="org_1", members=[subject_of(tenant, ADA)])
+    asked = {"AUTHORIZATION_PARAMETERS": {"organization": "org_1"}}
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, **asked}
+    browser.sign_in(ADA)
+    assert browser.get("/own/who/").json()["organization"] == "org_1"
 
 
 def test_user_with_a_password_of_the_site_has_no_sign_in_at_the_provider(
