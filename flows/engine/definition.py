@@ -144,8 +144,8 @@ class FlowDefinition:
     def _send(self, transition: TransitionContext, event: Event) -> None:
         """Have a machine take the event.
 
-        A machine that came to no end and raised nothing is kept for the next event: building one takes
-        longer than the event itself.
+        A machine that raised nothing is kept for the next event: building one takes longer than the event
+        itself.
         """
         try:
             machine = self._machines.pop()
@@ -153,9 +153,10 @@ class FlowDefinition:
             machine = self.machine(ModelAdapter())
         machine.model.transition = transition
         machine.send(event.name, payload=event.payload)
-        if self.state_kinds[transition.state] is not StateKind.FINAL:
-            machine.model.transition = None
-            self._machines.append(machine)
+        if self.state_kinds[transition.state] is StateKind.FINAL:
+            machine.restart_engine()
+        machine.model.transition = None
+        self._machines.append(machine)
 
     def _arrived(self, transition: TransitionContext, event: Event) -> Transaction:
         """Return the transaction in the state that the machine came to."""

@@ -145,6 +145,14 @@ class FlowMachine(StateMachine):
             raise RuntimeError("A machine takes events only through FlowDefinition.take.")
         return self.model.transition
 
+    def restart_engine(self) -> None:
+        """Let the machine take events again after a final state, of another transaction.
+
+        python-statemachine stops a machine's engine at its end, and has no public way to begin again. The
+        engine is what a new machine would get; the callbacks, which take long to find, stay.
+        """
+        self._engine = self._get_engine()  # type: ignore[no-untyped-call]  # the library's own
+
     @classmethod
     def new_secrets(cls) -> dict[str, Secret]:
         """Return the first secrets of a transaction. The engine adds `state`."""
