@@ -79,7 +79,12 @@ def is_current(token: str) -> bool:
 
 
 def _ring() -> MultiFernet:
-    return MultiFernet(_keys())
+    return _ring_of(_keys())
+
+
+@lru_cache(maxsize=8)
+def _ring_of(keys: Sequence[Fernet]) -> MultiFernet:
+    return MultiFernet(keys)
 
 
 def _keys() -> Sequence[Fernet]:

@@ -7,7 +7,7 @@ with the ORM's own quoting and conversion of values; docs/speed.md says what tha
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _PLAIN: Final = frozenset(
     {"BooleanField", "CharField", "PositiveIntegerField", "PositiveSmallIntegerField", "TextField"}
 )
+# Fields whose values the store makes itself, of the right type and with a time zone: only the driver's form
+# is left to find.
+_PREPARED: Final = frozenset({"BinaryField", "DateTimeField", "JSONField", "UUIDField"})
 
 
 class Table:
@@ -35,6 +38,7 @@ class Table:
         self._alias = alias
         self._fields = {field.attname: field for field in options.concrete_fields}
         self._plain = {name for name, field in self._fields.items() if field.get_internal_type() in _PLAIN}
+        self._conversions = {name: _conversion(field) for name, field in self._fields.items()}
         self._columns = {name: quote(str(field.column)) for name, field in self._fields.items()}
         self._names = ", ".join(self._columns.values())
         self._placeholders = f"({', '.join(['%s'] * len(self._fields))})"
@@ -84,9 +88,9 @@ class Table:
         return " AND ".join([f"{self._columns[name]} = %s" for name in where])
 
     def _to_database(self, pairs: Iterable[tuple[str, Any]]) -> list[Any]:
-        connection, fields, plain = connections[self._alias], self._fields, self._plain
+        connection, conversions, plain = connections[self._alias], self._conversions, self._plain
         return [
-            value if value is None or name in plain else fields[name].get_db_prep_save(value, connection)
+            value if value is None or name in plain else conversions[name](value, connection)
             for name, value in pairs
         ]
 
@@ -154,6 +158,15 @@ class Lookup:
             for index, field in enumerate(self._fields)
             for convert, column in _converters(field, self._alias)
         ]
+
+
+def _conversion(field: Any) -> Callable[[Any, Any], Any]:
+    """Return what turns a value of a field into what the driver takes, as the ORM does it."""
+    target = getattr(field, "target_field", field)  # of a foreign key
+    if target.get_internal_type() in _PREPARED:
+        return partial(target.get_db_prep_value, prepared=True)
+    conversion: Callable[[Any, Any], Any] = field.get_db_prep_save
+    return conversion
 
 
 def _converters(field: Any, alias: str) -> list[tuple[Callable[..., Any], Any]]:

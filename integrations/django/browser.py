@@ -24,6 +24,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils.crypto import salted_hmac
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.once import once
 from stateful_oauth.flows.engine.identifiers import digest
 
 if TYPE_CHECKING:
@@ -117,11 +118,13 @@ class Binding:
         return Binding((_Id(secret, _now()), *self.ids[:_EARLIER]))
 
 
+@once
 def cookie_name() -> str:
     """Return the cookie's name. `__Host-` keeps other hosts of the domain from planting one (RFC 6265bis)."""
     return f"__Host-{conf.cookie_name}" if conf.cookie_secure else conf.cookie_name
 
 
+@once
 def binding_lifetime() -> int:
     """Return for how many seconds an id counts after it last started something.
 

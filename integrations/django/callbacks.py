@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound="Callable[..., Any]")
 
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
-_ADDRESSES: Final = ("QUERY", "URI", "URL", "REFERER")  # in names of what may hold the request's address
+_ADDRESSES: Final = re.compile("QUERY|URI|URL|REFERER")  # in names of what may hold the request's address
 _CODES: Final = ("code", "connect_code")
 _SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
 
@@ -137,7 +138,7 @@ def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
             *(value for _, all_ in found for value in all_),
         ]
         request.GET = QueryDict()
-        for name in [name for name in request.META if any(part in name for part in _ADDRESSES)]:
+        for name in [name for name in request.META if _ADDRESSES.search(name)]:
             if _holds(request.META[name], hidden):
                 request.META[name] = ""
     return found
