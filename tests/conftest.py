@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import support
 from django.conf import settings
+from flushing import flush_cheaply
 from postgresql import PostgreSQL
 
 from stateful_oauth.django import wiring
@@ -34,10 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testsite.settings")
     config.addinivalue_line("markers", "database: also runs on PostgreSQL (--database=postgresql)")
     if config.getoption("--database") == "postgresql" and POSTGRESQL not in os.environ:
-        server = PostgreSQL()
+        server = PostgreSQL(durable=False)
         os.environ[POSTGRESQL] = server.host
         config.add_cleanup(server.stop)
     assert settings.INSTALLED_APPS, "reading the settings makes pytest-django set Django up"
+    flush_cheaply()
 
 
 # Minutes, and not seconds: `make test-slow` runs them.

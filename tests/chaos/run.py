@@ -31,7 +31,7 @@ from stateful_oauth.flows.engine.crash_points import CRASH_POINTS  # noqa: E402 
 def main() -> int:
     arguments = _arguments()
     folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-chaos-"))
-    database = PostgreSQL()
+    database = PostgreSQL(durable=False)  # the workers are killed, and not the server
     try:
         return _run(arguments, folder, database)
     finally:

@@ -13,12 +13,26 @@ from unittest.mock import patch
 _LONGEST_FOLDER = 60  # characters; a socket's path has room for about 100
 
 
-class PostgreSQL:
-    """A server of this test run's own, on a socket in a folder of its own."""
+# What only matters when the machine loses power. A test run that loses it begins anew.
+_THROW_AWAY = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
-    def __init__(self) -> None:
+
+class PostgreSQL:
+    """A server of this test run's own, on a socket in a folder of its own.
+
+    Args:
+        durable: Whether a commit has reached the disk before it is answered, as in production: for what
+            measures the server, or ends it in the middle of its work.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="stateful-oauth-pg-", dir=folder_for_a_socket()))
-        self._server = _imported().get_server(self._folder, cleanup_mode=None)
+        self._server = _imported().get_server(self._folder, cleanup_mode=None, start=False)
+        if not durable:
+            self._server.ensure_pgdata_inited()
+            with (self._folder / "postgresql.conf").open("a", encoding="utf-8") as configuration:
+                configuration.write(_THROW_AWAY)
+        self._server.start()
 
     @property
     def host(self) -> str:
