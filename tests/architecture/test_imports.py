@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -116,27 +117,44 @@ def test_no_other_arrow_is_forbidden(tmp_path: Path, root: Path, packages: dict[
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("package", ["flows", "storage", "integrations", "diagrams"])
-@pytest.mark.parametrize(
-    ("statement", "rule"),
-    [
-        ("import {0}", "TID251"),
-        ("import {0}.errors", "TID251"),
-        ("from {0}.errors import FlowError", "TID251"),
-        ("def late() -> None:\n    from {0} import errors", "TID251"),
-        ("from . import errors", "TID252"),
-        ("from ..{0} import errors", "TID252"),
-    ],
-)
-def test_the_linter_refuses_bare_and_relative_imports(
-    package: str, statement: str, rule: str, root: Path
-) -> None:
-    command = [sys.executable, "-m", "ruff", "check", "--select", "TID", "--output-format", "concise"]
-    command += ["--stdin-filename", f"{package}/added.py", "-"]
-    source = statement.format(package) + "\n"
-    result = subprocess.run(command, cwd=root, input=source, capture_output=True, text=True, check=False)
+_REFUSED = [
+    ("import {0}", "TID251"),
+    ("import {0}.errors", "TID251"),
+    ("from {0}.errors import FlowError", "TID251"),
+    ("def late() -> None:\n    from {0} import errors", "TID251"),
+    ("from . import errors", "TID252"),
+    ("from ..{0} import errors", "TID252"),
+]
+_ROOMS = ["flows", "storage", "integrations", "diagrams"]
+
+
+@pytest.fixture(scope="module")
+def rules_found(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], set[str]]:
+    """The rules that ruff reports for each package and statement, all from one call."""
+    copy = tmp_path_factory.mktemp("linted")
+    files: dict[str, tuple[str, str]] = {}
+    for package in _ROOMS:
+        (copy / package).mkdir()
+        for number, (statement, _) in enumerate(_REFUSED):
+            name = f"{package}/added_{number}.py"
+            (copy / name).write_text(statement.format(package) + "\n")
+            files[name] = package, statement
+    command = [sys.executable, "-m", "ruff", "check", "--select", "TID", "--output-format", "json"]
+    command += ["--no-cache", "--config", str(root / "pyproject.toml"), *files]
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert result.returncode == 1, result.stderr
-    assert rule in result.stdout
+    found: dict[tuple[str, str], set[str]] = {key: set() for key in files.values()}
+    for each in json.loads(result.stdout):
+        found[files[Path(each["filename"]).relative_to(copy.resolve()).as_posix()]].add(each["code"])
+    return found
+
+
+@pytest.mark.parametrize("package", _ROOMS)
+@pytest.mark.parametrize(("statement", "rule"), _REFUSED)
+def test_the_linter_refuses_bare_and_relative_imports(
+    package: str, statement: str, rule: str, rules_found: dict[tuple[str, str], set[str]]
+) -> None:
+    assert rule in rules_found[package, statement]
 
 
 def _third_party(module: Path) -> set[str]:
