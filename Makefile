@@ -45,7 +45,7 @@ test: test-sqlite test-postgresql ## Run the tests: all on SQLite, then those of
 
 .PHONY: test-sqlite
 test-sqlite: $(VENV)/.dev ## Run the tests on SQLite
-	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" --durations=10 $(PYTEST_ARGS)
 
 .PHONY: test-slow
 test-slow: $(VENV)/.dev ## Run the tests that take long, on both databases: every path and order, databases that fail, workers elsewhere
@@ -54,7 +54,7 @@ test-slow: $(VENV)/.dev ## Run the tests that take long, on both databases: ever
 
 .PHONY: test-postgresql
 test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL that they start themselves
-	$(PY) -m pytest -n $(JOBS) -m "database and not browser and not slow" --database=postgresql $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "database and not browser and not slow" --database=postgresql --durations=10 $(PYTEST_ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium and its driver)

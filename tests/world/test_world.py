@@ -15,10 +15,12 @@ from stateful_oauth.testing.world import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
+# Processor seconds for each of the two. The corpus alone takes every transition; `.ci/run` draws for longer.
+DRAWN = 2.5
 
 
 def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = prove(OurWorld, "quick", seed_step=2)
+    figures = prove(OurWorld, "quick", seconds=DRAWN, seed_step=2)
     assert_every_transition(figures)
     assert_everything_happened(figures, OurWorld)
     with capsys.disabled():
@@ -27,6 +29,6 @@ def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_other_scenarios() -> None:
     """The same again with other seeds, so that two cores have something to do."""
-    figures = prove(OurWorld, "quick", first_seed=1, seed_step=2, with_corpus=False)
+    figures = prove(OurWorld, "quick", seconds=DRAWN, first_seed=1, seed_step=2, with_corpus=False)
     assert figures.violations == 0
     assert figures.scenarios > 1
