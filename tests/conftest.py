@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import support
@@ -46,10 +48,33 @@ def pytest_configure(config: pytest.Config) -> None:
 SLOW_FOLDERS = ("database_faults", "explorer", "fuzz")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+MARKED = "mark.database"
+
+
+@functools.cache
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without a test for PostgreSQL, when only those are asked for."""
+    if config.getoption("--database") != "postgresql" or not config.getoption("-m").startswith("database"):
+        return None
+    if not collection_path.is_file() or not collection_path.name.startswith("test_"):
+        return None
+    return True if MARKED not in _text(collection_path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("database") and MARKED not in _text(item.path):
+            raise pytest.UsageError(f"{item.path}: name pytest.{MARKED} in it, or PostgreSQL skips it.")
+    yield
+    # One of the two workers takes all of these: so one demo starts, and its slow tests do not end the run.
+    items.sort(key=lambda item: item.path.parent.name != "demo")
 
 
 @pytest.fixture
