@@ -58,6 +58,10 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "provider_user_unknown": "It takes a provider that does not take its own token.",
     "management_not_configured": "It takes a wrong setting, which the system check refuses.",
     "management_refused": "It takes a wrong secret; link-unavailable shows what becomes of the sign-in.",
+    "newcomer_blocked": "It takes an account that is blocked while its sign-in waits; tests do it.",
+    "sign_in_held_too_long": "It takes a sign-in that waits for half an hour; tests move the clock.",
+    "sign_in_outdated": "It takes a password change while a sign-in waits; tests do both.",
+    "signed_out": "It takes a sign-out while a worker is at the sign-in; tests hold the worker.",
     "management_scope_missing": "It takes a missing scope; link-unavailable shows what becomes of it.",
 }
 """Error codes that no entry shows, with the reason. A test holds both against the table."""

@@ -24,7 +24,7 @@ _IDENTITIES: Final = "/api/v2/users/{id}/identities"
 _USER: Final = "/api/v2/users/{id}"
 _BY_EMAIL: Final = "/api/v2/users-by-email"
 _RATE_LIMIT: Final = 4  # seconds
-_HOUR: Final = 3600  # seconds
+_BETWEEN_SWEEPS: Final = 60  # seconds; all of them end before the sign-in is held too long
 _MOST_SWEEPS: Final = 20
 _AWAY: Final = "management api"
 
@@ -129,7 +129,7 @@ def stays_away(visit: Visit) -> HttpResponse:
     for _ in range(_MOST_SWEEPS):
         if FlowTransaction.objects.filter(pk=linking, stuck_since__isnull=False).exists():
             break
-        visit.demo.clock.advance(_HOUR)
+        visit.demo.clock.advance(_BETWEEN_SWEEPS)
         wiring.engine().recover(linking, SystemCaller())
     visit.take(attempt, linking=linking)
     return visit.go(reverse("stateful_oauth:progress", args=[linking]))
@@ -240,13 +240,13 @@ LINKING: Final = Group(
         Scenario(
             slug="link-stuck",
             title="The Management API stays away",
-            what="The link was asked for, and for hours nobody can find out whether it happened. It is not "
-            "forgotten: it waits for a person.",
+            what="The link was asked for, and the answers that would tell whether it happened never come. It is "
+            "not forgotten: it waits for an operator.",
             begin=stays_away,
             steps=(Step("retry", "It is back, and an operator retries", operator_retries),),
             ends="stuck, then linked",
             log_codes=("recovery_exhausted",),
-            afterwards="The attempt is stuck: it waits for somebody on call.",
+            afterwards="The attempt is stuck: it waits for an operator.",
         ),
     ),
 )  # fmt: skip
