@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.transaction import Actor, StateKind, Transaction
     from stateful_oauth.flows.engine.transition import ChildTransaction, TransitionContext
     from stateful_oauth.flows.error_codes import ERROR_CODES, ErrorCode
+    from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.errors import (
         AccountRefused,
         IdTokenRejected,
@@ -83,6 +84,7 @@ __all__ = [
     "AccountRefused",
     "Actor",
     "AnswerLost",
+    "AuthorizationResponse",
     "Callback",
     "Cancelled",
     "ChildTransaction",
@@ -164,6 +166,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             "stateful_oauth.flows.engine.transaction": "Actor StateKind Transaction",
             "stateful_oauth.flows.engine.transition": "ChildTransaction TransitionContext",
             "stateful_oauth.flows.error_codes": "ERROR_CODES ErrorCode",
+            "stateful_oauth.flows.oauth.authorization_response": "AuthorizationResponse",
             "stateful_oauth.flows.oauth.errors": (
                 "AccountRefused IdTokenRejected ProviderAnswerLost ProviderUnreachable"
             ),

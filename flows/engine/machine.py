@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from statemachine import State, StateMachine
 
+from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.inputs import FlowInputs
 from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
 from stateful_oauth.flows.engine.transaction import StateKind, Transaction
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.context import FlowContext
     from stateful_oauth.flows.engine.declaration import FlowDeclaration
     from stateful_oauth.flows.engine.domain_events import DomainEvent
-    from stateful_oauth.flows.engine.effects import Event
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transition import TransitionContext
 
@@ -162,9 +162,16 @@ class FlowMachine(StateMachine):
     def route(cls, event: Event, context: FlowContext[Any]) -> Event:  # noqa: ARG003 - for overriding flows
         """Return the event that a browser's event means for this transaction.
 
-        A callback that tells of an error, say, is the event `cancel` or `fail`.
+        By default, a callback with an error (RFC 6749 §4.1.2.1) never goes on as a success. If the user
+        declined, it is `cancel`. Otherwise, it is `fail`. Both have to be in `judged_events`: without them it
+        is `expire`, which every waiting state takes. The event's code is the payload's `error_code`.
         """
-        return event
+        code = getattr(event.payload, "error_code", "")
+        if not code:
+            return event
+        wanted = ("cancel", "fail") if code == "access_denied" else ("fail",)
+        name = next((each for each in wanted if each in cls.judged_events), "expire")
+        return Event(name, event.payload, code)
 
     @classmethod
     def outcome(cls, context: FlowContext[Any]) -> Outcome:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions import session_details
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from django.http import HttpRequest
 
 
@@ -39,6 +42,13 @@ class CurrentSignIn:
     acr: str = ""
     amr: tuple[str, ...] = ()
     organization: str = ""
+
+    def authenticated_within(self, period: timedelta) -> bool:
+        """Return whether the user authenticated at most `period` ago; False if the provider did not say when.
+
+        It reads the package's clock, which tests move.
+        """
+        return self.auth_time is not None and wiring.clock.now() - self.auth_time <= period
 
 
 def current_sign_in(request: HttpRequest) -> CurrentSignIn | None:

@@ -17,18 +17,24 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from stateful_oauth.django import purging, sweeping
 from stateful_oauth.django.filters import check_filters
 
 try:
     from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME, task, task_backends
 except ImportError:
-    from django_tasks import (  # type: ignore[no-redef,unused-ignore,assignment]  # the same API, backported
-        DEFAULT_TASK_BACKEND_ALIAS,
-        DEFAULT_TASK_QUEUE_NAME,
-        task,
-        task_backends,
-    )
+    try:
+        from django_tasks import (  # type: ignore[no-redef,unused-ignore,assignment]  # the same API, backported
+            DEFAULT_TASK_BACKEND_ALIAS,
+            DEFAULT_TASK_QUEUE_NAME,
+            task,
+            task_backends,
+        )
+    except ModuleNotFoundError as error:
+        raise ImproperlyConfigured(
+            "The sweeps as tasks need Django 6, or the extra: pip install django-stateful-oauth[tasks]"
+        ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

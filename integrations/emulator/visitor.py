@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import unescape
-from re import findall
+from re import findall, search, sub
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stateful_oauth.emulator.people import User
     from stateful_oauth.emulator.routes.app import Application
     from stateful_oauth.emulator.state import TenantState
+
+_SHOWN = 300  # characters of a page that an exception quotes
 
 
 class Callback(str):
@@ -40,7 +42,7 @@ class PageShown(Exception):
     """The visitor ended on a page of the tenant and not on a redirect; ``answer`` is that page."""
 
     def __init__(self, what: str, answer: Answer) -> None:
-        super().__init__(f"{what} (HTTP {answer.status})")
+        super().__init__(f"{what} (HTTP {answer.status}): {_text_of(answer)}")
         self.answer = answer
 
 
@@ -166,3 +168,11 @@ class Visitor:
         return answer.status == 302 and (answer.header("Location") or "").startswith(
             self._tenant.base_url + path
         )
+
+
+def _text_of(answer: Answer) -> str:
+    """Return what a page says, without its markup, in one line."""
+    html = answer.body.decode("utf-8", "replace")
+    main = search(r"(?s)<main.*</main>", html)
+    text = sub(r"(?s)<[^>]*>", " ", main.group() if main else html)
+    return " ".join(unescape(text).split())[:_SHOWN]

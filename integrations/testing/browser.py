@@ -41,10 +41,13 @@ class Browser:
 
         Returns:
             The authorization URL that the site sends the browser to.
+
+        Raises:
+            AssertionError: The site shows a page instead, for example because the host of `BASE_URL` is not
+                in `ALLOWED_HOSTS`.
         """
         query = "?" + urlencode({"next": next_url}) if next_url else ""
-        location: str = self.get(reverse("stateful_oauth:login") + query, **headers)["Location"]
-        return location
+        return _location(self.get(reverse("stateful_oauth:login") + query, **headers))
 
     def authorize(self, location: str, as_user: str) -> Callback:
         """Sign in at the tenant.
@@ -100,3 +103,15 @@ class Browser:
             path, *data, secure=site.scheme == "https", **extra
         )
         return response
+
+
+def _location(response: HttpResponse) -> str:
+    """Return where a response redirects to."""
+    if "Location" not in response:
+        hint = f" Is the host of BASE_URL, {urlsplit(conf.base_url).hostname}, in ALLOWED_HOSTS?"
+        raise AssertionError(
+            f"The site answered {response.status_code}, and does not redirect."
+            + (hint if response.status_code == 400 else "")
+        )
+    location: str = response["Location"]
+    return location

@@ -77,7 +77,7 @@ def test_the_readme_turns_a_new_project_into_one_that_signs_in(tmp_path):
 
 
 def test_the_example_of_the_testing_page_passes(tmp_path):
-    (example,) = blocks("docs/testing.md", "python")
+    example, *_ = blocks("docs/testing.md", "python")
     (tmp_path / "urls_of_example.py").write_text(
         "from django.urls import include, path\n"
         "urlpatterns = [path('auth/', include('stateful_oauth.django.urls'))]\n"

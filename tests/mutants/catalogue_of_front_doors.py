@@ -20,4 +20,10 @@ MUTANTS = (
            'return chosen if may_go_to(chosen) else ""', "return chosen", _OWN),
     Mutant("a session without a user has a sign-in", "integrations/django/current.py",
            " or not request.user.is_authenticated", "", _OWN),
+    Mutant("an error of the provider goes on as a success in a flow without a route", "flows/engine/machine.py",
+           "        if not code:\n            return event", "        return event",
+           ("tests/front_doors/test_own_callbacks.py",)),
+    Mutant("an authentication of any age is recent", "integrations/django/current.py",
+           " and wiring.clock.now() - self.auth_time <= period", "",
+           ("tests/front_doors/test_current_sign_in.py",)),
 )  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from processes import Site, make_rows
@@ -126,3 +128,16 @@ from stateful_oauth.django import tasks
 print(json.dumps([task.queue_name for task in (tasks.recover_flows, tasks.expire_flows, tasks.purge_flows)]))
 """
     assert Site(database="of nobody").run(code) == ["night"] * 3
+
+
+def test_without_the_tasks_api_the_error_names_the_extra():
+    code = (
+        "import django, sys; sys.path[:0] = sys.argv[1:]; django.setup()\n"
+        "sys.modules.update({'django.tasks': None, 'django_tasks': None})\n"
+        "import stateful_oauth.django.tasks"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *sys.path], capture_output=True, text=True, check=False
+    )
+    assert "ImproperlyConfigured" in done.stderr
+    assert "django-stateful-oauth[tasks]" in done.stderr

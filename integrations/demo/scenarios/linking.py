@@ -240,8 +240,8 @@ LINKING: Final = Group(
         Scenario(
             slug="link-stuck",
             title="The Management API stays away",
-            what="The link was asked for, and the answers that would tell whether it happened never come. It is "
-            "not forgotten: it waits for an operator.",
+            what="The link was asked for, and the answers that would tell whether it happened never "
+            "come. It is not forgotten: it waits for an operator.",
             begin=stays_away,
             steps=(Step("retry", "It is back, and an operator retries", operator_retries),),
             ends="stuck, then linked",
