@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant("a server's variable keeps the address of a callback", "integrations/django/callbacks.py",
            '                request.META[name] = ""\n', "                pass\n", FRAMES),
     Mutant("the query is taken out after the first look", "integrations/django/callbacks.py",
-           "            _take_out(request)\n        return page(", "            pass\n        return page(", FRAMES),
+           "            _guard(request)\n            response: HttpResponse = page(", "            response: HttpResponse = page(", FRAMES),
     Mutant("a row is looked for with the state in clear", "integrations/django/callbacks.py",
            "        state=response.state,", "        state=response.state.reveal(),  # type: ignore[arg-type]", FRAMES),
     Mutant("an answer is read into a list", "integrations/auth0/transport.py",
