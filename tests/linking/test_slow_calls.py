@@ -24,7 +24,7 @@ class Slow(RequestsAdapter):
     """Takes its time, by the clock of the site; whoever waits for less waits in vain."""
 
     def __init__(self, tenant, clock):
-        super().__init__(tenant)
+        super().__init__(tenant.wsgi)
         self.clock = clock
         self.left: list[float] = []
 
