@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import support
 from django.conf import settings
+from django.core.cache import cache
 from flushing import flush_cheaply
 from postgresql import PostgreSQL
 
@@ -93,6 +94,7 @@ def tenant(clock: ManualClock) -> Iterator[Tenant]:
     yield tenant
     support.current.remove(tenant)
     _forget()
+    cache.clear()  # codes that were seen: those of another test may be the same
 
 
 @pytest.fixture

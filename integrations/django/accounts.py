@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from django.http import HttpRequest
+
     from stateful_oauth.auth0.provider import Auth0Provider
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.accounts import ConnectionInfo, ProviderToken

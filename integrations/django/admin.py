@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+
 from stateful_oauth.django.operators.accounts import (
     AccountLinkAdmin,
     ConnectedAccountAdmin,

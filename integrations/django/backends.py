@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
-
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
@@ -18,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, router
 from django.db.models import F, UniqueConstraint
 from django.utils.module_loading import import_string
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.endings import (
     end_sessions,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import AbstractBaseUser
     from django.http import HttpRequest
+
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 

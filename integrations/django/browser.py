@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.core.signing import BadSignature, Signer
 from django.utils.crypto import salted_hmac
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.once import once

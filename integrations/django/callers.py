@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
+
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import bind as bind_browser
 from stateful_oauth.django.browser import current_binding
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from django.http import HttpRequest
+
     from stateful_oauth.django.browser import Binding
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity

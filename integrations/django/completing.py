@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.callbacks import callback_outcome, callback_view
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse
+
     from stateful_oauth.flows.engine.declaration import FlowDeclaration
     from stateful_oauth.flows.engine.outcomes import Outcome
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
+
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.once import once
 from stateful_oauth.flows.engine.declaration import ALWAYS, FlowDeclaration, Texts

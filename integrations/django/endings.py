@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.storage.identities import find_identity, generations_of, note_ending

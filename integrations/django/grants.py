@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db import DatabaseError, router, transaction
+
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.encryption import UndecryptableError

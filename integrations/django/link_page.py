@@ -8,12 +8,14 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import ensure_csrf_cookie
+
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.oauth.outcomes import AccountName
 

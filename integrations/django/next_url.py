@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
+
 from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:

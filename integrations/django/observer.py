@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db import router, transaction
+
 from stateful_oauth.django.signals import Transition, flow_settled, transition_made
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 from stateful_oauth.flows.engine.transaction import StateKind

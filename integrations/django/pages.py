@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, c
 from urllib.parse import urlencode
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
-
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
@@ -20,6 +19,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
+
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure

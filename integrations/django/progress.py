@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.declarations import texts_of
 

@@ -9,6 +9,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import DatabaseError, router, transaction
 from django.dispatch import receiver
+
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.sessions import end_questions_of_others, withdraw
 from stateful_oauth.storage.models import FlowTransaction

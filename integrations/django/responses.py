@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.urls import reverse
+
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.next_url import destination

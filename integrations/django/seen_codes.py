@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.core.cache import cache
 from django.utils.crypto import salted_hmac
+
 from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user, load_backend, login
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import InterfaceError, OperationalError
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import current_binding, keep_binding, renew_binding
@@ -27,6 +28,7 @@ from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, 
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
     from stateful_oauth.flows.oauth.outcomes import Reauthenticated
 
 SESSION_KEY: Final = "stateful_oauth"

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import logout as django_logout
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.browser import forget_binding

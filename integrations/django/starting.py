@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.accounts import own_connected_account, own_link
 from stateful_oauth.django.async_twins import async_twin
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from django.http import HttpRequest
+
     from stateful_oauth.flows.engine.inputs import FlowInputs
 
 _AGE: Final = re.compile(r"[0-9]{1,9}")

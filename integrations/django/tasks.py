@@ -18,6 +18,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
+
 from stateful_oauth.django import purging, sweeping
 from stateful_oauth.django.filters import check_filters
 

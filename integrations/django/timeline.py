@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import router
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
 from stateful_oauth.flows.engine.errors import Quarantined

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from django.urls import path
+
 from stateful_oauth.django.completing import callback_of
 from stateful_oauth.django.declarations import usable_declarations
 from stateful_oauth.django.views import logout, pages
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from django.urls import URLPattern
+
     from stateful_oauth.flows.engine.declaration import FlowDeclaration
 
 app_name = "stateful_oauth"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
-
 from django.utils.module_loading import import_string
+
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.once import once

@@ -10,6 +10,7 @@ import pytest
 
 from stateful_oauth.flows.account_linking.policy import Candidate, Evidence, LinkingRules, Mode, Rule, decide
 from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
+from stateful_oauth.flows.oauth.inputs import LinkingChoices
 
 ADDRESS = "ada@example.com"
 DATABASE, GOOGLE, GITHUB = "Username-Password-Authentication", "google-oauth2", "github"
@@ -307,7 +308,7 @@ def test_what_is_decided(case):
 def test_todays_choice_may_only_narrow_the_one_of_before(before, today):
     order = [Mode.AUTOMATIC, Mode.CONFIRM, Mode.OFF]
     rules = LinkingRules(mode=before, trusted_connections=(DATABASE, GOOGLE))
-    narrowed = rules.within({"mode": str(today), "trusted": (GOOGLE, GITHUB)})
+    narrowed = rules.within(LinkingChoices(mode=str(today), trusted=(GOOGLE, GITHUB)))
     assert narrowed.mode is order[max(order.index(before), order.index(today))]
     assert set(narrowed.trusted_connections) == {GOOGLE}
 
@@ -380,5 +381,6 @@ def test_addresses_that_look_alike_are_different(ours, theirs, mode):
 
 def test_rules_come_back_from_what_a_row_keeps():
     kept = {"mode": "confirm", "trusted": ["a", "b"], "tries": 3, "redirect_uri": "https://app.example/"}
-    assert LinkingRules.of(kept) == LinkingRules(mode=Mode.CONFIRM, trusted_connections=("a", "b"))
-    assert LinkingRules.of({"mode": "off"}) == LinkingRules(mode=Mode.OFF)
+    rules = LinkingRules.of(LinkingChoices.from_json(kept))
+    assert rules == LinkingRules(mode=Mode.CONFIRM, trusted_connections=("a", "b"))
+    assert LinkingRules.of(LinkingChoices.from_json({"mode": "off"})) == LinkingRules(mode=Mode.OFF)

@@ -110,14 +110,14 @@ MUTANTS = (
     Mutant(
         "a newcomer with another e-mail is linked without a look at who has that",
         "flows/account_linking/candidates.py",
-        '(decision.rule, newcomer.email) == (inputs.rule, inputs.newcomer.email)',
+        "(decision.rule, newcomer.email) == (inputs.rule, inputs.newcomer.email)",
         'decision.rule == inputs["rule"]',
         ("tests/linking/test_decided_for_this_account.py",),
     ),
     Mutant(
         "another rule than the decided one links as well",
         "flows/account_linking/candidates.py",
-        '(decision.rule, newcomer.email) == (inputs.rule, inputs.newcomer.email)',
+        "(decision.rule, newcomer.email) == (inputs.rule, inputs.newcomer.email)",
         'decision.is_automatic and newcomer.email == inputs["newcomer"]["email"]',
         ANEW,
     ),
@@ -145,8 +145,8 @@ MUTANTS = (
     Mutant(
         "the settings of today do not count",
         "flows/account_linking/candidates.py",
-        'LinkingRules.of(inputs.linking).within(today)',
-        'LinkingRules.of(inputs.linking)',
+        "LinkingRules.of(inputs.linking).within(today)",
+        "LinkingRules.of(inputs.linking)",
         ANEW,
     ),
     Mutant(

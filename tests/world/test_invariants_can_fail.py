@@ -131,7 +131,7 @@ def app_metadata_that_nobody_named_is_merged(patch):
 
 
 def a_link_is_made_on_the_decision_of_before(patch):
-    patch.setattr(account_linking_effects, "_check_still_allowed", lambda *given: None)
+    patch.setattr(account_linking_effects, "check_still_allowed", lambda *given: None)
 
 
 def named_app_metadata_is_not_merged(patch):

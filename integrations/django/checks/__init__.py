@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+
 from stateful_oauth.django.checks.cookies import check_cookies  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.project import check_project
 from stateful_oauth.django.checks.site import check_types, check_values

@@ -14,6 +14,7 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
+
 from stateful_oauth.django.declarations import callbacks
 
 if TYPE_CHECKING:

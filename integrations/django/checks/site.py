@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 from django.utils.module_loading import import_string
+
 from stateful_oauth.django.checks.tenants import LOOPBACK
 from stateful_oauth.django.conf import DEFAULT_TENANT, SITE_DEFAULTS, TENANT_DEFAULTS
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
+
 from stateful_oauth.django.declarations import callbacks
 
 if TYPE_CHECKING:

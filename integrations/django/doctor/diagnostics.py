@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseProblem
+
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.site import SITE

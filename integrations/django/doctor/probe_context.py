@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import ImproperlyConfigured
+
 from stateful_oauth.auth0.discovery import Discovery
 from stateful_oauth.auth0.jwks import Keys
 from stateful_oauth.auth0.probes import Probes

@@ -12,6 +12,7 @@ from django.core import checks as django_checks
 from django.core.cache import caches
 from django.db import connections, router
 from django.http.request import validate_host
+
 from stateful_oauth.django.checks import check_deployment, check_settings
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning

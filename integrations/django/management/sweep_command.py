@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
+
 from stateful_oauth.django.filters import check_filters
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.core.management.base import CommandParser
+
     from stateful_oauth.django.sweeping import SweepReport
 
 NEEDS_OPERATOR: Final = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+
 from stateful_oauth.django.operators.read_only import ReadOnlyAdmin
 
 _USERS = _("Search by the user's name, email, or primary key, or by subject.")

@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import router
 from django.utils.translation import gettext_lazy as _
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.operators.operations import RETRY, consequence, refusal
 from stateful_oauth.django.operators.situations import Release

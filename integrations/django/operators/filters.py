@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from django.contrib.admin import SimpleListFilter
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.operators.situations import (
     Release,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import messages
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import OperatorCaller
 from stateful_oauth.django.operators import durations

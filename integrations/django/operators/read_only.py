@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.utils.text import capfirst
+
 from stateful_oauth.django.operators.newest_first import BEFORE, NewestFirst
 from stateful_oauth.django.operators.search import matching
 

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
+
 from stateful_oauth.django.conf import conf
 from stateful_oauth.storage.models import Identity, identity_digest
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
 from stateful_oauth.flows.engine.transaction import StateKind

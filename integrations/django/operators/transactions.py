@@ -17,6 +17,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
 from stateful_oauth.django import wiring
 from stateful_oauth.django.operators import durations
 from stateful_oauth.django.operators.confirmation import (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_POST
+
 from stateful_oauth.django.completing import followed, send_event
 from stateful_oauth.django.link_page import link_page
 from stateful_oauth.django.pages import flow_view

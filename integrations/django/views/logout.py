@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
+
 from stateful_oauth.django.pages import flow_view
 from stateful_oauth.django.signing_out import sign_out
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
+
 from stateful_oauth.django.browser import watch_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.completing import followed

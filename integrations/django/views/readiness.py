@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
 from stateful_oauth.django import doctor
 from stateful_oauth.django.pages import outside_of_transactions
 

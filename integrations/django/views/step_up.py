@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
+
 from stateful_oauth.django.pages import flow_view
 from stateful_oauth.django.stepping_up import start_step_up
 

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+
 from stateful_oauth.django.timeline import Head, LogLine, TransactionReport, report_of
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 

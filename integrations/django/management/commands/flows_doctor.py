@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
+
 from stateful_oauth.django.doctor import Finding, Report, Stage, Verdict, diagnose, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from django.core.management.base import CommandParser
+
     from stateful_oauth.django.doctor.diagnostics import Planned
 
 FAILURES: Final = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
+
 from stateful_oauth.django.management.sweep_command import USAGE, SweepCommand
 from stateful_oauth.django.purging import age, purge
 from stateful_oauth.storage.purging import BATCH
