@@ -1,7 +1,8 @@
 """System checks: report at start what would otherwise fail at a user's sign-in.
 
 `site.py` checks the values for the site, `tenants.py` those of each tenant, `project.py` what the package
-needs of the project around it, and `cookies.py` the project's own cookies. `docs/settings.md` lists the ids.
+needs of the project around it, `cookies.py` the project's own cookies, and `cache.py` its cache.
+`docs/settings.md` lists the ids.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 
+from stateful_oauth.django.checks.cache import check_cache  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.cookies import check_cookies  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.project import check_project
 from stateful_oauth.django.checks.site import check_types, check_values
