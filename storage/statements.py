@@ -163,7 +163,9 @@ class Lookup:
 def _conversion(field: Any) -> Callable[[Any, Any], Any]:
     """Return what turns a value of a field into what the driver takes, as the ORM does it."""
     target = getattr(field, "target_field", field)  # of a foreign key
-    if target.get_internal_type() in _PREPARED:
+    # The key of a user is a text everywhere in the flows, and may be of any type in the project's own model.
+    is_ours = target.model._meta.app_label == field.model._meta.app_label  # noqa: SLF001 - public in Django
+    if is_ours and target.get_internal_type() in _PREPARED:
         return partial(target.get_db_prep_value, prepared=True)
     conversion: Callable[[Any, Any], Any] = field.get_db_prep_save
     return conversion

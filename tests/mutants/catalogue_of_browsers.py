@@ -5,6 +5,8 @@ from __future__ import annotations
 from catalogue import Mutant
 
 MUTANTS = (
+    Mutant("a cache of one process remembers for all", "integrations/django/checks/cache.py",
+           "(LocMemCache, DummyCache)", "DummyCache", ("tests/django/test_cache_check.py",)),
     Mutant("a code that another browser has seen can be used", "flows/engine/engine.py",
            "if is_here and self._end_seen(row, event, caller):", "if False:",
            ("tests/django/test_browser_swapping.py",)),

@@ -42,6 +42,7 @@ TEMPLATES = [
 # Many tests make users of their own, and none is about passwords: a slow hash took half of their time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTHENTICATION_BACKENDS = ["stateful_oauth.django.backends.Auth0Backend"]
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}  # Django 6.1
 STATIC_URL = "/static/"
 LOGIN_URL = "stateful_oauth:login"
 LOGIN_REDIRECT_URL = "/profile/"
