@@ -117,7 +117,7 @@ def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
 
 
 def end_grants_of(identity: Identity, *, code: str, now: datetime, using: str) -> None:
-    """Wipe every grant of an identity and of its user: whoever signed in until now may be somebody else.
+    """Wipe every grant of an identity and of its user: an earlier sign-in may have been another person's.
 
     A project may give one user several identities, and the user's sessions end with all of them.
     """

@@ -40,7 +40,7 @@ def is_outdated(row: Identity, identity: VerifiedIdentity) -> bool:
     """
     differs = (row.email, row.email_verified) != (*_contact(identity).values(),)
     if identity.standing == "" and (row.session_generation > 0 or (row.email_verified and differs)):
-        return True  # kept when nobody knew the identity, and whatever is known was learned since
+        return True  # kept before the identity was known: what is known was learned since
     at = identity.obtained_at
     if at is None:
         return False

@@ -66,7 +66,7 @@ def unbind_open(browsers: Collection[bytes]) -> None:
 
 
 def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: str, now: datetime) -> None:
-    """End the questions of browsers whether accounts are to be linked, because somebody else signed in there.
+    """End the questions of browsers whether accounts are to be linked, because another user signed in there.
 
     The proof belongs to the question: who signs in at the same browser for another reason has answered none.
     A question stays where its newcomer is who signed in, or is linked to them by now: two tabs of one person
@@ -121,5 +121,5 @@ def _held(row: FlowTransaction, signed_in: tuple[str, str]) -> tuple[str, str] |
     try:
         identity = SignIn.from_secret(secrets_of(row)["sign_in"]).identity
     except (Quarantined, KeyError):
-        return ("", "")  # nobody's, which is nobody who may be signed in
+        return ("", "")  # unreadable: matches no user
     return (identity.issuer, identity.subject)

@@ -31,7 +31,7 @@ class Found:
 def candidates_of(
     context: OAuthEffectContext, issuer: str, newcomer: UserProfile, same_email: Sequence[UserProfile]
 ) -> Found:
-    """Return whoever connected the newcomer's account, and whoever has its e-mail.
+    """Return the users who connected the newcomer's account, and those with its email.
 
     Args:
         same_email: The users with exactly that address, read just now.
@@ -39,7 +39,7 @@ def candidates_of(
     known = {profile.user_id: profile for profile in same_email}
     owners = _owners_of(context, issuer, newcomer)
     if len(owners) > _MOST_OWNERS:
-        # Nobody is linked because the others were not looked at.
+        # Owners that were not read are no reason to link.
         owners = {subject: replace(owner, was_verified=False) for subject, owner in owners.items()}
     for subject in list(owners)[:_MOST_OWNERS]:
         if subject not in known:

@@ -57,7 +57,7 @@ class ProfilesRead:
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the request that asks for the account that was there first, and for nothing remembered.
 
-    `prompt=login` and `max_age=0`: somebody who only sits at a signed-in browser confirms nothing. The
+    `prompt=login` and `max_age=0`: another person at a signed-in browser confirms nothing. The
     address goes along where the newcomer came with the same one: of another one the visitor sees a mask.
     """
     inputs = AccountLinkingInputs.of(transaction)
@@ -109,7 +109,7 @@ def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:
 def read_profiles(context: OAuthEffectContext) -> Event:
     """GET both accounts by id, and check once more that they may be linked.
 
-    What was decided stood on reads of an earlier moment, and somebody may have been asked in between.
+    The decision stood on earlier reads, and the user may have been asked in between.
     """
     inputs = AccountLinkingInputs.of(context.transaction)
     management = context.services.provider.management
@@ -188,7 +188,7 @@ class _Accounts:
 
 
 def _accounts_now(context: OAuthEffectContext) -> _Accounts:
-    """Read both accounts, and whoever has the newcomer's e-mail: mostly in one call.
+    """Read both accounts, and those with the newcomer's email: mostly in one call.
 
     `users-by-email` is as consistent as reading by id. What it does not show is read by id. The primary
     comes last: a newcomer that is gone by then may be inside.
@@ -226,7 +226,7 @@ def _link(context: OAuthEffectContext, accounts: _Accounts) -> Event:
         raise ServiceRefused("candidate_gone", "The account to link to does not exist any more.")
     check_still_allowed(context, primary, newcomer, accounts.same_email)
     check_may_finish(context.transaction, inputs.until, now=context.clock.now())
-    # Asked before, and with all claims: a link that stands for a user who may not sign in helps nobody.
+    # Asked before, and with all claims: a link for a user who may not sign in is of no use.
     account_caller(context.caller).check_may_sign_in(_sign_in_after(context.transaction).identity)
     try:
         management.link(
@@ -327,7 +327,7 @@ def _sign_in_after(transaction: Transaction) -> SignIn:
 
 
 def _signed_in_as(inputs: AccountLinkingInputs, newcomer: SignIn) -> SignIn:
-    """Return the primary as somebody who signed in through an identity of it, which from now on it is.
+    """Return the primary as signed in through the identity that is part of it from now on.
 
     Without the newcomer's refresh token: the user that it was issued for does not exist any more.
     """

@@ -106,7 +106,7 @@ class AccountLinkingFlow(FlowMachine):
         push_request,
         produces=("request_pushed", "fail"),
         time_limit=5,
-        lost_answer=LostAnswer.REPEAT,  # a pushed request that nobody uses expires by itself
+        lost_answer=LostAnswer.REPEAT,  # an unused pushed request expires by itself
         lost_code=ProviderAnswerLost.CODE,
     )
     verify_primary = effect(

@@ -35,7 +35,7 @@ def disconnect(context: OAuthEffectContext) -> Event:
     except RateLimited:
         raise
     except ServiceRefused as error:
-        # Where somebody can ask again, a refusal does not say that it was not done before.
+        # After an earlier attempt, a refusal does not say that nothing was done.
         if error.code in NOBODY_CAN_ASK or not context.was_tried:
             raise
         raise AnswerLost("What became of the account could not be found out.", code=error.code) from error

@@ -93,7 +93,7 @@ class LinkProposed:
 
 
 def find_candidates(context: OAuthEffectContext) -> Event:
-    """GET whoever may be the same person, from the Management API, and decide."""
+    """GET the accounts that may be the same person's from the Management API, and decide."""
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
     management, identity = context.services.provider.management, sign_in.identity
     email = identity.claims.get("email")

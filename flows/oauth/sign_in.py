@@ -158,7 +158,7 @@ def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> No
     session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid, **identity.authentication}
     if identity.organization:
         session["organization"] = identity.organization
-    # A refresh token that nobody asked for is not kept: what is not there cannot leak.
+    # A refresh token that was not asked for is not kept: what is not there cannot leak.
     if sign_in.refresh_token is not None and "offline_access" in inputs.scope.split():
         grant = GrantIssued(
             id=identifiers.new_transaction_id(transition.now),

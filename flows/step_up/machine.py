@@ -75,7 +75,7 @@ class StepUpFlow(FlowMachine):
         push_request,
         produces=("request_pushed", "fail"),
         time_limit=5,
-        lost_answer=LostAnswer.REPEAT,  # a pushed request that nobody uses expires by itself
+        lost_answer=LostAnswer.REPEAT,  # an unused pushed request expires by itself
         lost_code=ProviderAnswerLost.CODE,
     )
     exchange_code = effect(

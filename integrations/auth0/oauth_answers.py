@@ -52,7 +52,7 @@ def token_response(
     """
     if answer.status != 200:
         raise refusal(answer, refusals, default)
-    # Tolerant of members that nobody reads: the answer may hold the only copy of a rotated refresh token.
+    # Tolerant of members that are not read: the answer may hold the only copy of a rotated refresh token.
     members = answer.members(tolerant=True)
     try:
         _check_token_type(members)

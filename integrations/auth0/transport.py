@@ -1,7 +1,7 @@
 """The transport of every call to the provider.
 
 It answers one question that a general HTTP client does not: did the request happen? `ProviderUnreachable`
-means no, `RateLimited` means no and not yet, `ProviderAnswerLost` means nobody knows.
+means no, `RateLimited` means no and not yet, `ProviderAnswerLost` means that it is unknown.
 """
 
 from __future__ import annotations

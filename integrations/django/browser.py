@@ -172,7 +172,7 @@ def bind(request: HttpRequest) -> Binding:
 
 
 def renew_binding(request: HttpRequest, user_id: str) -> None:
-    """Give the browser another id, because a user signs in: whoever knew the one of before does not know it.
+    """Give the browser another id, because a user signs in: knowing the earlier id does not tell the new one.
 
     Without a binding there is nothing to renew: the next start issues one.
     """

@@ -99,7 +99,7 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
 
 
 def _guard(request: HttpRequest) -> None:
-    """Take the query out of the request, and remember the codes of a form: they were shown to somebody."""
+    """Take the query out of the request, and remember the codes of a form, which others may have seen."""
     with suppress(SuspiciousOperation):  # more parameters than Django reads: said by the page
         _take_out(request)
     if request.method == "POST" and is_navigation(request):

@@ -50,7 +50,7 @@ def replace_unusable_password(user: Any) -> None:
 
 
 def found_by(user: Any, identity: Identity) -> None:
-    """Note on a user by which identity it was found, so that nobody has to look for it again."""
+    """Note on a user by which identity it was found, so that it is not looked for again."""
     setattr(user, _FOUND, identity)
 
 
