@@ -14,6 +14,7 @@ from statemachine.exceptions import TransitionNotAllowed
 
 from stateful_oauth.flows.engine.effects import Effect, Event, effect_of
 from stateful_oauth.flows.engine.errors import EventNotAllowed, Quarantined
+from stateful_oauth.flows.engine.flat_engine import check_is_flat
 from stateful_oauth.flows.engine.machine import FlowMachine, ModelAdapter
 from stateful_oauth.flows.engine.transaction import (
     SEQUENCE_STEP,
@@ -55,6 +56,7 @@ class FlowDefinition:
     def __init__(self, machine: type[FlowMachine]) -> None:
         self.machine = machine
         self.kind = machine.kind
+        check_is_flat(machine)
         self.edges: tuple[Edge, ...] = tuple(_edges(machine))
         self.state_kinds: Mapping[str, StateKind] = {
             value: _kind_of(machine, state) for value, state in machine.states_map.items()
@@ -152,9 +154,7 @@ class FlowDefinition:
         except IndexError:
             machine = self.machine(ModelAdapter())
         machine.model.transition = transition
-        machine.send(event.name, payload=event.payload)
-        if self.state_kinds[transition.state] is StateKind.FINAL:
-            machine.restart_engine()
+        machine.take(event.name, event.payload)
         machine.model.transition = None
         self._machines.append(machine)
 

@@ -6,11 +6,12 @@ one `payload` and the transition context as `self.transition`, and do no input o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from statemachine import State, StateMachine
 
 from stateful_oauth.flows.engine.effects import Event
+from stateful_oauth.flows.engine.flat_engine import FlatEngine
 from stateful_oauth.flows.engine.inputs import FlowInputs
 from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
 from stateful_oauth.flows.engine.transaction import StateKind, Transaction
@@ -130,6 +131,7 @@ class FlowMachine(StateMachine):
     relies_on: ClassVar[tuple[type[DomainEvent], ...]] = ()
 
     model: ModelAdapter
+    _engine: FlatEngine
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Take over what the declaration says."""
@@ -145,13 +147,26 @@ class FlowMachine(StateMachine):
             raise RuntimeError("A machine takes events only through FlowDefinition.take.")
         return self.model.transition
 
-    def restart_engine(self) -> None:
-        """Let the machine take events again after a final state, of another transaction.
+    def take(self, event: str, payload: Any) -> None:
+        """Take one event.
 
-        python-statemachine stops a machine's engine at its end, and has no public way to begin again. The
-        engine is what a new machine would get; the callbacks, which take long to find, stay.
+        Raises:
+            TransitionNotAllowed: There is no transition for it, or no guard that lets it pass.
         """
-        self._engine = self._get_engine()  # type: ignore[no-untyped-call]  # the library's own
+        self._engine.take(event, payload)
+
+    def _get_engine(self) -> FlatEngine:
+        if self._callbacks.has_async_callbacks:
+            raise TypeError(f"{type(self).__name__}: guards and actions must not be async.")
+        return FlatEngine(self)
+
+    def send(self, event: str, *args: Any, **more: Any) -> NoReturn:  # noqa: ARG002 - the library's
+        """Refuse an event that an action sends: the engine would log none of what comes of it.
+
+        Raises:
+            RuntimeError: Always.
+        """
+        raise RuntimeError(f"{event!r} cannot be sent: a machine takes events only through the engine.")
 
     @classmethod
     def new_secrets(cls) -> dict[str, Secret]:

@@ -57,21 +57,6 @@ def test_states_map_has_the_stored_values_and_tells_final_states():
     assert not Machine.states_map["busy"].final
 
 
-def test_machine_with_a_new_engine_takes_events_after_its_end():
-    """`FlowMachine.restart_engine` relies on it; the two names are private."""
-    model = Model("busy")
-    machine = Machine(model)
-    machine.send("finish")
-    model.state = "idle"
-    with pytest.raises(TransitionNotAllowed):
-        machine.send("go", payload="x")
-    machine._engine = machine._get_engine()
-    machine.send("go", payload="x")
-    assert (model.state, model.seen) == ("busy", ["x"])
-    machine.send("finish")
-    assert model.state == "done"
-
-
 def test_an_unknown_stored_state_is_found_only_by_looking_it_up_first():
     assert "gone" not in Machine.states_map
     with pytest.raises(KeyError):
