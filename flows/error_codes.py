@@ -206,6 +206,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "sign_in_needed": ErrorCode(
         "The page requires a user who is signed in with Auth0.", 403,
         _("Please sign in first."), _NOTHING),
+    "navigation_needed": ErrorCode(
+        "A script, an image, a prefetch or a frame asked to start a flow. Only a page that the user opens may.", 401,
+        _("Please sign in first."),
+        "Send the browser to the URL in the `Sign-In-URL` header. A setting, `ALLOW_BACKGROUND_STARTS_OF`, names "
+        "exceptions."),
     # Connecting an account.
     "user_changed": ErrorCode(
         "The signed-in user is not the user who started to connect the account.", 403,

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.django.conf import conf
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 # How browsers say that they only guess; as WSGI names the headers.
-_PURPOSES: Final = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ")
+_PURPOSES: Final = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+_GUESSES: Final = ("prefetch", "prerender", "preview")
 # What a navigation is for, where a document comes of it.
 _DOCUMENTS: Final = frozenset({"document", "iframe", "frame", "embed", "object", "fencedframe"})
+_FRAMES: Final = frozenset({"iframe", "frame"})
+# Libraries of scripts send these with each request of theirs.
+_LIBRARIES: Final = (
+    "HTTP_HX_REQUEST",
+    "HTTP_TURBO_FRAME",
+    "HTTP_X_INERTIA",
+    "HTTP_X_PJAX",
+    "HTTP_X_UP_VERSION",
+)
+_PAGES: Final = frozenset({"text/html", "application/xhtml+xml", "text/*"})
+_ANYTHING: Final = frozenset({"*/*", ""})
 
 
 def is_prefetch(request: HttpRequest) -> bool:
     """Whether the browser only guesses that the user may want this page."""
     purpose = " ".join([request.META[name] for name in _PURPOSES if name in request.META]).lower()
-    return "prefetch" in purpose or "prerender" in purpose
+    return any(guess in purpose for guess in _GUESSES)
 
 
 def is_navigation(request: HttpRequest) -> bool:
@@ -31,3 +45,42 @@ def is_navigation(request: HttpRequest) -> bool:
         and request.method in ("GET", "POST")
         and not is_prefetch(request)
     )
+
+
+def is_background(request: HttpRequest) -> bool:
+    """Whether a request says that it is no navigation: a script, an image, a prefetch, or a frame.
+
+    A request that says nothing is none of these. Browsers older than 2023, and all browsers on plain http,
+    send no Fetch Metadata. A frame counts as a navigation only if `FRAME_ANCESTORS` is set.
+    """
+    return (
+        is_prefetch(request)
+        or any(name in request.META for name in _LIBRARIES)
+        # Android's WebView sends the name of its app in this header with each navigation.
+        or request.META.get("HTTP_X_REQUESTED_WITH", "").lower() == "xmlhttprequest"
+        or _fetches(request)
+    )
+
+
+def _fetches(request: HttpRequest) -> bool:
+    """Whether the mode and destination, or without them the accepted types, say that no page is asked for."""
+    mode = request.META.get("HTTP_SEC_FETCH_MODE")
+    destination = request.META.get("HTTP_SEC_FETCH_DEST")
+    if mode is None and destination is None:
+        return _wants_no_page(request.META.get("HTTP_ACCEPT", ""))
+    pages = {"document", *(_FRAMES if conf.frame_ancestors else ())}
+    if mode == "navigate":
+        # A service worker that passes a navigation on has no destination to name (Fetch Standard, the Request
+        # constructor). A script cannot make a request of this mode.
+        return destination not in {*pages, "empty", None}
+    return mode is not None or destination not in pages
+
+
+def _wants_no_page(accept: str) -> bool:
+    """Whether an `Accept` header names types, and pages are none of them.
+
+    A browser's navigation names `text/html`. `*/*` beside other types is what images and scripts send; alone
+    it is what clients send that say nothing.
+    """
+    types = {each.partition(";")[0].strip().lower() for each in accept.split(",")}
+    return not types & _PAGES and not types <= _ANYTHING

@@ -102,26 +102,26 @@ def flow_view(view: View) -> View:
         @wraps(view)
         async def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if is_prefetch(request):
-                return _with_headers(request, FlowResponse(status=204))
+                return with_headers(request, FlowResponse(status=204))
             try:
                 response: HttpResponse = await view(request, *args, **kwargs)
                 await sync_to_async(_save_session)(request, response)
             except _ANSWERED as error:
                 response = await sync_to_async(_response_to)(request, error)
-            return _with_headers(request, response)
+            return with_headers(request, response)
 
     else:
 
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if is_prefetch(request):
-                return _with_headers(request, FlowResponse(status=204))
+                return with_headers(request, FlowResponse(status=204))
             try:
                 response: HttpResponse = view(request, *args, **kwargs)
                 _save_session(request, response)
             except _ANSWERED as error:
                 response = _response_to(request, error)
-            return _with_headers(request, response)
+            return with_headers(request, response)
 
     return cast("View", outside_of_transactions(login_not_required(cast("Any", page))))
 
@@ -138,14 +138,14 @@ def whole_response(
     @wraps(function)
     def whole(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> FlowResponse:
         if is_prefetch(request):
-            return _with_headers(request, FlowResponse(status=204))
+            return with_headers(request, FlowResponse(status=204))
         _check_outside_of_transactions()
         try:
             response = function(request, *args, **kwargs)
             _save_session(request, response)
         except _LOST as error:
             response = _response_to_lost(request, error)
-        return _with_headers(request, response)
+        return with_headers(request, response)
 
     return whole
 
@@ -181,14 +181,26 @@ def _response_to_lost(request: HttpRequest, error: Exception) -> FlowResponse:
     return _unavailable_page(may_reload=request.method == "GET")
 
 
-def _with_headers(request: HttpRequest, response: Response) -> Response:
+def with_headers(request: HttpRequest, response: Response) -> Response:
+    """Give a response the headers of every page of the package, and the browser's binding cookie, once."""
     if not getattr(response, _IS_WHOLE, False):
         write_binding(request, response)
+        if conf.frame_ancestors:
+            _let_into_frames(response)
         for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
+            if name != "X-Frame-Options" or not conf.frame_ancestors:
+                response.headers.setdefault(name, value)
         patch_vary_headers(response, _VARY)
         setattr(response, _IS_WHOLE, True)
     return response
+
+
+def _let_into_frames(response: HttpResponse) -> None:
+    """Let the sites of `FRAME_ANCESTORS` show a page in a frame, or in a window that they opened."""
+    policy = _HEADERS["Content-Security-Policy"].replace("'none'", " ".join(conf.frame_ancestors), 1)
+    response.headers.setdefault("Content-Security-Policy", policy)
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "unsafe-none")
+    response.xframe_options_exempt = True  # what Django's middleware looks for
 
 
 def error_page(

@@ -18,6 +18,7 @@ from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.start_requests import starts
 from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
 from stateful_oauth.flows.disconnect_account.inputs import DisconnectAccountInputs
 from stateful_oauth.flows.engine.errors import InvalidInput
@@ -38,6 +39,7 @@ _AGE: Final = re.compile(r"[0-9]{1,9}")
 _LONGEST_PARAMETER: Final = 512  # characters; an invitation has 32
 
 
+@starts()
 @whole_response
 def start_flow(
     request: HttpRequest,
@@ -66,6 +68,7 @@ def start_flow(
     return respond(_started(request, kind, inputs, tenant), request)
 
 
+@starts("login")
 @whole_response
 def start_login(
     request: HttpRequest,
@@ -110,6 +113,7 @@ def start_login(
     return respond(_started(request, "login", inputs, tenant), request)
 
 
+@starts("connect_account")
 @whole_response
 def start_connect(
     request: HttpRequest,
@@ -155,6 +159,7 @@ def start_connect(
     return respond(outcome, request)
 
 
+@starts("disconnect_account")
 @whole_response
 def start_disconnect(
     request: HttpRequest,
@@ -195,6 +200,7 @@ def start_disconnect(
     return respond(_started(request, "disconnect_account", inputs, tenant), request)
 
 
+@starts("unlink_account")
 @whole_response
 def start_unlink(
     request: HttpRequest,

@@ -13,11 +13,13 @@ from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.start_requests import starts
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+@starts("step_up")
 @whole_response
 def start_step_up(
     request: HttpRequest,

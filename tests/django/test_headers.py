@@ -18,8 +18,10 @@ def open_page(browser, page):
             return browser.get("/auth/callback/?code=x&state=y")
         case "303 after signing out":
             return browser.post("/auth/logout/")
-        case "204 for a prefetch":
+        case "401 for a prefetch":
             return browser.get("/auth/login/", HTTP_SEC_PURPOSE="prefetch")
+        case "204 for a prefetch":
+            return browser.get("/auth/callback/?code=x&state=y", HTTP_SEC_PURPOSE="prefetch")
         case "405 of the callback":
             return browser.post("/auth/callback/?code=x&state=y")
         case "405 of the sign-out":
@@ -49,6 +51,7 @@ STATUSES = {
     "303 after the callback": 303,
     "303 to an error page": 303,
     "303 after signing out": 303,
+    "401 for a prefetch": 401,
     "204 for a prefetch": 204,
     "405 of the callback": 405,
     "405 of the sign-out": 405,
@@ -103,3 +106,14 @@ def test_a_projects_own_pages_may_load_what_they_need(browser, address):
     assert "frame-ancestors 'none'" in policy
     assert "default-src" not in policy
     assert "script-src" not in policy
+
+
+@pytest.mark.parametrize("page", STATUSES)
+def test_named_sites_may_show_pages_in_frames(browser, configure, settings, page):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.clickjacking.XFrameOptionsMiddleware"]
+    configure(FRAME_ANCESTORS=["'self'", "https://teams.example"])
+    response = open_page(browser, page)
+    policy = response["Content-Security-Policy"].split("; ")
+    assert policy == ["frame-ancestors 'self' https://teams.example", "base-uri 'none'", "object-src 'none'"]
+    assert "X-Frame-Options" not in response
+    assert response["Cross-Origin-Opener-Policy"] == "unsafe-none"

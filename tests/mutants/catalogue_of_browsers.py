@@ -48,4 +48,9 @@ MUTANTS = (
            ("tests/django/test_seen_codes.py",)),
     Mutant("a scanner's code is remembered", "integrations/django/callbacks.py",
            "    if is_navigation(request):\n", "    if True:\n", ("tests/django/test_seen_codes.py",)),
+    Mutant("a script starts a flow", "integrations/django/start_requests.py",
+           "    return is_background(request)\n", "    return is_prefetch(request)\n",
+           ("tests/django/test_background_requests.py",)),
+    Mutant("a web view of Android is taken for a script", "integrations/django/navigation.py",
+           '.lower() == "xmlhttprequest"', ' != ""', ("tests/django/test_background_requests.py",)),
 )  # fmt: skip

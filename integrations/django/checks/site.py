@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from stateful_oauth.django.checks.tenants import LOOPBACK
 from stateful_oauth.django.conf import DEFAULT_TENANT, SITE_DEFAULTS, TENANT_DEFAULTS
+from stateful_oauth.django.declarations import usable_declarations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _AUTH0_TRANSACTION: Final = 3600  # seconds; Auth0 forgets a login after that
 _RETURN_PATH: Final = re.compile(r"/(?![/\\]).*|")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 6265 §4.1.1, RFC 2616 §2.2
+_FRAMING: Final = re.compile(
+    r"https?://(\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?", re.IGNORECASE
+)
 _LEAST: Final = {
     "OPEN_PER_BROWSER": 1,
     "DUPLICATE_GRACE": 0,
@@ -44,6 +48,8 @@ def check_values(values: Mapping[str, Any], site: SiteSettings) -> Iterator[Chec
     yield from _numbers(site)
     yield from _names(site)
     yield from _paths(site)
+    yield from _frames(site)
+    yield from _kinds(site)
     yield from _which_tenants(values)
 
 
@@ -187,6 +193,27 @@ def _names(site: SiteSettings) -> Iterator[CheckMessage]:
             "ALLOWED_NEXT_HOSTS has a value that is not a host.",
             hint="Write hosts without a scheme, for example shop.example.com.",
             id="stateful_oauth.E032",
+        )
+
+
+def _frames(site: SiteSettings) -> Iterator[CheckMessage]:
+    wrong = [each for each in site.frame_ancestors if each != "'self'" and not _FRAMING.fullmatch(each)]
+    if wrong:
+        yield Error(
+            f"FRAME_ANCESTORS has {', '.join(map(repr, wrong))}, which is not the origin of a site.",
+            hint="Write origins such as https://teams.microsoft.com or https://*.example.com, or \"'self'\".",
+            id="stateful_oauth.E050",
+        )
+
+
+def _kinds(site: SiteSettings) -> Iterator[CheckMessage]:
+    known = {flow.kind for flow in usable_declarations()}
+    unknown = [kind for kind in site.allow_background_starts_of if kind not in known]
+    if unknown:
+        yield Error(
+            f"ALLOW_BACKGROUND_STARTS_OF has {', '.join(map(repr, unknown))}, which is not a flow.",
+            hint=f"The flows are {', '.join(sorted(known))}.",
+            id="stateful_oauth.E051",
         )
 
 

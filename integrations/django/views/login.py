@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.pages import flow_view
+from stateful_oauth.django.start_requests import starts
 from stateful_oauth.django.starting import start_login
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
+@starts("login", is_view=True)
 @flow_view
 @require_http_methods(["GET", "POST"])
 @csrf_protect
