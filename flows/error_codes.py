@@ -114,6 +114,18 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The provider reported an internal error.", 502, _BUSY, "Check the provider's status page."),
     "provider_busy": ErrorCode(
         "The provider asked the site to try again later.", 503, _BUSY, "Check the provider's status page."),
+    # Forms of the package's pages, and the pages that need a permission.
+    "form_cookie_missing": ErrorCode(
+        "A form came without the CSRF cookie.", 403,
+        _("Your browser did not send the cookie that protects this form, so nothing was changed. Allow cookies for this site, then try again."),
+        "If it happens often, check CSRF_COOKIE_SECURE, CSRF_COOKIE_DOMAIN, and caches in front of the site."),
+    "form_outdated": ErrorCode(
+        "A form came with a CSRF token of before a sign-in, or with none.", 403,
+        _("This form was opened before you last signed in or out, so nothing was changed. Please try again."), _NOTHING),
+    "form_origin": ErrorCode(
+        "A form came from a page of another origin: the `Origin` or `Referer` header is neither `BASE_URL` nor where Django sees the site.", 403,
+        _("This form was not sent from a page of this site, so nothing was changed. Please try again here."),
+        "If your own pages sent it, set SECURE_PROXY_SSL_HEADER for a proxy that ends https, or name the page's origin in CSRF_TRUSTED_ORIGINS."),
     # Calls to the provider.
     "provider_unreachable": ErrorCode(
         "The connection to the provider failed. Nothing was sent.", 503, _BUSY,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Mapping
 
+    from stateful_oauth.django.failures import Failure
     from stateful_oauth.flows.engine.outcomes import Outcome
 
 logger = logging.getLogger("stateful_oauth.pages")
@@ -233,6 +234,18 @@ def error_page(
         "reference": reference,
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
+
+
+def refused_form_page(request: HttpRequest, code: str, found: Failure, *, back_url: str) -> HttpResponse:
+    """Render the page of a form that was refused before its view was asked.
+
+    Args:
+        found: The texts, and the button that works.
+        back_url: Where its link leads, for `Way.BACK`.
+    """
+    context = {"code": code, "failure": found, "message": found.message, "back_url": back_url}
+    status = ERROR_CODES[code].status
+    return sign_in_page(request, "stateful_oauth/error.html", context, status=status)
 
 
 def _unavailable_page(*, may_reload: bool) -> FlowResponse:

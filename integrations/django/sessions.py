@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, get_user, load_backend, login
 from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
-from django.contrib.auth import get_user, load_backend, login
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import InterfaceError, OperationalError
+from django.utils.crypto import constant_time_compare
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.outcomes import Reauthenticated
 
 SESSION_KEY: Final = "stateful_oauth"
+_CSRF_SECRET: Final = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")  # where Django keeps it with the request
 
 
 def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
@@ -44,7 +46,7 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     before, previous = request.session.session_key, session_details(request)
     same_user = request.session.get(AUTH_USER_ID) == str(user.pk)
     same_account = same_user and previous.get("sub") == outcome.session.get("sub")
-    login(request, user, backend=getattr(user, "backend", None) or backend_path())
+    _log_in(request, user, keeps_forms=same_user and _has_current_hash(request, user))
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
     renew_binding(request, str(user.pk))
@@ -61,6 +63,29 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     end_questions_of_others(
         request, issuer=conf.tenant(outcome.tenant).issuer, subject=details.get("sub", "")
     )
+
+
+def _log_in(request: HttpRequest, user: Any, *, keeps_forms: bool) -> None:
+    """Have Django sign the user in.
+
+    Args:
+        keeps_forms: Keep the CSRF secret, which `login()` replaces: the same user signs in once more, and may
+            have forms of the project open in other tabs. For another user, the secret of before is void.
+    """
+    before = {name: request.META.get(name) for name in _CSRF_SECRET}
+    login(request, user, backend=getattr(user, "backend", None) or backend_path())
+    for name, value in before.items() if keeps_forms else ():
+        if value is None:
+            request.META.pop(name, None)
+        else:
+            request.META[name] = value
+
+
+def _has_current_hash(request: HttpRequest, user: Any) -> bool:
+    """Whether the session is of the user's password of today: `login()` flushes any other one."""
+    if not hasattr(user, "get_session_auth_hash"):
+        return True
+    return constant_time_compare(request.session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
 
 
 def renew_sign_in(request: HttpRequest, outcome: Reauthenticated) -> None:

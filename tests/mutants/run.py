@@ -36,6 +36,7 @@ import catalogue_of_endings  # noqa: E402 - as above
 import catalogue_of_flows  # noqa: E402 - as above
 import catalogue_of_front_doors  # noqa: E402 - as above
 import catalogue_of_linking  # noqa: E402 - as above
+import catalogue_of_pages  # noqa: E402 - as above
 import catalogue_of_values  # noqa: E402 - as above
 from catalogue import Mutant  # noqa: E402 - as above
 
@@ -215,6 +216,7 @@ def main() -> int:
         *catalogue_of_flows.MUTANTS,
         *catalogue_of_front_doors.MUTANTS,
         *catalogue_of_linking.MUTANTS,
+        *catalogue_of_pages.MUTANTS,
         *catalogue_of_values.MUTANTS,
     )
     chosen = [mutant for mutant in mutants if arguments.only in f"{mutant.file} {mutant.name}"]

@@ -36,6 +36,7 @@ class Form:
     action: str
     fields: dict[str, str]
     origin: str
+    buttons: list[dict[str, str]]
 
     @classmethod
     def of(cls, page: HttpResponse) -> Form:
@@ -44,11 +45,18 @@ class Form:
         assert reader.method == "post", f"No form on the page: {page.content.decode()}"
         # Fetch Standard, "append a request Origin header": no-referrer makes the Origin of a form `null`.
         origin = "null" if page["Referrer-Policy"] == "no-referrer" else conf.base_url
-        return cls(reader.action, reader.fields, origin)
+        return cls(reader.action, reader.fields, origin, reader.buttons)
 
-    def submit(self, browser: Browser) -> HttpResponse:
-        """Press the button."""
-        return browser.post(self.action, self.fields, HTTP_ORIGIN=self.origin)
+    def submit(self, browser: Browser, button: int = 0) -> HttpResponse:
+        """Press a button, by its position."""
+        pressed = self.buttons[button]
+        fields = {**self.fields, **({pressed["name"]: pressed["value"]} if "name" in pressed else {})}
+        return browser.post(pressed.get("formaction", self.action), fields, HTTP_ORIGIN=self.origin)
+
+    def press(self, browser: Browser, value: str) -> HttpResponse:
+        """Press the button that sends a value, or sends the form to a URL of its own."""
+        found = [each.get("value") or each.get("formaction") for each in self.buttons]
+        return self.submit(browser, found.index(value))
 
 
 class _Reader(HTMLParser):
@@ -56,6 +64,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.method, self.action = "", ""
         self.fields: dict[str, str] = {}
+        self.buttons: list[dict[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
@@ -63,3 +72,7 @@ class _Reader(HTMLParser):
             self.method, self.action = found["method"], found["action"]
         elif tag == "input":
             self.fields[found["name"]] = found.get("value", "")
+        elif tag == "button":
+            self.buttons.append(
+                {name: found[name] for name in ("name", "value", "formaction") if name in found}
+            )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.urls import path
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from stateful_oauth.django.completing import followed, send_event
+from stateful_oauth.django.form_protection import form_view
 from stateful_oauth.django.link_page import link_page
 from stateful_oauth.django.pages import flow_view
 from stateful_oauth.django.responses import respond
@@ -34,19 +34,13 @@ def page(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     return respond(outcome, request)
 
 
-@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
-@flow_view
-@require_POST
-@csrf_protect
+@form_view("POST")
 def confirm(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Send the browser to prove that the other account is the same person's."""
     return send_event(request, transaction_id, "confirm", request.POST.get("account", ""), kind=KIND)
 
 
-@csrf_exempt  # as above
-@flow_view
-@require_POST
-@csrf_protect
+@form_view("POST")
 def cancel(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Keep the accounts apart, and finish the sign-in with the one that the user came with."""
     return send_event(request, transaction_id, "cancel", kind=KIND, code="kept_apart")

@@ -6,10 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from django.urls import path
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_POST
 
-from stateful_oauth.django.pages import flow_view
+from stateful_oauth.django.form_protection import form_view
 from stateful_oauth.django.stepping_up import start_step_up
 
 if TYPE_CHECKING:
@@ -21,10 +19,7 @@ _CLASSES: Final = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,511}")
 _CONNECTION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-@csrf_exempt  # for the middleware: its refusal would lack our headers; `csrf_protect` refuses inside
-@flow_view
-@require_POST
-@csrf_protect
+@form_view("POST")
 def step_up(request: HttpRequest) -> HttpResponse:
     """Send the signed-in user to authenticate once more; takes `max_age`, `acr_values`, `connection`, `next`.
 
