@@ -96,8 +96,8 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         _("This sign-in is already being completed. Please reload the page."), _NOTHING),
     # What the provider reports in the callback.
     "access_denied": ErrorCode(
-        "The user declined, or an Action in the tenant denied access.", 403,
-        _("The sign-in was cancelled."), "If users did not decline themselves, check the tenant's log."),
+        "The user declined at the provider (`access_denied`, without a reason or with that of a consent page).", 403,
+        _("The sign-in was cancelled."), "Nothing. If users did not decline themselves, read the provider's description in the log of the transaction (`flow_show`, admin)."),
     "login_required": ErrorCode(
         "`prompt=none` was sent, and there is no session at the provider.", 401,
         _("You are not signed in at the sign-in service. Please sign in again."), _NOTHING),
@@ -105,11 +105,20 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "`prompt=none` was sent, and the user has to consent or choose something.", 401,
         _("The sign-in service needs your attention. Please sign in again."), _NOTHING),
     "sign_in_refused": ErrorCode(
-        "The provider refused this user (`unauthorized`).", 403,
-        _("The sign-in service did not allow this account to sign in."), "Check the tenant's log."),
+        "The provider refused this user: an Action or a rule denied access (`access_denied` with a reason), or the user is blocked (`unauthorized`).", 403,
+        _("The sign-in service did not allow this account to sign in. If you have another account, use that one. Otherwise, contact support."),
+        "Read the provider's description in the log of the transaction (`flow_show`, admin), then the tenant's log. An Action can have users verify their email first, for example."),
+    "organization_refused": ErrorCode(
+        "The user is not a member of the organization that was asked for, or the organization does not use the connection.", 403,
+        _("This account does not belong to the organization that you are signing in to. Please use another account, or ask for an invitation."),
+        "Check the organization's members and connections in the tenant."),
+    "invitation_invalid": ErrorCode(
+        "The invitation does not exist, has expired, was used, or is for another account.", 403,
+        _("This invitation is no longer valid, or it is for another account. Please ask for a new invitation."),
+        "Send a new invitation. Auth0 uses an invitation up even if the wrong account accepts it."),
     "request_rejected": ErrorCode(
-        "The provider rejected the authorization request itself.", 502, _OUR_SIDE,
-        "Compare scope, audience, organization, and grant types with the application in the tenant."),
+        "The provider rejected the authorization request itself, for example because of an unknown audience (`Service not found`).", 502, _OUR_SIDE,
+        "Read the provider's description in the log of the transaction (`flow_show`, admin). Compare scope, audience, organization, and grant types with the application in the tenant."),
     "provider_error": ErrorCode(
         "The provider reported an internal error.", 502, _BUSY, "Check the provider's status page."),
     "provider_busy": ErrorCode(

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from stateful_oauth.flows.engine.transaction import LONGEST_DETAIL
 from stateful_oauth.storage.states import STATES
 
 _DIGEST_BYTES: Final = 32  # SHA-256: of names that other people choose
@@ -139,6 +140,9 @@ class TransitionRecord(models.Model):
     reason = models.TextField(blank=True)
     effect = models.CharField(max_length=48, blank=True)
     code = models.CharField(max_length=48, blank=True)
+    # Text from outside: shown escaped, to operators. The default is the database's as well, because workers
+    # of the release before this one go on inserting lines while a new one is rolled out.
+    detail = models.CharField(max_length=LONGEST_DETAIL, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("transition")

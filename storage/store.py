@@ -290,6 +290,7 @@ def _record(value: Transaction, line: TransitionLog) -> dict[str, Any]:
         "reason": line.actor.reason,
         "effect": line.effect,
         "code": line.code,
+        "detail": line.detail,
         "rejected": line.rejected,
     }
 
@@ -305,3 +306,10 @@ def started_by(browsers: Collection[bytes], transaction_id: uuid.UUID) -> FlowTr
         return None
     own = bytes(row.browser)
     return row if any(hmac.compare_digest(own, each) for each in browsers) else None
+
+
+def last_detail(row: FlowTransaction) -> str:
+    """Return what another service said at the last transition of a row: text from outside."""
+    records = TransitionRecord.objects.using(router.db_for_write(TransitionRecord))
+    found = records.filter(transaction_id=row.pk, sequence=SEQUENCE_STEP * row.version)
+    return found.values_list("detail", flat=True).first() or ""

@@ -313,11 +313,7 @@ class AccountLinkingFlow(FlowMachine):
         issuer = AccountLinkingInputs.of(context.transaction).issuer
         if flaw := response.issuer_flaw(issuer, context.services.provider):
             return Event("mismatch", response, flaw)
-        if response.error == "access_denied":
-            return Event("decline", response, response.error_code)
-        if response.error is not None:
-            return Event("fail", response, response.error_code)
-        return event
+        return response.refusal(declined="decline") or event
 
     @classmethod
     def held_until(cls, transaction: Transaction) -> datetime | None:

@@ -180,11 +180,7 @@ class ConnectAccountFlow(FlowMachine):
             return Event("mismatch", response, "issuer_mismatch")
         if context.caller.user_id != context.transaction.user_id:
             return Event("mismatch", response, "user_changed")
-        if response.error == "access_denied":
-            return Event("cancel", response, "provider_declined")
-        if response.error is not None:
-            return Event("fail", response, response.error_code)
-        return event
+        return response.refusal(declined="cancel", declined_code="provider_declined") or event
 
     @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:

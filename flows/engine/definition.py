@@ -22,6 +22,7 @@ from stateful_oauth.flows.engine.transaction import (
     StateKind,
     Transaction,
     TransitionLog,
+    readable,
 )
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class FlowDefinition:
                 actor=transition.actor,
                 effect=effect.name if effect is not None and not effect.is_local else "",
                 code=event.code,
+                detail=readable(event.detail) if event.detail else "",
             )
         )
 

@@ -7,7 +7,7 @@ effect returns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,11 +40,13 @@ class Event:
         name: The machine's event.
         payload: One object, handed to guards and actions as `payload`.
         code: The error code to keep with the transition, or an empty string.
+        detail: What another service said about it: text from outside, kept in the log only.
     """
 
     name: str
     payload: Any = None
     code: str = ""
+    detail: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

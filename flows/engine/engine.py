@@ -282,7 +282,9 @@ class Engine:
         except FlowError as error:
             if not run.flow.allows(created.state, error.event):
                 raise
-            transition = self._execution.transition(run, created, Event(error.event, error, error.code))
+            transition = self._execution.transition(
+                run, created, Event(error.event, error, error.code, error.detail)
+            )
             outcome = self._execution.outcome(run, transition.transaction)
         return Settled(run, transition, outcome)
 

@@ -14,13 +14,15 @@ class FlowError(Exception):
     Attributes:
         code: A key of `error_codes.ERROR_CODES`.
         event: The event of the machine that records it when an effect raises it.
+        detail: What the other service said about it: text from outside, kept in the log of the transaction.
+            It is no part of the message, which tracebacks and log files show.
     """
 
     event = "fail"
 
-    def __init__(self, code: str, message: str = "") -> None:
+    def __init__(self, code: str, message: str = "", *, detail: str = "") -> None:
         super().__init__(f"{code}: {message}" if message else code)
-        self.code = code
+        self.code, self.detail = code, detail
 
 
 class Mismatch(FlowError):

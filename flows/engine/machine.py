@@ -186,7 +186,7 @@ class FlowMachine(StateMachine):
             return event
         wanted = ("cancel", "fail") if code == "access_denied" else ("fail",)
         name = next((each for each in wanted if each in cls.judged_events), "expire")
-        return Event(name, event.payload, code)
+        return Event(name, event.payload, code, getattr(event.payload, "error_description", ""))
 
     @classmethod
     def outcome(cls, context: FlowContext[Any]) -> Outcome:

@@ -27,7 +27,7 @@ class Run:
     def failure(self, transaction: Transaction, error: FlowError) -> Event:
         """Return the event that an error means here: its own, or `fail` where there is no such edge."""
         name = error.event if self.flow.allows(transaction.state, error.event) else "fail"
-        return Event(name, error, error.code)
+        return Event(name, error, error.code, error.detail)
 
 
 @dataclass(frozen=True, slots=True)

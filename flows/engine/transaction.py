@@ -23,6 +23,16 @@ SEQUENCE_STEP: Final = 100
 UNBOUND: Final = bytes(16)
 
 
+# Characters of text from outside that a line of the log keeps.
+LONGEST_DETAIL: Final = 300
+
+
+def readable(text: str) -> str:
+    """Return text from outside as one bounded line, without control and other invisible characters."""
+    line = " ".join(text[: 4 * LONGEST_DETAIL].split())
+    return "".join(c for c in line if c.isprintable())[:LONGEST_DETAIL]
+
+
 class StateKind(StrEnum):
     """What a transaction in a state is doing."""
 
@@ -136,6 +146,8 @@ class TransitionLog:
 
     Attributes:
         effect: What was in flight from then on, or an empty string: a local effect never is.
+        detail: What another service said about it: one readable line from outside, at most `LONGEST_DETAIL`
+            characters. Show it escaped, to operators.
     """
 
     sequence: int
@@ -146,4 +158,5 @@ class TransitionLog:
     actor: Actor
     effect: str = ""
     code: str = ""
+    detail: str = field(default="", repr=False)
     rejected: bool = False

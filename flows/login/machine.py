@@ -199,11 +199,7 @@ class LoginFlow(FlowMachine):
             LoginInputs.of(context.transaction).issuer, context.services.provider
         ):
             return Event("mismatch", response, flaw)
-        if response.error == "access_denied":
-            return Event("cancel", response, response.error_code)
-        if response.error is not None:
-            return Event("fail", response, response.error_code)
-        return event
+        return response.refusal(declined="cancel") or event
 
     @classmethod
     def held_until(cls, transaction: Transaction) -> datetime | None:

@@ -6,11 +6,14 @@ then the state, then the error; a flow does the last three when it knows its tra
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.engine.transaction import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +38,41 @@ _ERRORS: Final = {
     "unauthorized_client": "request_rejected",
     "unsupported_response_type": "request_rejected",
 }
-_DESCRIPTION_LIMIT: Final = 200  # of error_description, which is cut and never trusted
+# What `access_denied`, and sometimes `invalid_request` and `unauthorized`, means by the words beside it
+# (docs/auth0-contract.md). An Action writes its own. The first match counts; these words choose what a page
+# says, and decide nothing.
+_REFUSAL_ERRORS: Final = ("access_denied", "invalid_request", "unauthorized")
+_REFUSAL_WORDS: Final = (
+    (
+        "invitation_invalid",
+        re.compile(
+            r"\binvitation\b.{0,40}\b(not found|expired|already|used|invalid|not valid|revoked)\b"
+            r"|\b(invalid|expired|used)\b.{0,20}\binvitation\b|\baccept the current invitation\b"
+        ),
+    ),
+    (
+        "organization_refused",
+        re.compile(
+            r"\bnot (a part|part|a member|member) of\b.{0,80}\borganization\b"
+            r"|\bnot enabled for\b.{0,40}\borganization\b"
+        ),
+    ),
+    (
+        "request_rejected",
+        re.compile(
+            r"^service not (found|enabled)\b|\bnot authorized to access resource server\b|\bclient-grant\b"
+            r"|^grant type\b|^parameter \S{1,40} is (invalid|not allowed)\b"
+            r"|\bclient\b.{0,40}\bnot (found|enabled|allowed)\b"
+        ),
+    ),
+)
+# The user's own no: nothing at all (RFC 6749 §4.1.2.1 makes the description optional), or what consent pages
+# of Auth0 and the providers behind it say.
+_DECLINED: Final = re.compile(
+    r"\b(end-?user|user|resource owner)( or authorization server)?( has| have)? "
+    r"(did not authorize|did not consent|didn't authorize|denied|declined|cancell?ed|rejected|refused)\b"
+    r"|^(permissions error|user_denied|consent (denied|declined|was declined))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +82,8 @@ class AuthorizationResponse:
     Attributes:
         issuer: `iss`, or None when it was not sent.
         state: A `Secret`, because it finds the transaction and proves that the request was ours.
-        error_description: Cut to 200 printable characters; show it escaped, and do not log it.
+        error_description: One line of at most `LONGEST_DETAIL` printable characters, written by the provider,
+            by an Action, or by the author of the URL: show it escaped, and keep it out of URLs and log files.
     """
 
     state: Secret
@@ -87,13 +125,12 @@ class AuthorizationResponse:
             raise FlowError("response_incomplete", f"Neither {code_parameter} nor error was sent.")
         if code and error:
             raise FlowError("parameter_invalid", f"Both {code_parameter} and error were sent.")
-        description = "".join(c for c in _text(found, "error_description") if c.isprintable())
         return cls(
             state=found["state"],
             code=code or None,
             issuer=_text(found, "iss") if "iss" in found else None,
             error=error or None,
-            error_description=description[:_DESCRIPTION_LIMIT],
+            error_description=readable(_text(found, "error_description")),
         )
 
     def issuer_flaw(self, issuer: str, provider: Provider) -> str:
@@ -113,8 +150,38 @@ class AuthorizationResponse:
 
     @property
     def error_code(self) -> str:
-        """Return the code that `error` stands for, or an empty string when there is none."""
-        return "" if self.error is None else _ERRORS.get(self.error, "provider_error")
+        """Return the code that `error` stands for, or an empty string when there is none.
+
+        `access_denied` says three things: the user declined (`access_denied`), an Action, an invitation or an
+        organization refused (`sign_in_refused`, `invitation_invalid`, `organization_refused`), or the request
+        was wrong (`request_rejected`). Auth0 tells them apart in `error_description` only.
+        """
+        if self.error is None:
+            return ""
+        said = self.error_description.lower()
+        if self.error in _REFUSAL_ERRORS:
+            for code, words in _REFUSAL_WORDS:
+                if words.search(said):
+                    return code
+        if self.error == "access_denied" and said and not _DECLINED.search(said):
+            return "sign_in_refused"
+        return _ERRORS.get(self.error, "provider_error")
+
+    def refusal(self, *, declined: str, declined_code: str = "") -> Event | None:
+        """Return the event that an error response stands for, with the provider's description; else None.
+
+        Args:
+            declined: The event of a user who declined. Every other error is a `fail`.
+            declined_code: Its code, where it is not `access_denied`; of a refusal as well, where the
+                flow does not ask who of the two said no.
+        """
+        code = self.error_code
+        if not code:
+            return None
+        refused = code == "sign_in_refused" and self.error == "access_denied"
+        if code == "access_denied" or (declined_code and refused):  # a code of both
+            return Event(declined, self, declined_code or code, self.error_description)
+        return Event("fail", self, code, self.error_description)
 
 
 def _is_well_formed(value: str, limit: int) -> bool:

@@ -138,11 +138,7 @@ class StepUpFlow(FlowMachine):
             return Event("mismatch", response, flaw)
         if context.caller.user_id != context.transaction.user_id:
             return Event("mismatch", response, "user_changed")
-        if response.error == "access_denied":
-            return Event("cancel", response, response.error_code)
-        if response.error is not None:
-            return Event("fail", response, response.error_code)
-        return event
+        return response.refusal(declined="cancel") or event
 
     @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:

@@ -212,6 +212,7 @@ def error_page(
     inputs: Mapping[str, Any] | None = None,
     reference: uuid.UUID | None = None,
     tenant: str = "",
+    description: str = "",
 ) -> HttpResponse:
     """Render the page of an error code, with its HTTP status and a way to start over.
 
@@ -220,6 +221,7 @@ def error_page(
         inputs: What its transaction keeps: where the visitor wanted to go, and what was to be connected.
         reference: The transaction, for the user to tell support and for support to find.
         tenant: Where to start over; the site's first tenant when it is not one of them.
+        description: What the provider said: text from outside, for the template variable of that name.
     """
     known, inputs = ERROR_CODES.get(code, ERROR_CODES["internal_error"]), inputs or {}
     tenant = _known_tenant(tenant)
@@ -232,6 +234,7 @@ def error_page(
         "next_url": next_url if may_go_to(next_url) else "",
         "back_url": destination(next_url),
         "reference": reference,
+        "description": description,
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
 

@@ -65,6 +65,7 @@ class LogLine:
     """One line of the log of a transaction.
 
     Attributes:
+        detail: What another service said: text from outside, to be shown escaped.
         after: Seconds since the transition before it; for a rejected event, since the one it came after.
         gap: Seconds since the line before it, rejected or not; None for the first line.
     """
@@ -80,6 +81,7 @@ class LogLine:
     effect: str
     code: str
     reason: str
+    detail: str
     rejected: bool
 
 
@@ -164,6 +166,7 @@ def log_lines(records: Iterable[TransitionRecord]) -> list[LogLine]:
                 effect=record.effect,
                 code=record.code,
                 reason=record.reason,
+                detail=record.detail,
                 rejected=record.rejected,
             )
         )

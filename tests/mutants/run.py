@@ -32,6 +32,7 @@ sys.path.insert(0, str(HERE))
 
 import catalogue  # noqa: E402 - after the path is set
 import catalogue_of_browsers  # noqa: E402 - as above
+import catalogue_of_denials  # noqa: E402 - as above
 import catalogue_of_endings  # noqa: E402 - as above
 import catalogue_of_flows  # noqa: E402 - as above
 import catalogue_of_front_doors  # noqa: E402 - as above
@@ -212,6 +213,7 @@ def main() -> int:
     mutants = (
         *catalogue.MUTANTS,
         *catalogue_of_browsers.MUTANTS,
+        *catalogue_of_denials.MUTANTS,
         *catalogue_of_endings.MUTANTS,
         *catalogue_of_flows.MUTANTS,
         *catalogue_of_front_doors.MUTANTS,

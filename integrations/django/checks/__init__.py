@@ -76,6 +76,12 @@ def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
             hint="Remove it. It is for tests.",
             id="stateful_oauth.W005",
         )
+    if values.get("SHOW_UNTRUSTED_ERROR_DESCRIPTION"):
+        yield Warning(
+            "SHOW_UNTRUSTED_ERROR_DESCRIPTION is True. Error pages show text from the callback's URL.",
+            hint="Keep it only if your Actions write texts for users. Silence this check then.",
+            id="stateful_oauth.W016",
+        )
     tenants = values.get("TENANTS") or {"": values}
     for alias, tenant in tenants.items() if isinstance(tenants, Mapping) else ():
         if not isinstance(tenant, Mapping) or tenant.get("CONNECTIONS"):

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_safe
 from stateful_oauth.django.browser import watch_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.completing import followed
+from stateful_oauth.django.conf import conf
 from stateful_oauth.django.next_url import requested_next
 from stateful_oauth.django.pages import error_page, flow_view, sign_in_page
 from stateful_oauth.django.progress import progress_of
@@ -19,7 +20,7 @@ from stateful_oauth.django.responses import respond, to_error_page
 from stateful_oauth.flows.engine.errors import FenceLost
 from stateful_oauth.flows.engine.outcomes import InProgress
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.storage.store import started_by
+from stateful_oauth.storage.store import last_detail, started_by
 
 if TYPE_CHECKING:
     from stateful_oauth.storage.models import FlowTransaction
@@ -39,6 +40,7 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
         inputs=row.inputs if row else {"next": requested_next(request)},
         reference=row.pk if row else None,
         tenant=row.tenant if row else request.GET.get("tenant", ""),
+        description=last_detail(row) if row and conf.show_untrusted_error_description else "",
     )
     # Or Django would log each 5xx as an error, which goes to ADMINS by mail; anybody can open this address.
     page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - as `django.utils.log` does
