@@ -5,17 +5,16 @@ keeps the digest of the id that was current when it started. The cookie is apart
 starting a sign-in makes no session row, and `login()` may flush the session without losing the other tabs
 (docs/security-checklist.md S1, S8).
 
-Browsers keep other hosts of a domain from setting a `__Host-` cookie (RFC 6265bis §4.1.3). They compare the
-name byte by byte; Django's parser strips Unicode white space from names. So the name is looked for in the raw
-header, and `request.COOKIES` is never asked.
+A browser that opens several tabs at once, as when it restores them, has no cookie to send. Each response then
+issues another id, and of the cookie itself the browser keeps only the value that comes last. So each of these
+ids has a cookie of its own, too, whose name is made from the id. These cookies count only beside the cookie
+itself, and are deleted when it holds their ids.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import secrets
-import unicodedata
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -24,16 +23,23 @@ from django.core.signing import BadSignature, Signer
 from django.utils.crypto import salted_hmac
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.binding_cookies import (
+    cookie_name,
+    delete_cookie,
+    sent_cookies,
+    set_cookie,
+    tab_cookie_name,
+)
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.once import once
 from stateful_oauth.flows.engine.identifiers import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable
 
     from django.http import HttpRequest, HttpResponse
 
-logger = logging.getLogger("stateful_oauth.browser")
+__all__ = ["Binding", "bind", "binding_of", "cookie_name"]
 
 _SALT: Final = "stateful_oauth.browser"
 _RANDOM_BYTES: Final = 16
@@ -42,7 +48,8 @@ _EARLIER: Final = 10  # ids; as many attempts as a browser may have open by defa
 _OLD_TABS: Final = 60 * 60  # seconds
 _LONGEST: Final = 2 * 60 * 60  # seconds
 _SKEW: Final = 60  # seconds by which the clocks of two workers may differ
-_SHOWN: Final = 80  # characters of a look-alike's name in the log
+_FIRST_TABS: Final = 20  # ids that have a cookie of their own
+_IN_FLIGHT: Final = 120  # seconds for which a response to a first tab may be on its way
 
 _READ: Final = "_stateful_oauth_binding"  # what a request was found to hold
 _PENDING: Final = "_stateful_oauth_binding_to_send"  # what its response has to set
@@ -59,6 +66,11 @@ class _Id:
     secret: str
     used_at: int
 
+    @property
+    def text(self) -> str:
+        """What a cookie keeps of it."""
+        return f"{self.secret}.{self.used_at}"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Binding:
@@ -66,9 +78,11 @@ class Binding:
 
     Attributes:
         ids: The current id first, then the earlier ones: what they started goes on after a renewal.
+        tabs: Those that have a cookie of their own.
     """
 
     ids: tuple[_Id, ...]
+    tabs: tuple[_Id, ...] = ()
 
     @property
     def browser(self) -> bytes:
@@ -82,8 +96,8 @@ class Binding:
 
     @property
     def value(self) -> str:
-        """The cookie's value: every id with its time, and a signature under `SECRET_KEY`."""
-        return _signer().sign("~".join(f"{each.secret}.{each.used_at}" for each in self.ids))
+        """The cookie's value: the first ids with their times, and a signature under `SECRET_KEY`."""
+        return _signer().sign("~".join(each.text for each in self.ids[: 1 + _EARLIER]))
 
     def used_now(self) -> Binding:
         """Return the same ids, the current one used now: something is being started with it."""
@@ -102,7 +116,8 @@ class Binding:
         if not ids:
             return None
         ids.add(self.ids[0].secret)  # or it would end before an earlier one
-        return Binding(tuple(replace(each, used_at=now) if each.secret in ids else each for each in self.ids))
+        watched = (replace(each, used_at=now) if each.secret in ids else each for each in self.ids)
+        return replace(self, ids=tuple(watched))
 
     def renewed(self, user_id: str) -> Binding:
         """Return a binding with another current id, which carries the ids of before.
@@ -115,14 +130,18 @@ class Binding:
             user_id: The primary key of who has signed in.
         """
         mac = salted_hmac(_SALT + ".renewed", f"{self.ids[0].secret}\0{user_id}", algorithm="sha256").digest()
-        secret = urlsafe_b64encode(mac[:_RANDOM_BYTES]).rstrip(b"=").decode()
-        return Binding((_Id(secret, _now()), *self.ids[:_EARLIER]))
+        renewed = _Id(urlsafe_b64encode(mac[:_RANDOM_BYTES]).rstrip(b"=").decode(), _now())
+        ids = (renewed, *(each for each in self.ids if each.secret != renewed.secret))
+        return Binding(ids, self._tabs_with(renewed))
 
+    def _tabs_with(self, renewed: _Id) -> tuple[_Id, ...]:
+        """Return the ids with a cookie of their own after a renewal.
 
-@once
-def cookie_name() -> str:
-    """Return the cookie's name. `__Host-` keeps other hosts of the domain from planting one (RFC 6265bis)."""
-    return f"__Host-{conf.cookie_name}" if conf.cookie_secure else conf.cookie_name
+        The new id is one of them while a response to a first tab may be on its way: it replaces the cookie.
+        """
+        others = tuple(each for each in self.tabs if each.secret != renewed.secret)
+        may_be_replaced = any(renewed.used_at - each.used_at <= _IN_FLIGHT for each in others)
+        return (renewed, *others) if may_be_replaced and len(others) < _FIRST_TABS else others
 
 
 @once
@@ -135,19 +154,17 @@ def binding_lifetime() -> int:
 
 
 def new_binding() -> Binding:
-    """Return a binding with one id: 128 random bits."""
-    return Binding((_Id(secrets.token_urlsafe(_RANDOM_BYTES), _now()),))
+    """Return a binding with one id: 128 random bits. Another tab may get another one at the same time."""
+    first = (_Id(secrets.token_urlsafe(_RANDOM_BYTES), _now()),)
+    return Binding(first, first)
 
 
 def read_binding(request: HttpRequest) -> Binding | None:
     """Return the binding that the browser sent, if this site issued it and it is not over.
 
-    A look-alike of the cookie is not read, and a second cookie of the exact name means none; both are logged
-    as a warning. No browser sends the like by itself.
+    See `sent_cookies` for what is not read.
     """
-    if not hasattr(request, _READ):
-        setattr(request, _READ, _read(request))
-    found: Binding | None = getattr(request, _READ)
+    found: Binding | None = _read(request)[0]
     return found
 
 
@@ -206,31 +223,43 @@ def current_binding(request: HttpRequest) -> Binding | None:
 
 
 def write_binding(request: HttpRequest, response: HttpResponse) -> None:
-    """Set the cookie, if the request started something or signed a user in. `respond` does it for you."""
+    """Set the cookies, if the request started something or signed a user in. `respond` does it for you."""
     pending: Binding | None = getattr(request, _PENDING, None)
     if pending is not None and cookie_name() not in response.cookies:
-        send_binding(response, pending)
+        known = _read(request)[1]
+        send_binding(response, pending, known=known)
+        _forget(response, known - {tab_cookie_name(each.secret) for each in pending.tabs})
 
 
-def send_binding(response: HttpResponse, binding: Binding) -> None:
-    """Set the cookie. `Lax`, because the provider's redirect back is a cross-site navigation."""
-    response.set_cookie(
-        cookie_name(),
-        binding.value,
-        max_age=binding_lifetime(),
-        secure=conf.cookie_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+def send_binding(response: HttpResponse, binding: Binding, *, known: Collection[str] = ()) -> None:
+    """Set the cookies.
+
+    Args:
+        known: The names of those that the browser has.
+    """
+    set_cookie(response, cookie_name(), binding.value, max_age=binding_lifetime())
+    for each in binding.tabs:
+        name = tab_cookie_name(each.secret)
+        if name not in known:
+            set_cookie(response, name, _tab_signer().sign(each.text), max_age=binding_lifetime())
 
 
-def forget_binding(response: HttpResponse) -> None:
-    """Delete the cookie, so that callbacks from before the sign-out belong to no browser."""
-    response.delete_cookie(cookie_name(), samesite="Lax")
+def forget_binding(request: HttpRequest, response: HttpResponse) -> None:
+    """Delete the cookies, so that callbacks from before the sign-out belong to no browser."""
+    _forget(response, [cookie_name(), *_read(request)[1]])
+
+
+def _forget(response: HttpResponse, names: Iterable[str]) -> None:
+    for name in names:
+        delete_cookie(response, name)
 
 
 def _signer() -> Signer:
     return Signer(salt=_SALT)  # reads SECRET_KEY_FALLBACKS as well
+
+
+def _tab_signer() -> Signer:
+    return Signer(salt=_SALT + ".tab")  # so that none can stand in for the cookie itself
 
 
 def _now() -> int:
@@ -250,43 +279,39 @@ def _pend(request: HttpRequest, binding: Binding) -> Binding:
     return binding
 
 
-def _read(request: HttpRequest) -> Binding | None:
-    ours = cookie_name()
-    values = []
-    for name, value in _pairs(request):
-        if name == ours.encode():
-            values.append(value)
-        elif _looks_like(name, ours):
-            shown = ascii(name.decode("utf-8", "replace"))[:_SHOWN]
-            logger.warning("the cookie %s looks like %s and was not read: it may be planted", shown, ours)
-    if len(values) > 1:
-        logger.warning("the cookie %s was sent %s times and was not read", ours, len(values))
-        return None
-    return binding_of(values[0].decode("ascii", "replace")) if values else None
+def _read(request: HttpRequest) -> tuple[Binding | None, frozenset[str]]:
+    """Return what the browser sent: its binding, and the names of the cookies of first tabs."""
+    if not hasattr(request, _READ):
+        sent = sent_cookies(request)
+        binding = None if sent.value is None else binding_of(sent.value)
+        if binding is not None:
+            tabs = (_id_of_tab(name, value) for name, value in sent.tabs.items())
+            binding = _with_tabs(binding, [each for each in tabs if each is not None])
+        setattr(request, _READ, (binding, frozenset(sent.tabs)))
+    found: tuple[Binding | None, frozenset[str]] = getattr(request, _READ)
+    return found
 
 
-def _pairs(request: HttpRequest) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the names and values of the Cookie header, byte for byte (RFC 6265 §4.2.1)."""
-    header = request.META.get("HTTP_COOKIE", "")
+def _id_of_tab(name: str, value: str) -> _Id | None:
+    """Return the id that the cookie of a first tab holds; None for one that is not ours, or is over."""
     try:
-        raw = header.encode("latin-1")  # how WSGI (PEP 3333) and Django's ASGI handler put bytes into texts
-    except UnicodeEncodeError:
-        raw = header.encode("utf-8", "replace")
-    for pair in raw.split(b";"):
-        name, equals, value = pair.strip(b" \t").partition(b"=")
-        if equals:
-            yield name.rstrip(b" \t"), value
+        match = _ENTRY.fullmatch(_tab_signer().unsign(value))
+    except BadSignature:
+        return None
+    if match is None or tab_cookie_name(match[1]) != name:
+        return None
+    found = _Id(match[1], int(match[2]))
+    return found if _is_alive(found, _now(), binding_lifetime()) else None
 
 
-def _looks_like(name: bytes, ours: str) -> bool:
-    """Whether a parser that is more lenient than a browser could take a name for ours."""
-    wanted = ours.casefold()
-    if name.isascii():
-        return _folded(name.decode()) == wanted
-    return wanted in (_folded(name.decode("latin-1")), _folded(name.decode("utf-8", "ignore")))
+def _with_tabs(binding: Binding, tabs: Collection[_Id]) -> Binding:
+    """Return what a browser has, with the ids of its first tabs.
 
-
-def _folded(name: str) -> str:
-    """Return a name without case, compatibility forms, white space and control characters."""
-    text = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(c for c in text if not c.isspace() and unicodedata.category(c)[0] not in "CZ")
+    An id needs no cookie of its own any more once the cookie itself has come back with it, and no response
+    to a first tab can be on its way.
+    """
+    newest = sorted(tabs, key=lambda each: (each.used_at, each.secret), reverse=True)[:_FIRST_TABS]
+    known, now = {each.secret for each in binding.ids}, _now()
+    others = (each for each in newest if each.secret not in known)
+    kept = (each for each in newest if each.secret not in known or now - each.used_at <= _IN_FLIGHT)
+    return Binding((*binding.ids, *others), tuple(kept))

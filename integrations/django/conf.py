@@ -28,6 +28,8 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "ALLOW_BACKGROUND_STARTS_OF": (),
     "ALLOW_INSECURE_HTTP_ON_LOOPBACK": False,
     "COOKIE_NAME": "stateful_oauth",
+    "COOKIE_PARTITIONED": False,
+    "COOKIE_SAMESITE": "Lax",
     "DUPLICATE_GRACE": 60,
     "DUPLICATE_PATIENCE": 3.0,
     "ENCRYPTION_KEYS": (),

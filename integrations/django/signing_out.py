@@ -36,7 +36,7 @@ def sign_out(request: HttpRequest) -> FlowResponse:
     details = session_details(request)
     django_logout(request)
     response = SeeOther(_onward(details))
-    forget_binding(response)
+    forget_binding(request, response)
     return response
 
 

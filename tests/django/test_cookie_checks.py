@@ -51,3 +51,11 @@ def test_on_plain_http_there_are_no_such_cookies(configure, settings):
     settings.SESSION_COOKIE_NAME = "sessionid"
     configure(BASE_URL="http://127.0.0.1:8000")
     assert check_cookies() == []
+
+
+def test_cookies_that_do_not_fit_together_in_a_frame_are_said(configure, settings):
+    configure(COOKIE_SAMESITE="None")
+    assert [message.id for message in check_cookies()] == ["stateful_oauth.W015"] * 3
+    settings.SESSION_COOKIE_SAMESITE = settings.CSRF_COOKIE_SAMESITE = "None"
+    configure(FRAME_ANCESTORS=["https://teams.example"])
+    assert check_cookies() == []

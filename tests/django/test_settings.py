@@ -124,7 +124,7 @@ def test_an_age_that_is_no_number_is_not_passed_on(browser, configure, value):
 
 def test_the_cookie_has_the_name_of_the_settings(browser, configure):
     configure(COOKIE_NAME="sign_in")
-    assert list(browser.get("/auth/login/").cookies) == ["__Host-sign_in"]
+    assert "__Host-sign_in" in browser.get("/auth/login/").cookies
 
 
 def test_a_domain_stands_for_auth0s_issuer(browser, configure):

@@ -28,13 +28,14 @@ def check_cookies(
     Returns:
         `stateful_oauth.W006` for each cookie without the `__Host-` prefix, or with what browsers refuse
         together with it (RFC 6265bis §4.1.3.2). A site without https can have no such cookies.
+        `stateful_oauth.W015` for cookies that do not fit together in a frame.
     """
     try:
         if not conf.cookie_secure:
             return []
     except ImproperlyConfigured:
         return []  # `check_settings` says so
-    return [*_session(), *_csrf()]
+    return [*_session(), *_csrf(), *_frames()]
 
 
 def _session() -> Iterator[CheckMessage]:
@@ -45,6 +46,24 @@ def _session() -> Iterator[CheckMessage]:
 def _csrf() -> Iterator[CheckMessage]:
     if not settings.CSRF_USE_SESSIONS and not _is_own("CSRF"):
         yield _planted("CSRF", "csrftoken")
+
+
+def _frames() -> Iterator[CheckMessage]:
+    if conf.cookie_samesite != "None":
+        return
+    if not conf.frame_ancestors:
+        yield Warning(
+            "COOKIE_SAMESITE is 'None', but FRAME_ANCESTORS is empty, so no site can show a page in a frame.",
+            hint="Name the sites in FRAME_ANCESTORS, or set COOKIE_SAMESITE to 'Lax'.",
+            id="stateful_oauth.W015",
+        )
+    for name in ("SESSION_COOKIE_SAMESITE", "CSRF_COOKIE_SAMESITE"):
+        if str(getattr(settings, name)).lower() != "none":
+            yield Warning(
+                f"COOKIE_SAMESITE is 'None', but {name} is not. Browsers do not send that cookie in a frame.",
+                hint=f'Set {name} = "None".',
+                id="stateful_oauth.W015",
+            )
 
 
 def _is_own(cookie: str) -> bool:

@@ -205,6 +205,26 @@ def _frames(site: SiteSettings) -> Iterator[CheckMessage]:
             id="stateful_oauth.E050",
         )
 
+    same_site, is_secure = site.cookie_samesite, site.cookie_secure
+    if same_site not in ("Lax", "None"):
+        yield Error(
+            f"COOKIE_SAMESITE is {same_site!r}, and not 'Lax' or 'None'.",
+            hint="Use 'Lax'. 'Strict' would keep the cookie from the callback.",
+            id="stateful_oauth.E052",
+        )
+    elif same_site == "None" and not is_secure:
+        yield Error(
+            "COOKIE_SAMESITE is 'None', but BASE_URL is not https. Browsers refuse the cookie.",
+            hint="Use 'Lax' while you develop, or serve the site over https.",
+            id="stateful_oauth.E052",
+        )
+    if site.cookie_partitioned and (same_site != "None" or not is_secure):
+        yield Error(
+            "COOKIE_PARTITIONED is True, but COOKIE_SAMESITE is not 'None', or BASE_URL is not https.",
+            hint="Set COOKIE_SAMESITE to 'None' as well: only a cookie for frames has a partition.",
+            id="stateful_oauth.E053",
+        )
+
 
 def _kinds(site: SiteSettings) -> Iterator[CheckMessage]:
     known = {flow.kind for flow in usable_declarations()}

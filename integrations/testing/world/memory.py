@@ -172,12 +172,12 @@ class Memory:
         self.touched = None
 
     def note_cookies(self, number: int, browser: Browser) -> None:
-        """Note the values of the cookie that binds attempts to a browser."""
+        """Note the values of the cookies that bind attempts to a browser."""
         del number  # whose it is does not matter: only a browser may have it
-        cookie = browser.client.cookies.get(cookie_name())
-        if cookie is not None and cookie.value:
-            # Every id by itself: a row could hold one without the rest.
-            self.bindings |= {each.partition(".")[0] for each in cookie.value.split("~")}
+        for name, cookie in browser.client.cookies.items():
+            if name.startswith(cookie_name()) and cookie.value:
+                # Every id by itself: a row could hold one without the rest.
+                self.bindings |= {each.partition(".")[0] for each in cookie.value.split("~")}
 
     def note_address(self, address: str, gateway: Gateway) -> None:
         """Note the secrets in an address of the provider."""
