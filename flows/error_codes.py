@@ -73,7 +73,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "The transaction does not accept this event in its current state.", 409,
         _("This step is no longer possible. Please sign in again."), _NOTHING),
     "sign_in_outdated": ErrorCode(
-        "The user's sessions were ended, the password changed, or the address was proved, since the claims of this sign-in were obtained.", 409,
+        "The user's sessions were ended, the password changed, or the email was proved, since the claims of this sign-in were obtained.", 409,
         _("This sign-in is out of date. Please sign in again."), _NOTHING),
     "sign_in_held_too_long": ErrorCode(
         "The sign-in waited for a decision, or for the provider, for longer than `HELD_SIGN_IN_LIFETIME`.", 409,

@@ -56,7 +56,7 @@ class DjangoAccountDirectory:
 
     @database_answers()
     def unlinked_from(self, issuer: str, subject: str, others: Collection[str]) -> Collection[str]:
-        """Return those of the others that were linked to this one, or it to them, until somebody undid it."""
+        """Return those of the others that were linked to this one, or it to them, and no longer are."""
         ours, theirs = identity_digest(issuer, subject), [identity_digest(issuer, each) for each in others]
         rows = _here(AccountLink).filter(
             Q(primary_digest__in=theirs, secondary_digest=ours)
@@ -96,8 +96,8 @@ def keep_in_step(
 ) -> None:
     """Drop the accounts that the provider does not list any more, and add those that are not known here.
 
-    The provider is the truth: an account may have been disconnected elsewhere, or connected where nobody
-    heard the answer. Who an added one is nobody has told, so it is evidence of nothing.
+    The provider is the truth: an account may have been disconnected elsewhere, or connected by a call whose
+    answer was lost. The owner of an added account is not known, so it is evidence of nothing.
 
     Args:
         before: The ids that were kept before the list was asked for: what was connected since is in no list.

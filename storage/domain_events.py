@@ -1,4 +1,4 @@
-"""Writers of facts: what a settled step means beyond its own row, in the same database transaction."""
+"""Handlers of domain events: they write a settled transition's other rows, in its database transaction."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _STRATEGIES: Final = ("oauth2", "oidc", "waad", "google-apps", "okta", "samlp", 
 
 @singledispatch
 def handle_domain_event(event: DomainEvent, transaction: Transaction, *, using: str) -> None:
-    """Write a event. A new kind of fact registers its writer with `handle_domain_event.register`."""
+    """Write an event's rows. Register the handler of a new kind with `handle_domain_event.register`."""
     raise TypeError(
-        f"Nobody writes {type(event).__name__} of {transaction.kind} to {using}: "
-        "register a writer with handle_domain_event.register."
+        f"{type(event).__name__} of {transaction.kind} has no handler that writes it to {using}: "
+        "register one with handle_domain_event.register."
     )
 
 
@@ -118,7 +118,7 @@ def _(event: AccountIdentified, transaction: Transaction, *, using: str) -> None
         row.pk = known.pk
     row.provider_user_id, row.email = event.user.id, event.user.email[:320]
     row.save(using=using, force_update=True)
-    # Whoever signs in with that account from now on is to be asked about again.
+    # The next sign-in with that account has to look for candidates again.
     digests = [
         identity_digest(event.issuer, f"{strategy}|{event.user.id}")
         for strategy in (event.connection, *_STRATEGIES)
@@ -187,7 +187,7 @@ def _(event: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
                 "email": link.email,
                 "link_checked": True,
                 "created_at": transaction.changed_at,
-                # Sign-ins from before the accounts were one sign no one in.
+                # Sign-ins from before the accounts were linked are outdated.
                 "sessions_ended_at": transaction.changed_at,
             },
         )

@@ -21,22 +21,22 @@ _INFO: Final = b"stateful_oauth encryption key 1"
 
 
 class UndecryptableError(Exception):
-    """No key of the ring opens the value, or it was sealed for another place."""
+    """No key of the ring opens the value, or it was sealed for another encryption context."""
 
 
-def seal(plaintext: bytes | Secret, *, place: str) -> str:
+def seal(plaintext: bytes | Secret, *, context: str) -> str:
     """Encrypt with the first key of the ring.
 
     Args:
         plaintext: Bytes, or a secret: then no variable holds it in clear.
-        place: Where the value is kept, for example `transaction:<id>`. It is sealed in, so that a value
+        context: Where the value is kept, for example `transaction:<id>`. It is sealed in, so that a value
             copied to another row does not open there.
     """
-    token: bytes = _ring().encrypt(place.encode() + b"\0" + _bytes(plaintext))
+    token: bytes = _ring().encrypt(context.encode() + b"\0" + _bytes(plaintext))
     return token.decode("ascii")
 
 
-def unseal(token: str, *, place: str) -> bytes:
+def unseal(token: str, *, context: str) -> bytes:
     """Decrypt with whichever key of the ring fits.
 
     Raises:
@@ -45,10 +45,10 @@ def unseal(token: str, *, place: str) -> bytes:
     try:
         sealed_for, _, plaintext = _ring().decrypt(token).partition(b"\0")
     except (InvalidToken, ValueError):  # ValueError: it is not even ASCII
-        raise UndecryptableError(f"No key in ENCRYPTION_KEYS opens {place}.") from None
-    if sealed_for != place.encode():
+        raise UndecryptableError(f"No key in ENCRYPTION_KEYS opens {context}.") from None
+    if sealed_for != context.encode():
         del plaintext  # an error report would show it
-        raise UndecryptableError(f"The value at {place} was sealed for another place.")
+        raise UndecryptableError(f"The value of {context} was sealed for another encryption context.")
     return plaintext
 
 

@@ -38,7 +38,7 @@ class DjangoGrantStore:
     def load(self, grant_id: str) -> GrantValue | None:
         """Return a grant that has not ended, or None: also for a text that is no grant's id.
 
-        One that no key of the ring opens is of no use to anybody, and is logged: putting the key back helps.
+        A grant that no key of the ring opens counts as none, and is logged: put the key back.
 
         Raises:
             StoreUnavailable: The database does not answer.
@@ -63,7 +63,7 @@ class DjangoGrantStore:
         return _moved(grant, claimed_until=until)
 
     def settle(self, grant: GrantValue, *, refresh_token: Secret, tokens: Mapping[str, AccessToken]) -> bool:
-        """Keep what a refresh brought, and give the claim back, in one statement: before anybody uses it."""
+        """Persist a refresh's tokens and release the claim, in one statement, before a token is used."""
         return _change(
             grant,
             claimed_until=None,
@@ -92,7 +92,7 @@ def newest_grant(tenant: str) -> GrantValue | None:
 
 
 def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
-    """Wipe a grant and return its refresh token to be revoked, or None when somebody did so before.
+    """Wipe a grant and return its refresh token to be revoked, or None if it was wiped before.
 
     Wiped first and revoked after: a token that is no longer here cannot be used by us, whatever becomes of
     the call to the provider.
@@ -175,23 +175,23 @@ class GrantOwner:
         return f"{self.grant_id}:{self.user_id}:{self.identity.hex()}"
 
     @property
-    def refresh_token_place(self) -> str:
+    def refresh_token_context(self) -> str:
         """The encryption context of the refresh token."""
         return f"grant:{self._suffix}"
 
     @property
-    def access_tokens_place(self) -> str:
+    def access_tokens_context(self) -> str:
         """The encryption context of the access tokens."""
         return f"access-tokens:{self._suffix}"
 
 
 def seal_refresh_token(token: Secret, owner: GrantOwner) -> str:
     """Encrypt a refresh token for its grant."""
-    return encryption.seal(token, place=owner.refresh_token_place)
+    return encryption.seal(token, context=owner.refresh_token_context)
 
 
 def _unseal(sealed: str, owner: GrantOwner) -> bytes:
-    return encryption.unseal(sealed, place=owner.refresh_token_place)
+    return encryption.unseal(sealed, context=owner.refresh_token_context)
 
 
 def _owner_of(grant: GrantValue) -> GrantOwner:
@@ -228,7 +228,7 @@ def _seal_tokens(owner: GrantOwner, tokens: Mapping[str, AccessToken]) -> str:
                 }
             )
         ),
-        place=owner.access_tokens_place,
+        context=owner.access_tokens_context,
     )
 
 
@@ -237,5 +237,5 @@ def _unseal_tokens(owner: GrantOwner, sealed: str) -> dict[str, AccessToken]:
         return {}
     return {
         key: AccessToken(value=Secret(row[0]), scope=row[1], expires_at=datetime.fromisoformat(row[2]))
-        for key, row in json.loads(encryption.unseal(sealed, place=owner.access_tokens_place)).items()
+        for key, row in json.loads(encryption.unseal(sealed, context=owner.access_tokens_context)).items()
     }

@@ -33,9 +33,9 @@ def find_identity(identity: VerifiedIdentity, *, lock: bool = False) -> Identity
 
 
 def is_outdated(row: Identity, identity: VerifiedIdentity) -> bool:
-    """Whether claims are from before the user's sessions were ended, or before the address was proved.
+    """Whether claims are from before the user's sessions were ended, or before the email was proved.
 
-    Claims that say what was proved are none from before the proof: of two sign-ins at the same time, the one
+    Claims that agree with the proof do not count as older than it: of two sign-ins at the same time, the one
     that is settled last is as good as the other.
     """
     differs = (row.email, row.email_verified) != (*_contact(identity).values(),)
@@ -49,7 +49,7 @@ def is_outdated(row: Identity, identity: VerifiedIdentity) -> bool:
 
 
 def note_ending(user_id: Any, *, at: datetime, besides: int | None = None) -> None:
-    """Note that a user's sessions have ended: claims of before sign no one in.
+    """Note that a user's sessions have ended: older claims no longer sign the user in.
 
     Args:
         besides: The primary key of an identity that is left as it is.
@@ -98,13 +98,13 @@ def add_identity(
 
 
 def refresh_identity(row: Identity, identity: VerifiedIdentity, *, now: datetime) -> bool:
-    """Keep the address that people see true. Writes nothing when it has not changed, or the claims are older.
+    """Update the displayed email. Writes nothing if it has not changed, or if the claims are older.
 
-    What was connected under another address is no evidence for linking any more, until it is connected again.
+    An account that was connected under another email is no evidence for linking until it is connected again.
 
     Returns:
-        Whether somebody has proved to own the address who had not before: whoever used the account until
-        then may be somebody else.
+        Whether the user has proved for the first time to own the email. The account may have had another
+        user until then.
     """
     contact = _contact(identity)
     if (row.email, row.email_verified) == (contact["email"], contact["email_verified"]):
@@ -113,7 +113,7 @@ def refresh_identity(row: Identity, identity: VerifiedIdentity, *, now: datetime
     if row.contact_at is not None and at < row.contact_at:
         return False
     if row.email != contact["email"]:
-        # Whoever connected an account under another address may not be who has this one (pre-hijacking).
+        # An account that was connected under another email may have another owner (pre-hijacking).
         accounts = ConnectedAccount._default_manager.using(router.db_for_write(ConnectedAccount))  # noqa: SLF001 - public in Django
         accounts.filter(owner=row).update(owner_verified=False)
     row.email, row.email_verified = contact["email"], contact["email_verified"]

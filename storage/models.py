@@ -177,9 +177,9 @@ class Identity(models.Model):
     created_at = models.DateTimeField()
     # When the claims were obtained that `email` and `email_verified` come from. Older claims change neither.
     contact_at = models.DateTimeField(null=True)
-    # When a sign-in proved the address. Older claims that say otherwise sign no one in.
+    # When a sign-in proved the email. Older claims that say otherwise do not sign the user in.
     proved_at = models.DateTimeField(null=True)
-    # When the user's sessions were ended. Older claims sign no one in.
+    # When the user's sessions were ended. Older claims do not sign the user in.
     sessions_ended_at = models.DateTimeField(null=True)
     # Raised by each of the two. Sign-ins that were kept or settled under another one are over.
     session_generation = models.PositiveIntegerField(default=0)
@@ -247,8 +247,8 @@ class ConnectedAccount(models.Model):
     scopes = models.JSONField(default=list)
     access_type = models.CharField(max_length=32, blank=True)
     remote_id = models.CharField(max_length=128)
-    # Whether the owner's own e-mail was verified then, and is the same still: otherwise it is no evidence for
-    # linking.
+    # Whether the owner's own email was verified then, and is still the same. If not, the account is no
+    # evidence for linking.
     owner_verified = models.BooleanField(default=False)
     connected_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
@@ -258,7 +258,7 @@ class ConnectedAccount(models.Model):
         verbose_name_plural = _("users' connected accounts")
         default_permissions = ("view",)
         indexes: ClassVar = [
-            # Who connected the account that somebody signs in with.
+            # Finds the owners who connected the account of a sign-in.
             models.Index(
                 fields=["connection", "provider_user_id"],
                 condition=~Q(provider_user_id=""),
@@ -282,7 +282,7 @@ class AccountLink(models.Model):
     """Two Auth0 users that were made one, and why.
 
     The secondary's user does not exist at Auth0 any more while the link lasts. `evidence` holds what the
-    decision stood on, without secrets: rule, connections, whether e-mails were verified.
+    decision stood on, without secrets: rule, connections, whether emails were verified.
     """
 
     # By digest, and not by row: a primary may never have signed in here.

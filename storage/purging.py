@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-BATCH: Final = 500  # rows per database transaction: short enough that nobody waits for it
+BATCH: Final = 500  # rows per database transaction: short enough that no request waits for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

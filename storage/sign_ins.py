@@ -31,7 +31,7 @@ def withdraw_sign_ins(
     """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
-    Whoever signs out, by whichever view, must not come back by the back button. State and log stay.
+    After a sign-out, by whichever view, the back button must not sign in again. State and log stay.
 
     Args:
         browsers: The digests of the bindings that the browser has, or had.
@@ -68,13 +68,13 @@ def unbind_open(browsers: Collection[bytes]) -> None:
 def end_waiting_questions(browsers: Collection[bytes], *, issuer: str, subject: str, now: datetime) -> None:
     """End the questions of browsers whether accounts are to be linked, because another user signed in there.
 
-    The proof belongs to the question: who signs in at the same browser for another reason has answered none.
-    A question stays where its newcomer is who signed in, or is linked to them by now: two tabs of one person
-    ask the same. The others are over, and the next look, of the browser or of a sweep, expires them.
+    A question is answered only by its own proof, not by a sign-in for another reason in the same browser. It
+    stays if its newcomer is the user who signed in, or is linked to that user by now, because two tabs of one
+    user ask the same. All others are over: the next request of the browser, or a sweep, expires them.
 
-    What a worker has in hand, or what waits for the provider, is unbound instead: its progress page would put
-    the earlier user in the place of the one who has signed in since. So is a sign-in that is held while
-    candidates are looked for.
+    A transaction that is working, or that waits for the provider, is unbound instead: otherwise its progress
+    page would replace the user who has signed in since by the earlier one. The same goes for a sign-in that
+    is held while candidates are looked for.
 
     Args:
         browsers: Digests of the browser's bindings.

@@ -52,7 +52,7 @@ class DjangoTransactionStore:
 
         Raises:
             StoreUnavailable: The database is gone, full, locked for too long, or restarting; also when that
-                came to light in a statement whose error somebody inside has caught.
+                came to light in a statement whose error the code inside has caught.
             RuntimeError: There is a surrounding transaction.
         """
         try:
@@ -145,7 +145,7 @@ class DjangoTransactionStore:
         """Take SQLite's write lock now, if `BEGIN IMMEDIATE` has not done so.
 
         A transaction that reads first and writes later is refused at once, whatever the timeout, when
-        somebody else wrote in between.
+        another transaction wrote in between.
         """
         connection: Any = connections[self._alias]
         if connection.vendor == "sqlite" and connection.transaction_mode not in ("IMMEDIATE", "EXCLUSIVE"):
@@ -174,15 +174,15 @@ class SealedSecrets(Mapping[str, Secret]):
         Quarantined: No key of the ring opens them.
     """
 
-    def __init__(self, token: str, place: str) -> None:
+    def __init__(self, token: str, context: str) -> None:
         self.token = token
-        self._place = place
+        self._context = context
 
     @cached_property
     def _opened(self) -> dict[str, Secret]:
         try:
             opened: dict[str, Secret] = json.loads(
-                encryption.unseal(self.token, place=self._place),
+                encryption.unseal(self.token, context=self._context),
                 object_pairs_hook=lambda pairs: {name: Secret(secret) for name, secret in pairs},
             )
         except encryption.UndecryptableError as error:
@@ -201,10 +201,10 @@ class SealedSecrets(Mapping[str, Secret]):
 
 def secrets_of(row: FlowTransaction) -> Mapping[str, Secret]:
     """Return the secrets of a row, sealed until the first one is asked for."""
-    return SealedSecrets(row.secrets, _place(row.pk)) if row.secrets else {}
+    return SealedSecrets(row.secrets, _context(row.pk)) if row.secrets else {}
 
 
-def _place(transaction_id: uuid.UUID) -> str:
+def _context(transaction_id: uuid.UUID) -> str:
     return f"transaction:{transaction_id}"
 
 
@@ -216,7 +216,7 @@ def _seal(value: Transaction) -> str | None:
     # In one expression: no variable holds a secret in clear, which an error report would show.
     return encryption.seal(
         Secret(json.dumps({name: secret.reveal() for name, secret in value.secrets.items()})),
-        place=_place(value.id),
+        context=_context(value.id),
     )
 
 
@@ -265,7 +265,7 @@ def _value(row: Mapping[str, Any]) -> Transaction:
         browser=None if row["browser"] is None else bytes(row["browser"]),
         state_digest=bytes(row["state_digest"]),
         inputs=row["inputs"],
-        secrets={} if row["secrets"] is None else SealedSecrets(row["secrets"], _place(row["id"])),
+        secrets={} if row["secrets"] is None else SealedSecrets(row["secrets"], _context(row["id"])),
         deadline=row["deadline"],
         lease_until=row["lease_until"],
         attempts=row["attempts"],

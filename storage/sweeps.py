@@ -2,10 +2,9 @@
 
 The claim of a row is the engine's: a conditional UPDATE in a transaction of its own, with the effect after
 it, so that no row lock can be held while a row is brought on. What several sweeps at once need is to be in
-different places, and that is here: a sweep reads the oldest due rows as a window, goes through it in an order
-of its own, and asks again shortly before it takes a few of them, passing over those that are locked by
-somebody who is claiming them at this moment. Two that meet at a row all the same are told apart by the
-engine's fence.
+different rows, and that is here: a sweep reads the oldest due rows as a window, goes through it in an order
+of its own, and asks again shortly before it takes a few of them. It passes over rows that are locked because
+they are being claimed. If two sweeps meet at a row all the same, the engine's fence lets one win.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ class DueRows:
         """Read the rows, oldest first, `size` at a time.
 
         Each window begins after the last row of the one before (keyset), whatever became of its rows: one
-        that nobody can bring on is met once, and keeps nobody from the others.
+        that cannot be brought on is met once, and does not block the others.
         """
         rows = self._rows
         while window := self._read(rows.order_by(self._column, "pk")[:size]):
@@ -90,7 +89,7 @@ class DueRows:
             )
 
     def still_due(self, rows: Sequence[DueRow]) -> list[DueRow]:
-        """Return those that are due still, and that nobody is claiming at this moment.
+        """Return those that are still due and are not being claimed.
 
         The lock is given back at once; it makes PostgreSQL pass over rows that another sweep or a browser
         holds. SQLite has one writer at a time and no such lock: there the claim alone decides.

@@ -34,7 +34,7 @@ def candidates_of(
     """Return the users who connected the newcomer's account, and those with its email.
 
     Args:
-        same_email: The users with exactly that address, read just now.
+        same_email: The users with exactly that email, read just now.
     """
     known = {profile.user_id: profile for profile in same_email}
     owners = _owners_of(context, issuer, newcomer)
@@ -96,8 +96,8 @@ def _candidates(
 def _evidence(profile: UserProfile, owner: AccountOwner | None) -> Evidence:
     if owner is None:
         return Evidence.E_MAIL
-    # An account may have changed hands with its address since: what was connected under another one may have
-    # been planted, whoever has verified this one by now.
+    # The account may have changed hands together with its email. An account connected under an earlier email
+    # may have been planted, even if this email is verified by now.
     same_hands = owner.was_verified and owner.email == profile.email
     return Evidence.CONNECTED if same_hands else Evidence.CONNECTED_UNVERIFIED
 
@@ -111,7 +111,7 @@ def check_still_allowed(
     """Decide anew, by the stricter of what the project chose when the sign-in started and what it says today.
 
     Args:
-        same_email: All users with the newcomer's e-mail, read just now; None judges the primary alone.
+        same_email: All users with the newcomer's email, read just now; None judges the primary alone.
 
     Raises:
         ServiceRefused: `newcomer_blocked`, or `link_not_allowed` when the decision is not the same any more.

@@ -58,7 +58,7 @@ def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the request that asks for the account that was there first, and for nothing remembered.
 
     `prompt=login` and `max_age=0`: another person at a signed-in browser confirms nothing. The
-    address goes along where the newcomer came with the same one: of another one the visitor sees a mask.
+    email goes along only if the newcomer has the same one; the visitor sees any other email masked.
     """
     inputs = AccountLinkingInputs.of(transaction)
     expected = inputs.candidate(inputs.expected)
@@ -99,7 +99,7 @@ def verify_primary(context: OAuthEffectContext) -> Event:
 
 
 def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:
-    """Leave no refresh token behind of an account that is nobody's here. What fails expires by itself."""
+    """Revoke the refresh token of an account that no user of this site has. A failure is not repeated."""
     try:
         context.services.provider.revoke_refresh_token(refresh_token, time_limit=context.time_limit)
     except FlowError:
@@ -166,7 +166,7 @@ def link_accounts(context: OAuthEffectContext) -> Event:
 def reread_link(context: OAuthEffectContext) -> Event:
     """GET both accounts: they tell whether the link happened. Where it did not, judge them anew and link.
 
-    With one e-mail these are two calls, which the smallest rate limit has room for.
+    If both accounts have one email, these are two calls, which fit into Auth0's smallest rate limit.
     """
     try:
         accounts = _accounts_now(context)
@@ -180,7 +180,7 @@ def reread_link(context: OAuthEffectContext) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class _Accounts:
-    """Both accounts as they are now, None for one that is gone, and all users with the newcomer's e-mail."""
+    """Both accounts as they are now, None for one that is gone, and all users with the newcomer's email."""
 
     primary: UserProfile | None
     newcomer: UserProfile | None

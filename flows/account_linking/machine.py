@@ -239,7 +239,7 @@ class AccountLinkingFlow(FlowMachine):
 
     # Actions.
     def ask_again(self, payload: Confirmation) -> None:
-        """Choose whom to ask for, with a fresh `state`, `nonce` and verifier: an older answer is nobody's."""
+        """Choose the account to ask for; a fresh `state`, `nonce` and verifier match no older answer."""
         inputs, asked_at = self._inputs, self.transition.now.isoformat()
         self.transition.keep_inputs(
             replace(inputs, expected=payload.user_id, tries=inputs.tries + 1, asked_at=asked_at)
@@ -299,7 +299,7 @@ class AccountLinkingFlow(FlowMachine):
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:
-        """Check whom a confirmation means; check the issuer of a callback first, then its error."""
+        """Check the account that a confirmation names; check a callback's issuer first, then its error."""
         if event.name == "confirm":
             pushed = context.services.provider.takes_pushed_authorization_requests()
             chosen = _chosen(event.payload, AccountLinkingInputs.of(context.transaction))

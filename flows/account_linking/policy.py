@@ -2,13 +2,13 @@
 
 The rules, by number as docs/linking.md explains them. The account that was there first is always the primary.
 
-1. Somebody connected this account at its provider: it may be linked without asking.
-2. The same verified e-mail, a password account first and a trusted connection later: the same.
-3. The same e-mail otherwise: the user has to sign in with the account that was there first.
+1. The candidate's owner connected the newcomer's account: it may be linked without asking.
+2. The same verified email, a password account first and a trusted connection later: the same.
+3. The same email otherwise: the user has to sign in with the account that was there first.
    An account that is younger at the provider is no candidate: it is the newcomer when it signs in.
-4. Never without asking: several candidates, a candidate with several identities, an e-mail that is missing
+4. Never without asking: several candidates, a candidate with several identities, an email that is missing
    or not verified, a link that was undone. Not at all: an inactive or blocked user on either side, and an
-   account for which only an unverified e-mail speaks: who registered it may not own the address.
+   account with an unverified email as its only evidence: the user who registered it may not own the email.
 5. A project may always ask, or never link.
 """
 
@@ -43,7 +43,7 @@ class Evidence(StrEnum):
 
     E_MAIL = "e-mail"
     CONNECTED = "connected"  # it connected the newcomer's account under its own e-mail of today, verified
-    CONNECTED_UNVERIFIED = "connected unverified"  # the same without that: somebody else may have done it
+    CONNECTED_UNVERIFIED = "connected unverified"  # the same without that: another person may have done it
 
 
 class Rule(StrEnum):
@@ -90,7 +90,7 @@ class Candidate:
 
     Attributes:
         inactive: Its Django user is not active.
-        was_unlinked: The newcomer was linked to it before, or it to the newcomer, and somebody undid it.
+        was_unlinked: The newcomer was linked to it before, or it to the newcomer, and the link was undone.
     """
 
     profile: UserProfile
@@ -105,7 +105,7 @@ class Decision:
 
     Attributes:
         rule: `NONE` when nothing is linked.
-        candidates: Who may be the primary: exactly one where nobody is asked.
+        candidates: The accounts that may be the primary: exactly one if the link is automatic.
         reason: Why nothing is linked, or why the user is asked; for the log.
     """
 
@@ -115,7 +115,7 @@ class Decision:
 
     @property
     def is_automatic(self) -> bool:
-        """Whether nobody is asked."""
+        """Whether the accounts are linked without asking the user."""
         return self.rule in (Rule.CONNECTED_ACCOUNT, Rule.VERIFIED_EMAIL)
 
 
@@ -130,7 +130,7 @@ def decide(
 
     Args:
         newcomer: As the provider shows it now.
-        candidates: Whoever has its e-mail or connected its account. What is none is left out here.
+        candidates: The accounts that have its email or connected its account. Unfit ones are left out here.
         newcomer_inactive: Its Django user is not active.
     """
     if rules.mode is Mode.OFF:
@@ -167,7 +167,7 @@ def _flaw(newcomer: UserProfile, candidate: Candidate) -> str:
     if candidate.evidence is not Evidence.E_MAIL:
         return ""
     if not profile.email or profile.email != newcomer.email:
-        return "other_email"  # to the letter: what looks alike may be somebody else's
+        return "other_email"  # to the letter: an email that looks alike may be another user's
     if not profile.email_verified:
         return "candidate_unverified"
     return "candidate_is_newer" if _is_newer(profile, newcomer) else ""

@@ -35,7 +35,7 @@ class ConnectionIdentified:
     """Who was connected, and what that replaced.
 
     Attributes:
-        user: None where nobody could tell.
+        user: None if the provider could not be asked.
         gone: The ids of accounts that are kept here and that the provider does not list any more.
     """
 
@@ -116,9 +116,9 @@ def _new_account(
 def identify_account(context: OAuthEffectContext) -> Event:
     """Ask the identity provider itself who was connected, with a token from Token Vault.
 
-    Only the provider's own user id is evidence for linking later; an account that nobody could identify is
-    connected all the same. Whoever connects an account again, in this tab or in another, gives it a new id:
-    the ids that the provider forgot are forgotten here, too.
+    Only the provider's own user id is evidence for linking later; an account that could not be identified is
+    connected all the same. Connecting an account again, in this tab or in another, gives it a new id: the ids
+    that the provider forgot are forgotten here, too.
     """
     inputs, own = ConnectAccountInputs.of(context.transaction), context.transaction.result["account"]
     connection = inputs.connection

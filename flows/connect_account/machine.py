@@ -77,7 +77,7 @@ class ConnectAccountFlow(FlowMachine):
         request_connection,
         produces=("connection_requested", "fail"),
         time_limit=10,
-        lost_answer=LostAnswer.REPEAT,  # a connect session that nobody uses expires by itself
+        lost_answer=LostAnswer.REPEAT,  # an unused connect session expires by itself
         lost_code=ProviderAnswerLost.CODE,
     )
     complete_connection = effect(
@@ -114,7 +114,7 @@ class ConnectAccountFlow(FlowMachine):
         requesting_connection.to(failed)
         | awaiting_callback.to(failed)
         | completing_connection.to(failed)
-        | identifying_account.to(connected)  # it is connected, whoever it may be
+        | identifying_account.to(connected)  # it is connected, even if it cannot be identified
     )
     expire = awaiting_callback.to(expired)
     retry = (
@@ -143,7 +143,7 @@ class ConnectAccountFlow(FlowMachine):
         self.transition.keep_secrets(connect_code=payload.code or Secret(""))
 
     def note_account(self, payload: RemoteAccount) -> None:
-        """Have the account kept, before anybody knows who it is."""
+        """Persist the account before it is identified."""
         inputs = ConnectAccountInputs.of(self.transition.transaction)
         self.transition.emit(AccountConnected(issuer=inputs.issuer, subject=inputs.subject, account=payload))
         self.transition.keep_result(account=payload.id, connection=payload.connection)

@@ -1,4 +1,4 @@
-"""Named places where a test may stop the process: before and after each commit and each effect.
+"""Named points where a test may stop the process: before and after each commit and each effect.
 
 In production `reached` compares one global with None.
 """

@@ -249,7 +249,7 @@ class Execution:
     def _unbound(self, claimed: Transaction) -> Transaction | None:
         """Return the row without its browser, if that signed out since and nothing else has moved the row.
 
-        What came of the effect is kept then, and signs no one in.
+        The effect's result is then persisted, and signs the user in nowhere.
         """
         row = None if claimed.is_unbound else self.store.load(claimed.id)
         if row is None or row.version != claimed.version or not row.is_unbound:

@@ -90,7 +90,7 @@ class Caller(Protocol):
 
     @property
     def user_id(self) -> str | None:
-        """The Django user whom this browser's session belongs to, as text; None where there is none."""
+        """The Django user that this browser's session belongs to, as text; None if there is none."""
 
     def settled(self, outcome: Outcome) -> None:
         """Do what the outcome means for the caller, inside the settle transaction.

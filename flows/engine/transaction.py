@@ -119,7 +119,7 @@ class Transaction:
 
     @property
     def is_unbound(self) -> bool:
-        """Whether the user has signed out in the browser that started it: it signs no one in any more."""
+        """Whether the user has signed out in the browser that started it, so that it signs in no more."""
         return self.browser == UNBOUND
 
     @property

@@ -139,7 +139,7 @@ class LoginFlow(FlowMachine):
         | awaiting_callback.to(failed)
         | exchanging_code.to(failed)
         | resolving_account.to(failed)
-        # Nobody is locked out because the Management API is: the next sign-in looks again.
+        # A failing Management API locks no user out: the next sign-in looks again.
         | finding_candidates.to(resolving_account, on="resolve_account")
     )
     expire = awaiting_callback.to(expired)

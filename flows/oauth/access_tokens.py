@@ -3,7 +3,7 @@
 Claim → effect → settle, as for transactions: a short write notes that the refresh token is being used, the
 provider is asked outside of any database transaction, and a short fenced write keeps what it answered. With
 rotation a refresh token that was sent is spent, whether its answer came or not, and sending it again makes
-the provider revoke the whole family (RFC 9700 §4.14). So nobody sends it twice.
+the provider revoke the whole family (RFC 9700 §4.14). So it is never sent twice.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class AccessTokens:
     ) -> Answer:
         """Call an API with a token that lasts; if the API does not take the one that was kept, with another.
 
-        A token may end before its time, when its key is revoked for instance. Kept until then, it would be of
-        no use to anybody.
+        A token may end before its time, for instance if its key is revoked. Kept until then, every call with
+        it would fail.
 
         Args:
             call: Calls the API with the token, once or twice. What is refused with `rejected` was not done.
@@ -156,7 +156,7 @@ class AccessTokens:
         return grant
 
     def _forget(self, grant_id: str | None, key: str, token: AccessToken) -> None:
-        """Keep a token no longer, unless somebody has replaced it, or is about to."""
+        """Drop a token, unless another request has replaced it, or is about to."""
         grant = self._load(grant_id)
         kept = grant.access_tokens.get(key)
         if kept is None or kept.value != token.value or grant.claimed_until is not None:
@@ -168,11 +168,11 @@ class AccessTokens:
         return self._clock.now() < token.expires_at
 
     def _claim(self, grant: Grant, time_limit: float) -> Grant | None:
-        """Take the grant, or return None while somebody else has it.
+        """Claim the grant, or return None while another request holds it.
 
         Raises:
-            ServiceRefused: `refresh_lost`: whoever had it did not come back, and with rotation nobody can
-                tell whether the refresh token is spent.
+            ServiceRefused: `refresh_lost`: the request that held it did not come back, and with rotation it
+                is unknown whether the refresh token is spent.
         """
         now = self._clock.now()
         if grant.claimed_until is not None:
@@ -204,7 +204,7 @@ class AccessTokens:
         reached("refresh.answered", "refresh")
         token = self._kept(answer, scope or grant.scope)
         flaw = _narrowed(answer, audience, scope)
-        # What was narrowed is kept under no key that anybody asks for; a new refresh token is kept always.
+        # A narrowed token is kept under no key that a caller asks for; a new refresh token is kept always.
         tokens = {name: each for name, each in grant.access_tokens.items() if self._lasts(each)}
         if flaw is None:
             tokens[key] = token

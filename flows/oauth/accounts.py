@@ -77,9 +77,9 @@ class AccountOwner:
 
     Attributes:
         subject: The owner's `sub`.
-        email: The owner's own address, as it was at their last sign-in here.
-        was_verified: Whether that address was theirs when they connected it, and verified. Where it was not,
-            somebody may have planted the account before the address's owner took over (pre-hijacking,
+        email: The owner's own email, as it was at their last sign-in here.
+        was_verified: Whether that email was theirs, and verified, when they connected the account. If not,
+            an attacker may have planted the account before the email's owner took over (pre-hijacking,
             "Trojan identifier").
     """
 

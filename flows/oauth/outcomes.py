@@ -49,11 +49,11 @@ class KeptApart(SignedIn):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountName:
-    """An account as its owner knows it. Which one it is, the place among the candidates tells.
+    """An account as its owner knows it; its index among the candidates identifies it.
 
     Attributes:
         connection: The connection's name.
-        email: To be shown masked, unless it is the address that the user came with.
+        email: To be shown masked, unless it is the email that the user came with.
     """
 
     connection: str

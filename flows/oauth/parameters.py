@@ -17,7 +17,7 @@ OWNED_PARAMETERS: Final = frozenset(
      "response_type", "scope", "state"}
 )  # fmt: skip
 
-_AGE: Final = re.compile(r"[0-9]{1,9}")  # seconds; nobody means more than 31 years
+_AGE: Final = re.compile(r"[0-9]{1,9}")  # seconds; 31 years are more than any site means
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")  # RFC 6749 §3.3
 _MOST_SCOPES: Final = 100  # My Account API
 

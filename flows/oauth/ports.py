@@ -53,10 +53,10 @@ class Provider(Protocol):
         """Whether the provider takes pushed requests, whatever the settings say (provider metadata)."""
 
     def authorization_url(self, request: AuthorizationRequest) -> str:
-        """Return the address to send the browser to."""
+        """Return the URL to send the browser to."""
 
     def pushed_authorization_url(self, request_uri: Secret) -> str:
-        """Return the address to send the browser to after a push."""
+        """Return the URL to send the browser to after a push."""
 
     def push_authorization_request(
         self, request: AuthorizationRequest, *, time_limit: float
@@ -94,7 +94,7 @@ class Provider(Protocol):
     ) -> TokenResponse:
         """Ask for an access token (RFC 6749 §6; Auth0: multi-resource refresh tokens).
 
-        The provider narrows silently: whoever calls compares `scope` and `audience` of the answer.
+        The provider narrows silently: the caller compares `scope` and `audience` of the answer.
 
         Args:
             audience: None for the one of the grant.
@@ -112,7 +112,7 @@ class Provider(Protocol):
         """Ask Token Vault for an access token of the identity provider behind a connection.
 
         Args:
-            login_hint: The provider's user id or e-mail, when one connection has several accounts.
+            login_hint: The provider's user id or email, when one connection has several accounts.
 
         Raises:
             ServiceRefused: `account_not_connected`, `connected_account_unknown` (wrong `login_hint`),
@@ -122,7 +122,7 @@ class Provider(Protocol):
     def provider_user(
         self, token: ProviderToken, *, connection: str, strategy: str, time_limit: float
     ) -> ProviderUser | None:
-        """Ask the identity provider whose access token it is, or return None where nobody knows how to ask.
+        """Ask the identity provider whose access token it is, or return None if there is no way to ask.
 
         Raises:
             FlowError: It was asked and did not say.
@@ -201,7 +201,7 @@ class Management(Protocol):
         """Return a user by id, immediately consistent, or None."""
 
     def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
-        """Return the users with exactly this profile e-mail (`users-by-email`, never the search index)."""
+        """Return the users with exactly this profile email (`users-by-email`, never the search index)."""
 
     def update_metadata(
         self,
@@ -240,7 +240,7 @@ class GrantStore(Protocol):
         """Return a grant that has not ended, or None."""
 
     def claim(self, grant: Grant, *, until: datetime) -> Grant | None:
-        """Note that its refresh token is being used, or return None when somebody else moved the grant."""
+        """Note that its refresh token is being used, or return None if another request moved the grant."""
 
     def settle(self, grant: Grant, *, refresh_token: Secret, tokens: Mapping[str, AccessToken]) -> bool:
         """Keep what a refresh brought, and give the claim back; False when the claim was lost."""
@@ -269,11 +269,11 @@ class AccountDirectory(Protocol):
     def connected(self, issuer: str, subject: str, *, connection: str) -> Mapping[str, str]:
         """Return what a user has connected at a connection: the provider's user ids, by id (`cac_…`).
 
-        The user id is empty where nobody could tell who it is.
+        The user id is empty if the account could not be identified.
         """
 
     def unlinked_from(self, issuer: str, subject: str, others: Collection[str]) -> Collection[str]:
-        """Return those of the others that were linked to this one, or it to them, until somebody undid it."""
+        """Return those of the others that were linked to this one, or it to them, and no longer are."""
 
     def inactive(self, issuer: str, subjects: Collection[str]) -> Collection[str]:
         """Return those whose identity is known here, with a Django user who is not active."""
@@ -286,7 +286,7 @@ class AccountCaller(Caller, Protocol):
     """A caller who can say which user of this site an identity is."""
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
-        """Whether nobody has looked yet for accounts that this identity might be linked to."""
+        """Whether candidates that this identity might be linked to were never looked for."""
 
     def linking_choices(self, tenant: str) -> LinkingChoices:
         """Return what the project chooses about linking at this moment: mode, trust and `app_metadata`."""
@@ -311,7 +311,7 @@ class AccountCaller(Caller, Protocol):
 
         Raises:
             AccountRefused: The project does not let this identity in; or `sign_in_outdated`: the user's
-                sessions were ended, or the address was proved, since the claims were obtained.
+                sessions were ended, or the email was proved, since the claims were obtained.
         """
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:

@@ -46,7 +46,7 @@ class Auth0Config:
         ca_bundle: File or folder of trusted certificates. Otherwise REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or
             SSL_CERT_FILE, as they are when the transport is made; otherwise certifi's.
         refresh_token_rotation: Whether a refresh token must be assumed dead once it was sent: a setting of
-            the application at the provider, which nobody can ask for.
+            the application at the provider, which no call can read.
         my_account_base_url: Of Auth0's My Account API; `me/v1` at the issuer by default.
         my_account_audience: What its tokens are asked for with; `me/` at the issuer by default.
         management_client_id: Of the machine-to-machine application that calls the Management API: another one
@@ -106,7 +106,7 @@ class Auth0Config:
 
     @property
     def call_limit(self) -> float:
-        """Seconds for a call that nobody gave a limit."""
+        """Seconds for a call without a limit of its own."""
         return self.read_timeout
 
     def _check_choices(self) -> None:
@@ -134,7 +134,7 @@ class Auth0Config:
             raise ValueError("management_client_id needs management_client_secret.")
 
     def _place_apis(self) -> None:
-        """Put the defaults of Auth0's APIs where nothing was given, and check the addresses."""
+        """Fill in the defaults of Auth0's APIs that were not given, and check the URLs."""
         root = self.issuer.removesuffix("/") + "/"
         management = self.management_base_url.removesuffix("/") + "/" if self.management_base_url else root
         for name, value in (

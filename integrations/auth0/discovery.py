@@ -25,7 +25,7 @@ _STALE_FOR: Final = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What we use of the discovery document. Every address was checked.
+    """What we use of the discovery document. Every URL was checked.
 
     Attributes:
         sends_issuer: `authorization_response_iss_parameter_supported` (RFC 9207 §3).
@@ -63,8 +63,8 @@ class Discovery:
             time_limit: Seconds, when it has to be fetched.
 
         Raises:
-            ProviderUnreachable: It could not be fetched. Also for a lost answer: to whoever is about to call
-                an endpoint it means that nothing was sent there.
+            ProviderUnreachable: It could not be fetched. Also for a lost answer, because nothing was sent to
+                the endpoint that the caller is about to call.
             RateLimited: 429.
             FlowError: It is not usable. Code: `discovery_invalid`.
         """

@@ -24,7 +24,7 @@ class Environment:
     Attributes:
         ca_bundle: File or folder of trusted certificates: one of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and
             SSL_CERT_FILE, or else certifi's.
-        proxies: By scheme, and `all` and `no`, from the `…_proxy` variables. Addresses may carry passwords.
+        proxies: By scheme, and `all` and `no`, from the `…_proxy` variables. Their URLs may carry passwords.
     """
 
     ca_bundle: str
@@ -40,7 +40,7 @@ class Environment:
         return cls(named or DEFAULT_CA_BUNDLE_PATH, getproxies_environment())
 
     def proxy_for(self, scheme: str, host: str) -> str:
-        """Return the proxy's address, or an empty text. No proxy can reach this machine's loopback."""
+        """Return the proxy's URL, or an empty text. No proxy can reach this machine's loopback."""
         if host in LOOPBACK_HOSTS or self._is_exempt(host):
             return ""
         return self.proxies.get(scheme) or self.proxies.get("all") or ""

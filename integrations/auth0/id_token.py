@@ -110,7 +110,7 @@ def _check_issuer(case: _Case) -> None:
 
 
 def _check_audience(case: _Case) -> None:
-    """T3, T8: for this client, and for nobody whom it does not trust; with HS256 for this client alone."""
+    """T3, T8: for this client, and otherwise only for trusted audiences; with HS256 for this client alone."""
     audience = case.audience
     if case.config.client_id not in audience:
         raise IdTokenRejected("id_token_audience")

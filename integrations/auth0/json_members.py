@@ -175,9 +175,9 @@ class Members:
         return None if self._members.get(name) is None else self.nested(name)
 
     def free_form(self, name: str) -> dict[str, Any]:
-        """Return an object that may be missing, whose members anybody may have written.
+        """Return an object that may be missing, whose members are not to be trusted.
 
-        A member that holds what cannot be relied on is None: it is there, and nothing is known of it.
+        A member with an unusable value is None: it is present, but its value is unknown.
         """
         found = self.optional_nested(name)
         members = {} if found is None else found.as_dict()

@@ -1,4 +1,4 @@
-"""RP-initiated logout: the address that ends the session at the provider."""
+"""RP-initiated logout: the URL that ends the session at the provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def logout_url(
     id_token_hint: Secret | None,
     federated: bool,
 ) -> str:
-    """Return the address to send the browser to.
+    """Return the URL to send the browser to.
 
     OpenID Connect RP-Initiated Logout 1.0 §2 when the provider announces it, else Auth0's `/v2/logout`.
     """

@@ -44,7 +44,7 @@ class Auth0Management:
         self._transport = transport
         self._url = config.management_base_url + "api/v2"
         self._token = ManagementToken(config, transport, now, _SCOPES)
-        # A token of its own, so that whoever does not write app_metadata never holds one that could.
+        # A token of its own, so that a call that does not write app_metadata never sends a token that could.
         self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES)
 
     def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
@@ -63,7 +63,7 @@ class Auth0Management:
         return profile
 
     def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
-        """Return the users with exactly this e-mail; see `flows.oauth.ports.Management.users_by_email`."""
+        """Return the users with exactly this email; see `flows.oauth.ports.Management.users_by_email`."""
         answer = self._call(
             lambda sdk: sdk.users.list_users_by_email(email=email, fields=FIELDS, include_fields=True),
             time_limit=time_limit,

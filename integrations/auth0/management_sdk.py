@@ -1,8 +1,8 @@
 """auth0-python on this package's transport.
 
-It knows the addresses, encodings and bodies of the Management API. How they travel, and what the answers
-mean, is ours: its own client repeats POSTs and waits inside the request, and its models fail on members that
-nobody reads, and take the text "true" for a truth value.
+The SDK knows the URLs, encodings and bodies of the Management API. This package sends the requests and reads
+the answers, because the SDK's own client repeats POSTs and waits inside the request, and its models fail on
+members that are never read, and take the text "true" for a truth value.
 
 Imported by the first call of the Management API and not before: it takes about half a second.
 """
@@ -34,13 +34,13 @@ class _Client(httpx.Client):
     def __init__(self, transport: Transport, deadline: float) -> None:
         # Neither the environment nor certificates are read: this client opens no connection.
         super().__init__(transport=httpx.BaseTransport(), trust_env=False)
-        self._room, self._deadline = transport, deadline
+        self._own_transport, self._deadline = transport, deadline
         self.answer: Answer | None = None
 
     def send(self, request: httpx.Request, **_: Any) -> httpx.Response:
-        """Send a request; `httpx` itself would log its address, which has people's e-mail in it."""
+        """Send a request; `httpx` itself would log its URL, which holds users' emails."""
         body = request.content
-        self.answer = self._room.send(
+        self.answer = self._own_transport.send(
             request.method,
             str(request.url),
             body=Secret(body.decode()) if body else None,

@@ -36,7 +36,7 @@ class MachineToken:
     """A token of the client-credentials grant.
 
     Attributes:
-        scopes: What was granted, or None when nobody says.
+        scopes: What was granted, or None if the answer does not say.
         lifetime: Seconds, from when it was fetched, in which it is used.
     """
 
@@ -72,8 +72,8 @@ class ManagementToken:
         """Return a token that lasts.
 
         Raises:
-            ProviderUnreachable: It could not be fetched; to whoever is about to call the API this means that
-                nothing was sent there.
+            ProviderUnreachable: It could not be fetched, so that nothing was sent to the API that the caller
+                is about to call.
             ServiceRefused: The token endpoint refused. Code: `management_refused`; `RateLimited` for 429.
             ServiceRefused: It lacks a scope. Code: `management_scope_missing`.
         """

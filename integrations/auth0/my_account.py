@@ -92,7 +92,7 @@ class Auth0MyAccount:
         if answer.status not in (200, 201):
             if answer.status == 409:
                 raise ProviderAnswerLost(
-                    "The provider answered 409: the code was used, by whom it does not say."
+                    "The provider answered 409: the code was used, it does not say by which request."
                 )
             raise _refusal(answer, _CREATE, _complete_code)
         return _account(answer.members())

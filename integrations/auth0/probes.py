@@ -1,4 +1,4 @@
-"""Questions to a tenant that need no user and change nothing, for a diagnosis before anybody signs in."""
+"""Probes of a tenant that need no user and change nothing, for diagnostics before the first sign-in."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.transport import Answer, Transport
     from stateful_oauth.flows.engine.secret import Secret
 
-# Reserved by RFC 2606 §2: nobody has this address.
 _LONGEST_AGE: Final = 31_536_000  # seconds, a year
-_NOBODY: Final = "nobody@probe.invalid"
+# RFC 2606 §2 reserves the domain: no user has this email.
+_UNUSED_EMAIL: Final = "no-user@probe.invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Where a browser would be after opening an address.
+    """Where a browser would be after opening a URL.
 
     Attributes:
         location: Where it is redirected to; an empty string for a page.
@@ -41,7 +41,7 @@ class Landing:
     location: str = field(repr=False)
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         """The location without its parameters."""
         return urlsplit(self.location)._replace(query="", fragment="").geturl()
 
@@ -100,7 +100,7 @@ class Probes:
         return (middle - date).total_seconds() - min(max(age, 0), _LONGEST_AGE) - 0.5
 
     def open(self, url: str, *, time_limit: float) -> Landing:
-        """Open an address as a browser that nobody is signed in at the provider with; follow nothing."""
+        """Open a URL as a browser without a session at the provider; follow no redirect."""
         answer = self._transport.get(
             url, time_limit=time_limit, headers={"Accept": "text/html"}, takes_redirect=True
         )
@@ -128,7 +128,7 @@ class Probes:
         Raises:
             ServiceRefused: `management_scope_missing` or `management_refused`.
         """
-        query = urlencode({"email": _NOBODY, "fields": "user_id", "include_fields": "true"})
+        query = urlencode({"email": _UNUSED_EMAIL, "fields": "user_id", "include_fields": "true"})
         answer = self._transport.get(
             f"{self._config.management_base_url}api/v2/users-by-email?{query}",
             time_limit=time_limit,

@@ -95,7 +95,7 @@ class Auth0Provider:
         return self._discovery.metadata().pushed_authorization_request_endpoint is not None
 
     def authorization_url(self, request: AuthorizationRequest) -> str:
-        """Return the address to send the browser to (RFC 6749 §4.1.1).
+        """Return the URL to send the browser to (RFC 6749 §4.1.1).
 
         Raises:
             InvalidInput: `parameters` would override the request. Code: `parameter_reserved`.
@@ -105,7 +105,7 @@ class Auth0Provider:
         return with_query(self._discovery.metadata().authorization_endpoint, fields)
 
     def pushed_authorization_url(self, request_uri: Secret) -> str:
-        """Return the address to send the browser to after a push (RFC 9126 §4)."""
+        """Return the URL to send the browser to after a push (RFC 9126 §4)."""
         return with_query(
             self._discovery.metadata().authorization_endpoint,
             {"client_id": self._config.client_id, "request_uri": request_uri},
@@ -275,12 +275,12 @@ class Auth0Provider:
         id_token_hint: Secret | None = None,
         federated: bool = False,
     ) -> str:
-        """Return the address that ends the session at the provider; see `logout.logout_url`.
+        """Return the URL that ends the session at the provider; see `logout.logout_url`.
 
         Args:
             return_to: Where to go afterwards; it must be among the application's allowed logout URLs.
-            sid: The provider's session, so that it does not ask the user whom it means.
-            id_token_hint: The same, for providers without `logout_hint`. It ends up in the address.
+            sid: The provider's session, so that it does not ask the user which one to end.
+            id_token_hint: The same, for providers without `logout_hint`. It ends up in the URL.
             federated: Also end the session at the identity provider behind Auth0.
 
         Raises:

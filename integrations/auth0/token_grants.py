@@ -73,8 +73,7 @@ class TokenGrants:
     ) -> TokenResponse:
         """Ask for an access token; see `flows.oauth.ports.Provider.refresh`.
 
-        An ID token in the answer is dropped: nobody uses it, and so nobody can use it unchecked (OpenID
-        Connect Core §12.2).
+        An ID token in the answer is dropped, so that it is never used unchecked (OpenID Connect Core §12.2).
         """
         deadline = time.monotonic() + time_limit
         endpoint = self._discovery.metadata(time_limit).token_endpoint

@@ -39,7 +39,7 @@ _INVALID: Final = "provider_answer_invalid"
 _HEADERS: Final = {
     "User-Agent": f"django-stateful-oauth/{version('django-stateful-oauth')}",
     "Accept": "application/json",
-    # No decompression: nobody can make a small answer a large one.
+    # No decompression: a small answer cannot become a large one.
     "Accept-Encoding": "identity",
 }
 

@@ -2,7 +2,7 @@
 
 An access token is for the API that it was issued for. We read ours only to learn what the provider narrowed
 away without a word (Auth0 does, for scopes and audiences): it came over TLS from the token endpoint, and no
-decision about who somebody is rests on it.
+decision about a user's identity rests on it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which addresses may be called: https, and plain http to this machine when that is allowed."""
+"""Which URLs may be called: https, and plain http to this machine if that is allowed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def check_url(url: object, name: str, *, allow_http_on_loopback: bool) -> str:
-    """Return an absolute address that may be called.
+    """Return an absolute URL that may be called.
 
     Args:
-        name: What it is, for the message; the address itself is not shown, because it may carry a password.
+        name: What it is, for the message; the URL itself is not shown, because it may carry a password.
         allow_http_on_loopback: Accept http for 127.0.0.1, ::1 and localhost.
 
     Raises:

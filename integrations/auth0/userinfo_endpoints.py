@@ -13,11 +13,11 @@ _KEYS: Final = {"url", "subject", "email", "prefix"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserinfoEndpoint:
-    """An address that answers a GET with the access token with a JSON object.
+    """A URL that answers a GET with the access token with a JSON object.
 
     Attributes:
         subject: The member that Auth0 takes the user id from: a text, or a whole number.
-        email: The member with the e-mail address.
+        email: The member with the email.
         prefix: What Auth0 puts before it in `identities[].user_id`: custom social and enterprise OpenID
             Connect connections have `NAME|` there.
     """

@@ -1,4 +1,4 @@
-"""What a project asks about the accounts of whoever is signed in: connected ones, linked ones, and tokens.
+"""What a project asks about the accounts of the signed-in user: connected ones, linked ones, and tokens.
 
 Functions here take a request, call the provider where they say so, and raise `FlowError` with a code whose
 text says what the user can do (`docs/error-codes.md`).
@@ -36,7 +36,7 @@ _TIME_LIMIT: Final = 10.0  # seconds, for all calls of one function
 
 
 def connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
-    """Return the user's connected accounts as they are kept here; asks nobody."""
+    """Return the user's connected accounts as they are stored here; calls no provider."""
     subject = session_details(request).get("sub")
     return list(accounts_of(_issuer(request), subject)) if subject else []
 
@@ -44,8 +44,8 @@ def connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
 def refresh_connected_accounts(request: HttpRequest) -> Sequence[ConnectedAccount]:
     """Return the same after comparing with the provider's list, all pages of it.
 
-    What is gone there is dropped here. What is connected there and not known here is added; nobody has told
-    who it is, so that it is no evidence for linking until it is connected again.
+    Accounts that are gone there are dropped here. Accounts that are not known here are added; they are not
+    identified, so they are no evidence for linking until they are connected again.
 
     Raises:
         FlowError: `grant_missing`, `grant_dead`, `step_up_required`, `scope_not_granted`,
@@ -73,7 +73,7 @@ def available_connections(request: HttpRequest) -> Sequence[ConnectionInfo]:
 
 
 def linked_accounts(request: HttpRequest) -> Sequence[AccountLink]:
-    """Return the accounts that are linked to the user's; asks nobody."""
+    """Return the accounts that are linked to the user's; calls no provider."""
     subject = session_details(request).get("sub")
     return list(links_of(_issuer(request), subject)) if subject else []
 
@@ -99,7 +99,7 @@ def provider_token(request: HttpRequest, connection: str, *, login_hint: str | N
     """Return an access token of the identity provider behind a connected account (Token Vault).
 
     Args:
-        login_hint: The provider's user id or e-mail, when the user has several accounts of the connection.
+        login_hint: The provider's user id or email, when the user has several accounts of the connection.
 
     Raises:
         FlowError: `account_not_connected`, `connected_account_unknown`, `grant_missing`, `grant_dead`,
@@ -150,7 +150,7 @@ def _at_my_account(request: HttpRequest, call: Callable[[Secret], Answer]) -> An
 
 def _check_signed_in(request: HttpRequest) -> None:
     if not session_details(request).get("sub"):
-        raise ServiceRefused("grant_missing", "Nobody is signed in with Auth0 in this session.")
+        raise ServiceRefused("grant_missing", "No user is signed in with Auth0 in this session.")
     if _tenant(request) not in conf.tenant_aliases:
         raise ServiceRefused("grant_missing", "The tenant of this session is none of the site's any more.")
 
@@ -161,7 +161,7 @@ def _tenant(request: HttpRequest) -> str:
 
 
 def _issuer(request: HttpRequest) -> str:
-    """Return the issuer of the session's tenant, or nobody's when the site does not have that any more."""
+    """Return the issuer of the session's tenant, or an empty text if the site no longer has that tenant."""
     alias = _tenant(request)
     return conf.tenant(alias).issuer if alias in conf.tenant_aliases else ""
 

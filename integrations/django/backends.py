@@ -64,8 +64,8 @@ class Auth0Backend(ModelBackend):
 
         Raises:
             AccountRefused: `account_inactive`; `sign_in_outdated` when the user's sessions were ended, or the
-                address was proved, since the claims were obtained; `account_conflict` when another user has
-                the username or the unique e-mail that the new one would have; or whatever `may_sign_in`
+                email was proved, since the claims were obtained; `account_conflict` when another user has
+                the username or the unique email that the new one would have; or the code that `may_sign_in`
                 refuses with.
             IntegrityError: The user model demands something else that `make_user` does not give.
         """
@@ -97,9 +97,9 @@ class Auth0Backend(ModelBackend):
         return found
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
-        """Whether nobody has looked yet for accounts that this identity might be linked to.
+        """Whether candidates that this identity might be linked to were never looked for.
 
-        Asked before anybody looks: who may not sign in must not get in by being linked to somebody who may.
+        Asked before the look-up: a user who may not sign in must not get in by being linked to one who may.
 
         Raises:
             AccountRefused: Whatever `may_sign_in` refuses with.
@@ -130,7 +130,7 @@ class Auth0Backend(ModelBackend):
         return await sync_to_async(self.authenticate)(request, identity=identity)
 
     def may_sign_in(self, identity: VerifiedIdentity, user: AbstractBaseUser | None) -> None:
-        """Refuse an identity by raising `AccountRefused("account_refused")`. Default: nobody is refused.
+        """Refuse an identity by raising `AccountRefused("account_refused")`. Default: refuse no user.
 
         Asked before accounts are linked, and again when the user signs in. After a link without a question
         the claims are those of the ID token that the user came with, but for `sub`, `email` and
@@ -150,7 +150,7 @@ class Auth0Backend(ModelBackend):
         """Decide what becomes of a user whose account at the provider is now one with another's.
 
         Called inside the settle transaction, once for a link, when both accounts had a user here. Default:
-        the secondary's user keeps its row and its data, and nobody gets into it through Auth0 any more; its
+        the secondary's user keeps its row and its data, and can no longer sign in through Auth0; its
         sessions are ended by `end_sessions`. Override it to move what belongs to it.
 
         Args:
@@ -165,13 +165,13 @@ class Auth0Backend(ModelBackend):
         request: HttpRequest | None,  # noqa: ARG002 - for overriding projects
         user: AbstractBaseUser,
     ) -> None:
-        """Decide about the sessions of a user whose e-mail address is verified from this sign-in on.
+        """Decide about the sessions of a user whose email is verified from this sign-in on.
 
-        Called inside the settle transaction when the address was not verified before, or was another one.
-        Whoever had registered the account with somebody else's address must not stay signed in once that
-        somebody has it (pre-hijacking, "unexpired session"). Default: all earlier sessions are ended, unless
-        the user has a password of its own here. The grants of those sessions are ended in any case, and
-        sign-ins from before that are still under way, or could be delivered again, sign no one in.
+        Called inside the settle transaction when the email was not verified before, or was another one. An
+        attacker who registered the account with the victim's email must not stay signed in once the victim
+        takes it over (pre-hijacking, "unexpired session"). Default: all earlier sessions are ended, unless
+        the user has a password of its own here. The grants of those sessions are ended in any case. Earlier
+        sign-ins that are still under way, or whose callback is delivered again, no longer sign in.
 
         Args:
             request: The browser's request, or None when recovery finished the sign-in.
@@ -182,16 +182,16 @@ class Auth0Backend(ModelBackend):
         """Make the user of a new identity.
 
         Default: an unusable password, a username that cannot collide or be guessed from another's, and the
-        e-mail and names that the provider sent. It runs inside the settle transaction. An override that takes
+        email and names that the provider sent. It runs inside the settle transaction. An override that takes
         other values which must be unique raises `AccountRefused("account_conflict")` itself.
 
         Raises:
-            AccountRefused: `account_refused` when the e-mail is the username, and there is none to use.
+            AccountRefused: `account_refused` when the email is the username, and there is none to use.
         """
         model: Any = get_user_model()
         fields = self._fields(identity)
         if model.USERNAME_FIELD not in fields:
-            raise AccountRefused("account_refused", "The user model needs an e-mail.")
+            raise AccountRefused("account_refused", "The user model needs an email.")
         user: AbstractBaseUser = model(**fields)
         user.set_unusable_password()
         user.save(force_insert=True)
@@ -207,7 +207,7 @@ class Auth0Backend(ModelBackend):
         return name if longest is None or len(name) <= longest else digest[:longest]
 
     def _fields(self, identity: VerifiedIdentity) -> dict[str, Any]:
-        """Return what the default user is made of; without its username where that is a missing e-mail."""
+        """Return the default user's fields; without its username if that is a missing email."""
         model: Any = get_user_model()
         known = {field.name: field for field in model._meta.concrete_fields}  # noqa: SLF001 - public in Django
         fields: dict[str, Any] = {}
@@ -226,7 +226,7 @@ class Auth0Backend(ModelBackend):
     def _is_taken(self, identity: VerifiedIdentity) -> bool:
         """Whether another user has what the new one must have alone."""
         model: Any = get_user_model()
-        # Not the default manager: a project's may hide users whom the database still counts.
+        # Not the default manager: a project's may hide users that the database still counts.
         people = model._base_manager.using(router.db_for_write(model))  # noqa: SLF001 - public in Django
         fields = self._fields(identity)
         wanted = {model.USERNAME_FIELD: "exact"}
@@ -255,7 +255,7 @@ def _unique_by(model: Any, name: str) -> str | None:
             continue
         if constraint.fields == (name,):
             return "exact"
-        # An expression over an address folds its letters: `UniqueConstraint(Lower("email"))`.
+        # An expression over an email folds its letters: `UniqueConstraint(Lower("email"))`.
         if [*_names(constraint.expressions)] == [name]:
             return "iexact"
     return None
@@ -276,7 +276,7 @@ def _name(claim: object, longest: int | None) -> str:
 
 
 def _email(claim: object, longest: int | None) -> str:
-    """Return an address to the letter, or nothing: a part of one is somebody else's."""
+    """Return an email to the letter, or an empty text: a shortened email would be another user's."""
     if not isinstance(claim, str) or _UNUSABLE.search(claim):
         return ""
     return claim if longest is None or len(claim) <= longest else ""

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound="Callable[..., Any]")
 
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
-_ADDRESSES: Final = re.compile("QUERY|URI|URL|REFERER")  # in names of what may hold the request's address
+_URLS: Final = re.compile("QUERY|URI|URL|REFERER")  # in names of variables that may hold the request's URL
 _CODES: Final = ("code", "connect_code")
-_SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in an address by chance
+_SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in a URL by chance
 
 
 def callback_view(view: View) -> View:
@@ -117,7 +117,7 @@ def _remember_posted(request: HttpRequest) -> None:
 def _refused(
     request: HttpRequest, parameters: Sequence[tuple[str, Sequence[Secret]]], outcome: Outcome
 ) -> Outcome:
-    """Return a refusal. What a browser shows to its user by it holds a code that anybody may have read."""
+    """Return a refusal. Remember the codes of a navigation: its URL was on display and may have been read."""
     if is_navigation(request):
         remember_codes(value for name, values in parameters if name in _CODES for value in values)
     return outcome
@@ -126,8 +126,8 @@ def _refused(
 def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
     """Return the query as secrets, and leave none of it in the request.
 
-    Servers and proxies write the address into variables of their own (`REQUEST_URI`, `X-Original-URL`, …):
-    one that holds the query, or a value of it that is long enough to be a code or a `state`, is emptied.
+    Servers and proxies write the URL into variables of their own (`REQUEST_URI`, `X-Original-URL`, …). Each
+    variable that holds the query, or a value of it as long as a code or a `state`, is emptied.
     """
     found: Sequence[tuple[str, Sequence[Secret]]] | None = getattr(request, _TAKEN_OUT, None)
     if found is None:
@@ -138,7 +138,7 @@ def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
             *(value for _, all_ in found for value in all_),
         ]
         request.GET = QueryDict()
-        for name in [name for name in request.META if _ADDRESSES.search(name)]:
+        for name in [name for name in request.META if _URLS.search(name)]:
             if _holds(request.META[name], hidden):
                 request.META[name] = ""
     return found
@@ -154,7 +154,7 @@ def callback_url(tenant: str, name: str = "callback") -> str:
     """Return a `redirect_uri`, which comes from `BASE_URL` (docs/security-checklist.md S10).
 
     Args:
-        name: Of the address; each flow has its own (RFC 9700 §4.4).
+        name: Of the URL pattern; each flow has its own (RFC 9700 §4.4).
     """
     where = (get_urlconf(settings.ROOT_URLCONF), get_script_prefix(), get_language())
     return conf.base_url + _callback_path(tenant, name, where)

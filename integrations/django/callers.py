@@ -119,7 +119,7 @@ class BrowserCaller:
 
 
 class SystemCaller:
-    """A sweep: it finishes what a browser began, and signs nobody in."""
+    """A sweep: it finishes what a browser began, and makes no session."""
 
     actor: Actor = SYSTEM
     browser = None
@@ -157,7 +157,7 @@ class SystemCaller:
 
 
 class OperatorCaller(SystemCaller):
-    """Somebody on call, at the admin: finishes what a browser began, as a sweep does, and signs nobody in.
+    """An operator at the admin: like a sweep, it finishes what a browser began, and makes no session.
 
     Args:
         user_id: The operator's primary key.

@@ -55,8 +55,8 @@ def current_sign_in(request: HttpRequest) -> CurrentSignIn | None:
     """Return the sign-in to which this session belongs.
 
     Returns:
-        None if nobody is signed in, if the user signed in by other means, for example with a password for the
-        admin, or if the site no longer has the tenant.
+        None if no user is signed in, if the user signed in by other means, for example with a password for
+        the admin, or if the site no longer has the tenant.
     """
     details = session_details(request)
     subject, tenant = details.get("sub"), details.get("tenant", DEFAULT_TENANT)

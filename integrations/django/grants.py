@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stateful_oauth.grants")
 
-_TIME_LIMIT: Final = 3.0  # seconds; nobody should wait long for it
+_TIME_LIMIT: Final = 3.0  # seconds; a request should not wait long for it
 
 
 def end_and_revoke(grant_id: str, tenant: str) -> None:
     """Wipe a grant, then have the provider revoke its refresh token.
 
-    Never fails whoever calls it: a grant that could not be ended or revoked is logged.
+    Raises nothing: a grant that could not be ended or revoked is logged.
     """
     refresh_token = _end(grant_id)
     if refresh_token is not None:

@@ -18,9 +18,9 @@ from stateful_oauth.django.conf import conf
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-_MAX_LENGTH = 2048  # characters; longer addresses do not survive proxies anyway
+_MAX_LENGTH = 2048  # characters; longer URLs do not survive proxies anyway
 _NO_HOST = re.compile(r"\s*[/\\]{2}(?:[/\\?#\s]|$)")  # browsers go nowhere: an empty host is an error to them
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # no address has them, and PostgreSQL does not store NUL
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # no URL has them, and PostgreSQL does not store NUL
 
 
 def requested_next(request: HttpRequest) -> str:
@@ -34,14 +34,14 @@ def destination(next_url: str) -> str:
     if may_go_to(next_url):
         return next_url
     default: Any = settings.LOGIN_REDIRECT_URL
-    # An address is taken as it is; a name needs looking up, which for an address fails at some length.
+    # A URL is taken as it is; only a name is resolved, because resolving a long URL fails.
     return default if isinstance(default, str) and default.startswith("/") else resolve_url(default)
 
 
 def may_go_to(url: str) -> bool:
     """Whether `url` stays on this site or on a host of `ALLOWED_NEXT_HOSTS`.
 
-    The site is `BASE_URL`, not the request's Host header, which somebody else may have written.
+    The site is `BASE_URL`, not the request's Host header, which an attacker may have written.
     """
     if not url or len(url) > _MAX_LENGTH or _CONTROL.search(url) or _NO_HOST.match(url):
         return False

@@ -78,12 +78,12 @@ class FlowResponse(HttpResponse):
 
 
 class SeeOther(HttpResponseRedirect, FlowResponse):
-    """303: the browser asks for the next page with GET, and the address before it leaves the history."""
+    """303: the browser asks for the next page with GET, and the URL before it leaves the history."""
 
     status_code = 303
 
     def __repr__(self) -> str:
-        # The address may hold `state`, and error reports show variables.
+        # The URL may hold `state`, and error reports show variables.
         return f"<{type(self).__name__} status_code={self.status_code}>"
 
 
@@ -252,11 +252,11 @@ def refused_form_page(request: HttpRequest, code: str, found: Failure, *, back_u
 
 
 def _unavailable_page(*, may_reload: bool) -> FlowResponse:
-    """Render the page of a database that is gone, at the address where it was missed.
+    """Render the page for an unavailable database, at the URL that was asked for.
 
     Without the request, because a template that shows who is signed in would ask that database. Reloading
-    may go on with the attempt, so the page stays at the callback's address, which holds the code: it has no
-    form, and `no-referrer` holds.
+    may go on with the attempt, so the page stays at the callback's URL, which holds the code: it has no form,
+    and `no-referrer` holds.
     """
     known = ERROR_CODES["store_unavailable"]
     context = {"code": "store_unavailable", "message": gettext(known.user), "without_form": True}
@@ -267,13 +267,13 @@ def _unavailable_page(*, may_reload: bool) -> FlowResponse:
 def sign_in_needed(request: HttpRequest, next_url: str) -> FlowResponse | None:
     """Return the way to the sign-in for a request that needs one, or None.
 
-    Whoever is signed in otherwise, with a password for the admin say, has no account at the provider.
+    A user who is signed in by other means, for example with a password, has no account at the provider.
     """
     if request.user.is_authenticated and session_details(request).get("sub"):
         return None
     query = urlencode({"next": next_url}) if next_url else ""
-    address = reverse("stateful_oauth:error", args=["sign_in_needed"])
-    return SeeOther(f"{address}?{query}" if query else address)
+    url = reverse("stateful_oauth:error", args=["sign_in_needed"])
+    return SeeOther(f"{url}?{query}" if query else url)
 
 
 @ensure_csrf_cookie  # the form needs it, also where the project lacks the middleware
@@ -284,7 +284,7 @@ def sign_in_page(
     context = {**context, "tenant": _known_tenant(tenant)}
     response = TemplateResponse(request, template, context, status=status).render()
     # Under `no-referrer` browsers send a form with `Origin: null` (Fetch Standard, "append a request Origin
-    # header"), which Django's CSRF check refuses. The address of such a page holds no code.
+    # header"), which Django's CSRF check refuses. The URL of such a page holds no code.
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 

@@ -1,7 +1,7 @@
 """Outcomes as responses: one function per type of outcome.
 
-The error page lives at an address of its own, so that no page is ever shown under the callback's address,
-which holds the code (RFC 9700 §4.2).
+The error page has a URL of its own, so that no page is ever shown under the callback's URL, which holds the
+code (RFC 9700 §4.2).
 """
 
 from __future__ import annotations

@@ -132,9 +132,9 @@ def forget_session(request: HttpRequest) -> None:
 def save_session(request: HttpRequest) -> None:
     """Save now what Django's session middleware saves when the response leaves.
 
-    Out there nobody has an answer for a database that is gone: the visitor would get Django's bare page of a
-    bad request, because the middleware takes any failure for a session that was deleted meanwhile. It saves
-    once more only what has changed since, and sends the cookie as ever.
+    The middleware has no answer for an unavailable database: it takes any failure for a session that was
+    deleted meanwhile, and shows Django's bare page of a bad request. After this it saves only what has
+    changed since, and sends the cookie as usual.
 
     Raises:
         StoreUnavailable: The database did not take it.
@@ -165,9 +165,9 @@ def renew_key(request: HttpRequest) -> None:
 
 
 def withdraw(request: HttpRequest) -> None:
-    """Let nothing that this browser started earlier sign anybody in, whether it is over or under way.
+    """Let nothing that this browser started earlier sign in any more, whether it is over or under way.
 
-    What is under way comes first: what ends meanwhile is over by the time that is looked at.
+    Transactions under way come first: one that ends meanwhile is found among the finished ones.
     """
     binding = current_binding(request)
     if binding is not None:
@@ -189,7 +189,7 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
         when the user's sessions were ended since.
     """
     if request.user.is_authenticated:
-        # Somebody who has signed in since is not replaced by an older callback.
+        # An older callback does not replace a user who has signed in since.
         return str(request.user.pk) == outcome.user_id
     settled_at = outcome.settled_at
     if (

@@ -1,9 +1,9 @@
-"""The sweeps: what is due and nobody came back for is brought on, row by row, through the engine.
+"""The sweeps: bring overdue rows on, one by one, through the engine.
 
 `recover_due` goes through the transactions whose worker did not come back, `expire_due` through those whose
 browser did not. Any number of sweeps may run at once, as a command, as a task or by hand: they spread over
 the rows that are due (`storage/sweeps.py`), and the engine's fence decides where two meet. Grants are not
-swept: whoever needs one next finds that its claim has run out.
+swept: the next request that needs one finds that its claim has run out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _random: Final = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row that needs somebody.
+    """A row that needs an operator.
 
     Attributes:
         what: `quarantined`, `broken` or `stuck`.
@@ -92,7 +92,7 @@ RECOVERY: Final = (
     "recovered",  # is over, or waits for its browser again
     "given_up",  # ended with a code: what happened at the provider cannot be found out, or it went wrong
     "postponed",  # works still, and is due again later: the provider asked for it, or an answer was lost
-    "overtaken",  # somebody else brought it on first
+    "overtaken",  # a browser or another sweep brought it on first
     "quarantined",  # this release cannot read it; left as it is
     "broken",  # an exception; left to the next sweep
     "stuck",  # waits for an operator, since this sweep or an earlier one
@@ -111,7 +111,7 @@ def recover_due(
     """Bring on the transactions whose worker did not come back, as their effects declare.
 
     Args:
-        limit: How many to bring on. Rows that cannot be do not count, so that they keep nobody out.
+        limit: How many to bring on. Rows that cannot be brought on do not count and block no others.
         progress: Is called after each row with the number of rows so far.
 
     Raises:
@@ -238,7 +238,7 @@ class _Sweep:
             self._keep(row, "quarantined", code)
             return "quarantined"
         if not self._rows.is_due(row):
-            # Brought on, by us or by somebody else; only where its browser has to go next could not be told.
+            # It was brought on, here or elsewhere; only the browser's next URL could not be made.
             overtaken = code in ("fence_lost", "transaction_unknown")
             return "overtaken" if overtaken else ("expired" if self._expires else "recovered")
         if code == "fence_lost":

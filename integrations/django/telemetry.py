@@ -1,7 +1,7 @@
 """OpenTelemetry: spans, counters and histograms, when `opentelemetry-api` is installed (extra `telemetry`).
 
-Where they go, and whether anybody takes them, is configured with OpenTelemetry's own SDK. What is recorded is
-ids, names and codes: no message of an error, because a provider may have written it.
+You configure with OpenTelemetry's own SDK where they are exported. They hold ids, names and codes, and no
+message of an error, because a provider may have written it.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Telemetry:
             logger.exception("a rejection was not counted")
 
     def _traces(self) -> bool:
-        """Whether somebody takes spans: without an SDK they would be made for nothing, which takes time."""
+        """Whether spans are exported: without an SDK, making them only takes time."""
         provider = self._provider or trace.get_tracer_provider()
         return not isinstance(provider, (trace.ProxyTracerProvider, trace.NoOpTracerProvider))
 

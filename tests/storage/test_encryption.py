@@ -29,58 +29,58 @@ def ring(*keys: str) -> override_settings:
 
 @pytest.mark.parametrize("plaintext", [b"", b"x", b"\0\0", "ß".encode(), b"y" * 100_000])
 def test_what_is_sealed_opens(plaintext):
-    assert encryption.unseal(encryption.seal(plaintext, place="a:1"), place="a:1") == plaintext
+    assert encryption.unseal(encryption.seal(plaintext, context="a:1"), context="a:1") == plaintext
 
 
 def test_the_same_value_never_looks_the_same_twice():
-    assert encryption.seal(b"x", place="a") != encryption.seal(b"x", place="a")
+    assert encryption.seal(b"x", context="a") != encryption.seal(b"x", context="a")
 
 
 def test_after_a_rotation_old_values_open_and_new_ones_are_under_the_new_key():
     with ring(OLD):
-        old = encryption.seal(b"x", place="a")
+        old = encryption.seal(b"x", context="a")
     with ring(NEW, OLD):
-        assert encryption.unseal(old, place="a") == b"x"
-        new = encryption.seal(b"y", place="a")
+        assert encryption.unseal(old, context="a") == b"x"
+        new = encryption.seal(b"y", context="a")
         rotated = encryption.rotate(old)
     with ring(NEW):
-        assert encryption.unseal(new, place="a") == b"y"
-        assert encryption.unseal(rotated, place="a") == b"x", "rotate() keeps the value, and its place."
+        assert encryption.unseal(new, context="a") == b"y"
+        assert encryption.unseal(rotated, context="a") == b"x", "rotate() keeps the value, and its place."
         with pytest.raises(encryption.UndecryptableError, match="No key"):
-            encryption.unseal(old, place="a")
+            encryption.unseal(old, context="a")
 
 
-@pytest.mark.parametrize("place", ["a:2", "b:1", "", "a:1\0", "a"])
-def test_a_value_does_not_open_in_another_place(place):
-    with pytest.raises(encryption.UndecryptableError, match="another place"):
-        encryption.unseal(encryption.seal(b"x", place="a:1"), place=place)
+@pytest.mark.parametrize("context", ["a:2", "b:1", "", "a:1\0", "a"])
+def test_a_value_does_not_open_in_another_place(context):
+    with pytest.raises(encryption.UndecryptableError, match="another encryption context"):
+        encryption.unseal(encryption.seal(b"x", context="a:1"), context=context)
 
 
 def test_a_place_cannot_be_forged_by_the_value():
-    token = encryption.seal(b"1\0x", place="a")
+    token = encryption.seal(b"1\0x", context="a")
     with pytest.raises(encryption.UndecryptableError):
-        encryption.unseal(token, place="a\x001")
+        encryption.unseal(token, context="a\x001")
 
 
 @pytest.mark.parametrize("position", [1, 20, 40, -5])
 def test_a_changed_value_does_not_open(position):
-    raw = bytearray(base64.urlsafe_b64decode(encryption.seal(b"x" * 40, place="a")))
+    raw = bytearray(base64.urlsafe_b64decode(encryption.seal(b"x" * 40, context="a")))
     raw[position] ^= 1
     with pytest.raises(encryption.UndecryptableError):
-        encryption.unseal(base64.urlsafe_b64encode(raw).decode(), place="a")
+        encryption.unseal(base64.urlsafe_b64encode(raw).decode(), context="a")
 
 
 @pytest.mark.parametrize("token", ["", "x", "gAAAAA", "é", "a b", "\0"])
 def test_what_is_no_token_does_not_open(token):
     with pytest.raises(encryption.UndecryptableError):
-        encryption.unseal(token, place="a")
+        encryption.unseal(token, context="a")
 
 
 def test_an_error_says_where_and_never_what():
     with ring(OLD):
-        token = encryption.seal(b"top secret", place="grant:7")
+        token = encryption.seal(b"top secret", context="grant:7")
     with ring(NEW), pytest.raises(encryption.UndecryptableError) as caught:
-        encryption.unseal(token, place="grant:7")
+        encryption.unseal(token, context="grant:7")
     assert "grant:7" in str(caught.value)
     assert token not in str(caught.value)
 
@@ -88,21 +88,21 @@ def test_an_error_says_where_and_never_what():
 @pytest.mark.parametrize("keys", [["no key"], [""], [NEW, "short"], [7]])
 def test_a_ring_with_something_else_in_it_is_a_mistake_of_the_settings(keys):
     with ring(*keys), pytest.raises(ImproperlyConfigured) as caught:
-        encryption.seal(b"x", place="a")
+        encryption.seal(b"x", context="a")
     assert "ENCRYPTION_KEYS" in str(caught.value)
     assert "no key" not in str(caught.value)
 
 
 def test_without_keys_of_its_own_it_follows_the_secret_key_and_its_fallbacks():
     with override_settings(SECRET_KEY="old"):
-        old = encryption.seal(b"x", place="a")
+        old = encryption.seal(b"x", context="a")
     with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"]):
-        assert encryption.unseal(old, place="a") == b"x"
+        assert encryption.unseal(old, context="a") == b"x"
     with (
         override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[]),
         pytest.raises(encryption.UndecryptableError),
     ):
-        encryption.unseal(old, place="a")
+        encryption.unseal(old, context="a")
 
 
 @pytest.mark.database

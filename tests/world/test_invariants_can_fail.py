@@ -235,8 +235,8 @@ def rows_are_read_again_and_again(patch):
 
 
 def secrets_are_not_encrypted(patch):
-    patch.setattr(encryption, "seal", lambda plaintext, place: encryption._bytes(plaintext).decode())
-    patch.setattr(encryption, "unseal", lambda token, place: token.encode())
+    patch.setattr(encryption, "seal", lambda plaintext, context: encryption._bytes(plaintext).decode())
+    patch.setattr(encryption, "unseal", lambda token, context: token.encode())
 
 
 def the_code_is_logged(patch):

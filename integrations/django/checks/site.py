@@ -147,9 +147,9 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
         yield from _key_ring()
 
 
-def _split(address: str) -> SplitResult | None:
+def _split(url: str) -> SplitResult | None:
     try:
-        return urlsplit(address)
+        return urlsplit(url)
     except ValueError:  # brackets that do not match
         return None
 
@@ -276,7 +276,7 @@ def _key_ring() -> Iterator[CheckMessage]:
     from stateful_oauth.storage import encryption  # noqa: PLC0415 - cryptography is slow to import
 
     try:
-        encryption.unseal(encryption.seal(b"", place="check"), place="check")
+        encryption.unseal(encryption.seal(b"", context="check"), context="check")
     except ImproperlyConfigured as error:
         yield Error(
             "ENCRYPTION_KEYS has a value that is not a Fernet key.",

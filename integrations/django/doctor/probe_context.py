@@ -100,7 +100,7 @@ class ProbeContext:
         Keys(self.config, self._discovery, self.transport, wiring.clock.now).load(TIME_LIMIT)
 
     def callback(self, name: str = "callback") -> str:
-        """Return a callback's address."""
+        """Return a callback's URL."""
         return callback_url(self.alias, name)
 
     def request(self, redirect_uri: str) -> AuthorizationRequest:

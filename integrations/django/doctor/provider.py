@@ -152,7 +152,7 @@ def _landed(context: ProbeContext, redirect_uri: str, landing: Landing) -> Findi
             f"The provider showed a page ({landing.status}), and did not redirect to {redirect_uri}.",
             "Sign in once by hand. The provider ignores prompt=none, so the doctor cannot check this.",
         )
-    if landing.address != redirect_uri:
+    if landing.url != redirect_uri:
         return warning(
             f"The provider redirected to {_host(landing)} instead of {redirect_uri}.",
             "Sign in once by hand. The provider ignores prompt=none, so the doctor cannot check this.",
@@ -188,7 +188,7 @@ def _logout(context: ProbeContext) -> Iterator[Finding]:
 
 
 def _host(landing: Landing) -> str:
-    return ascii((urlsplit(landing.address).hostname or "a page of its own")[:_LONGEST_SHOWN])
+    return ascii((urlsplit(landing.url).hostname or "a page of its own")[:_LONGEST_SHOWN])
 
 
 PROVIDER: Final[tuple[Probe, ...]] = (

@@ -72,7 +72,7 @@ def _migrations(_: Any) -> Iterator[Finding]:
 def _key_ring(_: Any) -> Iterator[Finding]:
     from stateful_oauth.storage import encryption  # noqa: PLC0415 - cryptography is slow to import
 
-    encryption.unseal(encryption.seal(b"", place="doctor"), place="doctor")
+    encryption.unseal(encryption.seal(b"", context="doctor"), context="doctor")
     yield fine("The key ring encrypts and decrypts.")
 
 

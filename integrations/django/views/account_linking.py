@@ -29,7 +29,7 @@ def page(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Ask whether accounts are to be linked; or say what became of it, when that is over."""
     outcome = followed(request, transaction_id)
     if isinstance(outcome, (ConfirmationNeeded, RedirectTo)):
-        # Whoever comes back from the provider by the back button may go there again, or change their mind.
+        # A user who comes back from the provider by the back button may go there again, or choose anew.
         return link_page(request, outcome)
     return respond(outcome, request)
 

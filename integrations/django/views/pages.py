@@ -42,7 +42,7 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
         tenant=row.tenant if row else request.GET.get("tenant", ""),
         description=last_detail(row) if row and conf.show_untrusted_error_description else "",
     )
-    # Or Django would log each 5xx as an error, which goes to ADMINS by mail; anybody can open this address.
+    # Or Django would log each 5xx as an error, and mail it to ADMINS, although any browser can open this URL.
     page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - as `django.utils.log` does
     return page
 
@@ -50,7 +50,7 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
 @flow_view
 @require_GET  # not HEAD, which must not move anything
 def progress(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
-    """Follow a transaction that somebody else is working on, until there is an outcome."""
+    """Follow a transaction that another request is working on, until there is an outcome."""
     outcome = followed(request, transaction_id)
     # A lost fence means that the row moved between two looks at it.
     if not isinstance(outcome, InProgress) and outcome.code != FenceLost.CODE:
@@ -83,7 +83,7 @@ def restart(request: HttpRequest) -> HttpResponse:
 
 
 def _own_transaction(request: HttpRequest) -> FlowTransaction | None:
-    """Return the transaction that the address names, if this browser started it."""
+    """Return the transaction that the URL names, if this browser started it."""
     browsers = BrowserCaller(request).browsers
     try:
         transaction_id = uuid.UUID(request.GET.get("transaction", ""))

@@ -1,4 +1,4 @@
-"""Readiness, for a load balancer or an orchestrator. No address leads here: include it yourself.
+"""Readiness, for a load balancer or an orchestrator. No URL leads here: add one yourself.
 
 `path("internal/ready/", readiness_view)`, where only your infrastructure reaches it.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @outside_of_transactions  # Django would open one first, and answer 500 where the database does not
-@login_not_required  # nobody is signed in at a load balancer
+@login_not_required  # a load balancer does not sign in
 @require_safe
 @never_cache
 def readiness_view(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view's signature

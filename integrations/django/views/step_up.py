@@ -13,7 +13,7 @@ from stateful_oauth.django.stepping_up import start_step_up
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-# What a form may hold, which anybody can write; what is of another form is left out.
+# The form's values come from the browser: a value that does not match is ignored.
 _AGE: Final = re.compile(r"[0-9]{1,9}")
 _CLASSES: Final = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,511}")
 _CONNECTION: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
