@@ -77,7 +77,7 @@ def _welcome(demo: Running) -> str:
         TWICE,
     )
 
-    rows = [("Name", "E-mail", "Password", "Connection", "")]
+    rows = [("Name", "Email", "Password", "Connection", "")]
     rows += [
         (person.name, person.email, person.password or "(just click)", person.connection, person.note)
         for person in (*PEOPLE, *SPECIAL, *TWICE)

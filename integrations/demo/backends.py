@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class DemoBackend(Auth0Backend):
-    """Everybody may sign in, but nobody of the competition."""
+    """All users may sign in, except those with an email at the competitor's domain."""
 
     def may_sign_in(self, identity: VerifiedIdentity, user: AbstractBaseUser | None) -> None:
         """Refuse one domain.
 
         Raises:
-            AccountRefused: The address belongs to it.
+            AccountRefused: The email is at that domain.
         """
         del user  # known or new makes no difference here
         if str(identity.claims.get("email", "")).endswith(REFUSED_DOMAIN):

@@ -1,4 +1,4 @@
-"""A walk through what connecting and linking do, for the first page: who signs in, and what comes of it."""
+"""Guided tours of what connecting and linking do, for the first page: who signs in, and what you see then."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from stateful_oauth.demo.people import (
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """One walk.
+class Tour:
+    """One guided tour.
 
     Attributes:
         people: Who takes part, in the order in which they sign in.
         steps: What to do, one after another.
-        comes_of_it: What you see then.
+        result: What you see then.
     """
 
     title: str
     people: tuple[Person, ...]
     steps: tuple[str, ...]
-    comes_of_it: str
+    result: str
 
 
 GUIDE: Final = (
-    Walk(
+    Tour(
         "A connected account signs in",
         (XENIA, XENIA_AT_HOME),
         (
@@ -45,27 +45,27 @@ GUIDE: Final = (
         ),
         "You are Xenia Pto, without a question: she connected this account herself.",
     ),
-    Walk(
+    Tour(
         "A password first, Google later",
         (PAT, PAT_BY_GOOGLE),
         ("Sign in as Pat Password, and sign out.", "Sign in with Google, as Pat by Google."),
-        "You are Pat Password: both addresses are the same, and both are verified.",
+        "You are Pat Password: both emails are the same, and both are verified.",
     ),
-    Walk(
+    Tour(
         "GitHub first, a password later",
         (SAM, SAM_BY_PASSWORD),
         (
             "Sign in with GitHub, as Sam Social, and sign out.",
             "Sign in with the password, as Sam by password.",
-            "Say that it is you, and sign in as Sam Social. Or as somebody else, or not at all.",
+            "Say that it is you, and sign in as Sam Social. Or as another user, or not at all.",
         ),
-        "You are asked, because anybody can sign up with a password. The account that was first stays.",
+        "You are asked, because a password account proves little. The older account stays.",
     ),
-    Walk(
-        "Somebody took the address",
+    Tour(
+        "Another person took the email",
         (MALLORY, UMA),
         (
-            "Sign in as Mallory Early, who signed up with Uma's address and never verified it. Sign out.",
+            "Sign in as Mallory Early, who signed up with Uma's email and never verified it. Sign out.",
             "Sign in with Google, as Uma Real.",
         ),
         "Two users. Mallory gains nothing, and Uma is not even asked.",

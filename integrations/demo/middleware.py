@@ -26,7 +26,7 @@ _ADMIN_POLICY: Final = (
 
 
 class DemoMiddleware:
-    """One address for the site, a name for each visitor, a strict policy for the pages, and repairs."""
+    """One URL for the site, a name for each visitor, a strict policy for the pages, and repairs."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -13,12 +13,12 @@ REFUSED_DOMAIN: Final = "@rival.example"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody at the tenant.
+    """A person with an account at the tenant.
 
     Attributes:
         password: Empty where the provider does not ask for one: then a click will do.
         note: What is special, for the table.
-        verified: Whether the provider has verified the e-mail.
+        verified: Whether the provider has verified the email.
         known: Whether the tenant knows the account already. Otherwise it becomes one with its first sign-in.
     """
 
@@ -86,7 +86,7 @@ XENIA_AT_HOME: Final = Person(
     sub="google-oauth2|10000000000000021",
     connection=GOOGLE,
     known=False,
-    note="the same person with another address",
+    note="the same person with another email",
 )
 PAT: Final = Person(
     name="Pat Password",
@@ -102,7 +102,7 @@ PAT_BY_GOOGLE: Final = Person(
     sub="google-oauth2|10000000000000022",
     connection=GOOGLE,
     known=False,
-    note="the same address, verified",
+    note="the same email, verified",
 )
 SAM: Final = Person(
     name="Sam Social",
@@ -118,7 +118,7 @@ SAM_BY_PASSWORD: Final = Person(
     connection=PASSWORDS,
     password="came-later-with-this",  # noqa: S106 - printed on the first page
     known=False,
-    note="the same address, later",
+    note="the same email, later",
 )
 UMA: Final = Person(
     name="Uma Real",
@@ -126,16 +126,16 @@ UMA: Final = Person(
     sub="google-oauth2|10000000000000024",
     connection=GOOGLE,
     known=False,
-    note="owns the address",
+    note="owns the email",
 )
 MALLORY: Final = Person(
     name="Mallory Early",
     email="uma@example.com",
     sub="auth0|mallory",
     connection=PASSWORDS,
-    password="not-my-address",  # noqa: S106 - printed on the first page
+    password="not-my-email",  # noqa: S106 - printed on the first page
     verified=False,
-    note="registered Uma's address, and never verified it",
+    note="registered Uma's email, and never verified it",
 )
 
 PEOPLE: Final = (ADA, GRACE, ALAN)
@@ -143,7 +143,7 @@ PEOPLE: Final = (ADA, GRACE, ALAN)
 SPECIAL: Final = (IVY, REX, CONNIE, BEA)
 """With these something happens."""
 TWICE: Final = (XENIA, XENIA_AT_HOME, PAT, PAT_BY_GOOGLE, SAM, SAM_BY_PASSWORD, UMA, MALLORY)
-"""These are there twice, or somebody wants it to look so."""
+"""People with two accounts, and one who wants to look like another."""
 
 ORGANIZATION: Final = "org_engines"
 OTHER_ORGANIZATION: Final = "org_looms"

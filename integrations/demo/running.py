@@ -30,7 +30,7 @@ class Note:
 
     Attributes:
         attempts: The transactions, in the order in which they were started.
-        callbacks: The provider's answers to them: addresses at this site.
+        callbacks: The provider's answers to them: URLs of this site.
         remark: A sentence about what happened out of the visitor's sight.
     """
 
@@ -72,11 +72,11 @@ class RunningDemo:
     def passer_by(
         self, connection: str, *, email: str = "", verified: bool = True, known: bool = True
     ) -> Person:
-        """Let the tenant know somebody new, because what is linked once cannot be linked again.
+        """Add a new person to the tenant, because accounts that were linked once cannot be linked again.
 
         Args:
             email: Of another account of the same person; otherwise a new one.
-            verified: Whether the provider has verified the e-mail.
+            verified: Whether the provider has verified the email.
             known: Whether the tenant has an account already, or makes it at the first sign-in.
         """
         with self._lock:

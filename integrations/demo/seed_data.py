@@ -1,4 +1,4 @@
-"""What tenant and site know before anybody signs in."""
+"""The accounts and users that tenant and site have before the first sign-in."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def seed_tenant(tenant: Tenant) -> None:
 
 
 def add_person(tenant: Tenant, person: Person, *, blocked: bool = False) -> None:
-    """Let the tenant know somebody."""
+    """Add a person to the tenant."""
     given, _, family = person.name.partition(" ")
     tenant.add_user(
         email=person.email,
@@ -82,7 +82,7 @@ def add_person(tenant: Tenant, person: Person, *, blocked: bool = False) -> None
 
 
 def seed_site(issuer: str) -> None:
-    """Make the users that have to be there before anybody signs in, and forget what the tenant forgot."""
+    """Make the users that the first sign-in needs, and delete the accounts that the tenant has lost."""
     # The tenant lives in memory, and knows nothing of what an earlier demo connected or linked.
     ConnectedAccount.objects.all().delete()
     AccountLink.objects.all().delete()
@@ -92,7 +92,7 @@ def seed_site(issuer: str) -> None:
         row: Any = add_identity(ivy, lambda: backend.make_user(ivy), now=wiring.clock.now())
         row.user.is_active = False
         row.user.save(update_fields=["is_active"])
-    # Somebody else has the name that Connie's user would get.
+    # Another user has the name that Connie's user would get.
     users.get_or_create(username=backend.username(_identity(issuer, CONNIE)))
     if not users.filter(username=OPERATOR_NAME).exists():
         users.create_superuser(OPERATOR_NAME, password=OPERATOR_PASSWORD)

@@ -21,7 +21,7 @@ SETTINGS: Final = "stateful_oauth.demo.settings"
 
 
 class PortTaken(Exception):
-    """Somebody else listens at the port that was asked for."""
+    """Another process listens at the port that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ STATEFUL_OAUTH = {
     "BASE_URL": _BASE_URL,  # https://www.example.com
     "ISSUER": _ISSUER,  # with Auth0 instead: "DOMAIN": "example.eu.auth0.com"
     "CLIENT_ID": "demo",
-    "CLIENT_SECRET": "everybody-knows-the-secret-of-the-demo",  # from your environment
+    "CLIENT_SECRET": "the-secret-of-the-demo-is-no-secret",  # from your environment
     "SCOPE": "openid profile email offline_access",  # a refresh token, which connecting needs
     "REFRESH_TOKEN_ROTATION": False,  # Token Vault needs it off, here and at the application
     "CONNECTIONS": {
@@ -52,7 +52,7 @@ STATEFUL_OAUTH = {
     "LINKING": "automatic",
     "LINKING_TRUSTED_CONNECTIONS": ["Username-Password-Authentication", "google-oauth2", "github"],
     "MANAGEMENT_CLIENT_ID": "demo-linking",  # a machine-to-machine application
-    "MANAGEMENT_CLIENT_SECRET": "everybody-knows-this-one-as-well",  # from your environment
+    "MANAGEMENT_CLIENT_SECRET": "this-secret-is-no-secret-as-well",  # from your environment
     # Only because both servers of the demo are on this machine and speak plain http:
     "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True,
     # Only because Google and GitHub are pages of the emulator. The real ones are known, LinkedIn is not.
@@ -116,7 +116,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 
-# The terminal is for the addresses and for bugs. What goes wrong on purpose is shown on pages.
+# The terminal is for the URLs and for bugs. What goes wrong on purpose is shown on pages.
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

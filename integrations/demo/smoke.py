@@ -118,7 +118,7 @@ class HttpVisitor:
         self._http.close()
 
     def open(self, path: str) -> Page:
-        """Open an address of the site."""
+        """Open a URL of the site."""
         return Page(self._http.get(urljoin(self._site, path), timeout=_PATIENCE))
 
     def submit(self, form: Form, **fields: str) -> Page:
@@ -164,7 +164,7 @@ def visit_everything(site: str, out: TextIO) -> int:
             ("the timeline", lambda: visitor.open("/timeline/").shows("signed in")),
             ("one attempt and its diagram", lambda: visitor.open(_first_attempt(visitor)).shows("<svg")),
             ("sign out", lambda: visitor.sign_out().shows("Sign in")),
-            ("sign in as somebody else", lambda: visitor.sign_in(XENIA).shows(XENIA.sub)),
+            ("sign in as another user", lambda: visitor.sign_in(XENIA).shows(XENIA.sub)),
             ("connect a Google account", lambda: visitor.connect(XENIA_AT_HOME).shows(XENIA_AT_HOME.email)),
             ("sign out again", lambda: visitor.sign_out().shows("Sign in")),
             (

@@ -1,4 +1,4 @@
-"""The demo's addresses."""
+"""The demo's URLs."""
 
 from __future__ import annotations
 

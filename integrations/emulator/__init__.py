@@ -23,7 +23,7 @@ Use it in-process, no sockets and no sleeping::
     visitor.authorize(location)  # silent: the browser has the SSO cookie
     tenant.visitor().decline(location)  # error=access_denied
 
-    tenant.faults.add("/oauth/token", "lost_answer")  # the next exchange happens, nobody hears of it
+    tenant.faults.add("/oauth/token", "lost_answer")  # the next exchange happens, its answer is lost
     tenant.ledger.count("code_exchanged", code=callback.fields["code"])  # what really happened
     tenant.requests["/oauth/token"]  # how many arrived (a lost_request does not)
     tenant.clock.advance(60)  # seconds
@@ -84,7 +84,7 @@ What a tenant has:
 
 Fault kinds: ``unreachable`` (no connection: ConnectTimeout; on the server as lost_request), ``lost_request``
 (nothing happened, which the caller cannot know; ConnectionError), ``lost_answer`` (it happened; ReadTimeout),
-``slow`` (``delay`` seconds; in-process beyond the read timeout: ReadTimeout, nobody sleeps), ``rate_limit``
+``slow`` (``delay`` seconds; in-process beyond the read timeout: ReadTimeout, without a wait), ``rate_limit``
 (429, ``reset``), ``server_error`` (``status``), ``html`` (502), ``answer`` (``status``, ``json``,
 ``headers``), ``malformed``, ``empty``, ``huge`` (``size``), ``truncated``, ``redirect`` (``location``).
 ``match`` looks at every text of a request: query, form or JSON members, and the route's ``{names}``.

@@ -13,11 +13,11 @@ from stateful_oauth.emulator.tenant import Tenant
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve; print the address first, so that another process can wait for that line."""
+    """Serve; print the URL first, so that another process can wait for that line."""
     parser = argparse.ArgumentParser(prog="python -m stateful_oauth.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=9400, help="0 takes a free port")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    parser.add_argument("--public-url", help="the address to use in the issuer, if not the bound one")
+    parser.add_argument("--public-url", help="the URL to use as the issuer, if not the bound one")
     parser.add_argument(
         "--people", type=Path, help="JSON with users, clients, connections, apis, organizations"
     )

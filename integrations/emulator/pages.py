@@ -63,7 +63,7 @@ def form_post_page(action: str, fields: Mapping[str, str]) -> Answer:
 def sign_in_page(
     tenant: TenantState, login: Login, session: Session | None, problem: str = "", status: int = 200
 ) -> Answer:
-    """Return the sign-in page: everybody who can sign in, by connection."""
+    """Return the sign-in page: all users who can sign in, by connection."""
     ask = login.ask
     only = [ask.connection] if ask.connection else ask.client.connections
     groups = "".join(
@@ -119,7 +119,7 @@ def _person(tenant: TenantState, account: Account, hidden: str, session: Session
         "blocked" if holder is not None and holder.blocked else "",
         "never signed in" if holder is None else "",
         "linked" if holder is not None and holder.user_id != account.user_id else "",
-        "e-mail not verified" if not account.profile.get("email_verified") else "",
+        "email not verified" if not account.profile.get("email_verified") else "",
         "signed in now"
         if session is not None and holder is not None and holder.user_id == session.user_id
         else "",

@@ -47,9 +47,7 @@ class Connection:
     def title(self) -> str:
         """What people see."""
         known = {"google-oauth2": "Google", "github": "GitHub", "windowslive": "Microsoft", "apple": "Apple"}
-        return self.display_name or known.get(
-            self.name, "E-mail and password" if self.database else self.name
-        )
+        return self.display_name or known.get(self.name, "Email and password" if self.database else self.name)
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ class People:
         if self.account_at(where.name, identifier) is not None:
             raise ValueError(f"There is already a user {where.strategy}|{identifier} at {where.name}.")
         if where.database and profile.get("email"):
-            # Databases keep addresses in lower case; providers' addresses stay as they are.
+            # Databases keep emails in lower case; providers' emails stay as they are.
             profile["email"] = profile["email"].lower()
         account = Account(where, identifier, profile, password)
         self.accounts.append(account)
@@ -202,18 +200,18 @@ class People:
         return None
 
     def find_account(self, who: str, connection: str | None = None) -> Account | None:
-        """Return the account with that e-mail address or user id, at the connection if one is named."""
+        """Return the account with that email or user id, at the connection if one is named."""
         for account in self.accounts:
             if connection in {None, account.connection.name} and _is(account, who):
                 return account
-        # The address of the Auth0 user may have been changed since.
+        # The email of the Auth0 user may have been changed since.
         for user in self.users.values():
             if user.email == who and connection in {None, user.connection}:
                 return self.account_at(user.connection, user.identities[0].user_id)
         return None
 
     def check_password(self, email: str, password: str, connection: str) -> Account | None:
-        """Return the database account with that address and password."""
+        """Return the database account with that email and password."""
         for account in self.accounts:
             if (
                 account.connection.name == connection

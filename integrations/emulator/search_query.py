@@ -2,8 +2,7 @@
 
 ``field:value``, ``field:"a phrase"``, ``*`` and ``?`` in values, ``field:*`` and ``_exists_:field``, bare
 values (any text field), AND, OR, NOT (also ``&&``, ``||``, ``!``, ``-``) and parentheses. AND binds tighter
-than OR; two terms side by side are an OR, Lucene's default. E-mail addresses and names ignore case, other
-fields do not.
+than OR; two terms side by side are an OR, Lucene's default. Only emails and names ignore case.
 """
 
 from __future__ import annotations

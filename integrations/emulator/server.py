@@ -156,8 +156,8 @@ class EmulatorServer:
     """Serves a tenant on the loopback address, in a background thread, while used as a context manager.
 
     The tenant's issuer becomes ``public_url``, or else the bound address. Port 0 takes a free one.
-    ``ssl_context`` makes it https. Only loopback addresses are accepted: the sign-in page lets anybody be
-    anybody.
+    ``ssl_context`` makes it https. Only loopback addresses are accepted, because the sign-in page lets every
+    visitor sign in as any user.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class EmulatorServer:
 
     @property
     def url(self) -> str:
-        """The address without a trailing slash."""
+        """The URL without a trailing slash."""
         return self.tenant.base_url
 
     @property

@@ -164,7 +164,7 @@ def issue_code(tenant: TenantState, ask: Ask, session: Session, *, fresh: bool) 
     session.last_used = now
     session.clients.add(ask.client.client_id)
     scopes: Sequence[str] = granted_scopes(tenant, ask)
-    # Auth0 leaves amr and acr out when nobody was asked for the second factor this time.
+    # Auth0 leaves amr and acr out when it did not ask for the second factor this time.
     code = tenant.issued.new_code(ask, session, ask.mfa and fresh, scopes, now + tenant.settings.code_ttl)
     tenant.ledger.record(
         "code_issued",

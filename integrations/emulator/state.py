@@ -160,14 +160,14 @@ class TenantState:
         ``user_id`` may be given with or without the connection's prefix. ``signed_up=False`` adds only the
         account at the provider: its Auth0 user is made when the person first signs in.
         """
-        facts = {
+        profile = {
             "email": email,
             "email_verified": email_verified and email is not None,
             "name": name,
             **profile,
         }
         with self.lock:
-            account, user = self.people.add(facts, connection, password, user_id, self.clock.now())
+            account, user = self.people.add(profile, connection, password, user_id, self.clock.now())
             if signed_up:
                 user.blocked, user.user_metadata, user.app_metadata = blocked, user_metadata, app_metadata
                 self.people.users[user.user_id] = user
@@ -214,8 +214,7 @@ class TenantState:
     ) -> ConnectedAccount:
         """Connect an account at a provider to a user, as if both had gone through the connect flow.
 
-        ``account`` is its e-mail address or user id (``google-oauth2|123``); ``add_user(signed_up=False)``
-        makes one.
+        ``account`` is its email or user id (``google-oauth2|123``); ``add_user(signed_up=False)`` makes one.
         """
         with self.lock:
             found = self.people.find_account(account, connection)
@@ -238,7 +237,7 @@ class TenantState:
         return organization
 
     def invite(self, organization: Organization, email: str) -> Invitation:
-        """Invite somebody to an organization."""
+        """Invite the owner of an email to an organization."""
         with self.lock:
             return self.people.invite(organization, email)
 

@@ -26,8 +26,8 @@ class Tenant(TenantState):
 
     Knowingly different from Auth0: callback URLs are compared exactly (no ``*`` or ``{organization_name}``
     placeholders) and ``redirect_uri`` is required; organizations are allowed to every client by default;
-    there is one issuer per tenant (no custom domains beside it) and only RSA keys sign; nobody is locked
-    out for wrong passwords; a person asked for MFA has it, without enrolment; the provider behind a social
+    there is one issuer per tenant (no custom domains beside it) and only RSA keys sign; wrong passwords
+    lock no user out; a person asked for MFA has it, without enrolment; the provider behind a social
     connection is a page of this tenant, so ``federated`` logout changes nothing; logout tokens are made but
     not delivered; implicit and hybrid flows, JAR, DPoP, mTLS, CIBA and the device flow are missing; rate
     limits are off by default, and there are none at the Authentication API.

@@ -42,7 +42,7 @@ BACKCHANNEL_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 @dataclass(frozen=True)
 class Subject:
-    """For whom, by which client and out of which sign-in tokens are issued."""
+    """The user, the client and the sign-in that tokens are issued for."""
 
     user: User
     client: Client

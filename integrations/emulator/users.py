@@ -32,7 +32,7 @@ class Users:
         return user
 
     def by_email(self, email: str) -> list[User]:
-        """Return the users with exactly that profile address, as they are now."""
+        """Return the users with exactly that profile email, as they are now."""
         return [user for user in self._tenant.people.users.values() if user.email == email]
 
     def search(self, query: str = "*") -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ class ConnectedAccount:
 
     @property
     def email(self) -> str | None:
-        """The address that the provider knows."""
+        """The email that the provider knows."""
         return self.account.profile.get("email")
 
 

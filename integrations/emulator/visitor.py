@@ -63,14 +63,14 @@ class Visitor:
     ) -> Callback:
         """Go to an authorization URL, sign in if asked, and return the redirect back.
 
-        ``as_user`` is an e-mail address, a user id (also that of a linked secondary: it names the identity to
-        sign in with) or a ``User``; ``connection`` chooses among accounts with one address. Without
+        ``as_user`` is an email, a user id (also that of a linked secondary: it names the identity to sign in
+        with) or a ``User``; ``connection`` chooses among accounts with one email. Without
         ``as_user`` only a silent answer will do: a page raises ``PageShown``.
         """
         answer = self.request("GET", location)
         if self._at(answer, "/u/login"):
             if as_user is None:
-                raise PageShown("The sign-in page is shown, and nobody was named to sign in", answer)
+                raise PageShown("The sign-in page is shown, and no user was named to sign in", answer)
             answer = self._sign_in(answer, as_user, connection)
         if self._at(answer, "/u/consent"):
             answer = self._submit(answer, {"action": "accept" if consent else "decline"})
@@ -86,7 +86,7 @@ class Visitor:
     def connect(self, location: str, as_account: str, scopes: Sequence[str] | None = None) -> Callback:
         """Go to a ``connect_uri`` with its ticket, choose an account, and return the redirect back.
 
-        ``as_account`` is the e-mail address or user id (``google-oauth2|123``) of an account at the
+        ``as_account`` is the email or user id (``google-oauth2|123``) of an account at the
         provider; ``scopes`` are those that the person agrees to, None for all. See ``decline`` too.
         """
         answer = self.request("GET", location)
@@ -144,7 +144,7 @@ class Visitor:
         who = as_user if isinstance(as_user, str) else as_user.user_id
         account = self._tenant.people.find_account(who, connection)
         if account is None:
-            raise LookupError(f"Nobody at this tenant is {who!r} (connection: {connection or 'any'}).")
+            raise LookupError(f"This tenant has no account {who!r} (connection: {connection or 'any'}).")
         return self._submit(
             answer, {"action": "account", "account": account.user_id, "connection": account.connection.name}
         )

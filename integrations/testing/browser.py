@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 class Browser:
-    """One cookie jar for the site and one for the tenant; as many tabs as the test keeps addresses for."""
+    """One cookie jar for the site and one for the tenant; each URL that the test keeps is a tab."""
 
     def __init__(self, tenant: Tenant, **client: Any) -> None:
         self._tenant = tenant
         self.visitor = tenant.visitor()
         self.client = Client(raise_request_exception=client.pop("raise_request_exception", True), **client)
 
-    def get(self, address: str, **headers: str) -> HttpResponse:
+    def get(self, url: str, **headers: str) -> HttpResponse:
         """Open a page of the site."""
-        return self._ask("get", address, headers)
+        return self._ask("get", url, headers)
 
-    def head(self, address: str, **headers: str) -> HttpResponse:
+    def head(self, url: str, **headers: str) -> HttpResponse:
         """Ask for the headers of a page only."""
-        return self._ask("head", address, headers)
+        return self._ask("head", url, headers)
 
-    def post(self, address: str, data: dict[str, str] | None = None, **headers: str) -> HttpResponse:
+    def post(self, url: str, data: dict[str, str] | None = None, **headers: str) -> HttpResponse:
         """Send a form to the site."""
-        return self._ask("post", address, headers, data or {})
+        return self._ask("post", url, headers, data or {})
 
     def start(self, next_url: str = "", **headers: str) -> str:
         """Start a sign-in in a new tab.
@@ -53,7 +53,7 @@ class Browser:
         """Sign in at the tenant.
 
         Returns:
-            The callback's address, not yet opened; `fields` has its parameters.
+            The callback's URL, not yet opened; `fields` has its parameters.
         """
         return self.visitor.authorize(location, as_user=as_user)
 
@@ -65,7 +65,7 @@ class Browser:
         """Start to connect an account, choose it at its provider, and come back; return the last response.
 
         Args:
-            as_account: E-mail address or user id of an account at the provider.
+            as_account: Email or user id of an account at the provider.
         """
         started = self.post(reverse("stateful_oauth:connect"), {"connection": connection, "next": next_url})
         location = started["Location"]
@@ -77,7 +77,7 @@ class Browser:
         """Confirm on the page that asks whether accounts are to be linked, by signing in at the tenant.
 
         Args:
-            page: The page's address.
+            page: The page's URL.
             as_user: The user to sign in as.
             account: The candidate's position on the page, from `"0"`, where there are several.
         """
@@ -94,8 +94,8 @@ class Browser:
         user: str | None = self.client.session.get("_auth_user_id")
         return user
 
-    def _ask(self, method: str, address: str, headers: dict[str, str], *data: Any) -> HttpResponse:
-        parts = urlsplit(address)
+    def _ask(self, method: str, url: str, headers: dict[str, str], *data: Any) -> HttpResponse:
+        parts = urlsplit(url)
         path = parts._replace(scheme="", netloc="", fragment="").geturl()
         site = urlsplit(conf.base_url)
         extra = {"HTTP_HOST": site.netloc, **headers}

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 class ManualClock:
     """Implements `flows.engine.ports.Clock`.
 
-    Sleeping lets other threads run, and moves the clock: a test that waits for somebody else waits in no
-    time, and one that waits in vain comes to its limit.
+    Sleeping lets other threads run, and moves the clock: a test that waits for another thread takes no time,
+    and one that waits in vain comes to its limit.
     """
 
     def __init__(self, at: datetime | None = None) -> None:

@@ -51,7 +51,7 @@ def assert_matrix(kind: str) -> list[Cell]:
 
     Holds that the machine takes what it has an edge for and nothing else; that the engine refuses, and writes
     down, what a browser or an operator may not send, and changes nothing by it; that another browser and
-    another flow's address are refused in every state; that waiting states expire at their deadline; and that
+    another flow's URL are refused in every state; that waiting states expire at their deadline; and that
     an operator's `cancel` and `abandon` lead where the machine says, with actor and reason in the log.
 
     Raises:
@@ -89,7 +89,7 @@ def _engine_refuses(flow: FlowDefinition, state: str, event: str) -> None:
     if event not in machine.operator_events or not flow.allows(state, event):
         _refused(flow, state, Event(event), operator, "event_not_allowed")
     elif all(flow.state_kinds[target] is StateKind.FINAL for target in _targets(flow, state, event)):
-        # Where it leads to an effect, that needs a story of its own.
+        # An event that leads to an effect needs a transaction with a history.
         row = _put(_in_state(flow, state))
         wiring.engine().dispatch(row.id, Event(event), operator, kind=flow.kind, tenant=row.tenant)
         _moved(flow, row, event, str(operator.actor))
@@ -161,7 +161,7 @@ def _columns(row: Transaction) -> Mapping[str, Any]:
 
 
 def _in_state(flow: FlowDefinition, state: str) -> Transaction:
-    """Return a transaction as it may be in a state, as far as one can know without its story."""
+    """Return a transaction in a state, as far as that can be made without its history."""
     now, kind = wiring.clock.now(), flow.state_kinds[state]
     row = new_transaction(
         flow,

@@ -28,7 +28,7 @@ MANAGEMENT_SCOPES: Final = ("read:users", "update:users", "update:users_app_meta
 
 
 def tenant_of_settings(alias: str = DEFAULT_TENANT) -> Tenant:
-    """Return a tenant with the application, the addresses and the connections that the settings name.
+    """Return a tenant with the application, the URLs and the connections that the settings name.
 
     It has no users yet: `tenant.add_user(…)`.
 

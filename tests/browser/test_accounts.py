@@ -18,7 +18,7 @@ def sign_in(browser, person: str) -> None:
 
 def sign_out(browser) -> None:
     browser.press("Sign out", within="header")
-    browser.sees("Nobody is signed in")
+    browser.sees("Not signed in")
 
 
 def start(browser, entry: str) -> None:

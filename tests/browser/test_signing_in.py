@@ -112,13 +112,13 @@ def test_the_callback_may_be_opened_again(browser):
 def test_signing_out_and_back_shows_nothing_of_the_session(browser):
     sign_in(browser)
     browser.press("Sign out", within="header")
-    browser.sees("Nobody is signed in")
+    browser.sees("Not signed in")
     for _ in range(3):
         browser.back()
         assert "auth0|ada" not in browser.text
         assert "did not work" not in browser.text
     browser.open("/")
-    browser.sees("Nobody is signed in")
+    browser.sees("Not signed in")
 
 
 def test_after_signing_out_the_callback_signs_nobody_in(browser):
@@ -127,7 +127,7 @@ def test_after_signing_out_the_callback_signs_nobody_in(browser):
     browser.press("Sign out and open the callback again")
     browser.sees("browser_unknown")
     browser.open("/")
-    browser.sees("Nobody is signed in")
+    browser.sees("Not signed in")
 
 
 def test_a_double_click_waits_and_goes_on_by_itself(browser):

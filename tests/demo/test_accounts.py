@@ -65,7 +65,7 @@ def test_a_password_first_and_google_later(start):
         visitor.sign_in(PAT)
         visitor.sign_out()
         visitor.sign_in_by_clicking(PAT_BY_GOOGLE).at("/profile/").shows(PAT.sub)
-        visitor.open("/accounts/").shows("the same verified address")
+        visitor.open("/accounts/").shows("the same verified email")
 
 
 def test_github_first_and_a_password_later(start):

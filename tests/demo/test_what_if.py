@@ -136,7 +136,7 @@ def test_two_tabs_finish_in_any_order(visitor: HttpVisitor):
 def test_after_signing_out_the_callback_is_a_strangers(visitor: HttpVisitor):
     visitor.what_if("after-sign-out").shows("ada@example.com")
     assert error_code(visitor.what_if("after-sign-out", step="sign-out")) == "browser_unknown"
-    visitor.open("/").shows("Nobody is signed in")
+    visitor.open("/").shows("Not signed in")
     visitor.open("/what-if/after-sign-out/").shows(
         "browser_unknown"
     )  # the timeline is not lost with the cookie
@@ -145,12 +145,12 @@ def test_after_signing_out_the_callback_is_a_strangers(visitor: HttpVisitor):
 def test_much_later_the_callback_is_used_up(visitor: HttpVisitor):
     visitor.what_if("much-later").shows("ada@example.com")
     assert error_code(visitor.what_if("much-later", step="later")) == "already_completed"
-    visitor.open("/").shows("Nobody is signed in")
+    visitor.open("/").shows("Not signed in")
 
 
 def test_what_another_browser_opens_can_still_be_finished(visitor: HttpVisitor):
     stolen = visitor.what_if("stolen").shows("HTTP 403").shows("browser_unknown")
-    stolen.shows("awaiting callback").shows("Nobody is signed in")
+    stolen.shows("awaiting callback").shows("Not signed in")
     visitor.what_if("stolen", step="mine").shows("ada@example.com")
 
 

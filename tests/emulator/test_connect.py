@@ -175,9 +175,9 @@ def test_the_page_is_for_people(me):
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         state = re.search(r'name="state" value="([^"]+)"', page.text)[1]
         for form, problem in [
-            ({"action": "account", "account": "nobody"}, "Nobody of that name."),
-            ({"action": "account", "account": "eve@hub.example"}, "Nobody of that name."),
-            ({"action": "new", "email": "x"}, "An e-mail address is needed."),
+            ({"action": "account", "account": "nobody"}, "No account has that name."),
+            ({"action": "account", "account": "eve@hub.example"}, "No account has that name."),
+            ({"action": "new", "email": "x"}, "An email is needed."),
             ({}, "Choose an account first."),
         ]:
             reply = browser.post(me.desk.url("/u/connect"), data={"state": state, **form}, timeout=5)

@@ -310,7 +310,7 @@ BREAKS = {
     break_.patch.__name__: break_
     for break_ in (
         Break(exchange_twice, SIGN_IN, "a code is exchanged at most once"),
-        Break(every_browser_will_do, IN_ANOTHER_BROWSER, "nobody is signed in except by a valid callback"),
+        Break(every_browser_will_do, IN_ANOTHER_BROWSER, "only a valid callback in the browser that started"),
         Break(spent_refresh_tokens_are_kept, TOKENS, "no refresh family is killed by us"),
         Break(links_are_not_kept, LINK, "a link exists at Auth0 and here together"),
         Break(links_are_kept_and_not_made, LINK, "a link exists at Auth0 and here together"),
@@ -320,8 +320,8 @@ BREAKS = {
         Break(
             disconnected_accounts_are_kept, DISCONNECT, "connected accounts exist at Auth0 and here together"
         ),
-        Break(everybody_is_the_first_user, BOTH, "nobody is signed in as somebody else"),
-        Break(who_comes_back_is_another_user, BACK, "nobody is signed in as somebody else"),
+        Break(everybody_is_the_first_user, BOTH, "no account signs in as another user"),
+        Break(who_comes_back_is_another_user, BACK, "no account signs in as another user"),
         Break(an_ending_withdraws_nothing, ENDED, "no session is from before an ending"),
         Break(a_link_is_made_on_the_decision_of_before, BLOCKED_IN_BETWEEN, "a link is decided at every try"),
         Break(merged_metadata_is_spoiled, LINK, "metadata is merged exactly once"),
@@ -366,8 +366,8 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
     named = {
         "a code that another browser has seen is never used",
         "a code is exchanged at most once",
-        "nobody is signed in except by a valid callback",
-        "nobody is signed in as somebody else",
+        "only a valid callback in the browser that started",
+        "no account signs in as another user",
         "no session is from before an ending",
         "no refresh family is killed by us",
         "a link exists at Auth0 and here together",

@@ -9,7 +9,7 @@ from stateful_oauth.demo.scenarios.connecting import CONNECTING
 from stateful_oauth.demo.scenarios.linking import LINKING
 from stateful_oauth.demo.scenarios.provider import PROVIDER
 from stateful_oauth.demo.scenarios.scenario import Group, Scenario
-from stateful_oauth.demo.scenarios.site import ACCOUNTS, ADDRESSES, OPERATIONS
+from stateful_oauth.demo.scenarios.site import ACCOUNTS, CALLBACK_URLS, OPERATIONS
 from stateful_oauth.demo.scenarios.visitors import AGAIN, FIRST, REFUSALS
 
 GROUPS: Final[tuple[Group, ...]] = (
@@ -19,7 +19,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     PROVIDER,
     ANSWERS,
     ACCOUNTS,
-    ADDRESSES,
+    CALLBACK_URLS,
     CONNECTING,
     LINKING,
     OPERATIONS,
@@ -29,9 +29,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 }
 
 NOT_IN_MENU: Final[dict[str, str]] = {
-    "wrong_flow": "It takes a callback of one flow at the address of another, which no provider sends.",
+    "wrong_flow": "It takes a callback of one flow at the URL of another, which no provider sends.",
     "event_not_allowed": "The page that asks sends such a click back to the question.",
-    "in_progress": 'It is the page that waits: "double-click" shows it, under its own address.',
+    "in_progress": 'It is the page that waits: "double-click" shows it, under its own URL.',
     "fence_lost": "It takes a worker that outlives its lease; tests reach it with crash points.",
     "internal_error": "It takes a bug.",
     "parameter_reserved": "It takes a wrong call in a project's code, which no visitor makes.",
@@ -39,7 +39,7 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "input_invalid": "It takes a wrong call in a project's code, which no visitor makes.",
     "sign_in_needed": "The accounts page asks for a sign-in first.",
     "kept_apart": 'It is in the log of "link-asked", when you decide so.',
-    "candidate_unknown": "It takes a form that somebody wrote by hand.",
+    "candidate_unknown": "It takes a form that was written by hand.",
     "audience_not_granted": "The emulator narrows the scope first: connect-narrowed.",
     "connect_unconfirmed": "It takes a lost answer and a grant that dies with it; tests have both.",
     "connect_code_rejected": "It takes a spoilt code; what is left of it is connect-session-over.",

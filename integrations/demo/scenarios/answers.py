@@ -212,7 +212,7 @@ ANSWERS: Final = Group(
         ),
         Scenario(
             slug="no-issuer",
-            title="Nobody's answer",
+            title="An answer without an issuer",
             what="The provider announces that it signs its callbacks with its name, and this one has none.",
             codes=("issuer_missing",),
             begin=no_issuer,

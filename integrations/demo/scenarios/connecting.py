@@ -1,4 +1,4 @@
-"""What happens while somebody connects an account."""
+"""What happens while a user connects an account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SESSION_OVER: Final = {
 
 
 def _signed_in(visit: Visit, *, scope: str = "") -> tuple[Attempt, Person]:
-    """Sign the visitor in as somebody new."""
+    """Sign the visitor in as a new user."""
     person = visit.demo.passer_by(PASSWORDS)
     return visit.sign_in(person, scope=scope), person
 
@@ -57,13 +57,13 @@ def _when_completing(kind: FaultKind, **details: Any) -> Action:
 
 
 def unidentified(visit: Visit) -> HttpResponse:
-    """Connect an account of a provider that nobody knows how to ask."""
+    """Connect an account of a provider that the site cannot ask who it is."""
     before, attempt = _chosen(visit, "linkedin")
     return visit.come_back(attempt, before)
 
 
-def somebody_else(visit: Visit) -> HttpResponse:
-    """Sign in as somebody else between the start and the answer."""
+def another_user(visit: Visit) -> HttpResponse:
+    """Sign in as another user between the start and the answer."""
     before, attempt = _chosen(visit)
     after, _ = _signed_in(visit)
     return visit.come_back(attempt, before, after)
@@ -134,11 +134,11 @@ CONNECTING: Final = Group(
         ),
         Scenario(
             slug="connect-other-user",
-            title="Somebody else is signed in",
-            what="Between the start and the answer somebody else signs in in your browser. They must not get "
+            title="Another user is signed in",
+            what="Between the start and the answer another user signs in in your browser. They must not get "
             "your Google account.",
             codes=("user_changed",),
-            begin=somebody_else,
+            begin=another_user,
         ),
         Scenario(
             slug="connect-session-over",
@@ -149,13 +149,13 @@ CONNECTING: Final = Group(
         ),
         Scenario(
             slug="connect-unidentified",
-            title="Nobody can say who it is",
+            title="An account that cannot be identified",
             what="You connect a LinkedIn account, and this site does not know how to ask LinkedIn whose it "
             "is. It is connected, and it is no evidence for linking.",
             begin=unidentified,
             ends="connected",
             log_codes=("account_unidentified",),
-            afterwards="The account is connected. It proves nothing later, because nobody knows whose it is.",
+            afterwards="The account is connected. It proves nothing later, because its owner is unknown.",
         ),
         Scenario(
             slug="connect-dead-grant",

@@ -30,13 +30,13 @@ _AWAY: Final = "management api"
 
 
 def _password_first(visit: Visit) -> tuple[Person, Person]:
-    """Make an account with a password, and one at Google with the same verified address."""
+    """Make an account with a password, and one at Google with the same verified email."""
     first = visit.demo.passer_by(PASSWORDS)
     return first, visit.demo.passer_by(GOOGLE, email=first.email, known=False)
 
 
 def _social_first(visit: Visit) -> tuple[Person, Person]:
-    """Make an account at GitHub, and one with a password with the same address."""
+    """Make an account at GitHub, and one with a password with the same email."""
     first = visit.demo.passer_by(GITHUB)
     return first, visit.demo.passer_by(PASSWORDS, email=first.email, known=False)
 
@@ -64,15 +64,15 @@ def ask_about_two(visit: Visit) -> HttpResponse:
 
 
 def _answers_with(tries: int) -> Action:
-    """Prove to own somebody else's account, some times."""
+    """Sign in with the wrong account, a number of times."""
 
     def begin(visit: Visit) -> HttpResponse:
         _, newcomer = _social_first(visit)
-        somebody_else = visit.demo.passer_by(GITHUB)
+        wrong_person = visit.demo.passer_by(GITHUB)
         attempt, linking = visit.asked(newcomer)
         for _ in range(tries - 1):
-            visit.deliver(visit.confirm(linking).signed_in_as(somebody_else))
-        proof = visit.confirm(linking).signed_in_as(somebody_else)
+            visit.deliver(visit.confirm(linking).signed_in_as(wrong_person))
+        proof = visit.confirm(linking).signed_in_as(wrong_person)
         visit.take(attempt, linking=linking)
         return visit.go(proof.callback)
 
@@ -102,7 +102,7 @@ def _automatic(endpoint: str, kind: FaultKind, method: str = "POST", **details: 
 
 
 def pre_hijacked(visit: Visit) -> HttpResponse:
-    """Sign in with Google where somebody else has registered the address, and never verified it."""
+    """Sign in with Google after another person registered the email, and never verified it."""
     early = visit.demo.passer_by(PASSWORDS, verified=False)
     owner = visit.demo.passer_by(GOOGLE, email=early.email, known=False)
     return visit.come_back(visit.start().signed_in_as(owner))
@@ -112,7 +112,7 @@ def stays_away(visit: Visit) -> HttpResponse:
     """Keep the Management API from answering until recovery leaves it to a person."""
     first, newcomer = _password_first(visit)
     attempt = visit.start().signed_in_as(newcomer)
-    # The profiles can still be read, once; the link is asked for, and nobody hears what became of it.
+    # The profiles can still be read, once; the link is asked for, and its answer is lost.
     faults, primary = visit.tenant.faults, {"id": first.sub}
     away = [
         faults.add(_IDENTITIES, "server_error", method="POST", times=None, match=primary),
@@ -150,8 +150,8 @@ LINKING: Final = Group(
         Scenario(
             slug="link-asked",
             title="Is this your account too?",
-            what="Somebody signed up with GitHub. Now they sign in with a password and the same address: "
-            "you are asked, and you answer by signing in at the provider, as them or as somebody else.",
+            what="You signed up with GitHub. Now you sign in with a password and the same email: you "
+            "are asked, and answer by signing in at the provider, with that account or another one.",
             begin=ask,
             ends="you decide",
             afterwards="That was your decision: two users of this site, or one.",
@@ -159,7 +159,7 @@ LINKING: Final = Group(
         Scenario(
             slug="link-two",
             title="Two accounts to choose from",
-            what="There are two accounts with the same address, so nothing happens without asking.",
+            what="There are two accounts with the same email, so nothing happens without asking.",
             begin=ask_about_two,
             ends="you decide",
             afterwards="That was your decision.",
@@ -167,14 +167,14 @@ LINKING: Final = Group(
         Scenario(
             slug="link-wrong",
             title="The wrong account",
-            what="You say that the accounts are yours, and then sign in as somebody else. You may try again.",
+            what="You say that the accounts are yours, and then sign in as another user. You may try again.",
             begin=_answers_with(tries=1),
             ends="you may try again",
         ),
         Scenario(
             slug="link-wrong-thrice",
             title="The wrong account, three times",
-            what="After three tries nothing is linked, and nobody is signed in.",
+            what="After three tries nothing is linked, and you are not signed in.",
             codes=("wrong_account",),
             begin=_answers_with(tries=3),
         ),
@@ -190,7 +190,7 @@ LINKING: Final = Group(
         Scenario(
             slug="link-lost",
             title="The answer is lost",
-            what="A password account, then Google with the same verified address: they are linked without "
+            what="A password account, then Google with the same verified email: they are linked without "
             "asking. The link is made, and its answer is lost.",
             begin=_automatic(_IDENTITIES, "lost_answer"),
             ends="linked",
@@ -205,7 +205,7 @@ LINKING: Final = Group(
             begin=_automatic(_IDENTITIES, "rate_limit", reset=_RATE_LIMIT),
             ends="linked a little later",
             log_codes=("rate_limited",),
-            afterwards="Linked, when the provider took requests again. Nobody waited inside a request.",
+            afterwards="Linked, when the provider took requests again. No request waited for it.",
         ),
         Scenario(
             slug="link-gone",
@@ -221,7 +221,7 @@ LINKING: Final = Group(
         ),
         Scenario(
             slug="link-unavailable",
-            title="Nobody can look",
+            title="Other accounts cannot be looked for",
             what="The Management API fails when other accounts are looked for. You are signed in all the "
             "same, and the next sign-in looks again.",
             begin=_automatic(_BY_EMAIL, "server_error", "GET", times=None),
@@ -230,12 +230,12 @@ LINKING: Final = Group(
         ),
         Scenario(
             slug="link-unverified",
-            title="Somebody took your address",
-            what="Before you came, somebody signed up with your address and a password, and could never "
+            title="Another person took your email",
+            what="Before you came, another person signed up with your email and a password, and could never "
             "verify it. You sign in with Google: they gain nothing.",
             begin=pre_hijacked,
             afterwards="You have an account of your own. The other one was not even offered: only an "
-            "unverified address speaks for it.",
+            "unverified email speaks for it.",
         ),
         Scenario(
             slug="link-stuck",

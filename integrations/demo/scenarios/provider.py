@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stateful_oauth.demo.scenarios.visit import Visit
     from stateful_oauth.emulator.faults import FaultKind
 
-_TOKEN: Final = "/oauth/token"  # noqa: S105 - an address
+_TOKEN: Final = "/oauth/token"  # noqa: S105 - a URL
 _KEYS: Final = "/.well-known/jwks.json"
 
 
@@ -40,7 +40,7 @@ def _restart(server: Any) -> None:
 
 
 def code_spent(visit: Visit) -> HttpResponse:
-    """Have somebody try the code first, with a verifier of their own: that burns it."""
+    """Have an attacker try the code first, with a verifier of their own: that spends it."""
     attempt = visit.start().signed_in_as(ADA)
     client = visit.tenant.clients[attempt.asked["client_id"]]
     visit.robot.request(
@@ -130,7 +130,7 @@ PROVIDER: Final = Group(
         Scenario(
             slug="down",
             title="The provider is down",
-            what="Nothing listens at the provider's address when the code is to be sent.",
+            what="The provider does not accept connections when the code is to be sent.",
             codes=("provider_unreachable",),
             begin=provider_down,
         ),
@@ -160,8 +160,8 @@ PROVIDER: Final = Group(
         Scenario(
             slug="code-spent",
             title="The code is spent",
-            what="Somebody else sends your code first. They get nothing for it, because they lack the "
-            "verifier, but the code is burnt.",
+            what="An attacker sends your code first. They get nothing for it, because they lack the "
+            "verifier, but the code is spent.",
             codes=("code_rejected",),
             begin=code_spent,
         ),

@@ -1,4 +1,4 @@
-"""What happens on this side: accounts that may not come in, damaged addresses, operators, deployments."""
+"""What happens on the site's side: refused accounts, damaged URLs, operators, deployments."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def damaged(visit: Visit) -> HttpResponse:
 
 
 def forged(visit: Visit) -> HttpResponse:
-    """Come back with a state of the right form that nobody issued."""
+    """Come back with a state of the right form that was never issued."""
     attempt = visit.start().signed_in_as(ADA)
     state = attempt.asked["state"]
     attempt.callback = attempt.callback.replace(state, state[:-1] + ("A" if state[-1] != "A" else "B"))
@@ -132,14 +132,14 @@ ACCOUNTS: Final = Group(
         Scenario(
             slug="refused",
             title="Refused by the backend",
-            what="Rex signs in, whose e-mail domain the site's own backend refuses.",
+            what="Rex signs in. The site's own backend refuses the domain of his email.",
             codes=("account_refused",),
             begin=_sign_in_as(REX),
         ),
         Scenario(
             slug="conflict",
             title="The user name is taken",
-            what="Connie signs in for the first time, and her user name belongs to somebody else. Accounts "
+            what="Connie signs in for the first time, and her user name belongs to another user. Accounts "
             "are never linked because they look alike.",
             codes=("account_conflict",),
             begin=_sign_in_as(CONNIE),
@@ -147,8 +147,8 @@ ACCOUNTS: Final = Group(
     ),
 )
 
-ADDRESSES: Final = Group(
-    "Damaged addresses",
+CALLBACK_URLS: Final = Group(
+    "Damaged URLs",
     "Callbacks that no provider would send. They find no transaction, so they move nothing.",
     (
         Scenario(
@@ -191,7 +191,7 @@ ADDRESSES: Final = Group(
 
 OPERATIONS: Final = Group(
     "Operations",
-    "What whoever is on call, a deployment, or the database does while somebody is at the provider.",
+    "What an operator, a deployment, or the database does while you are at the provider.",
     (
         Scenario(
             slug="cancelled",
@@ -219,16 +219,16 @@ OPERATIONS: Final = Group(
             slug="worker-killed",
             title="The worker is killed",
             what="The worker dies after it has committed that it sends your code, and before it does. "
-            "Whoever is on call finds your attempt in the admin.",
+            "An operator finds your attempt in the admin.",
             begin=worker_killed,
-            afterwards="The attempt is left working, with its code in flight. Nobody knows whether it was "
+            afterwards="The attempt is left working, with its code in flight. It is unknown whether it was "
             "sent, so that a retry ends it, and you sign in again.",
             ends="stuck",
         ),
         Scenario(
             slug="database-locked",
             title="The database is locked",
-            what="Somebody holds the database's write lock when you come back; you wait for two seconds.",
+            what="Another process holds the database's write lock when you come back; you wait two seconds.",
             codes=("store_unavailable",),
             begin=database_locked,
         ),

@@ -52,7 +52,7 @@ class Attempt:
     Attributes:
         kind: The flow.
         url: Where the site sends the browser.
-        callback: Where the provider sends it back to; empty until somebody has been at the provider.
+        callback: Where the provider sends it back to; empty until the browser has been at the provider.
     """
 
     id: uuid.UUID
@@ -163,7 +163,7 @@ class Visit:
         Raises:
             NotStarted: It did not work, or something is asked first.
         """
-        self.robot.close_browser()  # or the provider would remember somebody else
+        self.robot.close_browser()  # or the provider would remember another user
         attempt = self.start(scope=scope).signed_in_as(person)
         outcome = self._deliver(attempt)
         if not isinstance(outcome, SignedIn):
@@ -184,7 +184,7 @@ class Visit:
         return Attempt(outcome.transaction_id, outcome.url, self.tenant, self.robot, "connect_account")
 
     def asked(self, person: Person) -> tuple[Attempt, uuid.UUID]:
-        """Sign the visitor in as somebody who may be somebody else, too; return what asks them.
+        """Sign the visitor in with an account that may belong to a known user; return what asks them.
 
         Raises:
             NotStarted: Nothing is asked.

@@ -84,12 +84,12 @@ def a_scanner_opens_it(visit: Visit) -> HttpResponse:
     return visit.land()
 
 
-def open_somebody_elses(visit: Visit) -> HttpResponse:
+def open_another_users_callback(visit: Visit) -> HttpResponse:
     """Open the answer to a sign-in that another browser started."""
     return visit.come_back(visit.start(in_another_browser=True).signed_in_as(GRACE))
 
 
-def open_somebody_elses_refusal(visit: Visit) -> HttpResponse:
+def open_another_users_refusal(visit: Visit) -> HttpResponse:
     """Open the answer to a sign-in that another browser started, and whose user declined."""
     return visit.come_back(visit.start(in_another_browser=True).declined())
 
@@ -112,7 +112,7 @@ def too_many_tabs(visit: Visit) -> HttpResponse:
 
 
 def silently_without_session(visit: Visit) -> HttpResponse:
-    """Ask for a sign-in without a page, when nobody is signed in at the provider."""
+    """Ask for a sign-in without a page, when no user is signed in at the provider."""
     return visit.come_back(visit.start(parameters={"prompt": "none"}).silently())
 
 
@@ -124,7 +124,7 @@ def silently_without_second_factor(visit: Visit) -> HttpResponse:
 
 
 def blocked(visit: Visit) -> HttpResponse:
-    """Sign in as somebody whom the tenant has blocked."""
+    """Sign in as a user that the tenant has blocked."""
     return visit.come_back(visit.start().signed_in_as(BEA))
 
 
@@ -209,7 +209,7 @@ AGAIN: Final = Group(
             begin=sign_in,
             steps=(Step("sign-out", "Sign out and open the callback again", sign_out_and_open_again),),
             afterwards="You are signed in as Ada. Now sign out: that also forgets the cookie which ties this "
-            "browser to its attempts, so that nobody at this computer can go back into the session.",
+            "browser to its attempts, so that no later user of this computer can go back into the session.",
         ),
         Scenario(
             slug="much-later",
@@ -233,19 +233,19 @@ AGAIN: Final = Group(
         ),
         Scenario(
             slug="not-yours",
-            title="You open somebody else's",
+            title="You open another user's callback",
             what="You open the callback of a sign-in that another browser started, as in a login CSRF "
             "attack. Your browser has seen the code now, so that attempt ends.",
             codes=("browser_mismatch",),
-            begin=open_somebody_elses,
+            begin=open_another_users_callback,
         ),
         Scenario(
             slug="not-your-refusal",
-            title="You open somebody else's refusal",
+            title="You open another user's refusal",
             what="You open the callback of a sign-in that another browser started, and whose user declined. "
             "There is no code in it, so nothing ends.",
             codes=("other_browser",),
-            begin=open_somebody_elses_refusal,
+            begin=open_another_users_refusal,
         ),
         Scenario(
             slug="double-click",
@@ -274,7 +274,7 @@ REFUSALS: Final = Group(
         Scenario(
             slug="blocked",
             title="Blocked user",
-            what="Bea signs in, whom the tenant has blocked.",
+            what="Bea signs in. The tenant has blocked her.",
             codes=("sign_in_refused",),
             begin=blocked,
         ),
@@ -288,7 +288,7 @@ REFUSALS: Final = Group(
         Scenario(
             slug="silent",
             title="prompt=none without a session",
-            what="The site asks for a sign-in without a page, and nobody is signed in at the provider.",
+            what="The site asks for a sign-in without a page, and you are not signed in at the provider.",
             codes=("login_required",),
             begin=silently_without_session,
         ),

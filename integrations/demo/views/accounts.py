@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from stateful_oauth.storage.models import ConnectedAccount
 
 # Consent comes step by step: a sign-in asks for next to nothing, connecting for what `CONNECTIONS` says, and
-# a feature for what it needs when somebody uses it.
+# a feature for what it needs when you use it.
 MORE: Final = {
     "google-oauth2": ("https://www.googleapis.com/auth/calendar.readonly", "Read the calendar, too"),
     "github": ("repo", "Read repositories, too"),
 }
 RULES: Final = {
     "connected_account": "you had connected it",
-    "verified_email": "the same verified address",
+    "verified_email": "the same verified email",
     "confirmation": "you showed that it is yours",
 }
 
@@ -91,7 +91,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @login_required
 @_button_of_the_page
 def compare(request: HttpRequest) -> HttpResponse:
-    """Compare with the provider's list: somebody may have disconnected an account elsewhere."""
+    """Compare with the provider's list: the user may have disconnected an account elsewhere."""
     try:
         found = accounts.refresh_connected_accounts(request)
     except FlowError as error:

@@ -22,7 +22,7 @@ _SIGNED_IN: Final = ("signed_in", "linked", "kept_apart")
 @login_required
 @require_safe
 def profile(request: HttpRequest) -> HttpResponse:
-    """Show what this site knows about whoever is signed in."""
+    """Show what this site knows about the signed-in user."""
     details = session_details(request)
     user: Any = request.user
     context = {

@@ -114,7 +114,7 @@ def attempt(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
 
 
 def own_transactions(request: HttpRequest) -> QuerySet[FlowTransaction]:
-    """Return the transactions that this visitor's browser started, and those of whoever is signed in."""
+    """Return the transactions that this visitor's browser started, and those of the signed-in user."""
     demo, binding = running_demo_or_none(), read_binding(request)
     browsers = demo.browsers_of(request.COOKIES.get(VISITOR_COOKIE, "")) if demo else set()
     if binding is not None:

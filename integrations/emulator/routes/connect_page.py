@@ -79,12 +79,12 @@ def _submit(tenant: TenantState, call: Call) -> Answer:
 def _account(tenant: TenantState, flow: ConnectFlow, form: dict[str, str]) -> Account | str:
     name = flow.ask.connection.name
     if form.get("action") == "account":
-        return tenant.people.find_account(form.get("account", ""), name) or "Nobody of that name."
+        return tenant.people.find_account(form.get("account", ""), name) or "No account has that name."
     email = form.get("email", "")
     if form.get("action") != "new":
         return "Choose an account first."
     if "@" not in email or len(email) > 254:
-        return "An e-mail address is needed."
+        return "An email is needed."
     known = tenant.people.find_account(email, name)
     if known is not None:
         return known

@@ -42,7 +42,7 @@ class _Problem(Exception):
 
 def _login_of(tenant: TenantState, call: Call) -> Login:
     login = tenant.browsers.logins.get(call.params().get("state", ""))
-    # The cookie ties the page to the browser that asked: a login cannot be finished for somebody else.
+    # The cookie ties the page to the browser that asked: another browser cannot finish its login.
     if login is None or login.browser != browser_of(tenant, call):
         raise Refusal(lambda: error_page("invalid_request", LOST), "unknown login")
     if tenant.clock.now() >= login.started_at + tenant.settings.login_ttl:
@@ -108,7 +108,7 @@ def _account(tenant: TenantState, call: Call, login: Login) -> Account:
         case "account":
             found = tenant.people.find_account(form.get("account", ""), connection)
             if found is None:
-                raise _Problem("Nobody of that name.")
+                raise _Problem("No account has that name.")
             return found
         case "password":
             found = tenant.people.check_password(
@@ -126,12 +126,12 @@ def _account(tenant: TenantState, call: Call, login: Login) -> Account:
 def _new_account(tenant: TenantState, email: str, password: str | None, connection: str) -> Account:
     database = tenant.people.connections[connection].database
     if "@" not in email or len(email) > 254:
-        raise _Problem("An e-mail address is needed.")
+        raise _Problem("An email is needed.")
     if database and not password:
         raise _Problem("A password is needed.")
     if tenant.people.find_account(email, connection) is not None:
         raise _Problem("There is such an account already.")
-    # A database address is unverified until the mail is answered; providers vouch for theirs.
+    # A database account's email is unverified until the mail is answered; providers vouch for theirs.
     profile = {"email": email, "email_verified": not database, "name": email.partition("@")[0]}
     account, _user = tenant.people.add(profile, connection, password, None, tenant.clock.now())
     return account

@@ -62,7 +62,7 @@ def _check_body(body: dict[str, Any]) -> None:
 
 
 def _check_actor(caller: Caller, user_id: str, *, by_token: bool) -> None:
-    """``update:users`` may act on everybody; a user only on itself, and to link only with a token."""
+    """``update:users`` may act on every user; a user only on itself, and to link only with a token."""
     if "update:users" in caller.scopes:
         return
     if not by_token:

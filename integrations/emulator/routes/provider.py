@@ -2,7 +2,7 @@
 
 A stand-in for Google's, GitHub's and the others' endpoints: with an access token out of Token Vault it tells
 who is at the other end, in the claims of OpenID Connect Core §5.3 whatever the provider. If ``openid`` is
-among the granted scopes, ``email`` and ``profile`` give e-mail and name; if it is not, the provider does not
+among the granted scopes, ``email`` and ``profile`` give email and name; if it is not, the provider does not
 speak OpenID Connect and tells everything.
 """
 

@@ -60,8 +60,8 @@ class Accounts(SignIn):
         """Ask to connect an account in a new tab, and return the tab."""
         tab, opened = self.new_tab(number, "connect_account"), self.browsers[number]
         self.trace.note(f"Browser {number + 1} asks to connect an account at {connection}, in {tab}.")
-        address, form = reverse("stateful_oauth:connect"), {"connection": connection, "next": "/accounts/"}
-        self.ask("connect", tab, lambda: opened.post(address, form), faults)
+        url, form = reverse("stateful_oauth:connect"), {"connection": connection, "next": "/accounts/"}
+        self.ask("connect", tab, lambda: opened.post(url, form), faults)
         return tab
 
     @precondition(signed_in_browsers)
@@ -78,11 +78,11 @@ class Accounts(SignIn):
             self.pick(account, kept),
         )
         self.trace.note(f"Browser {number + 1} asks to disconnect {chosen}, in {tab}.")
-        address, form = (
+        url, form = (
             reverse("stateful_oauth:disconnect"),
             {"account": chosen.remote_id, "next": "/accounts/"},
         )
-        self.ask("disconnect", tab, lambda: opened.post(address, form), faults)
+        self.ask("disconnect", tab, lambda: opened.post(url, form), faults)
 
     @precondition(signed_in_browsers)
     @rule(browser=numbers(), link=numbers(), faults=faults())
@@ -98,8 +98,8 @@ class Accounts(SignIn):
             self.pick(link, kept),
         )
         self.trace.note(f"Browser {number + 1} asks to unlink {chosen}, in {tab}.")
-        address, form = reverse("stateful_oauth:unlink"), {"link": str(chosen.pk), "next": "/accounts/"}
-        self.ask("unlink", tab, lambda: opened.post(address, form), faults)
+        url, form = reverse("stateful_oauth:unlink"), {"link": str(chosen.pk), "next": "/accounts/"}
+        self.ask("unlink", tab, lambda: opened.post(url, form), faults)
 
     @precondition(asked_to_link)
     @rule(tab=numbers(), candidate=numbers(), faults=faults())
@@ -135,14 +135,14 @@ class Accounts(SignIn):
         candidates = (
             [each.user_id for each in AccountLinkingInputs.from_json(row.inputs).candidates] if row else []
         )
-        named: str = "auth0|nobody" if candidate == 5 or not candidates else self.pick(candidate, candidates)
-        position = str(candidates.index(named)) if named in candidates else "nobody"
+        named: str = "auth0|unknown" if candidate == 5 or not candidates else self.pick(candidate, candidates)
+        position = str(candidates.index(named)) if named in candidates else "unknown"
         self.trace.note(f"{chosen} confirms that the accounts are to be linked, with {named}.")
         self.memory.touch(page)
         chosen.flow, chosen.callback, chosen.at_provider = "account_linking", None, ""
-        address = reverse("stateful_oauth:link_confirm", args=[page])
+        url = reverse("stateful_oauth:link_confirm", args=[page])
         opened = self.browsers[chosen.browser]
-        self.ask("confirm", chosen, lambda: opened.post(address, {"account": position}), faults)
+        self.ask("confirm", chosen, lambda: opened.post(url, {"account": position}), faults)
         return named
 
     @precondition(asked_to_link)
@@ -153,9 +153,9 @@ class Accounts(SignIn):
         page = chosen.linking
         self.trace.note(f"{chosen} keeps the accounts apart.")
         self.memory.touch(page)
-        address = reverse("stateful_oauth:link_cancel", args=[page])
+        url = reverse("stateful_oauth:link_cancel", args=[page])
         opened = self.browsers[chosen.browser]
-        self.ask("cancel", chosen, lambda: opened.post(address), faults)
+        self.ask("cancel", chosen, lambda: opened.post(url), faults)
 
     @precondition(signed_in_browsers)
     @rule(browser=numbers(), what=st.sampled_from(("token", "accounts", "connections")), faults=faults())

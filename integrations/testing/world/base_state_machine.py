@@ -163,7 +163,7 @@ class BaseStateMachine(RuleBasedStateMachine):
         self.figures.scenarios += 1
 
     def seed_tenant(self) -> None:
-        """Tell the tenant who there is. Override it for a project's own people and addresses."""
+        """Add the accounts to the tenant. Override it for a project's own accounts."""
         add_accounts(self.site.tenant, self.accounts)
 
     def teardown(self) -> None:
@@ -289,7 +289,7 @@ class BaseStateMachine(RuleBasedStateMachine):
         self.trace.note(f"  {tab} gets {arrived}")
         self.memory.note_cookies(tab.browser, browser)
         if tab.at_provider:
-            self.memory.note_address(tab.at_provider, self.site.gateway)
+            self.memory.note_url(tab.at_provider, self.site.gateway)
         return response
 
     def _attribute(self, tab: Tab) -> None:

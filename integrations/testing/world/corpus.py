@@ -112,7 +112,7 @@ LOGIN: Final[Mapping[str, tuple[Step, ...]]] = {
     "the user declines": (_PLAIN, _start(), _DECLINE, _open()),
     "another issuer answers": (_PLAIN, _start(), _AUTHORIZE_ADA, _open("another issuer")),
     "the provider reports an error": (_PLAIN, _start(), _AUTHORIZE_ADA, _open("an error")),
-    "nobody comes back": (_PLAIN, _start(), _wait(), _recover()),
+    "a browser does not come back": (_PLAIN, _start(), _wait(), _recover()),
     "an operator abandons a waiting sign-in": (_PLAIN, _start(), _operate("abandon")),
     "the answer of the exchange is lost": (
         _PLAIN,
@@ -149,7 +149,7 @@ LOGIN: Final[Mapping[str, tuple[Step, ...]]] = {
 }
 CONNECT_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
     "an account is connected": (_CONNECTING, _sign_in(XPTO), _connect()),
-    "nobody can say who it is": (_ROTATING, _sign_in(XPTO), _connect()),
+    "a connected account cannot be identified": (_ROTATING, _sign_in(XPTO), _connect()),
     "the My Account API refuses": (
         _CONNECTING,
         _sign_in(XPTO),
@@ -174,7 +174,7 @@ CONNECT_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
         _DECLINE,
         _open(),
     ),
-    "somebody else signed in meanwhile": (
+    "another user signed in meanwhile": (
         _CONNECTING,
         _sign_in(XPTO),
         _start_to_connect(),
@@ -189,7 +189,7 @@ CONNECT_ACCOUNT: Final[Mapping[str, tuple[Step, ...]]] = {
         step("authorize", tab=0, account=QWERTY, browser=None),
         _open("an error"),
     ),
-    "nobody comes back from the account's provider": (
+    "a browser does not come back from the account's provider": (
         _CONNECTING,
         _sign_in(XPTO),
         _start_to_connect(),
@@ -315,7 +315,7 @@ ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
         step("authorize", tab=0, account=BOB_GOOGLE, browser=None),
         _open("another issuer"),
     ),
-    "nobody comes back with the proof": (_LINKING, _BOB_IS_ASKED, _confirm(), _wait(), _recover()),
+    "a browser does not come back with the proof": (_LINKING, _BOB_IS_ASKED, _confirm(), _wait(), _recover()),
     "an operator abandons the wait for a proof": (_LINKING, _BOB_IS_ASKED, _confirm(), _operate("abandon")),
     "the answer to the proof is lost": (
         _LINKING,

@@ -123,7 +123,7 @@ class Gateway(RequestsAdapter):
         self.outage, self._left = how, calls
 
     def learn(self, members: Mapping[str, Any]) -> None:
-        """Remember the secrets among the members of a body or an address."""
+        """Remember the secrets among the members of a body or a URL."""
         for name, value in members.items():
             if (
                 isinstance(value, str)

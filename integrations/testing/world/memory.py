@@ -117,20 +117,20 @@ class Memory:
         tab.rows.append(id_)
         self.touch(id_)
 
-    def deliver(self, tab: Tab, address: str) -> None:
+    def deliver(self, tab: Tab, url: str) -> None:
         """Note that a callback is opened."""
-        fields = dict(fields_of(address))
+        fields = dict(fields_of(url))
         self.deliveries.append(Delivery(tab.browser, self.sign_outs.get(tab.browser, 0), fields))
 
-    def waits_for(self, address: str) -> bool:
+    def waits_for(self, url: str) -> bool:
         """Whether a transaction waits for this callback now."""
-        state = dict(fields_of(address)).get("state", "")
+        state = dict(fields_of(url)).get("state", "")
         waiting = FlowTransaction.objects.filter(state="awaiting_callback", state_digest=digest(state))
         return waiting.filter(deadline__gt=wiring.clock.now(), browser__isnull=False).exists()
 
-    def see(self, address: str, status: int) -> None:
+    def see(self, url: str, status: int) -> None:
         """Note that another browser was answered when it navigated to a callback."""
-        fields = dict(fields_of(address))
+        fields = dict(fields_of(url))
         if status < _SERVER_ERROR:
             self.seen |= {fields[name] for name in ("code", "connect_code") if name in fields}
 
@@ -179,6 +179,6 @@ class Memory:
                 # Every id by itself: a row could hold one without the rest.
                 self.bindings |= {each.partition(".")[0] for each in cookie.value.split("~")}
 
-    def note_address(self, address: str, gateway: Gateway) -> None:
-        """Note the secrets in an address of the provider."""
-        gateway.learn(dict(fields_of(address)))
+    def note_url(self, url: str, gateway: Gateway) -> None:
+        """Note the secrets in a URL of the provider."""
+        gateway.learn(dict(fields_of(url)))

@@ -64,7 +64,7 @@ class SignIn(BaseStateMachine):
     @precondition(at_provider)
     @rule(tab=numbers(), account=account_numbers(), browser=other_browsers())
     def authorize(self, tab: int, account: int, browser: int | None = None) -> None:
-        """Go on at the provider as anybody, mostly in the browser that was sent there.
+        """Go on at the provider as any account, mostly in the browser that was sent there.
 
         An attacker may hand the URL to another browser: the fixation of RFC 9700 §4.7.
         """
@@ -98,8 +98,8 @@ class SignIn(BaseStateMachine):
         tab = self.new_tab(browser, "login")
         self.trace.note(f"Browser {tab.browser + 1} starts a sign-in in {tab}.")
         opened = self.browsers[tab.browser]
-        address = reverse("stateful_oauth:login") + "?" + urlencode({"next": f"/tab-{tab.number}/"})
-        self.ask("login", tab, lambda: opened.get(address), faults)
+        url = reverse("stateful_oauth:login") + "?" + urlencode({"next": f"/tab-{tab.number}/"})
+        self.ask("login", tab, lambda: opened.get(url), faults)
         return tab
 
     def authorizes(self, tab: Tab, who: Account, browser: int) -> None:
@@ -121,7 +121,7 @@ class SignIn(BaseStateMachine):
 
     def opens_callback(self, chosen: Tab, browser: int, change: str, faults: tuple[Fault, ...]) -> None:
         """Open the callback of a tab."""
-        address, headers, method = self._changed(chosen, change)
+        url, headers, method = self._changed(chosen, change)
         tab = chosen
         if browser != chosen.browser:
             tab = self.new_tab(browser, chosen.flow)
@@ -133,14 +133,14 @@ class SignIn(BaseStateMachine):
         opened = self.browsers[browser]
 
         def deliver() -> HttpResponse:
-            self.memory.deliver(tab, address)
-            return opened.get(address, **headers) if method == "GET" else opened.head(address)
+            self.memory.deliver(tab, url)
+            return opened.get(url, **headers) if method == "GET" else opened.head(url)
 
-        self.memory.touch(addressed_row(address))
-        waits = self.memory.waits_for(address)
+        self.memory.touch(addressed_row(url))
+        waits = self.memory.waits_for(url)
         response = self.ask("callback", tab, deliver, faults)
         if change == "a navigation" and tab is not chosen and waits and response is not None:
-            self.memory.see(address, response.status_code)
+            self.memory.see(url, response.status_code)
 
     @precondition(lambda self: any(tab.page for tab in self.tabs))
     @rule(tab=numbers(), faults=faults())
@@ -181,9 +181,9 @@ class SignIn(BaseStateMachine):
                 self.site.gateway.learn({name: tab.callback.fields[name]})
 
     def _changed(self, tab: Tab, change: str) -> tuple[str, dict[str, str], str]:
-        address = str(tab.callback)
-        parts = urlsplit(address)
-        fields = fields_of(address)
+        url = str(tab.callback)
+        parts = urlsplit(url)
+        fields = fields_of(url)
         headers = _HEADERS.get(change, {})
         method = "GET"
         others = [each for each in come_back(self) if each is not tab]
@@ -212,7 +212,7 @@ class SignIn(BaseStateMachine):
                 fields = [*(pair for pair in fields if pair[0] == "state"), ("error", "server_error")]
             case "HEAD":
                 method = "HEAD"
-            case "another flow's address":
+            case "another flow's URL":
                 callbacks = [each.callback for each in BUILT_IN if each.callback and each.kind != tab.flow]
                 path = reverse(f"stateful_oauth:{callbacks[0].name}")
                 parts = parts._replace(path=path)

@@ -39,7 +39,7 @@ CALLBACK_CHANGES: Final = (
     "a navigation",
     "a prefetch",
     "HEAD",
-    "another flow's address",
+    "another flow's URL",
 )
 # How long a user may wait, in seconds: until something is due, past a lease, a grace, a deadline, a token.
 WAITS: Final = (0, 0, 1, 5, 31, 31, 61, 601, 86_401)

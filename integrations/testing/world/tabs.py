@@ -1,4 +1,4 @@
-"""Tabs of browsers: where each of them stands, as its address line shows it."""
+"""Tabs of browsers: the URL at which each of them stands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Tab:
         number: Counted from 1, over all browsers.
         browser: Whose tab it is: the number of the browser, from 0.
         flow: What was started in it.
-        at_provider: The provider's address that the site has sent it to, or an empty string.
+        at_provider: The provider's URL that the site has sent it to, or an empty string.
         declined: Whether the user declined there.
         callback: Where the provider has sent it back to, opened or not, or None.
         page: A page of the site that it shows or would be sent to, or an empty string.
@@ -64,21 +64,21 @@ class Tab:
         return urlsplit(location).path
 
 
-def fields_of(address: str) -> list[tuple[str, str]]:
-    """Return the parameters of an address, in order."""
-    return parse_qsl(urlsplit(address).query, keep_blank_values=True)
+def fields_of(url: str) -> list[tuple[str, str]]:
+    """Return the parameters of a URL, in order."""
+    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
 
 
-def addressed_row(address: str) -> uuid.UUID | None:
+def addressed_row(url: str) -> uuid.UUID | None:
     """Return the transaction that a callback's `state` names, or None."""
-    state = dict(fields_of(address)).get("state", "")
+    state = dict(fields_of(url)).get("state", "")
     return transaction_id_of(state)
 
 
-def linking_page(address: str) -> uuid.UUID | None:
+def linking_page(url: str) -> uuid.UUID | None:
     """Return the account linking that a page of the site asks about, or None."""
     try:
-        found = resolve(urlsplit(address).path)
+        found = resolve(urlsplit(url).path)
     except Resolver404:
         return None
     shown: uuid.UUID | None = found.kwargs.get("transaction_id")

@@ -49,12 +49,12 @@ ACCOUNTS: Final = (
 )
 
 
-# What a project may name to be merged of `app_metadata`: what everybody has, and what each has alone.
+# Keys of `app_metadata` that a project may merge: one that all accounts have, and one that each has alone.
 APP_METADATA_KEYS: Final = ("plan", *(f"role {account.user_id}" for account in ACCOUNTS))
 
 
 def add_accounts(tenant: Tenant, accounts: tuple[Account, ...]) -> None:
-    """Add everybody to the tenant, each with metadata of their own from their first sign-in on."""
+    """Add all accounts to the tenant, each with metadata of its own from its first sign-in on."""
     for name in dict.fromkeys(account.connection for account in accounts):
         if name != DATABASE:
             tenant.add_connection(name)

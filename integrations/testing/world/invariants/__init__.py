@@ -21,7 +21,7 @@ EVERY_STEP: Final = (
     sign_ins.a_code_that_another_browser_has_seen_is_never_used,
     sign_ins.nobody_is_signed_in_by_anything_else,
     sign_ins.no_session_is_from_before_an_ending,
-    sign_ins.nobody_is_signed_in_as_somebody_else,
+    sign_ins.no_account_signs_in_as_another_user,
     sign_ins.no_refresh_family_is_killed_by_us,
     accounts.metadata_is_merged_and_nothing_else,
     secrets.nothing_secret_is_in_clear,

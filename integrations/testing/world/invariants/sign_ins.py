@@ -51,7 +51,7 @@ def nobody_is_signed_in_by_anything_else(world: BaseStateMachine) -> None:
         subject = details.get("sub", "")
         if not any(_justifies(world, each, number, subject) for each in reversed(world.memory.deliveries)):
             raise Violation(
-                "nobody is signed in except by a valid callback in the browser that started",
+                "only a valid callback in the browser that started signs in",
                 f"browser {number + 1} is signed in as user {user.pk} ({subject}): no callback explains it",
             )
 
@@ -77,26 +77,26 @@ def no_session_is_from_before_an_ending(world: BaseStateMachine) -> None:
             )
 
 
-def nobody_is_signed_in_as_somebody_else(world: BaseStateMachine) -> None:
-    """An account is the same user every time, and accounts with other addresses are other users."""
+def no_account_signs_in_as_another_user(world: BaseStateMachine) -> None:
+    """An account is the same user every time, and accounts with other emails are other users."""
     known = world.memory.users
     for number, user in world.users.items():
         subject = session_of(world.browsers[number]).get("stateful_oauth", {}).get("sub", "")
-        strangers = [
-            other for other in known if known[other] == user.pk and _are_strangers(world, other, subject)
+        unrelated = [
+            other for other in known if known[other] == user.pk and _are_unrelated(world, other, subject)
         ]
-        if known.setdefault(subject, user.pk) != user.pk or strangers:
+        if known.setdefault(subject, user.pk) != user.pk or unrelated:
             raise Violation(
-                "nobody is signed in as somebody else",
-                f"browser {number + 1} came as {subject} and is user {user.pk}: so were {strangers}, and"
+                "no account signs in as another user",
+                f"browser {number + 1} came as {subject} and is user {user.pk}: so were {unrelated}, and"
                 f" {subject} was user {known[subject]} before",
             )
 
 
-def _are_strangers(world: BaseStateMachine, one: str, other: str) -> bool:
-    """Whether two accounts have nothing in common: neither their address nor a link, now or ever."""
-    addresses = {who.user_id: who.email for who in world.accounts}
-    if addresses.get(one, one) == addresses.get(other, other):
+def _are_unrelated(world: BaseStateMachine, one: str, other: str) -> bool:
+    """Whether two accounts have nothing in common: neither their email nor a link, now or ever."""
+    emails = {who.user_id: who.email for who in world.accounts}
+    if emails.get(one, one) == emails.get(other, other):
         return False
     return other not in absorbed(world, one) and one not in absorbed(world, other)
 

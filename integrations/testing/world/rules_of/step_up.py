@@ -94,7 +94,7 @@ CORPUS: Final[Mapping[str, tuple[Step, ...]]] = {
     "the user declines to step up": (_PLAIN, _SIGN_IN, _start(), step("decline", tab=0), _open()),
     "another issuer answers a step-up": (_PLAIN, _SIGN_IN, _start(), _AUTHORIZE, _open("another issuer")),
     "the provider reports an error to a step-up": (_PLAIN, _SIGN_IN, _start(), _AUTHORIZE, _open("an error")),
-    "nobody comes back from a step-up": (_PLAIN, _SIGN_IN, _start(), *_LATER),
+    "a browser does not come back from a step-up": (_PLAIN, _SIGN_IN, _start(), *_LATER),
     "an operator abandons a waiting step-up": (
         _PLAIN,
         _SIGN_IN,
