@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
 
@@ -50,6 +51,7 @@ _HEADERS: Final = {
 }
 _VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
 
+_SPLIT: Final = 2048  # characters of a URL; its scheme and host are shorter
 _LOST: Final = (StoreUnavailable, OperationalError, InterfaceError)
 _ANSWERED: Final = (*_LOST, Http404, SuspiciousOperation)
 _IS_WHOLE: Final = "_stateful_oauth_is_whole"  # a response that has its headers
@@ -81,6 +83,11 @@ class SeeOther(HttpResponseRedirect, FlowResponse):
     """303: the browser asks for the next page with GET, and the URL before it leaves the history."""
 
     status_code = 303
+
+    def __init__(self, redirect_to: str) -> None:
+        # Django refuses longer URLs, because it splits what it has not checked. These are checked.
+        super().__init__(redirect_to[:_SPLIT])
+        self.headers["Location"] = iri_to_uri(redirect_to)
 
     def __repr__(self) -> str:
         # The URL may hold `state`, and error reports show variables.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
+from django.utils.encoding import iri_to_uri
 from error_pages import Form, shown
 from rows import the_row
 
@@ -55,7 +57,16 @@ BROKEN = [
     "\\\\",
     "//?a",
     "//#a",
-    "/" + "a" * 2048,
+    "/" + "a" * 16_384,
+    "a" * 3_000 + "://evil.example/",
+    "a" * 3_000 + ":/evil.example/",
+    "//" + "a" * 3_000 + ".example/",
+    "https://evil.example/?q=" + "x" * 8_192,
+    "//evil.example/?q=" + "x" * 8_192,
+    "/\\evil.example/?q=" + "x" * 8_192,
+    "\\\\evil.example/?q=" + "x" * 8_192,
+    "https://app.example@evil.example/?q=" + "x" * 8_192,
+    "https://" + "a" * 3_000 + "@app.example/",
     "/profile/\0",
     "/profile/\r\nSet-Cookie: a=b",
     "/pro\tfile/",
@@ -73,6 +84,8 @@ HERE = {
     "/%2f/evil.example/": "/%2f/evil.example/",
     "/a b": "/a%20b",
     "/" + "a" * 2047: "/" + "a" * 2047,
+    "/" + "a" * 16_383: "/" + "a" * 16_383,
+    "https://app.example/profile/?q=" + "x" * 8_192: "https://app.example/profile/?q=" + "x" * 8_192,
 }
 
 
@@ -86,6 +99,52 @@ def test_nobody_is_sent_elsewhere(browser, target):
 @pytest.mark.parametrize("target", HERE, ids=repr)
 def test_on_this_site_they_land_where_they_wanted_to_go(browser, target):
     assert browser.sign_in(ADA, next_url=target)["Location"] == HERE[target]
+
+
+LONG = {
+    "8 kB of a query": "/profile/?q=" + "x" * 8_192,
+    "many fields": "/profile/?" + "&".join(f"column={number}" for number in range(800)),
+    "8 kB of non-ASCII letters": "/profile/?q=" + "é" * 4_096,
+    "8,192 non-ASCII letters": "/profile/?q=" + "漢" * 8_192,
+    "percent-encoded": "/profile/?q=" + "%E6%BC%A2" * 1_000,
+    "a relative path": "profile/?q=" + "x" * 8_192,
+    "a long path and a fragment": "/" + "ß/" * 4_000 + "?q=ü#é",
+}
+
+
+@pytest.mark.parametrize("target", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("way", ["query", "form"])
+def test_long_next_survives_the_whole_sign_in(browser, target, way):
+    if way == "query":
+        location = browser.start(target)
+    else:
+        location = browser.post("/auth/login/", {"next": target})["Location"]
+    assert browser.get(browser.authorize(location, ADA))["Location"] == iri_to_uri(target)
+
+
+@pytest.mark.parametrize("target", LONG.values(), ids=LONG)
+def test_long_next_survives_a_refusal_and_a_new_start(strict_browser, target):
+    browser = strict_browser
+    page = browser.opens(browser.get(str(browser.visitor.decline(browser.start(target)))))
+    assert Form.of(page).fields["next"] == target
+    location = Form.of(page).submit(browser)["Location"]
+    assert browser.get(browser.authorize(location, ADA))["Location"] == iri_to_uri(target)
+
+
+@pytest.mark.parametrize("target", LONG.values(), ids=LONG)
+def test_long_next_survives_the_page_that_asks_to_sign_in(strict_browser, target):
+    browser = strict_browser
+    page = browser.get("/auth/restart/?" + urlencode({"next": target}))
+    needed = browser.post(
+        "/auth/connect/",
+        {
+            "next": target,
+            "connection": "github",
+            "csrfmiddlewaretoken": Form.of(page).fields["csrfmiddlewaretoken"],
+        },
+        HTTP_ORIGIN="https://app.example",
+    )
+    assert Form.of(browser.opens(needed)).fields["next"] == target
 
 
 @pytest.mark.security("S9")

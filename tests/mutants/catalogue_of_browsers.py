@@ -66,4 +66,7 @@ MUTANTS = (
            ("tests/django/test_background_requests.py",)),
     Mutant("a web view of Android is taken for a script", "integrations/django/navigation.py",
            '.lower() == "xmlhttprequest"', ' != ""', ("tests/django/test_background_requests.py",)),
+    Mutant("a long next may lead to another host", "integrations/django/next_url.py",
+           "    if beginning != url and not _WHOLE_HOST.match(beginning):\n", "    if False:\n",
+           ("tests/django/test_next.py",)),
 )  # fmt: skip
