@@ -11,7 +11,7 @@ PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
 PIP_INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 FOLDERS := flows storage integrations diagrams
 SOURCES := $(shell find $(FOLDERS) -type f ! -name '*.pyc' ! -name '* *' 2>/dev/null)
-SITE := PYTHONPATH=tests/support DJANGO_SETTINGS_MODULE=testsite.settings
+SITE := PYTHONPATH=. DJANGO_SETTINGS_MODULE=tests.support.testsite.settings
 
 # What a caller may add: `make test PYTEST_ARGS="-k login"`, `make demo DEMO_ARGS="--port 9000"`, …
 PYTEST_ARGS ?=
@@ -62,23 +62,23 @@ test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Kill worker processes at every crash point and at random, recover, compare with the ledger
-	$(PY) tests/chaos/run.py $(CHAOS_ARGS)
+	$(PY) -m tests.proofs.chaos.run $(CHAOS_ARGS)
 
 .PHONY: explore
 explore: $(VENV)/.dev ## Try every order of two tabs, a second delivery and a crash, for each flow; prints how many
-	$(PY) -m pytest -n $(JOBS) -m slow tests/explorer -k "not goes_wrong" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m slow tests/proofs/explorer -k "not goes_wrong" $(PYTEST_ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Send random requests and answers; FUZZ_ARGS="--fuzz-seed=2 --fuzz-rounds=50" draws others, and more
-	$(PY) -m pytest -n $(JOBS) -m slow tests/fuzz $(FUZZ_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m slow tests/proofs/fuzz $(FUZZ_ARGS)
 
 .PHONY: mutants
 mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways, and see the tests fail; prints table and score
-	$(PY) tests/mutants/run.py $(MUTANTS_ARGS)
+	$(PY) -m tests.proofs.mutants.run $(MUTANTS_ARGS)
 
 .PHONY: prove
 prove: $(VENV)/.dev ## Draw scenarios of everything that can happen: PROFILE=quick, ci or deep; PROVE_ARGS="--seconds 3600"
-	$(SITE) $(PY) -m stateful_oauth.testing --world our_world.OurWorld --profile $(PROFILE) $(PROVE_ARGS)
+	$(SITE) $(PY) -m stateful_oauth.testing --world tests.support.our_world.OurWorld --profile $(PROFILE) $(PROVE_ARGS)
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that this machine has
@@ -86,11 +86,11 @@ matrix: $(VENV)/.dev ## Run the tests on every supported Python and Django that 
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Run the benchmarks
-	$(PY) tests/benchmarks/run.py $(BENCH_ARGS)
+	$(PY) -m tests.budgets.benchmarks.run $(BENCH_ARGS)
 
 .PHONY: bench-admin
 bench-admin: $(VENV)/.dev ## Open the operators' pages beside 1 000, 100 000 and 1 000 000 finished rows
-	$(PY) tests/benchmarks/admin.py $(BENCH_ARGS)
+	$(PY) -m tests.budgets.benchmarks.admin $(BENCH_ARGS)
 
 ##@ Checks
 .PHONY: check
@@ -140,7 +140,7 @@ diagrams: $(VENV)/.dev ## Draw the diagrams
 
 .PHONY: upgrades
 upgrades: $(VENV)/.dev ## Lock today's definitions, and write rows of those that are new; UNRELEASED=1: of all of today's
-	PYTHONPATH=tests/support $(PY) tests/upgrades/generate.py $(if $(UNRELEASED),--unreleased)
+	$(PY) -m tests.proofs.upgrades.generate $(if $(UNRELEASED),--unreleased)
 
 .PHONY: hooks
 hooks: $(VENV)/.dev ## Install the git hooks of this clone: lint, format, imports, documents, commit subject

@@ -28,7 +28,7 @@ MATRIX = {  # Django 6 needs Python 3.12
 }
 FOLDERS = ["flows", "storage", "integrations", "diagrams"]
 # What looks at the checkout, whatever Python and Django are; and what needs a browser.
-OF_THE_CHECKOUT = ["architecture", "docs", "packaging", "browser", "benchmarks"]
+OF_THE_CHECKOUT = ["project", "browser", "budgets/benchmarks"]
 BUILD = Path("build", "nox")
 
 

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import support
 from django.conf import settings
 from django.core.cache import cache
-from flushing import flush_cheaply
-from postgresql import PostgreSQL
 
 from stateful_oauth.django import wiring
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.clock import ManualClock
+from tests.support import tenants
+from tests.support.flushing import flush_cheaply
+from tests.support.postgresql import PostgreSQL
 
-pytest_plugins = ["coverage_of_paths"]
+pytest_plugins = ["tests.support.coverage_of_paths"]
 
 POSTGRESQL = "STATEFUL_OAUTH_TEST_POSTGRESQL"
 
@@ -28,14 +28,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database", choices=["sqlite", "postgresql"], default="sqlite", help="which database the tests use"
     )
-    parser.addoption("--fuzz-seed", default="1", help="tests/fuzz: other draws")
-    parser.addoption("--fuzz-rounds", type=float, default=1.0, help="tests/fuzz: so many times as many draws")
+    parser.addoption("--fuzz-seed", default="1", help="tests/proofs/fuzz: other draws")
+    parser.addoption(
+        "--fuzz-rounds", type=float, default=1.0, help="tests/proofs/fuzz: so many times as many draws"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the database before Django's settings are read; parallel workers inherit its address."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testsite.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.support.testsite.settings")
     config.addinivalue_line("markers", "database: also runs on PostgreSQL (--database=postgresql)")
     if config.getoption("--database") == "postgresql" and POSTGRESQL not in os.environ:
         server = PostgreSQL(durable=False)
@@ -87,12 +89,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
 
 @pytest.fixture
 def tenant(clock: ManualClock) -> Iterator[Tenant]:
-    tenant = support.make_tenant()
+    tenant = tenants.make_tenant()
     tenant.clock.follow(clock.timestamp)
-    support.current.append(tenant)
+    tenants.current.append(tenant)
     _forget()
     yield tenant
-    support.current.remove(tenant)
+    tenants.current.remove(tenant)
     _forget()
     cache.clear()  # codes that were seen: those of another test may be the same
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 
 import pytest
-import rows
-from attempts import Attempt
-from crashes import crash_at
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +16,9 @@ from stateful_oauth.storage import encryption
 from stateful_oauth.storage.grants import end_grant
 from stateful_oauth.storage.models import Grant
 from stateful_oauth.storage.store import DjangoTransactionStore
+from tests.support import rows
+from tests.support.attempts import Attempt
+from tests.support.crashes import crash_at
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 

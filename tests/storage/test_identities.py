@@ -8,12 +8,12 @@ import threading
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
-from together import together
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity, find_identity, refresh_identity
 from stateful_oauth.storage.models import Identity, identity_digest
+from tests.support.together import together
 
 pytestmark = [pytest.mark.security("L4", "L5"), pytest.mark.database, pytest.mark.django_db]
 

@@ -9,11 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import rows
-from attempts import Attempt
 from django.db import connection, connections, transaction
-from file_database import database_in_a_file
-from together import together
 
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.domain_events import DomainEvent
@@ -31,6 +27,10 @@ from stateful_oauth.flows.engine.transaction import (
 )
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import REJECTIONS_KEPT, DjangoTransactionStore
+from tests.support import rows
+from tests.support.attempts import Attempt
+from tests.support.file_database import database_in_a_file
+from tests.support.together import together
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from link_pages import asked
-
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 from stateful_oauth.testing.browser import Browser
+from tests.support.link_pages import asked
 
 GOOGLE = "google-oauth2|100"
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import support
 from django.conf import settings
 from django.test import override_settings
 
 from stateful_oauth.emulator import DATABASE, Tenant
 from stateful_oauth.testing.clock import ManualClock
+from tests.support import tenants
 
 XPTO, QWERTY, VICTIM = "xpto@acme.com", "qwerty@gmail.com", "victim@example.com"
-# The accounts at providers that the owner of tests/connecting has.
+# The accounts at providers that the owner of tests/flows/connect_account has.
 FIRST, SECOND, HUB = "google-oauth2|100", "google-oauth2|101", "github|102"
 
 
@@ -42,11 +42,11 @@ def site(**changes: Any) -> Any:
 @contextmanager
 def new_tenant(clock: ManualClock) -> Iterator[Tenant]:
     """Have a tenant of its own behind the site: for tests that begin anew many times."""
-    tenant = prepare(support.make_tenant())
+    tenant = prepare(tenants.make_tenant())
     tenant.clock.follow(clock.timestamp)
-    support.current.append(tenant)
+    tenants.current.append(tenant)
     try:
         with site():  # a change of the settings makes the site forget the tenant of before
             yield tenant
     finally:
-        support.current.remove(tenant)
+        tenants.current.remove(tenant)

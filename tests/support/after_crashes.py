@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import rows
-from crash_tables import Place
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.storage.models import FlowTransaction
+from tests.support import rows
+from tests.support.crash_tables import Place
 
 LEASE = 31  # seconds: of the effects of accounts, which may take 10
 

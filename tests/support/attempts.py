@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from callers import Person
-
 from stateful_oauth.django import wiring
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.flows.engine.effects import Event
@@ -14,6 +12,7 @@ from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.engine.outcomes import Outcome, RedirectTo
 from stateful_oauth.flows.engine.ports import Caller
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
+from tests.support.callers import Person
 
 INPUTS = {
     "redirect_uri": "https://app.example/auth/callback/",

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from counting import counted
-
 from stateful_oauth.emulator import Tenant
+from tests.support.counting import counted
 
 
 @dataclass

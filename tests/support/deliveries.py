@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import rows
-from attempts import Attempt
-from callers import Person
-from together import together
-
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.engine import Engine
@@ -17,6 +12,10 @@ from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
 from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.storage.models import Identity
 from stateful_oauth.testing.browser import Browser
+from tests.support import rows
+from tests.support.attempts import Attempt
+from tests.support.callers import Person
+from tests.support.together import together
 
 LOOKS = 500  # at the progress page
 

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, Literal
 
 from django.db import close_old_connections
-from error_pages import ERROR_PATH
-from journeys import JOURNEYS, Journey, NotAvailable
-from recovering import recover_all
-from rows import check_rows
-from verdict import violations
 
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.testing.clock import ManualClock
+from tests.support.error_pages import ERROR_PATH
+from tests.support.journeys import JOURNEYS, Journey, NotAvailable
+from tests.support.recovering import recover_all
+from tests.support.rows import check_rows
+from tests.support.verdict import violations
 
 Afterwards = Literal["the person leaves", "the person reloads"]
 # By turns, from one place of a journey to the next: to try both at each would take twice as long.

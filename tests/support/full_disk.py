@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from commits import WRITE
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
-from file_database import database_in_a_file
+
+from tests.support.commits import WRITE
+from tests.support.file_database import database_in_a_file
 
 _PAGE = 512  # bytes, the smallest: little is written without another page
 _NO_LIMIT = 1_000_000

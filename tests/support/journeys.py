@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 from django.db import close_old_connections
 from django.http import HttpResponse
-from error_pages import ERROR_PATH
 
 from stateful_oauth.emulator import DATABASE, PageShown, Tenant
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.clock import ManualClock
+from tests.support.error_pages import ERROR_PATH
 
 GOOGLE = "google-oauth2"
 PRIMARY, SECONDARY = "grace@example.com", "grace@gmail.example"

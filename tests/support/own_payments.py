@@ -25,7 +25,7 @@ from stateful_oauth.flows import (
 
 PAYMENT = FlowDeclaration(
     kind="tests.payment",
-    machine="own_payments:PaymentFlow",
+    machine="tests.support.own_payments:PaymentFlow",
     callback=Callback(path="payment/callback/", name="payment_callback", code_parameter="receipt"),
 )
 CONFIRMED: list[str] = []
@@ -86,7 +86,7 @@ class PaymentThatJudgesNothing(PaymentFlow):
 
     declaration = FlowDeclaration(
         kind="tests.careless",
-        machine="own_payments:PaymentThatJudgesNothing",
+        machine="tests.support.own_payments:PaymentThatJudgesNothing",
         callback=Callback(path="careless/callback/", name="careless_callback", code_parameter="receipt"),
     )
     judged_events = ()

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import psycopg
 from django.db import connection
-from postgresql import folder_for_a_socket
+
+from tests.support.postgresql import folder_for_a_socket
 
 Loss = Literal["the request", "the answer"]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from django.db import connection
 
-_SUPPORT = Path(__file__).parent
+from tests.support.checkout import ROOT
+
 _PATIENCE = 300  # seconds after which a process that hangs fails its test
 
 
@@ -27,8 +28,8 @@ class Site:
     def __init__(self, database: str) -> None:
         self.environment = {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "testsite.tasks",
-            "PYTHONPATH": str(_SUPPORT),
+            "DJANGO_SETTINGS_MODULE": "tests.support.testsite.tasks",
+            "PYTHONPATH": str(ROOT),
             "STATEFUL_OAUTH_TEST_DATABASE": database,
         }
 
@@ -83,15 +84,15 @@ def make_rows(waiting: int, working: int) -> str:
     return f"""
 from datetime import timedelta
 from django.db.models import F
-import support
-from attempts import Attempt
-from callers import Person
-from crashes import crash_at
+from tests.support import tenants
+from tests.support.attempts import Attempt
+from tests.support.callers import Person
+from tests.support.crashes import crash_at
 from stateful_oauth.storage.models import FlowTransaction
 for number in range({waiting}):
-    Attempt(support.current[0], Person(str(number), is_new_browser=True))
+    Attempt(tenants.current[0], Person(str(number), is_new_browser=True))
 for number in range({working}):
-    attempt = Attempt(support.current[0], Person("w" + str(number), is_new_browser=True)).authorize()
+    attempt = Attempt(tenants.current[0], Person("w" + str(number), is_new_browser=True)).authorize()
     with crash_at("effect.before", "exchange_code"):
         attempt.deliver()
 ago = timedelta(hours=1)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from callers import Operator
-
 from stateful_oauth.django import wiring
 from stateful_oauth.django.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
+from tests.support.callers import Operator
 
 _ROUNDS = 12  # pauses between attempts double, and an operator may have to retry
 _PAUSE = 1200.0  # seconds: longer than every lease, pause and deadline

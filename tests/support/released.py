@@ -1,7 +1,8 @@
 """Definitions that rows of a database may have been written under, and rows of each, as files.
 
-`tests/upgrades/definitions.json` locks `{kind: {version: structure}}`; `tests/upgrades/corpus/` has a file
-per kind and version with rows and their logs as that version wrote them. `make upgrades` writes both.
+`tests/proofs/upgrades/definitions.json` locks `{kind: {version: structure}}`; `tests/proofs/upgrades/corpus/`
+has a file per kind and version with rows and their logs as that version wrote them.
+`make upgrades` writes both.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Actor, Definition, StateKind, Transaction, TransitionLog
+from tests.support.checkout import ROOT
 
-FOLDER = Path(__file__).parent.parent / "upgrades"
+FOLDER = ROOT / "tests" / "proofs" / "upgrades"
 LOCK = FOLDER / "definitions.json"
 CORPUS = FOLDER / "corpus"
 

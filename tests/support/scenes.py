@@ -6,13 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
-import rows
-from accounts_site import QWERTY, XPTO, new_tenant, site
-from callers import Person
-from explorer import Crashed
-from link_pages import asked
-from verdict import violations
-
 from stateful_oauth.django import wiring
 from stateful_oauth.django.browser import binding_of, cookie_name
 from stateful_oauth.emulator import Callback, Tenant
@@ -24,6 +17,12 @@ from stateful_oauth.flows.oauth.outcomes import Connected, Disconnected, SignedI
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.clock import ManualClock
+from tests.support import rows
+from tests.support.accounts_site import QWERTY, XPTO, new_tenant, site
+from tests.support.callers import Person
+from tests.support.explorer import Crashed
+from tests.support.link_pages import asked
+from tests.support.verdict import violations
 
 GOOGLE = "google-oauth2"
 TAB_1, AGAIN, TAB_2 = "tab 1", "tab 1 again", "tab 2"

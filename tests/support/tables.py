@@ -14,8 +14,6 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID
 
-from callers import Person
-
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.account_linking.effects import ProfilesRead
 from stateful_oauth.flows.account_linking.machine import Confirmation
@@ -38,6 +36,7 @@ from stateful_oauth.flows.oauth.authorization_response import AuthorizationRespo
 from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, VerifiedIdentity
 from stateful_oauth.flows.oauth.sign_in import AccountResolved, KnownUser, SignIn
 from stateful_oauth.flows.registry import BUILT_IN
+from tests.support.callers import Person
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -356,7 +355,7 @@ _SECRETS = ("state", "nonce", "code_verifier", "auth_session", "connect_uri", "c
 
 # The table of a flow that is not above is a module of its own: `flow_tables/<kind>.py`.
 for _kind in (flow.kind for flow in BUILT_IN if flow.kind not in ALLOWED):
-    _table: Any = import_module(f"flow_tables.{_kind}")
+    _table: Any = import_module(f"tests.support.flow_tables.{_kind}")
     ALLOWED[_kind], WORKING[_kind], WAITING[_kind] = _table.ALLOWED, _table.WORKING, _table.WAITING
     BY_BROWSER[_kind], BY_OPERATOR[_kind] = _table.BY_BROWSER, _table.BY_OPERATOR
     INPUTS[_kind], KEPT[_kind] = _table.INPUTS, _table.KEPT

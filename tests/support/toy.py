@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from callers import Person
-
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.context import EffectContext, FlowContext
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
@@ -22,6 +20,7 @@ from stateful_oauth.flows.engine.registry import FlowRegistry
 from stateful_oauth.flows.engine.transaction import Transaction
 from stateful_oauth.flows.oauth.errors import AccountRefused, ProviderUnreachable
 from stateful_oauth.storage.store import DjangoTransactionStore
+from tests.support.callers import Person
 
 KIND = "tests.toy"
 RETRY_AFTER = 300.0  # seconds

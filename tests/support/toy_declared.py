@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from toy import Counter, make_toy
-
 from stateful_oauth.flows.engine.declaration import Callback, FlowDeclaration, Restart, Texts
+from tests.support.toy import Counter, make_toy
 
 TOY = FlowDeclaration(
     kind="tests.declared",
-    machine="toy_declared:DeclaredToy",
+    machine="tests.support.toy_declared:DeclaredToy",
     needs_user=True,
     callback=Callback(path="toy/callback/", name="toy_callback", code_parameter="prize", waits_in="ready"),
     restart=Restart(url_name="connect", fields=("connection",), label="Play with %(connection)s again"),
@@ -20,7 +19,7 @@ TOY = FlowDeclaration(
         messages={"transaction_expired": "You took too long to play."},
     ),
 )
-ANOTHER = FlowDeclaration(kind="tests.declared", machine="toy_for_site:Toy")
+ANOTHER = FlowDeclaration(kind="tests.declared", machine="tests.support.toy_for_site:Toy")
 NOT_A_FLOW = "a text"
 
 

@@ -6,10 +6,6 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from callers import Person
-from engines import engine_with
-from toy import Counter, Finished, Waits
-
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.context import EffectContext, FlowContext
 from stateful_oauth.flows.engine.effects import Event, LostAnswer, effect
@@ -22,6 +18,9 @@ from stateful_oauth.flows.engine.registry import FlowRegistry
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.engine.transaction import Transaction
 from stateful_oauth.flows.engine.transition import ChildTransaction
+from tests.support.callers import Person
+from tests.support.engines import engine_with
+from tests.support.toy import Counter, Finished, Waits
 
 PARENT, CHILD = "tests.parent", "tests.child"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toy import Counter, make_toy
+from tests.support.toy import Counter, make_toy
 
 COUNTER = Counter()
 Toy = make_toy(COUNTER, waits_for_rate_limit=True, must_complete=True)

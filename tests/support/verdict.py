@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from django.contrib.auth import get_user_model
-from rows import check_rows
 
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.storage.grants import DjangoGrantStore
@@ -16,6 +15,7 @@ from stateful_oauth.storage.models import (
     Grant,
     Identity,
 )
+from tests.support.rows import check_rows
 
 
 def violations(tenant: Tenant) -> list[str]:

@@ -14,8 +14,8 @@ Two orders that only swap neighbouring steps which touch nothing in common end a
 SQLite in a file, because there one transaction is one step; see `docs/testing.md`.
 """
 
-from explorer.actors import Blocked, Crashed
-from explorer.orders import (
+from tests.support.explorer.actors import Blocked, Crashed
+from tests.support.explorer.orders import (
     Exploration,
     Explorer,
     NotTheSame,

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, router
 
-from explorer.accesses import (
+from stateful_oauth.flows.engine.crash_points import observed
+from stateful_oauth.storage.models import FlowTransaction
+from tests.support.explorer.accesses import (
     Accesses,
     ids_in,
     touched_by_request,
     touched_by_statement,
 )
-from stateful_oauth.flows.engine.crash_points import observed
-from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

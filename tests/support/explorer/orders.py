@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from django.db.models.expressions import RawSQL
 
-from explorer.actors import CrashPlace, Ensemble
-from explorer.beginning import Beginning
 from stateful_oauth.django.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
+from tests.support.explorer.actors import CrashPlace, Ensemble
+from tests.support.explorer.beginning import Beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from explorer.accesses import Accesses
     from stateful_oauth.emulator import Tenant
     from stateful_oauth.testing.clock import ManualClock
+    from tests.support.explorer.accesses import Accesses
 
 _ROUNDS: Final = 12  # of recovery: pauses between attempts double
 _LATER: Final = 1200.0  # seconds, longer than every lease, pause and deadline

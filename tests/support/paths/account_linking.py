@@ -6,10 +6,13 @@ import uuid
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from accounts_site import VICTIM, site
 from django.contrib.auth import get_user_model
 
-from paths.walker import (
+from stateful_oauth.flows.engine.definition import Edge
+from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity, identity_digest
+from stateful_oauth.testing.world.observations import Row
+from tests.support.accounts_site import VICTIM, site
+from tests.support.paths.walker import (
     BrowserWalker,
     Ways,
     blocked,
@@ -19,9 +22,6 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-from stateful_oauth.flows.engine.definition import Edge
-from stateful_oauth.storage.models import AccountLink, FlowTransaction, Grant, Identity, identity_digest
-from stateful_oauth.testing.world.observations import Row
 
 GOOGLE, ISSUER = "google-oauth2", "https://tenant.example/"
 BAD = {"statusCode": 400, "error": "Bad Request", "message": "No.", "errorCode": "invalid_body"}

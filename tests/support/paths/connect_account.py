@@ -5,17 +5,16 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from accounts_site import QWERTY, XPTO, site
-
-from paths.walker import (
+from stateful_oauth.storage.models import ConnectedAccount, Grant, Identity
+from stateful_oauth.testing.world.observations import Row
+from tests.support.accounts_site import QWERTY, XPTO, site
+from tests.support.paths.walker import (
     BrowserWalker,
     Ways,
     nothing,
     refuses,
     worker_dies,
 )
-from stateful_oauth.storage.models import ConnectedAccount, Grant, Identity
-from stateful_oauth.testing.world.observations import Row
 
 GOOGLE = "google-oauth2"
 COMPLETE = "/me/v1/connected-accounts/complete"

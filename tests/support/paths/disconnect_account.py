@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from accounts_site import QWERTY, XPTO, site
-
-from paths.walker import BrowserWalker, Ways, nothing, worker_dies
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 from stateful_oauth.testing.world.observations import Row
+from tests.support.accounts_site import QWERTY, XPTO, site
+from tests.support.paths.walker import BrowserWalker, Ways, nothing, worker_dies
 
 GOOGLE = "google-oauth2"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from accounts_site import site
-from crashes import at
-
-from paths.walker import (
+from stateful_oauth.emulator import DATABASE, User
+from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
+from stateful_oauth.testing.world.observations import Row
+from tests.support.accounts_site import site
+from tests.support.crashes import at
+from tests.support.paths.walker import (
     BrowserWalker,
     Ways,
     loses,
@@ -16,9 +18,6 @@ from paths.walker import (
     refuses,
     worker_dies,
 )
-from stateful_oauth.emulator import DATABASE, User
-from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
-from stateful_oauth.testing.world.observations import Row
 
 ADA = "ada@example.com"
 

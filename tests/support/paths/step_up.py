@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from accounts_site import XPTO, site
-
-from paths.walker import BrowserWalker, Ways, loses, nothing, refuses, worker_dies
 from stateful_oauth.django import wiring
 from stateful_oauth.storage.models import Grant, Identity
 from stateful_oauth.testing.world.observations import Row
+from tests.support.accounts_site import XPTO, site
+from tests.support.paths.walker import BrowserWalker, Ways, loses, nothing, refuses, worker_dies
 
 
 class StepUpPath(BrowserWalker):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeAlias
 
-from crashes import at, crash_at
 from django.contrib.auth import get_user_model
 
 from stateful_oauth.django.browser import cookie_name, new_binding
@@ -17,6 +16,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.browser import Browser
 from stateful_oauth.testing.clock import ManualClock
 from stateful_oauth.testing.walker import Walker
+from tests.support.crashes import at, crash_at
 
 Key: TypeAlias = tuple[str, ...]  # source and event, and the target where guards choose between several
 Ways: TypeAlias = Mapping[Key, Callable[[Any], Any]]

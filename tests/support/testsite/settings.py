@@ -6,7 +6,7 @@ SECRET_KEY = "the-tests-have-no-secrets-to-keep"
 DEBUG = False
 ALLOWED_HOSTS = ["app.example", "testserver", "evil.example"]
 USE_TZ = True
-ROOT_URLCONF = "testsite.urls"
+ROOT_URLCONF = "tests.support.testsite.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -58,7 +58,7 @@ STATEFUL_OAUTH = {
         for connection in ("google-oauth2", "github", "windowslive")
     },
     "REFRESH_TOKEN_ROTATION": False,
-    "TRANSPORT_ADAPTER": "support.tenant_adapter",
+    "TRANSPORT_ADAPTER": "tests.support.tenants.tenant_adapter",
 }
 
 _POSTGRESQL = os.environ.get("STATEFUL_OAUTH_TEST_POSTGRESQL")

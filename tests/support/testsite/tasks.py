@@ -6,12 +6,12 @@ Each process has a tenant of its own in memory; what it keeps lies in the databa
 import os
 
 import django
-import support
 
-from testsite.settings import *  # noqa: F403 - as settings modules do
-from testsite.settings import DATABASES, INSTALLED_APPS
+from tests.support import tenants
+from tests.support.testsite.settings import *  # noqa: F403 - as settings modules do
+from tests.support.testsite.settings import DATABASES, INSTALLED_APPS
 
-support.current.append(support.make_tenant())
+tenants.current.append(tenants.make_tenant())
 DATABASES = {"default": {**DATABASES["default"], "NAME": os.environ["STATEFUL_OAUTH_TEST_DATABASE"]}}
 INSTALLED_APPS = [
     *INSTALLED_APPS,

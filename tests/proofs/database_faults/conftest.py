@@ -1,0 +1,17 @@
+"""Fixtures: a site that connects and links accounts, in a database that commits for real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from stateful_oauth.emulator import Tenant
+from tests.support import accounts_site
+
+
+@pytest.fixture
+def tenant(tenant: Tenant, transactional_db: None) -> Iterator[Tenant]:
+    accounts_site.prepare(tenant)
+    with accounts_site.site():
+        yield tenant
