@@ -43,31 +43,37 @@ class Table:
         self._names = ", ".join(self._columns.values())
         self._placeholders = f"({', '.join(['%s'] * len(self._fields))})"
         self._table = quote(options.db_table)
+        self._texts: dict[object, str] = {}
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows in one statement."""
-        values = ", ".join([self._placeholders] * len(rows))
-        self._execute(
-            f"INSERT INTO {self._table} ({self._names}) VALUES {values}",  # noqa: S608 - our own columns
-            [(name, row[name]) for row in rows for name in self._fields],
-        )
+        text = self._texts.get(len(rows))
+        if text is None:
+            values = ", ".join([self._placeholders] * len(rows))
+            text = f"INSERT INTO {self._table} ({self._names}) VALUES {values}"  # noqa: S608 - our own columns
+            self._texts[len(rows)] = text
+        self._execute(text, [(name, row[name]) for row in rows for name in self._fields])
 
     def update(self, changes: Mapping[str, Any], where: Mapping[str, Any]) -> int:
         """Change the rows that match, and return how many did."""
-        assignments = ", ".join([f"{self._columns[name]} = %s" for name in changes])
-        return self._execute(
-            f"UPDATE {self._table} SET {assignments} WHERE {self._conditions(where)}",  # noqa: S608 - our own columns
-            [*changes.items(), *where.items()],
-        )
+        shape = (*changes, None, *where)
+        text = self._texts.get(shape)
+        if text is None:
+            assignments = ", ".join([f"{self._columns[name]} = %s" for name in changes])
+            text = f"UPDATE {self._table} SET {assignments} WHERE {self._conditions(where)}"  # noqa: S608 - our own columns
+            self._texts[shape] = text
+        return self._execute(text, [*changes.items(), *where.items()])
 
     def select(self, where: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the one row that matches, or None."""
         connection = connections[self._alias]
+        shape = (*where,)
+        text = self._texts.get(shape)
+        if text is None:
+            text = f"SELECT {self._names} FROM {self._table} WHERE {self._conditions(where)}"  # noqa: S608 - our own columns
+            self._texts[shape] = text
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {self._names} FROM {self._table} WHERE {self._conditions(where)}",  # noqa: S608 - our own columns
-                self._to_database(where.items()),
-            )
+            cursor.execute(text, self._to_database(connection, where.items()))
             found = cursor.fetchone()
         if found is None:
             return None
@@ -87,16 +93,17 @@ class Table:
     def _conditions(self, where: Mapping[str, Any]) -> str:
         return " AND ".join([f"{self._columns[name]} = %s" for name in where])
 
-    def _to_database(self, pairs: Iterable[tuple[str, Any]]) -> list[Any]:
-        connection, conversions, plain = connections[self._alias], self._conversions, self._plain
+    def _to_database(self, connection: Any, pairs: Iterable[tuple[str, Any]]) -> list[Any]:
+        conversions, plain = self._conversions, self._plain
         return [
             value if value is None or name in plain else conversions[name](value, connection)
             for name, value in pairs
         ]
 
     def _execute(self, sql: str, pairs: Iterable[tuple[str, Any]]) -> int:
-        with connections[self._alias].cursor() as cursor:
-            cursor.execute(sql, self._to_database(pairs))
+        connection = connections[self._alias]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, self._to_database(connection, pairs))
             return int(cursor.rowcount)
 
 

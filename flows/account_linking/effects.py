@@ -67,7 +67,7 @@ def authorization_request(transaction: Transaction) -> AuthorizationRequest:
         parameters["connection"] = expected.connection
     if expected.email and expected.email == inputs.newcomer.email:
         parameters["login_hint"] = expected.email
-    return request_of(transaction, parameters)
+    return request_of(transaction, inputs, parameters)
 
 
 def push_request(context: OAuthEffectContext) -> Event:

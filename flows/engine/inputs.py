@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.context import FlowContext
     from stateful_oauth.flows.engine.transaction import Json, Transaction
 
-_NAMES: Final[dict[type, frozenset[str]]] = {}  # of fields, by class: reading them takes longer than the rest
+_DEFAULTS: Final[dict[type, Mapping[str, Any]]] = {}  # by class: reading them takes longer than the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -29,23 +29,20 @@ class JsonValue:
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form; nothing in it is secret."""
         kept = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value != _default_of(each):
-                kept[each.name] = _as_json(value)
+        for name, default in _defaults_of(type(self)).items():
+            value = getattr(self, name)
+            if value != default:
+                kept[name] = _as_json(value)
         return kept
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Json]) -> Self:
         """Return the value of a JSON form; other members are ignored."""
-        names, read = _names_of(cls), cls.FROM_JSON
-        return cls(
-            **{
-                name: read[name](value) if name in read else value
-                for name, value in kept.items()
-                if name in names
-            }
-        )
+        values = {name: kept[name] for name in kept.keys() & _defaults_of(cls).keys()}
+        for name, read in cls.FROM_JSON.items():
+            if name in values:
+                values[name] = read(values[name])
+        return cls(**values)
 
     def __repr__(self) -> str:
         # Names only: values may be personal, and a repr reaches logs.
@@ -75,7 +72,7 @@ class FlowInputs(JsonValue):
             return values
         if isinstance(values, FlowInputs):
             raise InvalidInput("input_invalid", f"{type(values).__name__} belong to another flow.")
-        if unknown := sorted(set(values) - _names_of(cls)):
+        if unknown := sorted(set(values) - _defaults_of(cls).keys()):
             raise InvalidInput("input_invalid", f"Remove {', '.join(unknown)}: the flow has no such input.")
         return cls(**{name: value for name, value in values.items() if value is not None})
 
@@ -96,11 +93,12 @@ class FlowInputs(JsonValue):
         return self
 
 
-def _names_of(cls: type[JsonValue]) -> frozenset[str]:
-    names = _NAMES.get(cls)
-    if names is None:
-        names = _NAMES[cls] = frozenset(each.name for each in fields(cls))
-    return names
+def _defaults_of(cls: type[JsonValue]) -> Mapping[str, Any]:
+    """Return what each field has by default; `MISSING` for one that must be given."""
+    found = _DEFAULTS.get(cls)
+    if found is None:
+        found = _DEFAULTS[cls] = {each.name: _default_of(each) for each in fields(cls)}
+    return found
 
 
 def _default_of(field: Field[Any]) -> Any:

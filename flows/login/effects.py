@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the authorization request that a row stands for."""
-    return request_of(transaction, LoginInputs.of(transaction).parameters)
+    inputs = LoginInputs.of(transaction)
+    return request_of(transaction, inputs, inputs.parameters)
 
 
 def push_request(context: OAuthEffectContext) -> Event:

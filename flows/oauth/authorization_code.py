@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
 
 
-def request_of(transaction: Transaction, parameters: Mapping[str, str]) -> AuthorizationRequest:
+def request_of(
+    transaction: Transaction, inputs: AuthorizationInputs, parameters: Mapping[str, str]
+) -> AuthorizationRequest:
     """Build the authorization request that a row stands for.
 
     Args:
-        transaction: Its inputs are `AuthorizationInputs`.
+        inputs: Those of the transaction.
         parameters: Everything that the flow does not own.
     """
-    inputs, secrets = AuthorizationInputs.of(transaction), transaction.secrets
+    secrets = transaction.secrets
     return AuthorizationRequest(
         redirect_uri=inputs.redirect_uri,
         scope=inputs.scope,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def authorization_request(transaction: Transaction) -> AuthorizationRequest:
     """Build the authorization request that a row stands for."""
     inputs = StepUpInputs.of(transaction)
-    return request_of(transaction, inputs.authorization_parameters())
+    return request_of(transaction, inputs, inputs.authorization_parameters())
 
 
 def push_request(context: OAuthEffectContext) -> Event:

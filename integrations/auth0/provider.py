@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 # Parameters that would make the provider ignore or override the ones that the flow sets (RFC 9101 §6.3).
 _OVERRIDING: Final = frozenset({"request", "request_uri"})
+# Parameters of every request that the settings, or the caller's code, determine.
+_KNOWN: Final = frozenset({"response_type", "client_id", "redirect_uri", "scope", "code_challenge_method"})
+_QUERIES_KEPT: Final = 32
 
 
 class Auth0Provider:
@@ -65,6 +69,10 @@ class Auth0Provider:
         self._grants = TokenGrants(self._discovery, self._post, now)
         self._my_account = Auth0MyAccount(config, self._transport)
         self._provider_users = ProviderUsers(config, self._transport)
+        # What most requests have in common is quoted once.
+        self._known_query = lru_cache(_QUERIES_KEPT)(
+            lambda endpoint, *known: with_query(endpoint, self._known_fields(*known))
+        )
         self._management = (
             Auth0Management(config, self._transport, now) if config.management_client_id else None
         )
@@ -102,7 +110,10 @@ class Auth0Provider:
             FlowError: Metadata is not available.
         """
         fields = self._authorization_fields(request)
-        return with_query(self._discovery.metadata().authorization_endpoint, fields)
+        known = self._known_query(
+            self._discovery.metadata().authorization_endpoint, request.redirect_uri, request.scope
+        )
+        return with_query(known, {name: fields[name] for name in fields if name not in _KNOWN})
 
     def pushed_authorization_url(self, request_uri: Secret) -> str:
         """Return the URL to send the browser to after a push (RFC 9126 §4)."""
@@ -301,13 +312,18 @@ class Auth0Provider:
             raise InvalidInput("parameter_reserved", ", ".join(reserved))
         return {
             **request.parameters,
-            "response_type": "code",
-            "client_id": self._config.client_id,
-            "redirect_uri": request.redirect_uri,
-            "scope": request.scope,
+            **self._known_fields(request.redirect_uri, request.scope),
             "state": request.state,
             "nonce": request.nonce,
             "code_challenge": request.code_challenge,
+        }
+
+    def _known_fields(self, redirect_uri: str, scope: str) -> dict[str, str]:
+        return {
+            "response_type": "code",
+            "client_id": self._config.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": scope,
             "code_challenge_method": "S256",
         }
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from http.cookies import Morsel
 from typing import TYPE_CHECKING, Any, Final
 
-from django.utils.crypto import salted_hmac
-
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.keyed_digests import keyed_digest
 from stateful_oauth.django.once import once
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def cookie_name() -> str:
 
 def tab_cookie_name(secret: str) -> str:
     """Return the name of the cookie that holds one id of a browser, and no other id."""
-    tag = salted_hmac(_SALT, secret, algorithm="sha256").hexdigest()[:8]
+    tag = keyed_digest(_SALT, secret).hex()[:8]
     return f"{cookie_name()}-{tag}"
 
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from django.core.signing import BadSignature, Signer
-from django.utils.crypto import salted_hmac
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.binding_cookies import (
@@ -31,8 +30,10 @@ from stateful_oauth.django.binding_cookies import (
     tab_cookie_name,
 )
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.keyed_digests import keyed_digest
 from stateful_oauth.django.once import once
 from stateful_oauth.flows.engine.identifiers import digest
+from stateful_oauth.flows.engine.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -129,7 +130,7 @@ class Binding:
         Args:
             user_id: The primary key of who has signed in.
         """
-        mac = salted_hmac(_SALT + ".renewed", f"{self.ids[0].secret}\0{user_id}", algorithm="sha256").digest()
+        mac = keyed_digest(_SALT + ".renewed", Secret(f"{self.ids[0].secret}\0{user_id}"))
         renewed = _Id(urlsafe_b64encode(mac[:_RANDOM_BYTES]).rstrip(b"=").decode(), _now())
         ids = (renewed, *(each for each in self.ids if each.secret != renewed.secret))
         return Binding(ids, self._tabs_with(renewed))
@@ -254,10 +255,12 @@ def _forget(response: HttpResponse, names: Iterable[str]) -> None:
         delete_cookie(response, name)
 
 
+@once
 def _signer() -> Signer:
     return Signer(salt=_SALT)  # reads SECRET_KEY_FALLBACKS as well
 
 
+@once
 def _tab_signer() -> Signer:
     return Signer(salt=_SALT + ".tab")  # so that none can stand in for the cookie itself
 

@@ -1,4 +1,4 @@
-"""The settings: one dict, `STATEFUL_OAUTH`, read anew at every access so that `override_settings` works.
+"""The settings: one dict, `STATEFUL_OAUTH`, read once, and again when `override_settings` changes it.
 
 Keys of a tenant stand in the dict itself, or, where a site has several tenants, in `TENANTS` by alias.
 `docs/settings.md` lists every key.
@@ -7,10 +7,13 @@ Keys of a tenant stand in the dict itself, or, where a site has several tenants,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.shortcuts import resolve_url
 
 DEFAULT_TENANT: Final = "default"
@@ -88,9 +91,10 @@ class TenantSettings:
         key = name.upper()
         if key not in TENANT_DEFAULTS:
             raise AttributeError(name)
-        return _read(self._values, TENANT_DEFAULTS, key)
+        value = vars(self)[name] = _read(self._values, TENANT_DEFAULTS, key)
+        return value
 
-    @property
+    @cached_property
     def issuer(self) -> str:
         """The issuer, byte-exact. `DOMAIN` is short for `https://DOMAIN/`, which is Auth0's form."""
         explicit: str = _read(self._values, TENANT_DEFAULTS, "ISSUER")
@@ -108,16 +112,18 @@ class TenantSettings:
 
 
 class SiteSettings:
-    """The keys of the site, as attributes in lower case."""
+    """The keys of the site, as attributes in lower case. Each is read once, until `forget`."""
 
     def __getattr__(self, name: str) -> Any:
-        # In one piece, because a request reads two dozen of them.
         key = name.upper()
         if key not in SITE_DEFAULTS:
             raise AttributeError(name)
-        values = getattr(settings, "STATEFUL_OAUTH", None)
-        value = (values if type(values) is dict else self.values).get(key, SITE_DEFAULTS[key])
-        return value if value is not _REQUIRED else _read(self.values, SITE_DEFAULTS, key)
+        value = vars(self)[name] = _read(self.values, SITE_DEFAULTS, key)
+        return value
+
+    def forget(self) -> None:
+        """Read everything again: the settings have changed."""
+        vars(self).clear()
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -127,7 +133,7 @@ class SiteSettings:
             raise ImproperlyConfigured("STATEFUL_OAUTH must be a dict.")
         return values
 
-    @property
+    @cached_property
     def base_url(self) -> str:
         """Scheme and host of the site, without a slash at the end."""
         base: str = _read(self.values, SITE_DEFAULTS, "BASE_URL")
@@ -141,22 +147,22 @@ class SiteSettings:
             chosen = resolve_url(settings.LOGOUT_REDIRECT_URL)
         return chosen or "/"
 
-    @property
+    @cached_property
     def cookie_secure(self) -> bool:
         """Whether the site is served over https."""
         return self.base_url.startswith("https://")
 
-    @property
+    @cached_property
     def tenant_aliases(self) -> tuple[str, ...]:
         """The aliases of all tenants."""
         return tuple(self.tenants) or (DEFAULT_TENANT,)
 
-    @property
+    @cached_property
     def links_accounts(self) -> bool:
         """Whether any tenant links accounts."""
         return any(self.tenant(alias).linking != "off" for alias in self.tenant_aliases)
 
-    @property
+    @cached_property
     def attempt_lifetime(self) -> int:
         """The longest that an attempt may take from its start to its end, in seconds."""
         held = _HELD_IN_A_LINKING * self.held_sign_in_lifetime if self.links_accounts else 0
@@ -168,11 +174,12 @@ class SiteSettings:
         Raises:
             KeyError: There is no such tenant.
         """
-        if alias in self.tenants:
-            return TenantSettings(alias, self.tenants[alias])
-        if alias == DEFAULT_TENANT and not self.tenants:
-            return TenantSettings(alias, self.values)
-        raise KeyError(alias)
+        return self._tenants[alias]
+
+    @cached_property
+    def _tenants(self) -> Mapping[str, TenantSettings]:
+        several: Mapping[str, Any] = self.tenants or {DEFAULT_TENANT: self.values}
+        return {alias: TenantSettings(alias, values) for alias, values in several.items()}
 
 
 def _read(values: Mapping[str, Any], defaults: Mapping[str, Any], key: str) -> Any:
@@ -183,3 +190,9 @@ def _read(values: Mapping[str, Any], defaults: Mapping[str, Any], key: str) -> A
 
 
 conf = SiteSettings()
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "STATEFUL_OAUTH":
+        conf.forget()

@@ -6,10 +6,10 @@ import hmac
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
+from stateful_oauth.django.keyed_digests import keyed_digest
 from stateful_oauth.storage.identities import find_identity, generations_of, note_ending
 
 if TYPE_CHECKING:
@@ -99,4 +99,4 @@ def _auth_hash(user: Any) -> str:
 
 
 def _keyed(value: str, secret: str | bytes) -> str:
-    return salted_hmac(_SALT, value, secret=secret, algorithm="sha256").hexdigest()
+    return keyed_digest(_SALT, value, secret).hex()

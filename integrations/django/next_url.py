@@ -28,7 +28,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # no URL has them, and PostgreSQL doe
 
 def requested_next(request: HttpRequest) -> str:
     """Return the request's `next`, if it may be gone to, or an empty string."""
-    wanted = request.POST.get("next") or request.GET.get("next", "")
+    # Only a POST has a form to parse.
+    wanted = (request.method == "POST" and request.POST.get("next")) or request.GET.get("next", "")
     return wanted if may_go_to(wanted) else ""
 
 

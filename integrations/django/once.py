@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, TypeVar
 
 from django.core.signals import setting_changed
 from django.dispatch import receiver
@@ -33,7 +33,7 @@ class Once(Generic[Arguments, Made]):
 
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Made:
         """Return what was made, or make it."""
-        key = (args, *sorted(kwargs.items()))
+        key = (args, *sorted(kwargs.items())) if kwargs else args
         try:
             return self._made[key]
         except KeyError:
@@ -68,7 +68,11 @@ def once(make: Callable[Arguments, Made]) -> Once[Arguments, Made]:
     return Once(make)
 
 
+# What the functions that are decorated read, in this package.
+_READ: Final = ("STATEFUL_OAUTH", "SECRET_KEY", "SECRET_KEY_FALLBACKS")
+
+
 @receiver(setting_changed)
 def _forget(*, setting: str, **_: Any) -> None:
-    if setting == "STATEFUL_OAUTH":
+    if setting in _READ:
         Once.forget_all()

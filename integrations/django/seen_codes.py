@@ -12,9 +12,9 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from django.core.cache import cache
-from django.utils.crypto import salted_hmac
 
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.keyed_digests import keyed_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,4 +53,4 @@ def was_seen(code: Secret | None) -> bool:
 
 
 def _key(code: Secret) -> str:
-    return f"{_SALT}.{salted_hmac(_SALT, code.reveal(), algorithm='sha256').hexdigest()}"
+    return f"{_SALT}.{keyed_digest(_SALT, code).hex()}"

@@ -101,15 +101,15 @@ def start_login(
         InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
         InvalidInput: `parameter_reserved`, `scope_invalid` or `input_invalid`. Nothing was started.
     """
-    inputs = login_inputs(request, tenant_or_404(tenant))
-    inputs = replace(
-        inputs,
-        next=_next(request, next),
-        parameters={**inputs.parameters, **(parameters or {})},
-        scope=inputs.scope if scope is None else scope,
-        subject=subject,
-        redirect_uri=redirect_uri or inputs.redirect_uri,
-    )
+    inputs = login_inputs(request, tenant_or_404(tenant), next_url=_next(request, next))
+    if parameters or scope is not None or subject or redirect_uri:
+        inputs = replace(
+            inputs,
+            parameters={**inputs.parameters, **(parameters or {})},
+            scope=inputs.scope if scope is None else scope,
+            subject=subject,
+            redirect_uri=redirect_uri or inputs.redirect_uri,
+        )
     return respond(_started(request, "login", inputs, tenant), request)
 
 
@@ -249,10 +249,13 @@ astart_disconnect = async_twin(start_disconnect)
 astart_unlink = async_twin(start_unlink)
 
 
-def login_inputs(request: HttpRequest, tenant: TenantSettings) -> LoginInputs:
+def login_inputs(request: HttpRequest, tenant: TenantSettings, *, next_url: str | None = None) -> LoginInputs:
     """Return what a sign-in is started with: settings, `next`, and nothing else of the request by default.
 
     `REQUEST_PARAMETERS` names what the request may add, for example `invitation` and `organization`.
+
+    Args:
+        next_url: A checked one; None for the request's own.
     """
     parameters = dict(tenant.authorization_parameters)
     for name in tenant.request_parameters:
@@ -273,7 +276,7 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings) -> LoginInputs:
         redirect_uri=callback_url(tenant.alias),
         scope=tenant.scope,
         parameters=parameters,
-        next=requested_next(request),
+        next=requested_next(request) if next_url is None else next_url,
         linking=linking,
     )
 

@@ -61,4 +61,8 @@ MUTANTS = (
            'return f"<{type(self).__name__} status_code={self.status_code}>"', "return super().__repr__()", FRAMES),
     Mutant("the URL of a redirect shows its query", "flows/engine/secret.py",
            "return repr(f\"{self.partition('?')[0]}?{REDACTED}\")", "return str.__repr__(self)", FRAMES),
+    Mutant("settings that a test changes stay as they were", "integrations/django/conf.py",
+           "        vars(self).clear()\n", "        return\n", ("tests/integrations/django/site/test_settings.py",)),
+    Mutant("a keyed digest is the same under every key", "integrations/django/keyed_digests.py",
+           "(secret.encode() if isinstance(secret, str) else secret)", 'b""', ("tests/integrations/django/site/test_keyed_digests.py",)),
 )  # fmt: skip
