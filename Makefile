@@ -181,7 +181,7 @@ FIND_PYTHON = for python in $(if $(PYTHON),"$(PYTHON)",$(PYTHONS)); do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done; \
 	[ -n "$$python" ] || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; exit 1; }
 
-# An environment that works is kept, whoever made it; one that is broken or half made is made again.
+# An environment that works is kept, also one that you made yourself; a broken or half-made one is made again.
 $(VENV)/.base: constraints.txt
 	@$(PY) -m pip --version >/dev/null 2>&1 || { $(FIND_PYTHON); \
 	echo "Making $(VENV) with $$("$$python" --version)"; "$$python" -m venv --clear $(VENV); }

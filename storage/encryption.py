@@ -37,7 +37,7 @@ def seal(plaintext: bytes | Secret, *, context: str) -> str:
 
 
 def unseal(token: str, *, context: str) -> bytes:
-    """Decrypt with whichever key of the ring fits.
+    """Decrypt with the key of the ring that fits.
 
     Raises:
         UndecryptableError: Put the key that sealed it back into `ENCRYPTION_KEYS`.

@@ -31,7 +31,7 @@ def withdraw_sign_ins(
     """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
-    After a sign-out, by whichever view, the back button must not sign in again. State and log stay.
+    After a sign-out, by any view, the back button must not sign in again. State and log stay.
 
     Args:
         browsers: The digests of the bindings that the browser has, or had.

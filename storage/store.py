@@ -67,7 +67,7 @@ class DjangoTransactionStore:
 
     def create(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
         """Insert a row and its first log lines."""
-        _transactions(self._alias).insert([_birth(transaction) | _changing(transaction)])
+        _transactions(self._alias).insert([_creation(transaction) | _changing(transaction)])
         self._append(transaction, log)
 
     def load(self, transaction_id: uuid.UUID) -> Transaction | None:
@@ -220,7 +220,7 @@ def _seal(value: Transaction) -> str | None:
     )
 
 
-def _birth(value: Transaction) -> dict[str, Any]:
+def _creation(value: Transaction) -> dict[str, Any]:
     """Return the columns that are written once."""
     return {
         "id": value.id,

@@ -10,7 +10,7 @@ from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ConnectRequest, ConnectSession, ProviderUser, RemoteAccount
-from stateful_oauth.flows.oauth.my_account import NOBODY_CAN_ASK, at_my_account
+from stateful_oauth.flows.oauth.my_account import CANNOT_ASK, at_my_account
 from stateful_oauth.flows.oauth.pkce import code_challenge
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def reread_accounts(context: OAuthEffectContext) -> Event:
     except RateLimited:
         raise
     except ServiceRefused as error:
-        if error.code in NOBODY_CAN_ASK:
+        if error.code in CANNOT_ASK:
             # Once the user has signed in again, the list of accounts tells.
             raise ServiceRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error

@@ -12,7 +12,7 @@ from stateful_oauth.flows.engine.machine import FinalState, FlowMachine, Waiting
 from stateful_oauth.flows.engine.outcomes import Abandoned, Failed
 from stateful_oauth.flows.oauth.domain_events import AccountConnected, AccountDisconnected, GrantIssued
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
-from stateful_oauth.flows.oauth.my_account import NOBODY_CAN_ASK, at_my_account
+from stateful_oauth.flows.oauth.my_account import CANNOT_ASK, at_my_account
 from stateful_oauth.flows.oauth.outcomes import Disconnected
 from stateful_oauth.flows.oauth.services import OAuthServices
 
@@ -36,7 +36,7 @@ def disconnect(context: OAuthEffectContext) -> Event:
         raise
     except ServiceRefused as error:
         # After an earlier attempt, a refusal does not say that nothing was done.
-        if error.code in NOBODY_CAN_ASK or not context.was_tried:
+        if error.code in CANNOT_ASK or not context.was_tried:
             raise
         raise AnswerLost("What became of the account could not be found out.", code=error.code) from error
     return Event("account_disconnected")

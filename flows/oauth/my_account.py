@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
 MY_ACCOUNT_SCOPE: Final = "create:me:connected_accounts read:me:connected_accounts"
 # There is no grant any more, or the provider lets its user do nothing, and no repetition changes that.
-NOBODY_CAN_ASK: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost", "sign_in_refused"})
+CANNOT_ASK: Final = frozenset({"grant_dead", "grant_missing", "refresh_lost", "sign_in_refused"})
 
 Answer = TypeVar("Answer")
 

@@ -124,7 +124,7 @@ class Binding:
         """Return a binding with another current id, which carries the ids of before.
 
         Every delivery of one callback comes to the same id, and so do two tabs in which one user signs in at
-        once: whichever answer the browser gets last, it keeps what was started meanwhile. It takes the site's
+        once: with any answer as the last, the browser keeps what was started meanwhile. It takes the site's
         key, the id and the user to compute it, so that planting an id tells nothing about its successor.
 
         Args:

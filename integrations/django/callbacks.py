@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from stateful_oauth.django import wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
-from stateful_oauth.django.declarations import declaration_of
+from stateful_oauth.django.declarations import callbacks, declaration_of
 from stateful_oauth.django.navigation import is_navigation
 from stateful_oauth.django.pages import flow_view
 from stateful_oauth.django.seen_codes import remember_codes, was_seen
@@ -37,7 +37,6 @@ View = TypeVar("View", bound="Callable[..., Any]")
 
 _TAKEN_OUT: Final = "_stateful_oauth_response"  # where a request keeps what was taken out of it
 _URLS: Final = re.compile("QUERY|URI|URL|REFERER")  # in names of variables that may hold the request's URL
-_CODES: Final = ("code", "connect_code")
 _SHORTEST_HIDDEN: Final = 8  # characters; shorter values stand in a URL by chance
 
 
@@ -110,8 +109,8 @@ def _guard(request: HttpRequest) -> None:
 
 def _remember_posted(request: HttpRequest) -> None:
     if request.content_type == "application/x-www-form-urlencoded":
-        remember_codes(Secret(value) for name in _CODES for value in request.POST.getlist(name))
-    remember_codes(value for name, values in _take_out(request) if name in _CODES for value in values)
+        remember_codes(Secret(value) for name in _code_parameters() for value in request.POST.getlist(name))
+    _remember_codes(_take_out(request))
 
 
 def _refused(
@@ -119,8 +118,18 @@ def _refused(
 ) -> Outcome:
     """Return a refusal. Remember the codes of a navigation: its URL was on display and may have been read."""
     if is_navigation(request):
-        remember_codes(value for name, values in parameters if name in _CODES for value in values)
+        _remember_codes(parameters)
     return outcome
+
+
+def _remember_codes(parameters: Sequence[tuple[str, Sequence[Secret]]]) -> None:
+    names = _code_parameters()
+    remember_codes(value for name, values in parameters if name in names for value in values)
+
+
+def _code_parameters() -> frozenset[str]:
+    """Return the parameters that hold a code in any flow, because a code may come to another flow's URL."""
+    return frozenset({"code", *(each.code_parameter for each in callbacks())})
 
 
 def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:

@@ -1,4 +1,4 @@
-"""What the package listens to, so that it holds whichever view a project uses."""
+"""Receivers of signals, so that the package's promises hold with any view that a project uses."""
 
 from __future__ import annotations
 

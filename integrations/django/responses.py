@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def respond(outcome: Outcome, request: HttpRequest) -> FlowResponse:
     """Turn an outcome into a response: where the browser has to go next, with its binding cookie.
 
-    Signs no one in: see `sessions.signed_in_again`.
+    Makes no session: see `sessions.signed_in_again`.
     """
     response = _respond(outcome)
     response.outcome = outcome

@@ -43,7 +43,7 @@ def sign_out(request: HttpRequest) -> FlowResponse:
 def _onward(details: dict[str, str]) -> str:
     home = conf.base_url + conf.logout_return_path
     if not details:
-        return home  # not a session of ours: no one to sign out at the provider
+        return home  # not a session of ours, so there is none at the provider
     tenant = details.get("tenant", DEFAULT_TENANT)
     if "grant" in details:
         end_and_revoke(details["grant"], tenant)

@@ -42,7 +42,7 @@ class Client:
     """Names of the connections that are enabled for it; None means all."""
     organization_usage: OrganizationUsage = "allow"
     first_party: bool = True
-    """Consent is skipped for first-party clients, unless the API insists."""
+    """Consent is skipped for first-party clients, unless the API requires it."""
     require_pkce: bool = False
     require_par: bool = False
     initiate_login_uri: str | None = None

@@ -66,7 +66,7 @@ def assert_matrix(kind: str) -> list[Cell]:
             if not targets:
                 _machine_refuses(flow, state, event)
             _engine_refuses(flow, state, event)
-        _strangers_are_refused(flow, state)
+        _other_browsers_are_refused(flow, state)
         _expires(flow, state)
     return cells
 
@@ -105,7 +105,7 @@ def _moved(flow: FlowDefinition, row: Transaction, event: str, actor: str) -> No
         )
 
 
-def _strangers_are_refused(flow: FlowDefinition, state: str) -> None:
+def _other_browsers_are_refused(flow: FlowDefinition, state: str) -> None:
     for event in flow.machine.browser_events:
         _refused(
             flow, state, Event(event), _SomeBrowser("another"), "other_browser", answer="transaction_unknown"

@@ -185,7 +185,7 @@ FIRST: Final = Group(
         Scenario(
             slug="two-tabs",
             title="Two tabs",
-            what="You start two sign-ins, as in two tabs, and finish both, in whichever order you like.",
+            what="You start two sign-ins, as in two tabs, and finish both, in any order.",
             begin=two_tabs,
             steps=(
                 Step("first", "Finish the first tab", open_again),

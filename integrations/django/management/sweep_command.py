@@ -75,7 +75,7 @@ class SweepCommand(BaseCommand):
         raise NotImplementedError
 
     def progress(self, what: str, verbosity: int) -> Callable[[int], None] | None:
-        """Return a function that reports progress on stderr, or None if no one is likely to read it."""
+        """Return a function that reports progress on stderr, or None if stderr is not shown."""
         if verbosity < 1 or (verbosity < 2 and not self.stderr.isatty()):
             return None
         last = time.monotonic()

@@ -78,7 +78,7 @@ def add_accounts(tenant: Tenant, accounts: tuple[Account, ...]) -> None:
 
 def _give_metadata(user: User, client: Client) -> None:
     """Do what an Action after the login does in many a tenant."""
-    del client  # whichever it is
+    del client  # every client is treated alike
     if user.user_metadata is None:
         user.user_metadata, user.app_metadata = user_metadata(user.user_id), app_metadata(user.user_id)
 

@@ -69,4 +69,7 @@ MUTANTS = (
     Mutant("a long next may lead to another host", "integrations/django/next_url.py",
            "    if beginning != url and not _WHOLE_HOST.match(beginning):\n", "    if False:\n",
            ("tests/integrations/django/sign_in/test_next.py",)),
+    Mutant("a code by a flow's own name is not remembered", "integrations/django/callbacks.py",
+           '{"code", *(each.code_parameter for each in callbacks())}', '{"code", "connect_code"}',
+           ("tests/integrations/django/front_door/test_own_callbacks.py",)),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from stateful_oauth.django import AccountRefused, Auth0Backend, VerifiedIdentity
 
 
 class CustomerBackend(Auth0Backend):
-    """Makes customers of people who sign in, but for those whom the shop has had enough of."""
+    """Makes customers of people who sign in, except for those that the shop has banned."""
 
     def get_user(self, user_id: object) -> Customer | None:
         """Return the customer of a session."""

@@ -48,7 +48,7 @@ class GiftInputs(FlowInputs):
     to: str = ""
 
     def checked(self, context: FlowContext) -> "GiftInputs":
-        """Refuse a gift for no one."""
+        """Refuse a gift without a recipient."""
         if not self.to:
             raise InvalidInput("input_invalid", "Say who gets the gift.")
         return self

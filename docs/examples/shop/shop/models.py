@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Customer(AbstractBaseUser):
-    """Somebody who buys. The key is a UUID, and there is no username."""
+    """A customer. The key is a UUID, and there is no username."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     customer_number = models.CharField(max_length=40, unique=True)

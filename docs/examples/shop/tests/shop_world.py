@@ -76,7 +76,7 @@ class ShopWorld(World):
 
     @invariant()
     def no_gift_has_two_vouchers(self):
-        """The voucher service made one voucher for a gift, and none for a gift that nobody accepted."""
+        """The voucher service made one voucher for a gift, and none for a gift that was not accepted."""
         accepted = {str(row.id) for row in self.gifts() if any(line.event == "accept" for line in row.taken)}
         for key in vouchers.issued:
             if vouchers.issued.count(key) > 1 or (key not in accepted and key in map(str, self.seen.rows)):

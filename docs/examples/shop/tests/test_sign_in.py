@@ -29,7 +29,7 @@ def test_a_worker_that_dies_before_the_exchange_costs_the_customer_one_more_clic
     assert browser.sign_in(ada)["Location"] == "/basket/"
 
 
-def test_whoever_cannot_be_delivered_to_is_refused(auth0_tenant, auth0_browser):
-    auth0_tenant.add_user(email="nobody@nowhere.invalid")
-    response = auth0_browser.sign_in("nobody@nowhere.invalid")
+def test_customer_who_cannot_be_delivered_to_is_refused(auth0_tenant, auth0_browser):
+    auth0_tenant.add_user(email="banned@nowhere.invalid")
+    response = auth0_browser.sign_in("banned@nowhere.invalid")
     assert "/konto/error/account_refused/" in response["Location"]

@@ -19,7 +19,7 @@ EVERY_STEP: Final = (
     accounts.a_link_is_decided_at_every_try,
     sign_ins.a_code_is_exchanged_at_most_once,
     sign_ins.a_code_that_another_browser_has_seen_is_never_used,
-    sign_ins.nobody_is_signed_in_by_anything_else,
+    sign_ins.only_a_valid_callback_signs_in,
     sign_ins.no_session_is_from_before_an_ending,
     sign_ins.no_account_signs_in_as_another_user,
     sign_ins.no_refresh_family_is_killed_by_us,

@@ -44,7 +44,7 @@ def a_code_that_another_browser_has_seen_is_never_used(world: BaseStateMachine) 
             )
 
 
-def nobody_is_signed_in_by_anything_else(world: BaseStateMachine) -> None:
+def only_a_valid_callback_signs_in(world: BaseStateMachine) -> None:
     """A signed-in user came by a valid callback in the browser that started, since it signed out."""
     for number, user in world.users.items():
         details = session_of(world.browsers[number]).get("stateful_oauth", {})

@@ -71,3 +71,19 @@ def test_an_error_ends_a_flow_that_has_no_route(come_back, error, state, code):
 def test_an_error_expires_a_flow_that_judges_nothing(come_back, error):
     row = come_back("tests.careless", error=error)
     assert (row.state, own_payments.CONFIRMED) == ("expired", [])
+
+
+@pytest.mark.security("S22")
+@pytest.mark.parametrize("as_form", [False, True], ids=["under another state", "as a form"])
+def test_receipt_that_another_browser_has_shown_is_never_confirmed(come_back, tenant, as_form):
+    """The parameter that a flow declares is a code, as `code` is."""
+    victim = Browser(tenant)
+    navigation = {"HTTP_SEC_FETCH_MODE": "navigate", "HTTP_SEC_FETCH_DEST": "document"}
+    shown = {"receipt": "r-of-the-victim", "state": "A" * 54}
+    if as_form:
+        form = "application/x-www-form-urlencoded"
+        victim.client.post("/paid/tests.payment/", urlencode(shown), form, secure=True, **navigation)
+    else:
+        victim.get(f"/paid/tests.payment/?{urlencode(shown)}", **navigation)
+    row = come_back(receipt="r-of-the-victim")
+    assert (row.state, own_payments.CONFIRMED) == ("awaiting_callback", [])
