@@ -67,7 +67,8 @@ What a tenant has:
   ``add_client_grant``, ``allow_management``, ``allow_connected_accounts``, ``invite``, ``block_user``,
   ``delete_user``; ``clients``, ``people``, ``apis``; ``settings``
   (a ``Settings``: ``par``, ``require_pkce``, ``iss_on_callback``, ``end_session_in_discovery``,
-  ``scope_in_reply``, ``code_reuse_revokes``, lifetimes, ``discovery_overrides``, …);
+  ``scope_in_reply``, ``code_reuse_revokes``, lifetimes, ``discovery_overrides``, and a switch for each
+  reading of what only a real tenant can tell: ``unlink_answer``, ``used_connect_code``, …);
 - ``users`` (``get``, ``by_email``, ``search``, ``patch``, ``link``, ``unlink``, ``delete``), ``vault``
   (``accounts``, ``get``, ``connect``, ``disconnect``, ``revoke_at_provider``);
 - ``clock`` (``now()``, ``set(t)``, ``advance(seconds)``, ``follow(callable)``), ``keys`` (``rotate()``,
@@ -76,8 +77,9 @@ What a tenant has:
   path);
 - hooks, called with the tenant's lock held: ``id_token_hook(claims, header) -> str | None`` (change either in
   place, the token is still signed with the real key; a returned string is sent verbatim),
-  ``token_reply_hook(body)``, ``on_login(user, client) -> str | None`` (a reason denies the login, as an
-  Action's ``api.access.deny``);
+  ``token_reply_hook(body)``, ``on_login(user, client) -> str | None`` (a reason denies the login), and
+  ``action(event, api)``, an Action at each ``event.stage``: ``login``, ``exchange``, ``refresh``; it may
+  ``api.deny(reason)``, ``api.revoke_refresh_token(reason)``, set claims, or raise;
 - ways in: ``wsgi``, ``adapter()``, ``httpx_transport()``, ``visitor()``, ``EmulatorServer(tenant)``;
 - ``reset()``: forgets everything that happened, keeps the configuration; ``lock``: hold it to look at two
   things at once.
@@ -114,6 +116,7 @@ makes on first use.
 Faithful to ``docs/auth0-contract.md``; ``Tenant`` says what is knowingly different.
 """
 
+from stateful_oauth.emulator.action_api import ActionApi, ActionEvent
 from stateful_oauth.emulator.answers import Answer
 from stateful_oauth.emulator.clients import Api, Client, ClientGrant
 from stateful_oauth.emulator.clock import Clock
@@ -144,6 +147,8 @@ __all__ = [
     "MFA_POLICY",
     "TOKEN_VAULT",
     "Account",
+    "ActionApi",
+    "ActionEvent",
     "Answer",
     "Api",
     "Callback",

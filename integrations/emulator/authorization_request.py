@@ -105,7 +105,9 @@ def _check_form(tenant: TenantState, client: Client, params: Mapping[str, str], 
     if "request" in params:
         raise Denied("request_not_supported", "Request objects are not supported")
     if client.require_par and not pushed:
-        raise Denied("invalid_request", "Pushed Authorization Request is required for this client")
+        raise Denied("invalid_request", tenant.settings.par_required_text)
+    if {"offline_access", "online_access"} <= set(params.get("scope", "").split()):
+        raise Denied("invalid_request", "online_access and offline_access cannot be asked for together")
     response_type = params.get("response_type")
     if response_type is None:
         raise Denied("invalid_request", "Missing required parameter: response_type")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.emulator.connect_flows import ConnectAsk
 from stateful_oauth.emulator.my_account import flaw, invalid
+from stateful_oauth.emulator.my_account_errors import problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,11 @@ def read_connect(tenant: TenantState, client: Client | None, body: Mapping[str, 
         raise invalid([flaw("redirect_uri", "Not in the list of allowed callback URLs")])
     connection = tenant.people.connections.get(body["connection"])
     if connection is None or not connection.connectable or not client.allows_connection(connection.name):
-        raise invalid([flaw("connection", "The connection is not enabled for connected accounts")])
+        status, text = (
+            tenant.settings.unknown_connection,
+            "The connection is not enabled for connected accounts",
+        )
+        raise problem(status, text, [flaw("connection", text)])
     return ConnectAsk(
         connection,
         body["redirect_uri"],

@@ -131,9 +131,13 @@ class ConnectFlows:
             raise CompletionRefused(400, "Invalid connect_code", "connect_code")
         if flow.used:
             self._record("connect_code_reused", flow, code=code)
-            raise CompletionRefused(409, "The connect_code was used already")
+            raise CompletionRefused(
+                self._tenant.settings.used_connect_code, "The connect_code was used already", "connect_code"
+            )
         if self._live(flow) is None:
-            raise CompletionRefused(400, "The auth_session has expired", "auth_session")
+            raise CompletionRefused(
+                self._tenant.settings.expired_connect_session, "The auth_session has expired", "auth_session"
+            )
         if redirect_uri != flow.ask.redirect_uri:
             raise CompletionRefused(400, "redirect_uri mismatch", "redirect_uri")
         flow.used = True

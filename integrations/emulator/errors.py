@@ -81,6 +81,16 @@ def oauth_error(
     return Refusal(lambda: _oauth_answer(status, error, description, headers), f"{error}: {description}")
 
 
+def denied_by_action(reason: str) -> Refusal:
+    """Return what the token endpoint answers to ``api.access.deny()``: 500 with an OAuth body (reported)."""
+    return oauth_error(500, "access_denied", reason)
+
+
+def revoked_by_action(reason: str) -> Refusal:
+    """Return what it answers to ``api.refreshToken.revoke()``."""
+    return oauth_error(403, "access_denied", reason)
+
+
 def invalid_grant(description: str) -> Refusal:
     """Return Auth0's ``invalid_grant``, whose status is 403 and not the 400 of RFC 6749 (recorded)."""
     return oauth_error(403, "invalid_grant", description)

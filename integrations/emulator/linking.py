@@ -28,19 +28,20 @@ def link(
     if holder is primary:
         if identity is primary.identities[0]:
             raise _bad("Main identity and the new one are the same.")
-        raise _exists()
+        raise _exists(tenant)
     if holder is None or identity is None:
         allowed = "requires a connection" if connection_id is None else "is not allowed"
         raise _bad(f"Linking to an inexistent identity {allowed}.")
     if identity is not holder.identities[0]:
-        raise _exists()
-    if len(holder.identities) > 1:
-        # What Auth0 does here is not documented.
+        raise _exists(tenant)
+    if len(holder.identities) > 1 and not tenant.settings.links_several_identities:
         raise _bad("Unable to link with the secondary account.")
     _absorb(tenant, primary, holder)
 
 
-def _exists() -> Refusal:
+def _exists(tenant: TenantState) -> Refusal:
+    if tenant.settings.link_answer == "bad_request":
+        return _bad("Unable to link with the secondary account.")
     return management_error(409, "Specified identity already exists.", "identity_exists")
 
 
@@ -69,10 +70,11 @@ def _held(
 
 def _absorb(tenant: TenantState, primary: User, secondary: User) -> None:
     added = replace(secondary.identities[0], profile=profile_of(secondary))
+    others = secondary.identities[1:]
     tenant.forget_user(secondary.user_id)
     if not primary.identities[0].profile:
         primary.identities[0] = replace(primary.identities[0], profile=profile_of(primary))
-    primary.identities.append(added)
+    primary.identities += [added, *others]
     primary.updated_at = tenant.clock.now()
     tenant.ledger.record(
         "identity_linked",
@@ -85,14 +87,17 @@ def _absorb(tenant: TenantState, primary: User, secondary: User) -> None:
     tenant.index.note(secondary.user_id)
 
 
-def unlink(tenant: TenantState, primary: User, provider: str, identifier: str) -> User:
-    """Take an identity out; it becomes a fresh user of its own, without metadata."""
+def unlink(tenant: TenantState, primary: User, provider: str, identifier: str) -> User | None:
+    """Take an identity out; it becomes a fresh user of its own, without metadata.
+
+    What is not there changes nothing: None.
+    """
     for at, identity in enumerate(primary.identities):
         if identity.provider == provider and identity.user_id == identifier:
             if at == 0:
                 raise _bad("Main identity cannot be removed.")
             return _release(tenant, primary, at)
-    raise management_error(404, "The identity does not exist.", "inexistent_identity")
+    return None
 
 
 def _release(tenant: TenantState, primary: User, at: int) -> User:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.emulator.bearer import BadToken, caller_of
@@ -27,12 +29,24 @@ def endpoint(methods: str, path: str, scopes: tuple[str, ...], handler: Handler)
     """Return a route of the API that needs a token with any of the scopes."""
 
     def guarded(tenant: TenantState, call: Call) -> Answer:
-        caller = _caller(tenant, call)
-        if caller.scopes.isdisjoint(scopes):
-            raise insufficient_scope(*scopes)
-        return handler(tenant, call, caller)
+        try:
+            caller = _caller(tenant, call)
+            if caller.scopes.isdisjoint(scopes):
+                raise insufficient_scope(*scopes)
+            return handler(tenant, call, caller)
+        except Refusal as refusal:
+            if tenant.settings.error_codes:
+                raise
+            return _without_code(refusal.answer())
 
     return Route(methods, path, limited("management", MANAGEMENT, guarded), MANAGEMENT)
+
+
+def _without_code(answer: Answer) -> Answer:
+    """Return a refusal without ``errorCode``, which Auth0 sometimes leaves out."""
+    body = json.loads(answer.body)
+    body.pop("errorCode", None)
+    return replace(answer, body=json.dumps(body).encode())
 
 
 def _caller(tenant: TenantState, call: Call) -> Caller:

@@ -73,7 +73,8 @@ def limited(api: str, family: Family, handler: Handler) -> Handler:
     def behind(tenant: TenantState, call: Call) -> Answer:
         passes, headers = tenant.part(Buckets).take(api)
         if not passes:
-            if not family.retry_after:
+            management = api == "management" and tenant.settings.management_retry_after
+            if not family.retry_after and not management:
                 del headers["retry-after"]
             return family.rate_limited(headers)
         try:

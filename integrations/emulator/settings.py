@@ -17,6 +17,8 @@ class Settings:
     iss_on_callback: bool = False
     """Send RFC 9207 ``iss`` on callbacks, and announce it."""
     end_session_in_discovery: bool = True
+    backchannel_in_discovery: bool = False
+    """Whether discovery has ``backchannel_logout_supported`` and ``…_session_supported``: by the plan."""
     scope_in_reply: bool = True
     """Whether token replies carry ``scope``; Auth0 sometimes leaves it out."""
     code_reuse_revokes: bool = True
@@ -51,5 +53,41 @@ class Settings:
     """The MFA policy "Always": Token Vault answers ``mfa_required``. Nothing else looks at it."""
     logout_urls: list[str] = field(default_factory=list)
     """The tenant's own Allowed Logout URLs, for a logout without ``client_id``."""
+    profile_limit: int = 10_240
+    """Bytes of JSON that both kinds of a user's metadata may have together."""
+    numeric_identity_ids: bool = False
+    """Show the ``user_id`` of an identity as a number where it is one, as old profiles do."""
+    error_codes: bool = True
+    """Whether refusals of the Management API carry ``errorCode``; Auth0 sometimes leaves it out."""
+
+    # What only a real tenant can tell: a switch for each reading (docs/auth0-contract.md §11).
+    unlink_answer: Literal["identities", "not_found", "bad_request"] = "identities"
+    """The answer to unlinking what is not linked: 200 with the array (recorded), a bare 404, or 400."""
+    link_answer: Literal["conflict", "bad_request"] = "conflict"
+    """The answer to linking what is linked already."""
+    links_several_identities: bool = False
+    """Whether a secondary that has linked identities itself can be linked, with all of them."""
+    used_connect_code: int = 409
+    """The status for a ``connect_code`` that was used."""
+    expired_connect_session: int = 400
+    """The status for an ``auth_session`` that is over."""
+    unknown_connection: int = 400
+    """The status for a connect request at a connection that is not there: 400 specified, 404 reported."""
+    keeps_replaced_account: bool = False
+    """Whether the old ``cac_`` id stays when the same account is connected again."""
+    declined_connect_error: str = "access_denied"
+    vault_blocked_error: str = "invalid_grant"
+    """What Token Vault says for a blocked user: 403 ``invalid_grant``, or this with 401."""
+    vault_rotation_error: str = "unauthorized_client"
+    vault_mfa_error: str = "mfa_required"
+    vault_login_hint_error: str = "user_not_found"
+    denial_spends_refresh_token: bool = False
+    """Whether a rotating refresh token is spent by the 500 of an Action that denies."""
+    block_ends_refresh_tokens: bool = False
+    """Whether the refresh tokens of a user who is blocked stay dead when the block is undone."""
+    management_retry_after: bool = False
+    """Whether the Management API's 429 says ``retry-after``."""
+    par_required_text: str = "Pushed Authorization Request is required for this client"
+    used_request_uri_text: str = "The request_uri is unknown, was used already, or is another client's"
     discovery_overrides: dict[str, Any] = field(default_factory=dict)
     """Members to replace in the discovery document; the value None removes the member."""

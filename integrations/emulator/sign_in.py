@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stateful_oauth.emulator.actions import Actions
 from stateful_oauth.emulator.answers import Answer, cookie, redirect, with_query
 from stateful_oauth.emulator.authorization_request import Denied
 from stateful_oauth.emulator.ids import opaque
@@ -117,13 +118,20 @@ def admit(tenant: TenantState, ask: Ask, user: User) -> None:
         reason = tenant.on_login(user, ask.client)
         if reason is not None:
             raise Denied("access_denied", reason)
+    done = tenant.part(Actions).run("login", user, ask.client)
+    if done.denial is not None:
+        raise Denied("access_denied", done.denial)
     organization = ask.organization
     if organization is None or user.user_id in organization.members:
         return
     invitation = _invitation(tenant, ask)
-    if invitation is None or (user.email or "").lower() != invitation.email.lower():
-        raise Denied("access_denied", f"user is not part of the {organization.id} organization")
-    invitation.used = True
+    if invitation is None:
+        raise Denied(
+            "access_denied", f"user {user.user_id} is not part of the {organization.id} organization"
+        )
+    invitation.used = True  # also by the wrong account
+    if (user.email or "").lower() != invitation.email.lower():
+        raise Denied("access_denied", "the specified account is not allowed to accept the current invitation")
     organization.members.add(user.user_id)
     tenant.ledger.record("invitation_accepted", user_id=user.user_id, organization=organization.id)
 

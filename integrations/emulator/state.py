@@ -38,6 +38,8 @@ from stateful_oauth.emulator.vault import ConnectedAccount, Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stateful_oauth.emulator.action_api import ActionApi, ActionEvent
+
 Part = TypeVar("Part")
 
 TOKEN_VAULT = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"  # noqa: S105 - a grant type
@@ -71,6 +73,7 @@ class TenantState:
         self.id_token_hook: Callable[[dict[str, Any], dict[str, Any]], str | None] | None = None
         self.token_reply_hook: Callable[[dict[str, Any]], None] | None = None
         self.on_login: Callable[[User, Client], str | None] | None = None
+        self.action: Callable[[ActionEvent, ActionApi], None] | None = None
         self._parts: dict[type, Any] = {}
         self.vault = Vault(self.clock, self.settings, self.ledger)
         """The connected accounts (Token Vault)."""
@@ -246,6 +249,9 @@ class TenantState:
         with self.lock:
             self.people.users[user_id].blocked = blocked
             self.index.note(user_id)
+            if blocked and self.settings.block_ends_refresh_tokens:
+                for family in self.issued.families(user_id):
+                    self.issued.end(family)
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user with all that it holds; its refresh tokens answer "doesn't exist anymore"."""

@@ -33,12 +33,13 @@ class Tenant(TenantState):
     limits are off by default, and there are none at the Authentication API.
 
     At the APIs beside it: codes of the My Account API other than A0E-400-0003, 401-0003, 404-0001, 409-0001
-    and 429-0003 are guessed, as are a spent ``connect_code`` (409) and the choice of the latest of several
-    accounts without ``login_hint``; only the browser that first presents a connect ticket may go on, the rest
+    and 429-0003 are guessed, as is the choice of the latest of several accounts without ``login_hint``. What
+    else only a real tenant can tell has a switch in ``Settings``. Only the browser that first presents a
+    connect ticket may go on, the rest
     of Auth0's "same device" check is missing; a revoked provider grant shows at the next exchange, not when
-    the cached token ends. Linking a user that has linked identities itself is refused; memberships and
-    connected accounts of a linked secondary are dropped. Identities carry no provider tokens; users do not
-    read or patch themselves through the Management API; ``q`` has no ranges and no fuzzy terms.
+    the cached token ends. Memberships and connected accounts of a linked secondary are dropped. Identities
+    carry no provider tokens; users do not read or patch themselves through the Management API; ``q`` has no
+    ranges and no fuzzy terms.
     """
 
     def __init__(

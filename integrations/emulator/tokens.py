@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from stateful_oauth.emulator.action_api import ActionApi
 from stateful_oauth.emulator.clock import iso
 from stateful_oauth.emulator.ids import base64url, opaque
 from stateful_oauth.emulator.issued import OpaqueAccess
@@ -53,6 +54,8 @@ class Subject:
     nonce: str | None = None
     auth_time: float | None = None
     mfa: bool = False
+    action: ActionApi = field(default_factory=ActionApi)
+    """What the tenant's Action did: its claims go into the tokens."""
 
 
 def profile_claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
@@ -96,6 +99,7 @@ def id_token(tenant: TenantState, subject: Subject, access_token: str) -> str:
         "sid": subject.sid,
         "at_hash": base64url(half),
         **_organization_claims(tenant, subject.organization_id),
+        **subject.action.id_token,
     }
     if subject.nonce is not None:
         claims["nonce"] = subject.nonce
@@ -149,6 +153,7 @@ def access_token(tenant: TenantState, subject: Subject) -> tuple[str, int]:
         "azp": subject.client.client_id,
         "jti": opaque(12),
         **_organization_claims(tenant, subject.organization_id),
+        **subject.action.access_token,
     }
     return _sign_access(tenant, claims), ttl
 

@@ -20,26 +20,29 @@ def profile_of(user: User) -> dict[str, Any]:
     return found
 
 
-def identity_document(identity: Identity) -> dict[str, Any]:
-    """Return one of ``identities``; ``profileData`` is there once accounts were linked."""
+def identity_document(identity: Identity, *, numeric_id: bool = False) -> dict[str, Any]:
+    """Return one of ``identities``; ``profileData`` is there once accounts were linked.
+
+    With ``numeric_id`` a ``user_id`` of digits is a number, as Auth0 shows some.
+    """
     shown: dict[str, Any] = {"profileData": dict(identity.profile)} if identity.profile else {}
     return {
         **shown,
         "connection": identity.connection,
-        "user_id": identity.user_id,
+        "user_id": int(identity.user_id) if numeric_id and identity.user_id.isdecimal() else identity.user_id,
         "provider": identity.provider,
         "isSocial": identity.is_social,
     }
 
 
-def user_document(user: User) -> dict[str, Any]:
+def user_document(user: User, *, numeric_ids: bool = False) -> dict[str, Any]:
     """Return the whole user; metadata that was never set is absent."""
     shown: dict[str, Any] = {
         "blocked": user.blocked,
         "created_at": iso(user.created_at),
         **profile_of(user),
         "nickname": user.nickname or (user.email or user.user_id).partition("@")[0],
-        "identities": [identity_document(identity) for identity in user.identities],
+        "identities": [identity_document(each, numeric_id=numeric_ids) for each in user.identities],
         "updated_at": iso(user.updated_at),
         "user_id": user.user_id,
         "name": user.name or user.email or user.user_id,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.emulator import linking
-from stateful_oauth.emulator.management_errors import no_such_user
+from stateful_oauth.emulator.management_errors import management_error, no_such_user
 from stateful_oauth.emulator.people import PROFILE_FIELDS
 from stateful_oauth.emulator.search_query import parse
 
@@ -45,6 +46,7 @@ class Users:
         """Change fields; metadata is merged at its first level, None removes a key, ``{}`` empties all."""
         with self._tenant.lock:
             user = self.get(user_id)
+            self._check_size(user, changes)
             for name, value in changes.items():
                 if name in METADATA:
                     setattr(user, name, _merged(getattr(user, name), value))
@@ -59,13 +61,26 @@ class Users:
             self._tenant.index.note(user_id)
             return user
 
+    def _check_size(self, user: User, changes: Mapping[str, Any]) -> None:
+        """Refuse metadata beyond the limit of a profile; what is answered then is not documented."""
+        if not changes.keys() & set(METADATA):
+            return
+        after = {
+            name: _merged(getattr(user, name), changes[name]) if name in changes else getattr(user, name)
+            for name in METADATA
+        }
+        if len(json.dumps(after).encode()) > self._tenant.settings.profile_limit:
+            raise management_error(400, "The user profile exceeds the size limit.", "invalid_body")
+
     def _set(self, user: User, name: str, value: Any) -> None:
         main = user.identities[0]
         account = self._tenant.people.account_at(main.connection, main.user_id)
         own = account is not None and account.connection.database
         if name == "email" and own:
             value = value.lower()
-        if name != "password":
+        if name == "blocked":
+            self._tenant.block_user(user.user_id, value)
+        elif name != "password":
             setattr(user, name, value)
         if account is not None and own:
             # A database keeps the credentials: the person signs in with the new ones.
@@ -81,8 +96,8 @@ class Users:
             linking.link(self._tenant, primary, provider, identifier, connection_id)
             return primary
 
-    def unlink(self, primary_id: str, provider: str, identifier: str) -> User:
-        """Take an identity out of the primary; return the fresh user that it becomes."""
+    def unlink(self, primary_id: str, provider: str, identifier: str) -> User | None:
+        """Take an identity out of the primary; return the fresh user that it becomes, or None: not there."""
         with self._tenant.lock:
             return linking.unlink(self._tenant, self.get(primary_id), provider, identifier)
 

@@ -95,7 +95,8 @@ class Vault:
         """Connect an account; the same account again replaces the row, under a new id."""
         now, ttl = self._clock.now(), account.connection.refresh_token_ttl
         for old in self.accounts(user_id, {account.connection.name}):
-            if old.provider_user_id == account.identifier and old.org_id == org_id:
+            same = old.provider_user_id == account.identifier and old.org_id == org_id
+            if same and not self._settings.keeps_replaced_account:
                 self.disconnect(old, "replaced")
         row = ConnectedAccount(
             user_id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.emulator.errors import invalid_grant, oauth_error
+from stateful_oauth.emulator.actions import Actions
+from stateful_oauth.emulator.errors import denied_by_action, invalid_grant, oauth_error, revoked_by_action
 from stateful_oauth.emulator.ids import base64url, same
 from stateful_oauth.emulator.issued import Code, Family
 from stateful_oauth.emulator.tokens import Subject, user_reply
@@ -55,6 +56,11 @@ def _verifier_fits(code: Code, verifier: str | None) -> bool:
 def _redeem(tenant: TenantState, client: Client, code: Code, user: User) -> dict[str, Any]:
     code.used = True
     ask, settings = code.ask, tenant.settings
+    action = tenant.part(Actions).run("exchange", user, client)
+    if action.denial is not None:
+        raise denied_by_action(action.denial)
+    if action.revocation is not None:
+        raise revoked_by_action(action.revocation)
     organization_id = ask.organization.id if ask.organization else None
     refresh = None
     if "offline_access" in code.scopes:
@@ -79,6 +85,7 @@ def _redeem(tenant: TenantState, client: Client, code: Code, user: User) -> dict
         nonce=ask.nonce,
         auth_time=code.auth_time if ask.wants_auth_time else None,
         mfa=code.mfa,
+        action=action,
     )
     body, code.access_token = user_reply(tenant, subject, refresh)
     tenant.ledger.record(

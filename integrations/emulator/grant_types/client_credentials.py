@@ -28,14 +28,14 @@ def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> 
             "No audience parameter was provided, and no default audience has been configured",
         )
     if audience not in tenant.apis:
-        raise oauth_error(403, "access_denied", f"Service not found: {audience}")
+        raise oauth_error(403, "access_denied", f"Service not enabled within domain: {audience}")
     grant = tenant.client_grants.get((client.client_id, audience))
     if grant is None or not tenant.apis[audience].for_machines:
         raise oauth_error(
             403,
             "access_denied",
-            f'Client is not authorized to access "{audience}". You need to create a "client-grant" '
-            "associated to this API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants",
+            f'Client "{client.client_id}" is not authorized to access resource server "{audience}". '
+            'You need to create a "client-grant" associated to this API.',
         )
     organization_id = _organization(tenant, params.get("organization"))
     wanted = params.get("scope", "").split()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.emulator.errors import invalid_grant, oauth_error
+from stateful_oauth.emulator.actions import Actions
+from stateful_oauth.emulator.errors import denied_by_action, invalid_grant, oauth_error, revoked_by_action
 from stateful_oauth.emulator.tokens import OIDC_SCOPES, Subject, user_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from stateful_oauth.emulator.action_api import ActionApi
     from stateful_oauth.emulator.clients import Client
     from stateful_oauth.emulator.issued import Family, RefreshToken
+    from stateful_oauth.emulator.people import User
     from stateful_oauth.emulator.state import TenantState
 
 GRANT_TYPE = "refresh_token"
@@ -26,9 +29,10 @@ def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> 
     token = live_token(tenant, client, params["refresh_token"])
     family = token.family
     user = tenant.people.users[family.user_id]
+    action = _action(tenant, client, token, user)
     audience, scopes = _narrowed(tenant, client, family, params)
     successor = _rotate(tenant, token) if client.rotation else None
-    subject = Subject(user, client, family.sid, scopes, audience, family.organization_id)
+    subject = Subject(user, client, family.sid, scopes, audience, family.organization_id, action=action)
     body, _access = user_reply(tenant, subject, successor.value if successor else None)
     tenant.ledger.record(
         "refresh_rotated" if successor else "refreshed",
@@ -40,6 +44,21 @@ def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> 
         audience=audience,
     )
     return body
+
+
+def _action(tenant: TenantState, client: Client, token: RefreshToken, user: User) -> ActionApi:
+    """Run the tenant's Action, and refuse what it refuses."""
+    action = tenant.part(Actions).run("refresh", user, client)
+    if action.denial is not None:
+        if client.rotation and tenant.settings.denial_spends_refresh_token:
+            _rotate(tenant, token)
+        raise denied_by_action(action.denial)
+    if action.revocation is not None:
+        if tenant.issued.end(token.family):
+            about = {"client_id": client.client_id, "user_id": user.user_id, "family": token.family.id}
+            tenant.ledger.record("family_revoked", reason="action", **about)
+        raise revoked_by_action(action.revocation)
+    return action
 
 
 def live_token(tenant: TenantState, client: Client, value: str) -> RefreshToken:
@@ -54,7 +73,7 @@ def live_token(tenant: TenantState, client: Client, value: str) -> RefreshToken:
     if user is None or family.orphaned:
         raise invalid_grant(USER_GONE)
     if user.blocked:
-        raise oauth_error(403, "unauthorized", "user is blocked")
+        raise invalid_grant("user is blocked")
     if token.used_at is not None and not _in_leeway(token, client, now):
         _reused(tenant, token)
         raise invalid_grant(INVALID)

@@ -38,7 +38,7 @@ def exchange(tenant: TenantState, client: Client, params: Mapping[str, str]) -> 
         raise oauth_error(400, "invalid_request", "Unsupported requested_token_type")
     user_id = _subject(tenant, client, params["subject_token_type"], params["subject_token"])
     if tenant.settings.mfa_always:
-        raise _mfa_required()
+        raise _mfa_required(tenant.settings.vault_mfa_error)
     row = _account(tenant, user_id, params)
     if row.revoked:
         raise oauth_error(
@@ -80,10 +80,9 @@ def _check_client(client: Client) -> None:
 def _subject(tenant: TenantState, client: Client, kind: str, value: str) -> str:
     if kind == REFRESH_TOKEN:
         if client.rotation:
-            raise oauth_error(
-                403, "unauthorized_client", "Token Vault does not support refresh token rotation."
-            )
-        return live_token(tenant, client, value).family.user_id
+            error = tenant.settings.vault_rotation_error
+            raise oauth_error(403, error, "Token Vault does not support refresh token rotation.")
+        return _user_of(tenant, client, value)
     if kind != ACCESS_TOKEN:
         raise oauth_error(400, "invalid_request", "Unsupported subject_token_type")
     if client.resource_server is None:
@@ -94,6 +93,15 @@ def _subject(tenant: TenantState, client: Client, kind: str, value: str) -> str:
     if claims["sub"] not in tenant.people.users:
         raise oauth_error(401, "user_not_found", "Identity User not found.")
     return str(claims["sub"])
+
+
+def _user_of(tenant: TenantState, client: Client, refresh_token: str) -> str:
+    known = tenant.issued.refresh.get(refresh_token)
+    user = None if known is None else tenant.people.users.get(known.family.user_id)
+    error = tenant.settings.vault_blocked_error
+    if user is not None and user.blocked and error != "invalid_grant":
+        raise oauth_error(401, error, "user is blocked")
+    return live_token(tenant, client, refresh_token).family.user_id
 
 
 def _account(tenant: TenantState, user_id: str, params: Mapping[str, str]) -> ConnectedAccount:
@@ -108,12 +116,12 @@ def _account(tenant: TenantState, user_id: str, params: Mapping[str, str]) -> Co
     for row in rows:
         if hint in {row.provider_user_id, row.email}:
             return row
-    raise oauth_error(401, "user_not_found", "Identity User not found.")
+    raise oauth_error(401, tenant.settings.vault_login_hint_error, "Identity User not found.")
 
 
-def _mfa_required() -> Refusal:
+def _mfa_required(error: str) -> Refusal:
     body = {
-        "error": "mfa_required",
+        "error": error,
         "error_description": "Multifactor authentication required",
         "mfa_token": f"Fe26.2*{opaque(12)}",
     }

@@ -65,9 +65,7 @@ def _authorize(tenant: TenantState, call: Call) -> Answer:
 def _pushed(tenant: TenantState, given: Mapping[str, str]) -> Mapping[str, str]:
     pushed = tenant.browsers.pushed.get(given["request_uri"])
     if pushed is None or pushed.client_id != given.get("client_id"):
-        raise Unsafe(
-            "invalid_request_uri", "The request_uri is unknown, was used already, or is another client's"
-        )
+        raise Unsafe("invalid_request_uri", tenant.settings.used_request_uri_text)
     del tenant.browsers.pushed[given["request_uri"]]
     if pushed.expires_at <= tenant.clock.now():
         raise Unsafe("invalid_request_uri", "The request_uri has expired")

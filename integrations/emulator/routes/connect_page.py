@@ -65,7 +65,7 @@ def _submit(tenant: TenantState, call: Call) -> Answer:
         tenant.part(ConnectFlows).decline(flow)
         return _back(
             flow,
-            error="access_denied",
+            error=tenant.settings.declined_connect_error,
             error_description="The resource owner denied the authorization request",
         )
     account = _account(tenant, flow, form)

@@ -114,6 +114,8 @@ def _change_user(tenant: TenantState, call: Call) -> Answer:
     changes = _user_changes(call)
     for name, value in changes.items():
         setattr(user, name, value)
+    if "blocked" in changes:
+        tenant.block_user(user.user_id, user.blocked)
     user.updated_at = tenant.clock.now()
     tenant.index.note(user.user_id)
     return json_answer(shown(user))

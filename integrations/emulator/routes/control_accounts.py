@@ -81,6 +81,8 @@ def _unlink(tenant: TenantState, call: Call) -> Answer:
         fresh = tenant.part(Users).unlink(call.path["id"], call.path["provider"], call.path["user_id"])
     except Refusal as refusal:
         raise bad(str(refusal), refusal.answer().status) from refusal
+    if fresh is None:
+        raise bad("There is no such identity.", 404)
     return json_answer(shown(fresh))
 
 

@@ -31,6 +31,15 @@ CLAIMS = [
     "sub",
 ]
 
+GRANT_TYPES = (
+    "client_credentials",
+    "authorization_code",
+    "refresh_token",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "implicit",
+    "password",
+)
+
 
 def document(tenant: TenantState) -> dict[str, Any]:
     """Return the discovery document (OpenID Connect Discovery 1.0 §3), with the tenant's overrides."""
@@ -65,15 +74,18 @@ def document(tenant: TenantState) -> dict[str, Any]:
             "private_key_jwt",
             "tls_client_auth",
             "self_signed_tls_client_auth",
+            "none",
         ],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "PS256"],
         "claims_supported": CLAIMS,
         "request_uri_parameter_supported": False,
         "request_parameter_supported": False,
         "id_token_signing_alg_values_supported": ["HS256", "RS256", "PS256"],
-        "backchannel_logout_supported": True,
-        "backchannel_logout_session_supported": True,
+        "grant_types_supported": list(GRANT_TYPES),
+        "dpop_signing_alg_values_supported": ["ES256"],
     }
+    if settings.backchannel_in_discovery:
+        data |= {"backchannel_logout_supported": True, "backchannel_logout_session_supported": True}
     if settings.end_session_in_discovery:
         data["end_session_endpoint"] = f"{base}/oidc/logout"
     if settings.par:
@@ -98,5 +110,6 @@ def _jwks(tenant: TenantState, _call: Call) -> Answer:
 
 ROUTES = [
     Route("GET", "/.well-known/openid-configuration", _discovery),
+    Route("GET", "/.well-known/oauth-authorization-server", _discovery),
     Route("GET", "/.well-known/jwks.json", _jwks),
 ]

@@ -31,8 +31,9 @@ UPDATE = ("update:users", *CURRENT_USER_SCOPES)
 NAMED, BY_TOKEN = {"provider", "user_id", "connection_id"}, {"link_with"}
 
 
-def _identities(user: User, status: int) -> Answer:
-    return json_answer([identity_document(identity) for identity in user.identities], status)
+def _identities(tenant: TenantState, user: User, status: int) -> Answer:
+    numeric = tenant.settings.numeric_identity_ids
+    return json_answer([identity_document(each, numeric_id=numeric) for each in user.identities], status)
 
 
 def _link(tenant: TenantState, call: Call, caller: Caller) -> Answer:
@@ -43,9 +44,9 @@ def _link(tenant: TenantState, call: Call, caller: Caller) -> Answer:
     tenant.part(Users).get(user_id)
     if "link_with" in body:
         provider, identifier = _secondary(tenant, body["link_with"], caller)
-        return _identities(tenant.part(Users).link(user_id, provider, identifier), 201)
+        return _identities(tenant, tenant.part(Users).link(user_id, provider, identifier), 201)
     named = body["provider"], body["user_id"], body.get("connection_id")
-    return _identities(tenant.part(Users).link(user_id, *named), 201)
+    return _identities(tenant, tenant.part(Users).link(user_id, *named), 201)
 
 
 def _check_body(body: dict[str, Any]) -> None:
@@ -101,8 +102,12 @@ def _bad_token(why: str) -> Refusal:
 def _unlink(tenant: TenantState, call: Call, caller: Caller) -> Answer:
     user_id = user_id_of(call)
     _check_actor(caller, user_id, by_token=True)
-    tenant.part(Users).unlink(user_id, call.path["provider"], call.path["user_id"])
-    return _identities(tenant.part(Users).get(user_id), 200)
+    released = tenant.part(Users).unlink(user_id, call.path["provider"], call.path["user_id"])
+    if released is None and tenant.settings.unlink_answer == "not_found":
+        raise management_error(404, "Not Found")
+    if released is None and tenant.settings.unlink_answer == "bad_request":
+        raise management_error(400, "The identity is not linked.", "invalid_body")
+    return _identities(tenant, tenant.part(Users).get(user_id), 200)
 
 
 ROUTES = [

@@ -52,7 +52,11 @@ _ROOT = ("email", "email_verified", "name", "given_name", "family_name", "nickna
 
 def _get(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     user_id, query = user_id_of(call), query_of(call, _FIELDS)
-    return json_answer(narrowed(user_document(tenant.part(Users).get(user_id)), query))
+    return json_answer(narrowed(_document(tenant, tenant.part(Users).get(user_id)), query))
+
+
+def _document(tenant: TenantState, user: User) -> dict[str, Any]:
+    return user_document(user, numeric_ids=tenant.settings.numeric_identity_ids)
 
 
 def _by_email(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
@@ -60,7 +64,7 @@ def _by_email(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
     if "email" not in query:
         raise invalid_query("Missing required property: email")
     found = tenant.part(Users).by_email(query["email"])
-    return json_answer([narrowed(user_document(user), query) for user in found])
+    return json_answer([narrowed(_document(tenant, user), query) for user in found])
 
 
 def _search(tenant: TenantState, call: Call, _caller: Caller) -> Answer:
@@ -110,7 +114,7 @@ def _patch(tenant: TenantState, call: Call, caller: Caller) -> Answer:
     user = tenant.part(Users).get(user_id)
     _check_root(tenant, user, body)
     changes = {name: value for name, value in body.items() if name in PATCHABLE}
-    return json_answer(user_document(tenant.part(Users).patch(user_id, changes)))
+    return json_answer(_document(tenant, tenant.part(Users).patch(user_id, changes)))
 
 
 def _check_types(body: Mapping[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stateful_oauth.emulator import Tenant
 
 _KEYS: Final = {
@@ -35,6 +37,7 @@ class Configuration:
         open_per_browser: `OPEN_PER_BROWSER`.
         issuer_on_callback: The tenant sends `iss` with its callbacks (RFC 9207).
         search_lag: Seconds until the tenant's search index knows what happened.
+        readings: Settings of the tenant for what only a real one can tell (docs/auth0-contract.md §11).
     """
 
     linking: str | None = None
@@ -47,6 +50,7 @@ class Configuration:
     open_per_browser: int | None = None
     issuer_on_callback: bool = False
     search_lag: int = 5
+    readings: Mapping[str, Any] = field(default_factory=dict)
 
     def changes(self) -> dict[str, Any]:
         """Return the changed keys of `STATEFUL_OAUTH`."""
@@ -61,12 +65,15 @@ class Configuration:
             open_per_browser=other.open_per_browser,
             issuer_on_callback=other.issuer_on_callback,
             search_lag=other.search_lag,
+            readings=other.readings,
         )
 
     def seed_tenant(self, tenant: Tenant, client_id: str) -> None:
         """Set up the tenant's side."""
         tenant.settings.iss_on_callback = self.issuer_on_callback
         tenant.settings.search_lag = self.search_lag
+        for name, value in self.readings.items():
+            setattr(tenant.settings, name, value)
         if self.par is not None:
             tenant.settings.par = self.par
         if self.rotation is not None:
@@ -76,6 +83,6 @@ class Configuration:
         changed = [
             f"{each.name}={getattr(self, each.name)!r}"
             for each in fields(self)
-            if getattr(self, each.name) != each.default
+            if getattr(self, each.name) not in (each.default, {})
         ]
         return f"Configuration({', '.join(changed)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import hypothesis.strategies as st
 
@@ -95,6 +95,29 @@ def callback_changes() -> st.SearchStrategy[str]:
     return st.one_of(st.just(""), st.just(""), st.just(""), st.sampled_from(CALLBACK_CHANGES))
 
 
+def readings() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw how the tenant answers what only a real one can tell: mostly as is assumed."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "unlink_answer": st.sampled_from(("identities", "not_found", "bad_request")),
+            "link_answer": st.sampled_from(("conflict", "bad_request")),
+            "error_codes": st.booleans(),
+            "used_connect_code": st.sampled_from((400, 403, 404, 409)),
+            "expired_connect_session": st.sampled_from((400, 403, 404, 409)),
+            "unknown_connection": st.sampled_from((400, 404)),
+            "keeps_replaced_account": st.booleans(),
+            "declined_connect_error": st.sampled_from(("access_denied", "consent_required")),
+            "vault_blocked_error": st.sampled_from(("invalid_grant", "unauthorized", "access_denied")),
+            "vault_mfa_error": st.sampled_from(("mfa_required", "interaction_required")),
+            "denial_spends_refresh_token": st.booleans(),
+            "block_ends_refresh_tokens": st.booleans(),
+            "management_retry_after": st.booleans(),
+            "scope_in_reply": st.booleans(),
+        },
+    )
+
+
 def configurations() -> st.SearchStrategy[Configuration]:
     """Draw how site and tenant are set up."""
     return st.builds(
@@ -111,4 +134,5 @@ def configurations() -> st.SearchStrategy[Configuration]:
         open_per_browser=st.sampled_from((2, 10)),
         issuer_on_callback=st.booleans(),
         search_lag=st.sampled_from((0, 5, 86_400)),
+        readings=st.one_of(st.just({}), readings()),
     )

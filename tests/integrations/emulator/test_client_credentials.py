@@ -42,9 +42,9 @@ def test_scopes_without_grant_are_dropped_silently(machine):
     [
         (
             {"client_id": "other"},
-            f'Client is not authorized to access "{API}". You need to create a "client-grant"',
+            f'Client "other" is not authorized to access resource server "{API}". You need to create a',
         ),
-        ({"audience": "https://nothing/"}, "Service not found: https://nothing/"),
+        ({"audience": "https://nothing/"}, "Service not enabled within domain: https://nothing/"),
         ({"audience": None}, "No audience parameter was provided"),
     ],
 )

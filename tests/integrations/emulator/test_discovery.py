@@ -25,8 +25,6 @@ def test_issuer_has_a_trailing_slash_and_endpoints_do_not_double_it(desk):
         ("request_uri_parameter_supported", False),
         ("id_token_signing_alg_values_supported", ["HS256", "RS256", "PS256"]),
         ("token_endpoint_auth_signing_alg_values_supported", ["RS256", "RS384", "PS256"]),
-        ("backchannel_logout_supported", True),
-        ("backchannel_logout_session_supported", True),
     ],
 )
 def test_members_of_the_table(desk, member, value):
@@ -39,6 +37,8 @@ def test_members_of_the_table(desk, member, value):
         ("par", "pushed_authorization_request_endpoint"),
         ("end_session_in_discovery", "end_session_endpoint"),
         ("iss_on_callback", "authorization_response_iss_parameter_supported"),
+        ("backchannel_in_discovery", "backchannel_logout_supported"),
+        ("backchannel_in_discovery", "backchannel_logout_session_supported"),
     ],
 )
 def test_members_behind_switches(desk, setting, member):

@@ -303,7 +303,7 @@ def test_the_main_identity_cannot_be_removed(admin):
 
 
 def test_unlinking_what_is_not_there(admin):
-    assert unlink(admin).status_code == 404
+    assert unlink(admin).json() == admin.user(ADA)["identities"]
     assert unlink(admin, primary="auth0|nobody").json()["errorCode"] == "inexistent_user"
 
 
