@@ -343,6 +343,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "unlink_refused": ErrorCode(
         "The Management API refused to unlink the identity because it is the user's main identity.", 409,
         _("This account cannot be unlinked because all other accounts are linked to it."), _NOTHING),
+    "metadata_refused": ErrorCode(
+        "The Management API refused to merge the metadata. The profile may have grown beyond Auth0's limit of 10 KB.", 409,
+        _("The accounts are linked, but some of their data could not be merged."),
+        "Look at the sizes of `user_metadata` and `app_metadata`. The accounts are linked, and the secondary's metadata is lost."),
     "user_unknown": ErrorCode(
         "The tenant has no such user: it was deleted or linked to another user.", 409,
         _("This account no longer exists. Please sign in again."), "Look for the user in the tenant."),

@@ -275,10 +275,12 @@ def merge_metadata(context: OAuthEffectContext) -> Event:
     """PATCH the primary with what only the secondary had, and with nothing that the primary has by now.
 
     What the secondary had is known from before the link. What the primary has is read right before each try:
-    Auth0 has no conditional PATCH, and it replaces a first-level member as a whole.
+    Auth0 has no conditional PATCH, and it replaces a first-level member as a whole. It is read again after
+    writing, and what is missing by then is written once more.
 
     Raises:
-        ServiceRefused: `user_unknown`: the primary is gone.
+        ServiceRefused: `user_unknown`: the primary is gone. `metadata_refused`: the profile would be larger
+            than Auth0 allows.
     """
     snapshot = json.loads(context.transaction.secrets["metadata"].reveal())
     if not any(snapshot.values()):
@@ -290,9 +292,27 @@ def merge_metadata(context: OAuthEffectContext) -> Event:
         raise ServiceRefused("user_unknown", "The account that stays does not exist any more.")
     keys = account_caller(context.caller).linking_choices(context.transaction.tenant).app_metadata
     missing = still_missing(primary, snapshot, keys)
-    if any(missing.values()):
-        management.update_metadata(primary_id, **missing, time_limit=context.time_limit)
+    if not any(missing.values()):
+        return Event("metadata_merged")
+    _write(context, primary_id, missing)
+    # Another application may have written the whole of it at the same time, and so over ours: once more.
+    written = management.user(primary_id, time_limit=context.time_limit)
+    lost = {} if written is None else still_missing(written, snapshot, keys)
+    if any(lost.values()):
+        _write(context, primary_id, lost)
     return Event("metadata_merged")
+
+
+def _write(context: OAuthEffectContext, primary_id: str, missing: dict[str, dict[str, Any]]) -> None:
+    try:
+        context.services.provider.management.update_metadata(
+            primary_id, **missing, time_limit=context.time_limit
+        )
+    except ServiceRefused as error:
+        if error.code != "request_rejected":
+            raise
+        # It is well-formed, so it is the profile that would be too large (docs/auth0-contract.md §8.2).
+        raise ServiceRefused("metadata_refused", "The metadata was not taken.") from error
 
 
 def resolve_primary(context: OAuthEffectContext) -> Event:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
 from stateful_oauth.flows.engine.effects import Event
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
-
-_SKEW: Final = timedelta(seconds=60)  # by which the provider's clock may differ from ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +96,16 @@ def reread_accounts(context: OAuthEffectContext) -> Event:
             raise ServiceRefused("connect_unconfirmed", f"After a lost answer: {error.code}.") from error
         raise AnswerLost("What became of the connection could not be read.", code=error.code) from error
     kept = _kept(context)
-    account = _new_account(listed, {*inputs.known, *kept}, context) or _new_account(
-        listed, inputs.known, context
-    )
+    account = _new_account(listed, {*inputs.known, *kept}) or _new_account(listed, inputs.known)
     return complete_connection(context) if account is None else Event("connection_completed", account)
 
 
-def _new_account(
-    listed: Sequence[RemoteAccount], known: Collection[str], context: OAuthEffectContext
-) -> RemoteAccount | None:
-    since = context.transaction.created_at - _SKEW
-    found = [each for each in listed if each.id not in known and each.created_at >= since]
+def _new_account(listed: Sequence[RemoteAccount], known: Collection[str]) -> RemoteAccount | None:
+    """Return the oldest account that was not there before.
+
+    Its age is not compared with the attempt's: the provider's clock may be another one than ours.
+    """
+    found = [each for each in listed if each.id not in known]
     return min(found, key=lambda each: each.created_at, default=None)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
-from stateful_oauth.flows.oauth.errors import ProviderUnreachable
+from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderUnreachable
 from stateful_oauth.flows.oauth.grants import AccessToken, Grant, key_of
 
 if TYPE_CHECKING:
@@ -196,6 +196,13 @@ class AccessTokens:
             raise
         except (ProviderUnreachable, RateLimited):
             self._store.release(grant)
+            raise
+        except DeniedByAction as error:
+            if provider.rotates_refresh_tokens():
+                # It may be spent, and a second use would end more than this grant.
+                self._store.end(grant, code=error.code, now=self._clock.now())
+            else:
+                self._store.release(grant)
             raise
         except ServiceRefused as error:
             if not self._end_if_dead(grant, error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ServiceUnreachable
+from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ServiceRefused, ServiceUnreachable
 
 
 class ProviderUnreachable(ServiceUnreachable):
@@ -23,6 +23,16 @@ class ProviderAnswerLost(AnswerLost):
     """
 
     CODE: ClassVar[str] = "provider_answer_lost"
+
+
+class DeniedByAction(ServiceRefused):
+    """The tenant's own code denied the user at the token endpoint, which answered 500.
+
+    Nothing was issued. Whether a refresh token that rotates was spent is unknown. Code: `sign_in_refused`.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("sign_in_refused", message)
 
 
 class IdTokenRejected(FlowError):

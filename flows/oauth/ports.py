@@ -181,7 +181,7 @@ class MyAccount(Protocol):
         """List the connections at which accounts can be connected, all pages."""
 
     def disconnect(self, token: Secret, account_id: str, *, time_limit: float) -> None:
-        """Delete a connected account; one that is not there counts as deleted.
+        """Delete a connected account. After any error the list of accounts tells whether it is gone.
 
         Raises:
             ServiceRefused: `input_invalid` for what is no account id, before anything is sent.
@@ -214,7 +214,7 @@ class Management(Protocol):
         """Merge metadata at its first level. An empty mapping is not sent, because `{}` deletes all of it.
 
         Raises:
-            ServiceRefused: `user_unknown` as well.
+            ServiceRefused: `user_unknown`, or `request_rejected`: the profile would be too large, say.
         """
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
@@ -228,8 +228,10 @@ class Management(Protocol):
     def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
         """Take an identity out of the primary; one that is not there counts as taken out.
 
+        After any error the primary's identities tell whether it is out.
+
         Raises:
-            ServiceRefused: `unlink_refused` (400: it is the main identity).
+            ServiceRefused: `unlink_refused` (400: it is the main identity), or `user_unknown`.
         """
 
 

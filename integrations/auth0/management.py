@@ -53,8 +53,7 @@ class Auth0Management:
             lambda sdk: sdk.users.get(user_id, fields=FIELDS, include_fields=True), time_limit=time_limit
         )
         if answer.status != 200:
-            problem = problem_of(answer)
-            if problem is not None and problem.status == 404:
+            if _says_no_user(problem_of(answer)):
                 return None
             raise _refusal(answer, "read:users")
         profile = _profile(answer.members(tolerant=True))
@@ -99,7 +98,7 @@ class Auth0Management:
         )
         if answer.status != 200:
             scope = "update:users_app_metadata" if app_metadata else "update:users"
-            raise _refusal(answer, scope, {404: "user_unknown"})
+            raise _refusal(answer, scope)
         answer.members(tolerant=True)
 
     def link(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
@@ -112,13 +111,17 @@ class Auth0Management:
             time_limit=time_limit,
         )
         if answer.status not in (200, 201):
-            codes = {400: "link_refused", 404: "user_unknown", 409: "link_exists"}
+            codes = {400: "link_refused", 404: "link_refused", 409: "link_exists"}
             raise _refusal(answer, "update:users", codes)
         if not has_identity(answer.array(tolerant=True), provider=provider, user_id=user_id):
             raise _not_usable("it has no such identity.")
 
     def unlink(self, primary_id: str, *, provider: str, user_id: str, time_limit: float) -> None:
-        """Take an identity out of the primary; see `flows.oauth.ports.Management.unlink`. Safe to repeat."""
+        """Take an identity out of the primary; see `flows.oauth.ports.Management.unlink`.
+
+        The identities in the answer tell whether it is out, not the status: what is not linked is answered
+        with 200 as well.
+        """
         answer = self._call(
             lambda sdk: sdk.users.identities.delete(primary_id, provider, user_id), time_limit=time_limit
         )
@@ -126,10 +129,7 @@ class Auth0Management:
             if has_identity(answer.array(tolerant=True), provider=provider, user_id=user_id):
                 raise _not_usable("the identity is still there.")
             return
-        problem = problem_of(answer)
-        if problem is not None and problem.status == 404 and problem.code != "inexistent_user":
-            return
-        raise _refusal(answer, "update:users", {400: "unlink_refused", 404: "user_unknown"})
+        raise _refusal(answer, "update:users", {400: "unlink_refused"})
 
     def _call(
         self, operation: Operation, *, token: ManagementToken | None = None, time_limit: float
@@ -178,7 +178,11 @@ def _refusal(answer: Answer, scope: str, codes: Mapping[int, str] | None = None)
         codes: The call's own codes by status.
     """
     problem = problem_of(answer)
-    if problem is None:
+    if _says_no_user(problem):
+        return ServiceRefused("user_unknown", "The Management API knows no such user.")
+    if problem is None or (problem.status == 404 and codes is None):
+        # A bare 404 is declared nowhere: it says nothing of users or identities. A call with codes of its own
+        # reads the identities after every refusal.
         return unusable(answer)
     if _is_about_scope(problem):
         return ServiceRefused(
@@ -192,6 +196,13 @@ def _refusal(answer: Answer, scope: str, codes: Mapping[int, str] | None = None)
     elif codes is not None:
         code = codes.get(problem.status, code)
     return ServiceRefused(code, f"The Management API refused: {problem.status}.")
+
+
+def _says_no_user(problem: Problem | None) -> bool:
+    """Whether a refusal says that the user does not exist; `errorCode` is sometimes missing."""
+    if problem is None or problem.status != 404:
+        return False
+    return problem.code == "inexistent_user" or "user does not exist" in problem.text
 
 
 def _is_about_scope(problem: Problem) -> bool:

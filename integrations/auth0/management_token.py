@@ -27,7 +27,8 @@ _MAX_SKEW: Final = 60.0
 _UNKNOWN_LIFETIME: Final = 300  # seconds, when the provider does not say (RFC 6749 §5.1 lets it)
 
 _REFUSALS: Final = {
-    error: REFUSALS[error] for error in ("too_many_requests", "temporarily_unavailable", "server_error")
+    **{error: REFUSALS[error] for error in ("too_many_requests", "temporarily_unavailable", "server_error")},
+    "500 access_denied": "management_refused",  # an Action of the client-credentials exchange
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
-from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderAnswerLost
 from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, TokenResponse
 
 if TYPE_CHECKING:
@@ -34,10 +34,18 @@ REFUSALS: Final = {
     "temporarily_unavailable": "provider_busy",
     "server_error": "provider_error",
 }
+# What is different at the token endpoint, where it is about a user (docs/auth0-contract.md §4.1). A key may
+# begin with the status, or end with the description, in lower case.
+TOKEN_REFUSALS: Final = {
+    **REFUSALS,
+    "403 access_denied": "sign_in_refused",  # an Action; with 401 it is about the client
+    "500 access_denied": "sign_in_refused",
+    "invalid_grant: user is blocked": "sign_in_refused",  # which can be undone
+}
 
 
 def token_response(
-    answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str | None = None
+    answer: Answer, refusals: Mapping[str, str] = TOKEN_REFUSALS, default: str | None = None
 ) -> TokenResponse:
     """Read the answer of the token endpoint (RFC 6749 §5.1).
 
@@ -95,20 +103,30 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
 
     Only a 4xx status with an OAuth error proves that nothing happened. A 5xx may come from a gateway that
     gave up waiting while the provider went on, and a 4xx without that body is not the provider's own word.
+    The exception is a 5xx that `refusals` names.
 
     Args:
-        refusals: Our code for each of the provider's.
+        refusals: Our code for each of the provider's: by `error`, by status and `error`, or by `error` and
+            `error_description`; the last two count more.
         default: Our code for all others; None for `client_rejected` or `request_rejected`, by the status.
     """
-    error = None
-    if 400 <= answer.status < 500:
-        members = answer.members_or_none()
-        error = None if members is None else members.get("error")
-    if not isinstance(error, str):
+    members = answer.members_or_none() if answer.status >= 400 else None
+    error = None if members is None else members.get("error")
+    by_status = refusals.get(f"{answer.status} {error}")
+    if not isinstance(error, str) or (answer.status >= 500 and by_status is None):
         return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
-    code = refusals.get(error) or default
+    if answer.status >= 500 and by_status == "sign_in_refused":
+        return DeniedByAction(f"The provider refused: {answer.status}, {error}.")
+    described = f"{error}: {_description(members)}"
+    code = by_status or refusals.get(described) or refusals.get(error) or default
     if code is None:
         code = "client_rejected" if answer.status == 401 else "request_rejected"
     # Text from outside is not repeated unless we know it.
     named = error if error in refusals else "another error"
     return ServiceRefused(code, f"The provider refused: {answer.status}, {named}.")
+
+
+def _description(members: Members | None) -> str:
+    """Return `error_description` as it is compared: Auth0 has no code of its own for some cases."""
+    said = None if members is None else members.get("error_description")
+    return said.lower().strip(" .") if isinstance(said, str) else ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
+from stateful_oauth.auth0.oauth_answers import REFUSALS, TOKEN_REFUSALS, token_response
 from stateful_oauth.auth0.unverified_claims import unverified_audience
 from stateful_oauth.flows.oauth.accounts import ProviderToken
 
@@ -35,7 +35,7 @@ _OF_THE_USER: Final = {  # the same for both grants: what the user has to do
     "consent_required": "step_up_required",
 }
 _REFRESH_REFUSALS: Final = {
-    **REFUSALS,
+    **TOKEN_REFUSALS,
     **_OF_THE_USER,
     "invalid_scope": "scope_not_granted",
     "invalid_target": "audience_not_granted",  # RFC 8707 §2; Auth0 narrows without a word instead
@@ -47,6 +47,8 @@ _VAULT_REFUSALS: Final = {
     "tokenset_not_found": "account_not_connected",
     "user_not_found": "connected_account_unknown",
     "unauthorized": "sign_in_refused",
+    "500 access_denied": "sign_in_refused",
+    "invalid_grant: user is blocked": "sign_in_refused",
     "invalid_client": "token_vault_refused",
     "unauthorized_client": "token_vault_refused",
     "unsupported_grant_type": "token_vault_refused",

@@ -122,3 +122,44 @@ def test_nothing_to_merge_costs_no_call(tenant, browser):
     with at("effect.before", "merge_metadata", tenant.requests.clear):
         assert browser.sign_in(newcomer.user_id)["Location"] == "/profile/"
     assert tenant.requests[USER] == 0
+
+
+def test_metadata_beyond_the_limit_of_a_profile_keeps_the_link_and_says_so(tenant, browser, pair):
+    tenant.settings.profile_limit = 20
+    assert browser.sign_in(pair[1].user_id)["Location"] == "/profile/"
+    row = FlowTransaction.objects.get(kind="account_linking")
+    assert (row.state, row.code) == ("linked", "metadata_refused")
+    assert tenant.ledger.count("identity_linked") == 1
+
+
+def test_what_another_application_overwrites_at_the_same_time_is_merged_once_more(tenant, browser, pair):
+    """It empties the metadata right after the merge, from what it had read before."""
+    first, newcomer = pair
+    patch, emptied = tenant.users.patch, []
+
+    def interleaved(user_id, changes):
+        user = patch(user_id, changes)
+        if not emptied:
+            emptied.append(True)
+            patch(user_id, {"user_metadata": {}, "app_metadata": {}})
+            patch(user_id, {"user_metadata": {"colour": "blue"}})
+        return user
+
+    tenant.users.patch = interleaved
+    assert browser.sign_in(newcomer.user_id)["Location"] == "/profile/"
+    found = has(tenant, first)
+    assert found["user_metadata"] == {"colour": "blue", "address": {"city": "Here", "zip": "1"}}
+    assert found["app_metadata"]["plan"] == "gold"
+
+
+def test_what_is_overwritten_again_and_again_is_merged_only_once_more(tenant, browser, pair):
+    patch, writes = tenant.users.patch, []
+
+    def interleaved(user_id, changes):
+        writes.append(changes)
+        patch(user_id, changes)
+        return patch(user_id, {"user_metadata": {}, "app_metadata": {}})
+
+    tenant.users.patch = interleaved
+    assert browser.sign_in(pair[1].user_id)["Location"] == "/profile/"
+    assert len(writes) == 2

@@ -215,6 +215,27 @@ def test_disconnecting_survives_a_failure(tenant, owner, clock, kind):
     nothing_working()
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 500])
+@pytest.mark.parametrize("happened", [True, False])
+def test_any_other_answer_to_a_disconnection_is_decided_by_the_list(tenant, owner, clock, status, happened):
+    owner.connect("google-oauth2", GOOGLE)
+    row = ConnectedAccount.objects.get()
+    body = {"type": "https://auth0.com/api-errors#unknown", "status": status, "title": "Not Found"}
+    fault = tenant.faults.add(
+        "/me/v1/connected-accounts/accounts/{id}", "answer", None, method="DELETE", status=status,
+        json=body, effect=happened,
+    )  # fmt: skip
+    response = owner.post("/auth/disconnect/", {"account": row.remote_id, "next": "/accounts/"})
+    if happened:
+        assert waited(owner, response, clock)["Location"] == "/accounts/"
+        assert not ConnectedAccount.objects.exists()
+    else:
+        assert ConnectedAccount.objects.exists()
+    tenant.faults.remove(fault)
+    recover_all(clock.advance)
+    agree(tenant, owner)
+
+
 def test_disconnecting_with_a_token_that_lacks_the_scope(tenant, owner):
     owner.connect("google-oauth2", GOOGLE)
     row = ConnectedAccount.objects.get()
@@ -260,7 +281,7 @@ def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_happened(tenant
     row = ConnectedAccount.objects.get()
     tenant.faults.add("/me/v1/connected-accounts/accounts/{id}", "lost_answer", method="DELETE")
     refusing = tenant.faults.add(
-        "/me/v1/connected-accounts/accounts/{id}", "answer", None, method="DELETE", status=403,
+        "/me/v1/connected-accounts/accounts*", "answer", None, status=403,
         json={"type": "https://auth0.com/api-errors#A0E-403-0001", "status": 403, "title": "Forbidden",
               "detail": "Insufficient scope"},
     )  # fmt: skip
@@ -282,8 +303,8 @@ def test_a_disconnection_that_nobody_can_finish_waits_for_no_operator(tenant, ow
     """The answer was lost, and then the user blocked: nobody can ask for them, and the list will tell."""
     owner.connect("google-oauth2", GOOGLE)
     row = ConnectedAccount.objects.get()
-    deleting = "/me/v1/connected-accounts/accounts/{id}"
-    tenant.faults.add(deleting, "lost_answer", 2, method="DELETE")
+    tenant.faults.add("/me/v1/connected-accounts/accounts/{id}", "lost_answer", method="DELETE")
+    tenant.faults.add("/me/v1/connected-accounts/accounts", "lost_answer", method="GET")
     owner.post("/auth/disconnect/", {"account": row.remote_id, "next": "/accounts/"})
     assert FlowTransaction.objects.get(kind="disconnect_account").state == "disconnecting"
     Grant.objects.update(access_tokens="")

@@ -33,7 +33,7 @@ def unlink(browser, link):
 def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_happened(tenant, browser, linked, clock):
     """The identity was taken out, and then the application's scope: only later attempts are refused."""
     tenant.faults.add(UNLINK, "lost_answer")
-    refusing = tenant.faults.add(UNLINK, "answer", None, status=403, json=NO_SCOPE)
+    refusing = tenant.faults.add("/api/v2/users/*", "answer", None, status=403, json=NO_SCOPE)
     unlink(browser, linked)
     id_ = FlowTransaction.objects.get(kind="unlink_account").pk
     assert the_row(id_).state == "unlinking", show(id_)
@@ -58,6 +58,44 @@ def test_a_refusal_of_the_first_attempt_is_the_end_of_it(tenant, browser, linked
     assert error_code(unlink(browser, linked)) == "management_scope_missing"
     linked.refresh_from_db()
     assert linked.unlinked_at is None
+
+
+@pytest.mark.parametrize("reading", ["identities", "not_found", "bad_request"])
+@pytest.mark.parametrize("kind", ["lost_answer", "lost_request", "html", "empty", "truncated"])
+def test_unlinking_after_a_lost_answer_is_done_whatever_the_second_answer(
+    tenant, browser, linked, clock, reading, kind
+):
+    """The identities of the primary decide, under each reading of unlinking what is not linked."""
+    tenant.settings.unlink_answer = reading
+    tenant.faults.add(UNLINK, kind)
+    assert unlink(browser, linked)["Location"] == "/profile/"
+    linked.refresh_from_db()
+    assert linked.unlinked_at is not None
+    assert tenant.ledger.count("identity_unlinked") == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 418, 500, 503])
+@pytest.mark.parametrize("happened", [True, False])
+def test_any_other_answer_to_an_unlinking_is_decided_by_the_identities(
+    tenant, browser, linked, status, happened
+):
+    """A gateway's refusal, a bare 404 and a 400 after the effect say nothing; the primary does."""
+    body = {"statusCode": status, "error": "No", "message": "Not Found"}
+    tenant.faults.add(UNLINK, "answer", None, status=status, json=body, effect=happened)
+    response = unlink(browser, linked)
+    linked.refresh_from_db()
+    assert (linked.unlinked_at is not None) is happened
+    if happened:
+        assert response["Location"] == "/profile/"
+    else:
+        assert response["Location"] != "/profile/"
+
+
+def test_unlinking_from_a_primary_that_was_deleted_ends_the_link_here(tenant, browser, linked):
+    tenant.delete_user(linked.primary_subject)
+    assert unlink(browser, linked)["Location"] == "/profile/"
+    linked.refresh_from_db()
+    assert linked.unlinked_at is not None
 
 
 def test_a_refusal_that_is_about_the_identity_is_the_end_of_it(tenant, browser, linked, clock):

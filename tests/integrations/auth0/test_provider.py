@@ -12,7 +12,7 @@ from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, Mismatch, RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
-from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderAnswerLost
+from stateful_oauth.flows.oauth.errors import DeniedByAction, IdTokenRejected, ProviderAnswerLost
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
 from stateful_oauth.flows.oauth.pkce import code_challenge
 
@@ -235,13 +235,15 @@ class TestTokenRefusals:
          (403, "unauthorized_client", "client_rejected"), (400, "unsupported_grant_type", "client_rejected"),
          (401, "something_new", "client_rejected"), (400, "something_new", "request_rejected"),
          (400, "invalid_request", "request_rejected"), (400, "invalid_scope", "request_rejected"),
-         (403, "unauthorized", "sign_in_refused"), (403, "mfa_required", "step_up_required"),
+         (403, "unauthorized", "sign_in_refused"), (403, "access_denied", "sign_in_refused"),
+         (500, "access_denied", "sign_in_refused"), (403, "mfa_required", "step_up_required"),
          (401, "mfa_required", "step_up_required"), (403, "interaction_required", "interaction_required"),
          (400, "temporarily_unavailable", "provider_busy"), (400, "server_error", "provider_error")],
     )  # fmt: skip
     def test_table(self, web, status, error, code):
         web.fault("answer", status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        raised = refused(ServiceRefused, code, web.exchange)
+        kind = DeniedByAction if status == 500 else ServiceRefused
+        raised = refused(kind, code, web.exchange)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
 

@@ -9,7 +9,7 @@ from stateful_oauth.auth0.unverified_claims import unverified_audience, unverifi
 from stateful_oauth.flows.engine.errors import RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProviderToken
-from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
+from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderAnswerLost, ProviderUnreachable
 from tests.support.auth0_room import GMAIL, GOOGLE, Room, refused
 
 TOKEN = "/oauth/token"
@@ -119,14 +119,16 @@ class TestRefresh:
          (403, "unmet_authentication_requirements", "step_up_required"),
          (403, "interaction_required", "step_up_required"), (403, "login_required", "step_up_required"),
          (403, "consent_required", "step_up_required"), (401, "invalid_client", "client_rejected"),
-         (401, "access_denied", "client_rejected"), (403, "unauthorized_client", "client_rejected"),
+         (401, "access_denied", "client_rejected"), (403, "access_denied", "sign_in_refused"),
+         (500, "access_denied", "sign_in_refused"), (403, "unauthorized_client", "client_rejected"),
          (400, "invalid_scope", "scope_not_granted"), (400, "invalid_target", "audience_not_granted"),
          (401, "something_new", "client_rejected"), (400, "something_new", "request_rejected"),
          (400, "temporarily_unavailable", "provider_busy")],
     )  # fmt: skip
     def test_table(self, room, token, status, error, code):
         room.fault("answer", TOKEN, status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        raised = refused(ServiceRefused, code, self.refresh, room, token)
+        kind = DeniedByAction if status == 500 else ServiceRefused
+        raised = refused(kind, code, self.refresh, room, token)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
 
@@ -213,13 +215,15 @@ class TestTokenVault:
          (401, "user_not_found", "connected_account_unknown"), (403, "invalid_grant", "grant_dead"),
          (401, "mfa_required", "step_up_required"), (403, "interaction_required", "step_up_required"),
          (403, "unauthorized_client", "token_vault_refused"), (403, "access_denied", "token_vault_refused"),
-         (401, "access_denied", "token_vault_refused"), (400, "invalid_request", "token_vault_refused"),
+         (401, "access_denied", "token_vault_refused"), (500, "access_denied", "sign_in_refused"),
+         (400, "invalid_request", "token_vault_refused"),
          (401, "something_new", "token_vault_refused"), (400, "something_new", "token_vault_refused"),
          (400, "server_error", "provider_error")],
     )  # fmt: skip
     def test_table(self, room, token, status, error, code):
         room.fault("answer", TOKEN, status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        raised = refused(ServiceRefused, code, self.ask, room, token)
+        kind = DeniedByAction if status == 500 else ServiceRefused
+        raised = refused(kind, code, self.ask, room, token)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
 

@@ -65,6 +65,8 @@ AT_THE_EXCHANGE = [
     (TOKEN, "answer", refuses("invalid_grant", 403), "code_rejected", 400),
     (TOKEN, "answer", refuses("invalid_client", 401), "client_rejected", 502),
     (TOKEN, "answer", refuses("access_denied", 401), "client_rejected", 502),
+    (TOKEN, "answer", refuses("access_denied", 403), "sign_in_refused", 403),
+    (TOKEN, "answer", refuses("access_denied", 500), "sign_in_refused", 403),
     (TOKEN, "answer", refuses("unauthorized_client"), "client_rejected", 502),
     (TOKEN, "answer", refuses("unauthorized", 403), "sign_in_refused", 403),
     (TOKEN, "answer", refuses("mfa_required", 403), "step_up_required", 403),

@@ -1,0 +1,43 @@
+"""Fixtures: a site that connects and links accounts, and somebody who is signed in to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import accounts_site
+import pytest
+
+from stateful_oauth.emulator import Tenant
+from stateful_oauth.testing.browser import Browser
+
+
+@pytest.fixture
+def tenant(tenant: Tenant) -> Iterator[Tenant]:
+    accounts_site.prepare(tenant)
+    with accounts_site.site():
+        yield tenant
+
+
+@pytest.fixture
+def owner(tenant: Tenant, browser: Browser) -> Browser:
+    """Somebody who is signed in with a refresh token, and has accounts at providers."""
+    browser.user = tenant.add_user(email=accounts_site.XPTO, password="a good one")
+    for number, account in enumerate((accounts_site.FIRST, accounts_site.SECOND, accounts_site.HUB)):
+        connection, _, user_id = account.partition("|")
+        tenant.add_user(
+            email=f"{connection}-{number}@example.com",
+            connection=connection,
+            user_id=user_id,
+            signed_up=False,
+        )
+    browser.sign_in(browser.user.user_id)
+    return browser
+
+
+@pytest.fixture(autouse=True)
+def rows_keep_their_promises() -> Iterator[None]:
+    from rows import check_rows, nothing_working
+
+    yield
+    check_rows()
+    nothing_working()
