@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from accounts_site import site
-from error_pages import error_code
-from waiting import waited
 
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.errors import AnswerLost, ServiceRefused
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction
 from stateful_oauth.testing.browser import Browser
+from tests.support.accounts_site import site
+from tests.support.error_pages import error_code
+from tests.support.waiting import waited
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import accounts_site
 import pytest
 
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.testing.browser import Browser
+from tests.support import accounts_site
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def owner(tenant: Tenant, browser: Browser) -> Browser:
 
 @pytest.fixture(autouse=True)
 def rows_keep_their_promises() -> Iterator[None]:
-    from rows import check_rows, nothing_working
+    from tests.support.rows import check_rows, nothing_working
 
     yield
     check_rows()
