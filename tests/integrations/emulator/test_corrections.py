@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.conftest import API, CALLBACK
+from tests.integrations.emulator.conftest import API, CALLBACK
 
 ADA, BOB = "auth0|ada", "google-oauth2|123"
 
