@@ -166,6 +166,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     # The ID token: one code per rule of OpenID Connect Core §3.1.3.7 and related sections.
     "id_token_missing": ErrorCode("The token endpoint sent no ID token.", 502, _BAD_TOKEN, "Ask for `openid`."),
     "id_token_malformed": ErrorCode("The ID token is not a JWT.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    "id_token_too_large": ErrorCode(
+        "The ID token is longer than 256 KiB.", 502,
+        _("Your account has too much data for this site. Please contact support."),
+        "Send fewer claims to the application: filter groups in an Action, or read them from an API."),
     "id_token_encrypted": ErrorCode(
         "The ID token is encrypted. Encrypted ID tokens are not supported.", 502, _BAD_TOKEN,
         "Turn off ID token encryption in the tenant."),
@@ -224,6 +228,14 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "A Django user with this email or username already exists and belongs to another identity.", 409,
         _("An account with this email address already exists. Sign in the way you did before."),
         "Decide with the user which account is right. Accounts are never linked by email alone."),
+    "email_missing": ErrorCode(
+        "The provider sent no email that can be used, and the user model demands one: it is the username, or unique and not NULL.", 403,
+        _("Your account has no email address that this site can use. Add one at the sign-in service, or use another account."),
+        "Ask for the scope `email`. To let users in without one, let the column named by `manage.py check` be NULL, or override `make_user`."),
+    "user_not_created": ErrorCode(
+        "The user model demands a value that `make_user` does not give: a required column, or a unique one.", 503,
+        _("Your account cannot be created here right now because of a problem on our side. Please try again later."),
+        "Run `manage.py check`, which names the column. Give it a default, or override `Auth0Backend.make_user`. The log has the error."),
     "sign_in_needed": ErrorCode(
         "The page requires a user who is signed in with Auth0.", 403,
         _("Please sign in first."), _NOTHING),

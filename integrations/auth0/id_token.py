@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.openid import IdTokenExpectation
 
-_MAX_SUBJECT: Final = 255  # OpenID Connect Core §2
+_MAX_SUBJECT: Final = 255  # OpenID Connect Core §2, which says ASCII; SAML and custom databases say more
+_NO_LETTER: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_MOMENTS: Final = ("exp", "iat", "nbf", "auth_time")
+_DIGITS: Final = re.compile("[0-9]{1,12}")
+_FLAGS: Final = {"true": True, "false": False}
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999: `datetime` knows no later one
 _HASHES: Final = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "HS256": hashlib.sha256}
 
@@ -70,7 +75,7 @@ def verify_id_token(
     """
     # T1, T6, T7, T8: encrypted, not signed, or signed with something else than configured.
     case = _Case(
-        verified_claims(token, algorithm=config.id_token_signing_alg, key=key),
+        _certain(verified_claims(token, algorithm=config.id_token_signing_alg, key=key)),
         config,
         expected,
         now.timestamp(),
@@ -78,6 +83,21 @@ def verify_id_token(
     for rule in _RULES:
         rule(case)
     return VerifiedIdentity(issuer=case.claims["iss"], subject=case.claims["sub"], claims=case.claims)
+
+
+def _certain(claims: dict[str, Any]) -> dict[str, Any]:
+    """Return claims with the types that OpenID Connect Core gives them, where the meaning is certain.
+
+    Custom databases, SAML connections and other providers send `email_verified` and moments as texts.
+    """
+    for name in _MOMENTS:
+        value = claims.get(name)
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            claims[name] = int(value)
+    value = claims.get("email_verified")
+    if isinstance(value, str) and value.lower() in _FLAGS:
+        claims["email_verified"] = _FLAGS[value.lower()]
+    return claims
 
 
 def _check_types(case: _Case) -> None:
@@ -242,7 +262,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_subject(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_SUBJECT and value.isascii() and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= _MAX_SUBJECT and not _NO_LETTER.search(value)
 
 
 def _is_session_id(value: object) -> bool:

@@ -112,7 +112,9 @@ class Members:
 
     def lifetime(self, name: str) -> int:
         """Return whole seconds that must be there and be more than 0; at most a year."""
-        value = self._members.get(name)
+        value = _number(self._members.get(name))
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
             raise ValueError(f"{name} must be a whole number of seconds, more than 0.")
         return min(value, LONGEST_LIFETIME)
@@ -122,9 +124,7 @@ class Members:
 
         For an answer that is worth more than this member: one that brought a rotated refresh token, say.
         """
-        value = self._members.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
-            value = int(value)  # some providers send a text
+        value = _number(self._members.get(name))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
         return int(min(max(value, 0), LONGEST_LIFETIME))
@@ -160,8 +160,10 @@ class Members:
         return tuple(value)
 
     def flag(self, name: str) -> bool:
-        """Return true or false; false when it is missing or null."""
+        """Return true or false, which some write as a text; false when it is missing or null."""
         value = self._members.get(name)
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            value = value.lower() == "true"
         if value is not None and not isinstance(value, bool):
             raise ValueError(f"{name} must be true or false.")
         return value is True
@@ -227,6 +229,13 @@ def _value_of(raw: bytes, *, tolerant: bool) -> Any:
     except (ValueError, RecursionError):
         # The original error shows a piece of the text.
         raise ValueError("It is not a JSON text that can be relied on.") from None
+    return value
+
+
+def _number(value: object) -> object:
+    """Return a number that some providers send as a text (`"3600"`), or the value as it is."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
+        return int(value)
     return value
 
 

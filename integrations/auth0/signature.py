@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.secret import Secret
 
-MAX_TOKEN_CHARACTERS: Final = 16_384
+MAX_TOKEN_CHARACTERS: Final = 262_144  # hundreds of groups take 64 KiB; nobody needs more
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # A key of the token's own choosing, or an extension that changes what is signed (RFC 7515 §4.1, RFC 7797).
@@ -44,7 +44,8 @@ def verified_claims(
             §3.11). A missing `typ` is accepted.
 
     Raises:
-        IdTokenRejected: Codes `id_token_malformed`, `id_token_encrypted`, `id_token_header`,
+        IdTokenRejected: Codes `id_token_too_large`, `id_token_malformed`,
+            `id_token_encrypted`, `id_token_header`,
             `id_token_algorithm`, `id_token_key_unknown`, `id_token_signature`.
         FlowError: The keys could not be read.
     """
@@ -73,7 +74,7 @@ def verified_claims(
 
 def _header(token: Secret) -> Members:
     if len(token.reveal()) > MAX_TOKEN_CHARACTERS:
-        raise IdTokenRejected("id_token_malformed", f"It is longer than {MAX_TOKEN_CHARACTERS} characters.")
+        raise IdTokenRejected("id_token_too_large", f"It is longer than {MAX_TOKEN_CHARACTERS} characters.")
     if token.reveal().count(".") == 4:  # RFC 7516 §7.1
         raise IdTokenRejected("id_token_encrypted")
     if not _COMPACT.fullmatch(token.reveal()):

@@ -6,6 +6,7 @@ from claims (L17).
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,9 +14,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
-from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, router
-from django.db.models import F, UniqueConstraint
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db import DataError, IntegrityError, router
 from django.utils.module_loading import import_string
 
 from stateful_oauth.django import wiring
@@ -25,6 +25,7 @@ from stateful_oauth.django.endings import (
     has_standing,
     replace_unusable_password,
 )
+from stateful_oauth.django.user_model import takes_no_missing_email, unique_lookup
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.grants import end_grants_of
 from stateful_oauth.storage.identities import (
@@ -37,13 +38,13 @@ from stateful_oauth.storage.identities import (
 from stateful_oauth.storage.models import Grant, Identity, identity_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from django.contrib.auth.models import AbstractBaseUser
     from django.http import HttpRequest
 
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
+
+logger = logging.getLogger("stateful_oauth.backends")
 
 _UNUSABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of pairs
 
@@ -65,20 +66,22 @@ class Auth0Backend(ModelBackend):
         Raises:
             AccountRefused: `account_inactive`; `sign_in_outdated` when the user's sessions were ended, or the
                 email was proved, since the claims were obtained; `account_conflict` when another user has
-                the username or the unique email that the new one would have; or the code that `may_sign_in`
+                the username or the unique email that the new one would have; `email_missing` when the user
+                model has no room for a user without one; `user_not_created` when it demands something else
+                that `make_user` does not give, which is logged; or the code that `may_sign_in`
                 refuses with.
-            IntegrityError: The user model demands something else that `make_user` does not give.
         """
         row = find_identity(identity, lock=True)
         if row is None:
             self.may_sign_in(identity.with_all_claims, None)
             try:
                 row = add_identity(identity, lambda: self.make_user(identity), now=wiring.clock.now())
-            except IntegrityError:
-                # Anything else is a mistake of the project, which must reach its error report.
-                if not self._is_taken(identity):
-                    raise
-                raise AccountRefused("account_conflict") from None
+            except (IntegrityError, DataError, ValidationError) as error:
+                if self._is_taken(identity):
+                    raise AccountRefused("account_conflict") from None
+                # A mistake of the project, which must reach its error report, and is no error of this user's.
+                logger.exception("The user of a new identity cannot be made: see `manage.py check`.")
+                raise AccountRefused("user_not_created", type(error).__name__) from None
         else:
             self.may_sign_in(identity.with_all_claims, row.user)
         user: Any = row.user
@@ -186,12 +189,16 @@ class Auth0Backend(ModelBackend):
         other values which must be unique raises `AccountRefused("account_conflict")` itself.
 
         Raises:
-            AccountRefused: `account_refused` when the email is the username, and there is none to use.
+            AccountRefused: `email_missing` when there is no email to use, and the user model demands one: it
+                is the username, or unique and not NULL.
         """
         model: Any = get_user_model()
         fields = self._fields(identity)
-        if model.USERNAME_FIELD not in fields:
-            raise AccountRefused("account_refused", "The user model needs an email.")
+        email_field = model.get_email_field_name()
+        if model.USERNAME_FIELD not in fields or (
+            email_field not in fields and takes_no_missing_email(model)
+        ):
+            raise AccountRefused("email_missing", "The user model needs an email.")
         user: AbstractBaseUser = model(**fields)
         user.set_unusable_password()
         user.save(force_insert=True)
@@ -219,6 +226,8 @@ class Auth0Backend(ModelBackend):
             email = _email(identity.claims.get("email"), known[email_field].max_length)
             if email:
                 fields[email_field] = email
+            elif known[email_field].null and email_field != model.USERNAME_FIELD:
+                fields[email_field] = None  # whatever the default: of unique texts, two can be empty as NULL
         if email_field != model.USERNAME_FIELD:
             fields[model.USERNAME_FIELD] = self.username(identity)
         return fields
@@ -231,43 +240,18 @@ class Auth0Backend(ModelBackend):
         fields = self._fields(identity)
         wanted = {model.USERNAME_FIELD: "exact"}
         email_field = model.get_email_field_name()
-        if email_field in fields and (lookup := _unique_by(model, email_field)):
+        if email_field in fields and (lookup := unique_lookup(model, email_field)):
             wanted.setdefault(email_field, lookup)
         return any(
             people.filter(**{f"{name}__{lookup}": fields[name]}).exists()
             for name, lookup in wanted.items()
-            if name in fields
+            if fields.get(name) is not None
         )
 
 
 def _check_is_current(row: Identity, identity: VerifiedIdentity) -> None:
     if is_outdated(row, identity) or (identity.standing and not has_standing(identity.standing, row)):
         raise AccountRefused("sign_in_outdated")
-
-
-def _unique_by(model: Any, name: str) -> str | None:
-    """Return the lookup that finds who has a field's value where it must be unique, else None."""
-    options = model._meta  # noqa: SLF001 - public in Django
-    if options.get_field(name).unique:
-        return "exact"
-    for constraint in options.constraints:
-        if not isinstance(constraint, UniqueConstraint):
-            continue
-        if constraint.fields == (name,):
-            return "exact"
-        # An expression over an email folds its letters: `UniqueConstraint(Lower("email"))`.
-        if [*_names(constraint.expressions)] == [name]:
-            return "iexact"
-    return None
-
-
-def _names(expressions: Iterable[Any]) -> Iterator[str]:
-    """Yield the fields that expressions are made of."""
-    for expression in expressions:
-        if isinstance(expression, F):
-            yield expression.name  # type: ignore[attr-defined]  # the stubs leave it out
-        elif hasattr(expression, "get_source_expressions"):
-            yield from _names(expression.get_source_expressions())
 
 
 def _name(claim: object, longest: int | None) -> str:

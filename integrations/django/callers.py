@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import PermissionDenied
 
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser import bind as bind_browser
@@ -149,8 +150,8 @@ class SystemCaller:
         return standing_of(identity)
 
     def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
-        """Ask the project's authentication backends, without a request."""
-        return _known(_authenticated(None, identity), identity)
+        """Ask our own backend alone: others of the project's may need a request, and there is none."""
+        return _known(_recovered(identity), identity)
 
     def settled(self, outcome: Outcome) -> None:
         """Do nothing: the browser gets its session when it asks."""
@@ -204,6 +205,19 @@ def _authenticated(request: HttpRequest | None, identity: VerifiedIdentity) -> A
         user = authenticate(request, identity=identity)
     if user is None:
         raise AccountRefused("account_refused", "No authentication backend took the identity.")
+    return user
+
+
+def _recovered(identity: VerifiedIdentity) -> Any:
+    """Return the user of an identity as our own backend finds or makes it, without a request."""
+    backend: Any = load_backend(backend_path())
+    with _refusals_are_told(None):
+        try:
+            user = backend.authenticate(None, identity=identity)
+        except PermissionDenied:
+            user = None
+        if user is None:
+            raise AccountRefused("account_refused", "The authentication backend did not take the identity.")
     return user
 
 

@@ -41,6 +41,8 @@ def check_project(site: SiteSettings) -> Iterator[CheckMessage]:
             hint=str(error),
             id="stateful_oauth.E020",
         )
+    else:
+        yield from _users()
     if "stateful_oauth.storage" not in settings.INSTALLED_APPS and not _app_installed():
         yield Error(
             "The tables are not installed.",
@@ -87,6 +89,32 @@ def check_project(site: SiteSettings) -> Iterator[CheckMessage]:
             "Sessions are stored in cookies. The server cannot end them.",
             hint="Use the db, cache, or cached_db engine.",
             id="stateful_oauth.W003",
+        )
+
+
+def _users() -> Iterator[CheckMessage]:
+    """Check that the backend can make users of the project's model, unless the project makes them itself."""
+    from stateful_oauth.django.backends import Auth0Backend, backend_path  # noqa: PLC0415 - loads models
+    from stateful_oauth.django.user_model import (  # noqa: PLC0415 - loads models
+        takes_no_missing_email,
+        unfilled_columns,
+    )
+
+    if import_string(backend_path()).make_user is not Auth0Backend.make_user:
+        return
+    model = get_user_model()
+    email = model.get_email_field_name()
+    if columns := unfilled_columns({model.USERNAME_FIELD, email, "password"}):
+        yield Error(
+            f"{model.__name__} demands {', '.join(columns)}, which a new user would not have.",
+            hint="Give each column a default, let it be NULL, or override Auth0Backend.make_user.",
+            id="stateful_oauth.E049",
+        )
+    if email == model.USERNAME_FIELD or takes_no_missing_email(model):
+        yield Warning(
+            f"{model.__name__}.{email} is unique and not NULL. Users without an email cannot sign in.",
+            hint="Let it be NULL (null=True) if you want them, or silence this check.",
+            id="stateful_oauth.W019",
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.proofs.mutants.catalogue import Mutant
 
 _DENIALS = ("tests/integrations/django/sign_in/test_denials.py",)
+_PROJECTS = ("tests/integrations/django/site/test_real_projects.py",)
+_TOKENS = ("tests/integrations/django/sign_in/test_real_tokens.py",)
 
 MUTANTS = (
     Mutant("every denial is the user's own", "flows/oauth/authorization_response.py",
@@ -17,4 +19,16 @@ MUTANTS = (
            "if c.isprintable())[:LONGEST_DETAIL]", "if c.isprintable())", _DENIALS),
     Mutant("every user reads the provider's description", "integrations/django/views/pages.py",
            "if row and conf.show_untrusted_error_description", "if row", _DENIALS),
+    # Projects and tokens as they really are.
+    Mutant("recovery asks all backends", "integrations/django/callers.py",
+           "user = backend.authenticate(None, identity=identity)", "user = authenticate(None, identity=identity)",
+           _PROJECTS),
+    Mutant("an email column of its own takes two empty texts", "integrations/django/backends.py",
+           "email_field not in fields and takes_no_missing_email(model)", "False", _PROJECTS),
+    Mutant("no check looks at the user model's columns", "integrations/django/user_model.py",
+           "return not field.null", "return False", _PROJECTS),
+    Mutant("any text says that an email is verified", "integrations/auth0/id_token.py",
+           "value.lower() in _FLAGS", "value", _TOKENS),
+    Mutant("a large token is a broken one", "integrations/auth0/signature.py",
+           'IdTokenRejected("id_token_too_large"', 'IdTokenRejected("id_token_malformed"', _TOKENS),
 )  # fmt: skip

@@ -327,18 +327,22 @@ def test_an_address_is_a_conflict_where_it_must_be_unique(monkeypatch, settings,
     monkeypatch.setattr(options, "constraints", constraints)
     folded = bool(constraints and constraints[0].expressions)
     users().create_user("somebody", email=ADA.upper() if folded else ADA)
-    with pytest.raises(AccountRefused if code else IntegrityError, match=code or "23505"):
+    with pytest.raises(AccountRefused, match=code or "user_not_created"):
         user_of(email=ADA)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(AccountRefused, match="user_not_created"):
         user_of(email=BOB)
 
 
-def test_what_the_user_model_requires_and_lacks_is_reported_and_no_conflict(settings, another_browser, db):
+def test_what_the_user_model_requires_and_lacks_is_reported_and_no_conflict(
+    settings, another_browser, caplog, db
+):
     """The project's mistake: as a conflict it would look like every visitor's own."""
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Forgetful"]
-    with pytest.raises(IntegrityError):
-        another_browser().sign_in(ADA)
-    assert (the_row().state, the_row().code) == ("failed", "internal_error")
+    browser = another_browser()
+    assert shown(browser, browser.sign_in(ADA)) == ("user_not_created", 503)
+    assert (the_row().state, the_row().code) == ("failed", "user_not_created")
+    [told] = [each for each in caplog.records if each.name == "stateful_oauth.backends"]
+    assert (told.levelname, told.exc_info is not None) == ("ERROR", True)
     assert not users().exists()
     nothing_working()
 

@@ -71,7 +71,7 @@ for email in (None, "", "a" * 250 + "@example.com", "\\0@example.com"):
     nameless = Browser(tenant)
     user = tenant.add_user(email=None, connection="sms")
     refused = nameless.get(nameless.visitor.authorize(nameless.start(), user.user_id))
-    assert refused["Location"].startswith("/auth/error/account_refused/"), refused["Location"]
+    assert refused["Location"].startswith("/auth/error/email_missing/"), refused["Location"]
 assert get_user_model().objects.count() == 1
 print("all as it should be")
 '''
