@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Forced fetches within an interval: keys are rotated twice in a row at most, and forged ids are many.
+_MOST_REASONS: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Copy(Generic[T]):
@@ -36,7 +39,8 @@ class Cached(Generic[T]):
         now: The time.
         lifetime: Seconds for which a copy is believed, or a function that says it of a fetched document.
         stale_for: Seconds after that, for which it still serves while it cannot be renewed.
-        interval: Least seconds between two attempts to renew a stale copy, and between two forced ones.
+        interval: Least seconds between two attempts to renew a stale copy, and between two forced ones that
+            succeed for the same reason. A forced one that failed may be tried again at once.
     """
 
     def __init__(
@@ -55,7 +59,9 @@ class Cached(Generic[T]):
         self._lock = Lock()
         self._attempts = 0
         self._failure: FlowError | None = None  # of the last attempt
-        self._failed_at = self._forced_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._forced: dict[str, float] = {}  # when a forced fetch succeeded, by its reason
+        self._is_wanted = False  # whether a forced fetch failed, and none has succeeded since
         _INSTANCES.add(self)
 
     def get(self, time_limit: float) -> Copy[T]:
@@ -95,34 +101,56 @@ class Cached(Generic[T]):
             return stale
         raise (self._failure or ProviderUnreachable()).with_traceback(None)
 
-    def renewed(self, seen: Copy[T], time_limit: float) -> Copy[T] | None:
-        """Return a newer copy than `seen`, or None when the last forced fetch is too recent.
+    def renewed(self, seen: Copy[T], time_limit: float, *, reason: str = "") -> Copy[T] | None:
+        """Return a newer copy than `seen`, or None: it was fetched for this reason a moment ago.
+
+        Args:
+            reason: What the copy lacks. For several reasons at once it is fetched several times, up to a cap.
 
         Raises:
-            FlowError: Fetching failed.
+            FlowError: Fetching failed, or was done for too many reasons already.
         """
-        lock = self._lock
+        attempts, lock = self._attempts, self._lock
         if not lock.acquire(timeout=max(time_limit, 0)):
             raise ProviderUnreachable("Another thread is still asking for the same document.")
         try:
             if self._copy is not None and self._copy is not seen:
                 return self._copy
+            if self._attempts != attempts and self._failure is not None:
+                raise self._failure.with_traceback(None)  # of the thread that this one waited for
             now = self._seconds()
-            if 0 <= now - self._forced_at < self._interval:
+            self._forced = {each: at for each, at in self._forced.items() if 0 <= now - at < self._interval}
+            if reason in self._forced and not self._is_wanted:
                 return None
-            self._forced_at = now
-            return self._attempt(time_limit)
+            if len(self._forced) >= _MOST_REASONS and not self._is_wanted:
+                raise ProviderUnreachable("The document was fetched too often for different reasons.")
+            self._is_wanted = True
+            copy = self._attempt(time_limit)
+            self._forced[reason] = copy.fetched_at
+            return copy
         finally:
             lock.release()
+
+    def wanted(self, time_limit: float) -> Copy[T]:
+        """Return a copy that may be believed, fetched anew where the last forced fetch failed.
+
+        Raises:
+            FlowError: There is none, or what was missing in it cannot be had.
+        """
+        copy = self.get(time_limit)
+        if not self._is_wanted:
+            return copy
+        return self.renewed(copy, time_limit) or copy
 
     def forget_other_threads(self) -> None:
         """Stop waiting for threads that this process, which was just forked, does not have."""
         self._lock = Lock()
-        self._forced_at = float("-inf")  # what was asked for there does not come here
+        self._forced = {}  # what was asked for there does not come here
 
     def _attempt(self, time_limit: float) -> Copy[T]:
         try:
             self._copy = Copy(self._fetch(time_limit), self._seconds())
+            self._is_wanted = False
         except FlowError as error:
             self._failure, self._failed_at = error, self._seconds()
             raise

@@ -40,20 +40,23 @@ class Keys:
         )
 
     def load(self, time_limit: float) -> None:
-        """Make sure that the keys are there, so that a token can be checked after it was paid for.
+        """Make sure that the keys are there, so that a token can be checked after a code was spent for it.
+
+        Where a key was missing lately, and the keys could not be read again, they are read now.
 
         Raises:
             ProviderUnreachable: They could not be fetched.
             RateLimited: 429.
             FlowError: The document is not usable. Code: `keys_unavailable`.
         """
-        self._cached.get(time_limit)
+        self._cached.wanted(time_limit)
 
     def find(self, key_id: str | None) -> RSAPublicKey:
         """Return the key of a token.
 
-        An unknown id makes us read the keys once more, at most every `jwks_refetch_interval` seconds. A token
-        without an id is accepted when there is only one key.
+        An unknown id makes us read the keys once more: for the same id at most every `jwks_refetch_interval`
+        seconds, and for a few ids in that time, so that several rotations in a row are survived. A reading
+        that failed does not count. A token without an id is accepted when there is only one key.
 
         Raises:
             FlowError: The keys could not be read. Code: `keys_unavailable`.
@@ -63,7 +66,7 @@ class Keys:
             copy = self._cached.get(self._config.call_limit)
             key = _match(copy.value, key_id)
             if key is None:
-                newer = self._cached.renewed(copy, self._config.call_limit)
+                newer = self._cached.renewed(copy, self._config.call_limit, reason=key_id or "")
                 key = None if newer is None else _match(newer.value, key_id)
         except FlowError as error:
             # A token is at hand, so the exchange did happen: "unreachable" would say that it did not.

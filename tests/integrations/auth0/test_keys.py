@@ -46,6 +46,55 @@ def test_t20_unknown_keys_are_throttled(bench, other_key):
     assert bench.key_fetches == 3
 
 
+@pytest.mark.security("T20")
+def test_many_forged_ids_are_capped(bench, other_key):
+    bench.verify()
+    for number in range(20):
+        with pytest.raises(FlowError):
+            bench.verify(bench.token(key=other_key, kid=f"forged-{number}"))
+    assert bench.key_fetches <= 6
+
+
+def rotate(bench, key, kid, tools):
+    bench.answers[bench.keys_path] = {"keys": [tools.public_jwk(key, kid)]}
+
+
+def test_failed_fetch_after_a_rotation_may_be_tried_again_at_once(bench, other_key, tools):
+    bench.verify()
+    rotated = bench.token(key=other_key, kid="two")
+    bench.answers[bench.keys_path] = requests.ConnectTimeout()
+    for _ in range(2):
+        failing(bench, "keys_unavailable", FlowError, rotated)
+    assert bench.key_fetches == 3, "Each attempt asks: it never says that keys were read that were not."
+    rotate(bench, other_key, "two", tools)
+    assert bench.verify(rotated).subject == "auth0|ada"
+
+
+def test_two_rotations_within_the_interval_are_survived(bench, other_key, tools):
+    third = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    bench.verify()
+    for key, kid in ((other_key, "two"), (third, "three")):
+        rotate(bench, key, kid, tools)
+        bench.verify(bench.token(key=key, kid=kid))
+        bench.clock.sleep(1)
+
+
+@pytest.mark.parametrize("failure", [requests.ConnectTimeout(), (503, {}, b""), (429, {}, b"{}")])
+def test_code_is_not_exchanged_while_a_missing_key_cannot_be_had(bench, other_key, tools, failure):
+    bench.verify()
+    bench.answers[bench.keys_path] = failure
+    failing(bench, "keys_unavailable", FlowError, bench.token(key=other_key, kid="two"))
+    bench.answers["/oauth/token"] = lambda: pytest.fail("The code was sent.")
+    with pytest.raises(FlowError):
+        bench.exchange()
+    rotate(bench, other_key, "two", tools)
+    bench.answers["/oauth/token"] = {"access_token": "a", "token_type": "Bearer"}
+    assert bench.exchange().access_token.reveal() == "a"
+    before = bench.key_fetches
+    bench.exchange()
+    assert bench.key_fetches == before, "Once they were had, nothing is asked for any more."
+
+
 def test_a_withdrawn_key_is_refused_when_the_lifetime_is_over(bench, other_key, tools):
     bench.verify()
     bench.answers[bench.keys_path] = {"keys": [tools.public_jwk(other_key, "two")]}
