@@ -15,6 +15,7 @@ from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderUnreachable
 from stateful_oauth.flows.oauth.grants import AccessToken, Grant, key_of
+from stateful_oauth.flows.oauth.narrowing import granted_scope, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +211,7 @@ class AccessTokens:
             raise
         reached("refresh.answered", "refresh")
         token = self._kept(answer, scope or grant.scope)
-        flaw = _narrowed(answer, audience, scope)
+        flaw = narrowed(answer, audience, scope)
         # A narrowed token is kept under no key that a caller asks for; a new refresh token is kept always.
         tokens = {name: each for name, each in grant.access_tokens.items() if self._lasts(each)}
         if flaw is None:
@@ -227,7 +228,7 @@ class AccessTokens:
         usable = lifetime - min(_SKEW, lifetime * _SKEW_SHARE)
         return AccessToken(
             value=answer.access_token,
-            scope=answer.scope if answer.scope is not None else asked,
+            scope=granted_scope(answer, asked),
             expires_at=self._clock.now() + timedelta(seconds=usable),
         )
 
@@ -245,18 +246,3 @@ class AccessTokens:
             return False
         self._store.end(grant, code=error.code, now=self._clock.now())
         return True
-
-
-def _narrowed(answer: TokenResponse, audience: str, scope: str) -> ServiceRefused | None:
-    """Return the error of an answer that holds less than what was asked for.
-
-    The provider does not refuse an audience or a scope that its policy does not have: it leaves them out.
-    """
-    if audience and answer.audience is not None and audience not in answer.audience:
-        return ServiceRefused("audience_not_granted", f"The provider gave no token for {audience}.")
-    if answer.scope is None:
-        return None  # it left the scope out, which means "as asked" (RFC 6749 §5.1)
-    missing = sorted(set(scope.split()) - set(answer.scope.split()))
-    if missing:
-        return ServiceRefused("scope_not_granted", f"The provider left out {', '.join(missing)}.")
-    return None

@@ -45,14 +45,30 @@ class PushedAuthorizationResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessTokenClaims:
+    """What an access token says of itself, read and not verified: it only tells what was narrowed away.
+
+    Attributes:
+        audience: `aud`, or None where it does not say.
+        scope: The names in `scope` (RFC 9068 §2.2.3), or None where it does not say.
+        permissions: Auth0's `permissions`, or None where it does not say.
+        is_opaque: Whether it is no token for an API: no JWT, and none that is encrypted for one.
+    """
+
+    audience: tuple[str, ...] | None = None
+    scope: frozenset[str] | None = None
+    permissions: frozenset[str] | None = None
+    is_opaque: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
     """A successful answer of the token endpoint (RFC 6749 §5.1).
 
     Attributes:
         scope: What was granted, or None when the provider left it out, which means "as asked".
         expires_in: Seconds, or None.
-        audience: The `aud` of the access token, or None where it cannot be read. It is read and not
-            verified, because the provider sent it to us: it only tells what was narrowed away.
+        claims: What the access token says of itself.
     """
 
     access_token: Secret
@@ -60,7 +76,7 @@ class TokenResponse:
     refresh_token: Secret | None = None
     scope: str | None = None
     expires_in: int | None = None
-    audience: tuple[str, ...] | None = None
+    claims: AccessTokenClaims = AccessTokenClaims()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.cached import Cached
 from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
-from stateful_oauth.auth0.unverified_claims import unverified_scope
+from stateful_oauth.auth0.unverified_claims import unverified_claims
 from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
+from stateful_oauth.flows.oauth.narrowing import granted_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +130,11 @@ class ManagementToken:
         except ProviderAnswerLost as error:
             lost = ProviderUnreachable(f"The Management API's token could not be fetched ({error.code}).")
         else:
-            scope = unverified_scope(tokens.access_token) if tokens.scope is None else tokens.scope
+            claims = unverified_claims(tokens.access_token)
+            # No `scope` means "as asked" (RFC 6749 §5.1), but with none asked for only the token can tell.
+            said = tokens.scope is not None or claims.scope is not None
+            asked = " ".join(self._scopes or claims.scope or ())
+            scope = granted_scope(replace(tokens, claims=claims), asked) if said else None
             lifetime = _UNKNOWN_LIFETIME if tokens.expires_in is None else tokens.expires_in
             return MachineToken(
                 value=tokens.access_token,

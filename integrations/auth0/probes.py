@@ -10,11 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from stateful_oauth.auth0.management_token import ManagementToken
 from stateful_oauth.auth0.problem_answers import problem_of, unusable
-from stateful_oauth.auth0.unverified_claims import (
-    unverified_audience,
-    unverified_issuer,
-    unverified_scope,
-)
+from stateful_oauth.auth0.unverified_claims import unverified_claims, unverified_issuer
 from stateful_oauth.flows.engine.errors import ServiceRefused
 
 if TYPE_CHECKING:
@@ -116,11 +112,8 @@ class Probes:
         """
         holder = ManagementToken(self._config, self._transport, self._now, frozenset())
         token = holder.get(time_limit).value
-        scope = unverified_scope(token.value)
-        scopes = token.scopes if scope is None else frozenset(scope.split())
-        return MachineClaims(
-            token.value, unverified_issuer(token.value), unverified_audience(token.value), scopes
-        )
+        audience = unverified_claims(token.value).audience
+        return MachineClaims(token.value, unverified_issuer(token.value), audience, token.scopes)
 
     def read_users(self, token: Secret, *, time_limit: float) -> None:
         """Look for a user that cannot be there, as linking looks for candidates.

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.oauth_answers import REFUSALS, TOKEN_REFUSALS, token_response
-from stateful_oauth.auth0.unverified_claims import unverified_audience
+from stateful_oauth.auth0.unverified_claims import unverified_claims
 from stateful_oauth.flows.oauth.accounts import ProviderToken
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class TokenGrants:
         if scope is not None:
             fields["scope"] = scope
         tokens = token_response(self._post(endpoint, fields, deadline), _REFRESH_REFUSALS)
-        return replace(tokens, id_token=None, audience=unverified_audience(tokens.access_token))
+        return replace(tokens, id_token=None, claims=unverified_claims(tokens.access_token))
 
     def provider_token(
         self, refresh_token: Secret, *, connection: str, login_hint: str | None, time_limit: float

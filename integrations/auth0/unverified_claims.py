@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.signature import MAX_TOKEN_CHARACTERS
+from stateful_oauth.flows.oauth.openid import AccessTokenClaims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,33 +20,56 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.secret import Secret
 
 
-def unverified_audience(token: Secret) -> tuple[str, ...] | None:
-    """Return `aud`, or None where it cannot be read."""
-    audience = _payload(token).get("aud")
-    values = [audience] if isinstance(audience, str) else audience
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        return None
-    return tuple(values)
+def unverified_claims(token: Secret) -> AccessTokenClaims:
+    """Return what an access token says of itself; nothing where it cannot be read."""
+    payload = _payload(token)
+    if payload is None:
+        return AccessTokenClaims(is_opaque=_is_opaque(token))
+    scope = payload.get("scope")
+    permissions = payload.get("permissions")
+    return AccessTokenClaims(
+        audience=_texts(payload.get("aud")),
+        scope=frozenset(scope.split()) if isinstance(scope, str) else None,
+        permissions=None if (named := _texts(permissions)) is None else frozenset(named),
+    )
 
 
 def unverified_issuer(token: Secret) -> str | None:
     """Return `iss`, or None where it cannot be read."""
-    issuer = _payload(token).get("iss")
+    issuer = (_payload(token) or {}).get("iss")
     return issuer if isinstance(issuer, str) else None
 
 
-def unverified_scope(token: Secret) -> str | None:
-    """Return `scope` (RFC 9068 §2.2.3), or None where it cannot be read."""
-    scope = _payload(token).get("scope")
-    return scope if isinstance(scope, str) else None
+def _texts(value: object) -> tuple[str, ...] | None:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        return None
+    return tuple(values)
 
 
-def _payload(token: Secret) -> Mapping[str, Any]:
-    """Return the claims of a JWT; none for an opaque or encrypted token."""
+def _is_opaque(token: Secret) -> bool:
+    """Whether a token that cannot be read is for the provider itself.
+
+    Auth0's own look encrypted: five parts, with a key that only it has (`dir`, RFC 7518 §4.5). One that is
+    encrypted with the key of an API is for that API.
+    """
+    if len(token.reveal()) > MAX_TOKEN_CHARACTERS:
+        return False  # too long to look at
+    if token.reveal().count(".") != 4:  # RFC 7516 §7.1
+        return True
+    header = _object(token.reveal().partition(".")[0])
+    return header is None or header.get("alg") == "dir"
+
+
+def _payload(token: Secret) -> Mapping[str, Any] | None:
+    """Return the claims of a JWT; None for an opaque or encrypted token."""
     if len(token.reveal()) > MAX_TOKEN_CHARACTERS or token.reveal().count(".") != 2:
-        return {}
-    encoded = token.reveal().split(".")[1]
+        return None
+    return _object(token.reveal().split(".")[1])
+
+
+def _object(encoded: str) -> Mapping[str, Any] | None:
     try:
         return Members.parse(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))).as_dict()
     except ValueError:
-        return {}
+        return None

@@ -14,6 +14,7 @@ from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
+from stateful_oauth.flows.oauth.narrowing import granted_scope, narrowed
 from stateful_oauth.flows.oauth.pkce import new_nonce
 from stateful_oauth.storage.accounts import accounts_of
 from stateful_oauth.storage.grants import DjangoGrantStore, newest_grant
@@ -136,10 +137,11 @@ def _my_account(context: ProbeContext) -> Iterator[Finding]:
         grant.refresh_token, audience=api.audience, scope=scope, time_limit=TIME_LIMIT
     )
     yield from _rotation(grant, answer)
-    if answer.audience is not None and api.audience not in answer.audience:
+    flaw = narrowed(answer, api.audience, "")
+    if flaw is not None:
         yield failed(f"A refresh returns no token for {api.audience}.", _POLICY)
         return
-    granted = set((answer.scope or scope).split())
+    granted = set(granted_scope(answer, scope).split())
     if missing := [name for name in _MY_ACCOUNT_SCOPES if name not in granted]:
         yield failed(f"A refresh for {api.audience} does not grant {', '.join(missing)}.", _POLICY)
     else:

@@ -135,11 +135,11 @@ def test_a_token_that_holds_less_is_refused_and_kept_for_nobody(granted, rotatio
     assert grant.tenant.ledger.count("family_revoked") == 0
 
 
-def test_an_opaque_token_that_lacks_the_scope_is_refused(grant):
-    """Of a sign-in without an audience: whose the token is cannot be read, what it is for can."""
+def test_an_opaque_token_for_a_named_api_is_refused(grant):
+    """Of a sign-in without an audience: such a token is for the provider itself."""
     with pytest.raises(ServiceRefused) as caught:
         grant.token(OTHER, "read:events")
-    assert code_of(caught) == "scope_not_granted"
+    assert code_of(caught) == "audience_not_granted"
 
 
 def test_the_message_names_what_is_missing(grant):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from stateful_oauth.auth0.unverified_claims import unverified_audience, unverified_scope
+from stateful_oauth.auth0.unverified_claims import unverified_claims
 from stateful_oauth.flows.engine.errors import RateLimited, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.accounts import ProviderToken
@@ -51,7 +51,7 @@ class TestRefresh:
 
     def test_another_audience(self, room, token):
         tokens = self.refresh(room, token, audience=ME)
-        assert ME in tokens.audience
+        assert ME in tokens.claims.audience
         assert set(tokens.scope.split()) >= SCOPES
         assert (tokens.expires_in, tokens.refresh_token) == (86_400, None)
 
@@ -69,7 +69,7 @@ class TestRefresh:
     def test_what_was_narrowed_shows(self, room, token):
         """An audience without a policy is ignored, and a scope that is not granted is left out."""
         tokens = self.refresh(room, token, audience="https://unknown.example/")
-        assert "https://unknown.example/" not in (tokens.audience or ())
+        assert "https://unknown.example/" not in (tokens.claims.audience or ())
         room.tenant.allow_connected_accounts("web", ["read:me:connected_accounts"])
         tokens = self.refresh(room, token, audience=ME, scope=" ".join(SCOPES))
         assert set(tokens.scope.split()) == {"read:me:connected_accounts"}
@@ -254,15 +254,15 @@ class TestUnverifiedClaims:
          ([7], None), ({"a": 1}, None)],
     )  # fmt: skip
     def test_audience(self, audience, expected):
-        assert unverified_audience(self.jwt({"aud": audience})) == expected
+        assert unverified_claims(self.jwt({"aud": audience})).audience == expected
 
     def test_scope(self):
-        assert unverified_scope(self.jwt({"scope": "a b"})) == "a b"
-        assert unverified_scope(self.jwt({"scope": ["a"]})) is None
+        assert unverified_claims(self.jwt({"scope": "a b"})).scope == {"a", "b"}
+        assert unverified_claims(self.jwt({"scope": ["a"]})).scope is None
 
     @pytest.mark.parametrize(
         "token", ["opaque", "a.b", "a.b.c", "a.!.c", "a.e30.c.d.e", "..", "a.W10.c", "x" * 20_000, "ä.ä.ä"]
     )
     def test_what_is_no_jwt_says_nothing(self, token):
-        assert unverified_audience(Secret(token)) is None
-        assert unverified_scope(Secret(token)) is None
+        assert unverified_claims(Secret(token)).audience is None
+        assert unverified_claims(Secret(token)).scope is None
