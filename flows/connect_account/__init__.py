@@ -9,6 +9,7 @@ DECLARATION: Final = FlowDeclaration(
     kind="connect_account",
     machine="stateful_oauth.flows.connect_account.machine:ConnectAccountFlow",
     needs_user=True,
+    session_states=("connected",),
     callback=Callback(
         path="connect/callback/",
         name="connect_callback",

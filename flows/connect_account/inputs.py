@@ -38,6 +38,8 @@ class ConnectAccountInputs(FlowInputs):
         grant: Its grant, or an empty string.
         issuer: The provider's, once the flow is started.
         known: The ids of the accounts that were there before.
+        session: What the browser's session kept of its sign-in, when the browser came back.
+        standing: How that stood with the sessions of its user: see `AccountCaller.standing_of`.
     """
 
     FROM_JSON: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"scopes": tuple, "known": tuple}
@@ -50,6 +52,8 @@ class ConnectAccountInputs(FlowInputs):
     grant: str = ""
     issuer: str = ""
     known: tuple[str, ...] = ()
+    session: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    standing: str = field(default="", repr=False)
 
     def checked(self, context: OAuthContext) -> Self:
         """Return these inputs as the row keeps them.

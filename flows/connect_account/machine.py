@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.connect_account import DECLARATION
@@ -28,6 +28,7 @@ from stateful_oauth.flows.engine.outcomes import (
 )
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce
+from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.flows.oauth.domain_events import (
     AccountConnected,
     AccountDisconnected,
@@ -35,14 +36,30 @@ from stateful_oauth.flows.oauth.domain_events import (
     GrantIssued,
 )
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.flows.oauth.outcomes import Connected
-from stateful_oauth.flows.oauth.services import OAuthServices
+from stateful_oauth.flows.oauth.services import OAuthServices, account_caller
+from stateful_oauth.flows.oauth.sign_in import session_result, signed_in_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.accounts import RemoteAccount
-    from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameBack(AuthorizationResponse):
+    """The response of a browser that came back, with the session that it has now.
+
+    Attributes:
+        session: What the session keeps of the sign-in.
+        standing: How that stands with the sessions of its user.
+    """
+
+    session: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    standing: str = field(default="", repr=False)
 
 
 class ConnectAccountFlow(FlowMachine):
@@ -139,14 +156,31 @@ class ConnectAccountFlow(FlowMachine):
         self.transition.wait_at_most(payload.session.expires_in)
 
     def keep_connect_code(self, payload: AuthorizationResponse) -> None:
-        """Keep the code: recovery needs it where the completion never arrived."""
+        """Keep the code: recovery needs it where the completion never arrived.
+
+        The session may have another grant than at the start: its user has signed in again in another tab.
+        """
         self.transition.keep_secrets(connect_code=payload.code or Secret(""))
+        if not isinstance(payload, CameBack):
+            return
+        inputs = ConnectAccountInputs.of(self.transition.transaction)
+        self.transition.keep_inputs(
+            replace(
+                inputs,
+                grant=payload.session.get("grant", inputs.grant),
+                session=dict(payload.session),
+                standing=payload.standing,
+            )
+        )
 
     def note_account(self, payload: RemoteAccount) -> None:
         """Persist the account before it is identified."""
         inputs = ConnectAccountInputs.of(self.transition.transaction)
         self.transition.emit(AccountConnected(issuer=inputs.issuer, subject=inputs.subject, account=payload))
-        self.transition.keep_result(account=payload.id, connection=payload.connection)
+        session = session_result(inputs.session)
+        self.transition.keep_result(
+            **session, standing=inputs.standing, account=payload.id, connection=payload.connection
+        )
 
     def note_provider_user(self, payload: ConnectionIdentified) -> None:
         """Have it kept who was connected, if the provider said so, and forget the ids of before."""
@@ -180,7 +214,19 @@ class ConnectAccountFlow(FlowMachine):
             return Event("mismatch", response, "issuer_mismatch")
         if context.caller.user_id != context.transaction.user_id:
             return Event("mismatch", response, "user_changed")
-        return response.refusal(declined="cancel", declined_code="provider_declined") or event
+        refused = response.refusal(declined="cancel", declined_code="provider_declined")
+        if refused is not None:
+            return refused
+        inputs, caller = ConnectAccountInputs.of(context.transaction), account_caller(context.caller)
+        owner = VerifiedIdentity(issuer=inputs.issuer, subject=inputs.subject, claims={})
+        came = CameBack(
+            state=response.state,
+            code=response.code,
+            issuer=response.issuer,
+            session=caller.session_of(inputs.subject),
+            standing=caller.standing_of(owner),
+        )
+        return Event("callback", came)
 
     @classmethod
     def waiting_outcome(cls, context: OAuthContext) -> Outcome:
@@ -192,11 +238,11 @@ class ConnectAccountFlow(FlowMachine):
     def describe(cls, outcome: type[Outcome], transaction: Transaction, **fields: Any) -> Outcome:
         """Add what was connected."""
         if outcome is Connected:
-            result = transaction.result
+            result = transaction.result  # empty once the user has signed out
             fields |= {
-                "user_id": transaction.user_id,
-                "connection": result["connection"],
-                "account_id": result["account"],
+                **signed_in_fields(transaction),
+                "connection": result.get("connection", ""),
+                "account_id": result.get("account", ""),
                 "provider_user_id": result.get("provider_user_id", ""),
             }
         return super().describe(outcome, transaction, **fields)

@@ -79,16 +79,17 @@ class ConfirmationNeeded(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connected(Outcome):
-    """An account at another provider is connected.
+class Connected(SignedIn):
+    """An account at another provider is connected, and the session of this browser has a new key.
+
+    No other user is signed in by it. A browser that lost the answer may have the session by a second
+    delivery, as after a sign-in.
 
     Attributes:
-        user_id: The Django user who connected it.
         account_id: Auth0's id, `cac_…`.
         provider_user_id: Who it is at the provider, or an empty string when the provider did not say.
     """
 
-    user_id: str
     connection: str
     account_id: str
     provider_user_id: str = ""

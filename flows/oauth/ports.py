@@ -308,6 +308,9 @@ class AccountCaller(Caller, Protocol):
         whose `standing` is another one by then.
         """
 
+    def session_of(self, subject: str) -> Mapping[str, Any]:
+        """Return what the session of this browser keeps of its sign-in, or nothing for another `sub`."""
+
     def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Find or make the Django user of this identity, inside the settle transaction.
 

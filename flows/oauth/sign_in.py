@@ -18,6 +18,8 @@ from stateful_oauth.flows.oauth.inputs import AuthorizationInputs
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.openid import TokenResponse
@@ -141,12 +143,17 @@ def moment_of(kept: str | None) -> datetime | None:
 _SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr", "organization")
 
 
+def session_result(session: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a session that a result holds for a second delivery."""
+    return {name: session[name] for name in _SESSION if name in session}
+
+
 def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
     """Return what a settled row says of the sign-in: the fields of `SignedIn`."""
     result = transaction.result
     return {
         "user_id": transaction.user_id,
-        "session": {name: result[name] for name in _SESSION if name in result},
+        "session": session_result(result),
         "standing": result.get("standing", ""),
     }
 

@@ -15,7 +15,7 @@ from stateful_oauth.django.browser import current_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.endings import standing_of, standing_of_user
 from stateful_oauth.django.navigation import is_navigation
-from stateful_oauth.django.sessions import forget_session, renew_key, renew_sign_in, sign_in
+from stateful_oauth.django.sessions import forget_session, renew_key, renew_sign_in, session_details, sign_in
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.inputs import LinkingChoices
@@ -23,7 +23,7 @@ from stateful_oauth.flows.oauth.outcomes import Connected, Reauthenticated, Sign
 from stateful_oauth.flows.oauth.sign_in import KnownUser
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from django.http import HttpRequest
 
@@ -94,6 +94,11 @@ class BrowserCaller:
         """Return a keyed digest of what ends the sessions of the identity's user."""
         return standing_of(identity)
 
+    def session_of(self, subject: str) -> Mapping[str, Any]:
+        """Return what the session keeps, if it is of this `sub`."""
+        details = session_details(self._request)
+        return details if details.get("sub") == subject else {}
+
     def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         """Ask the project's authentication backends."""
         self._user = _authenticated(self._request, identity)
@@ -106,7 +111,9 @@ class BrowserCaller:
         when the response leaves; a process that dies in between leaves a browser that comes back without a
         session, and gets one as a second delivery.
         """
-        if isinstance(outcome, SignedIn):
+        if isinstance(outcome, Connected):
+            renew_key(self._request)  # docs/security-checklist.md S8: the old key gains nothing
+        elif isinstance(outcome, SignedIn):
             try:
                 if isinstance(outcome, Reauthenticated):
                     renew_sign_in(self._request, outcome)
@@ -115,8 +122,6 @@ class BrowserCaller:
             except BaseException:
                 forget_session(self._request)  # or the middleware would save it with the refusal
                 raise
-        elif isinstance(outcome, Connected):
-            renew_key(self._request)  # docs/security-checklist.md S8: the old key gains nothing
 
 
 class SystemCaller:
@@ -144,6 +149,11 @@ class SystemCaller:
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Ask the project's backend, without a request."""
         _accounts_linked(None, primary, secondary)
+
+    def session_of(self, subject: str) -> Mapping[str, Any]:
+        """Return nothing: there is no session."""
+        del subject
+        return {}
 
     def standing_of(self, identity: VerifiedIdentity) -> str:
         """Return a keyed digest of what ends the sessions of the identity's user."""

@@ -190,7 +190,11 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
     """
     if request.user.is_authenticated:
         # An older callback does not replace a user who has signed in since.
-        return str(request.user.pk) == outcome.user_id
+        if str(request.user.pk) != outcome.user_id:
+            return False
+        if _is_stored(request, outcome.user_id):
+            return True
+        # The first delivery gave the session another key after this request had read it.
     settled_at = outcome.settled_at
     if (
         not outcome.session
@@ -203,6 +207,12 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
         return False
     sign_in(request, outcome, user)
     return True
+
+
+def _is_stored(request: HttpRequest, user_id: str) -> bool:
+    """Whether the session is still that of the user: read anew, because the request has it in memory."""
+    stored: Any = type(request.session)(request.session.session_key)
+    return bool(stored.get(AUTH_USER_ID) == user_id)
 
 
 def signed_in_again(request: HttpRequest, outcome: Outcome) -> Outcome:

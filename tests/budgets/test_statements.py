@@ -132,7 +132,7 @@ def test_a_callback_that_comes_twice(cost, browser):
     address = returns(browser)
     browser.get(address)
     _, spent = cost(lambda: browser.get(address))
-    assert spent == Cost(["SELECT row", *LOG_OF_A_REJECTION, *WHO_IS_THERE], 1, {})
+    assert spent == Cost(["SELECT row", *LOG_OF_A_REJECTION, *WHO_IS_THERE, "SELECT django_session"], 1, {})
 
 
 def test_a_callback_of_somebody_elses_browser(cost, browser, tenant):

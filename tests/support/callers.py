@@ -41,6 +41,9 @@ class Person:
     def standing_of(self, identity: VerifiedIdentity) -> str:
         return SystemCaller().standing_of(identity)
 
+    def session_of(self, subject: str) -> dict[str, str]:
+        return {"sub": subject}
+
     def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
         return SystemCaller().resolve_account(identity)
 

@@ -1,0 +1,111 @@
+"""Deliveries of one callback at once, in one browser: all end signed in, and are told the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from stateful_oauth.testing.browser import Browser
+from tests.support import accounts_site, rows
+from tests.support.deliveries import answer_of, copies
+from tests.support.link_pages import asked
+from tests.support.together import together
+
+pytestmark = [pytest.mark.security("S5"), pytest.mark.database]
+
+COUNT = 16
+ADA, GMAIL = "ada@example.com", "ada@gmail.example"
+
+
+@pytest.fixture
+def tenant(tenant):
+    accounts_site.prepare(tenant)
+    with accounts_site.site():
+        yield tenant
+
+
+def signing_in(tenant, browser):
+    return browser.authorize(browser.start("/profile/?of=login"), ADA)
+
+
+def connecting(tenant, browser):
+    tenant.add_user(email=GMAIL, connection="google-oauth2", user_id="900", signed_up=False)
+    browser.sign_in(ADA)
+    form = {"connection": "google-oauth2", "next": "/profile/?of=connect"}
+    return browser.visitor.connect(browser.post("/auth/connect/", form)["Location"], as_account=GMAIL)
+
+
+def stepping_up(tenant, browser):
+    browser.sign_in(ADA)
+    started = browser.post("/auth/step-up/", {"next": "/profile/?of=step-up", "max_age": "0"})
+    return browser.authorize(started["Location"], ADA)
+
+
+def linking(tenant, browser):
+    tenant.add_user(email="pair@example.com", connection="google-oauth2", user_id="901")
+    tenant.add_user(email="pair@example.com", password="a good one", user_id="pair")
+    question = asked(browser, browser.sign_in("auth0|pair", next_url="/profile/?of=link"))
+    confirmed = browser.post(f"{question.address}confirm/", {"account": ""})
+    return browser.authorize(confirmed["Location"], "google-oauth2|901")
+
+
+FLOWS = {"login": signing_in, "connect": connecting, "step-up": stepping_up, "link": linking}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("times", ["at once", "one after the other", "reloaded"])
+def test_deliveries_of_one_callback_end_signed_in_and_told_the_same(tenant, browser, flow, times):
+    callback = FLOWS[flow](tenant, browser)
+    tabs = [browser] * 3 if times == "reloaded" else copies(browser, tenant, COUNT)
+    works = [lambda tab=tab: answer_of(tab, callback) for tab in tabs]
+    answers = together(works) if times == "at once" else [work() for work in works]
+    told = {(answer.status_code, answer["Location"]) for answer in answers}
+    text = "\n".join(map(rows.show, rows.FlowTransaction.objects.values_list("pk", flat=True)))
+    assert told == {(303, f"/profile/?of={flow}")}, text
+    users = {tab.user_id for tab in tabs}
+    assert len(users) == 1, f"{users}\n{text}"
+    assert None not in users, text
+    subjects = {tab.client.session["stateful_oauth"]["sub"] for tab in tabs}
+    assert len(subjects) == 1
+    rows.check_rows()
+
+
+@pytest.mark.parametrize("flow", ["connect", "step-up"])
+def test_late_delivery_after_a_sign_out_signs_no_user_in(tenant, browser, flow):
+    callback = FLOWS[flow](tenant, browser)
+    (other,) = copies(browser, tenant, 1)
+    browser.get(callback)
+    browser.post("/auth/logout/")
+    answer_of(other, callback)
+    assert other.user_id is None
+    browser.get(callback)
+    assert browser.user_id is None
+
+
+def test_late_delivery_after_the_sessions_were_ended_signs_no_user_in(tenant, browser):
+    from django.contrib.auth import get_user_model
+
+    from stateful_oauth.django import end_sessions
+
+    callback = connecting(tenant, browser)
+    (other,) = copies(browser, tenant, 1)
+    browser.get(callback)
+    end_sessions(get_user_model().objects.get(pk=browser.user_id))
+    answer_of(other, callback)
+    assert other.user_id is None
+
+
+def test_connection_uses_the_grant_that_the_session_has_when_the_browser_comes_back(tenant, browser):
+    """The user signs in once more in another tab: the grant of the start is revoked."""
+    callback = connecting(tenant, browser)
+    browser.sign_in(ADA)
+    assert browser.get(callback)["Location"] == "/profile/?of=connect"
+    assert len(tenant.connected_accounts(tenant.users.by_email(ADA)[0])) == 1
+
+
+def test_connection_of_another_users_session_is_not_finished(tenant, browser):
+    callback = connecting(tenant, browser)
+    browser.visitor.close_browser()
+    browser.sign_in("bob@example.com")
+    assert "user_changed" in browser.get(callback)["Location"]
+    assert not tenant.connected_accounts(tenant.users.by_email(ADA)[0])
+    assert Browser(tenant).user_id is None
