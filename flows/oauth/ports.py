@@ -201,7 +201,10 @@ class Management(Protocol):
         """Return a user by id, immediately consistent, or None."""
 
     def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
-        """Return the users with exactly this profile email (`users-by-email`, never the search index)."""
+        """Return the users with exactly this profile email (`users-by-email`, never the search index).
+
+        Without their metadata. A user whose profile cannot be read has no identities.
+        """
 
     def update_metadata(
         self,

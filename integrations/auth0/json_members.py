@@ -218,7 +218,7 @@ def _value_of(raw: bytes, *, tolerant: bool) -> Any:
     try:
         value = json.loads(
             raw.decode(),
-            object_pairs_hook=_without_repetition,
+            object_pairs_hook=_if_not_repeated if tolerant else _without_repetition,
             parse_constant=unusable,
             parse_float=lambda text: number if math.isfinite(number := float(text)) else unusable(text),
             parse_int=lambda text: int(text) if len(text) <= _MOST_DIGITS else unusable(text),
@@ -289,3 +289,8 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("A member is repeated.")
     return members
+
+
+def _if_not_repeated(pairs: list[tuple[str, Any]]) -> Any:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _UNUSABLE

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.auth0.management_token import ManagementToken
 from stateful_oauth.auth0.problem_answers import problem_of, unusable
-from stateful_oauth.auth0.user_profiles import FIELDS, has_identity, user_profile
+from stateful_oauth.auth0.user_profiles import (
+    FIELDS,
+    LISTED_FIELDS,
+    has_identity,
+    listed_profile,
+    user_profile,
+)
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
@@ -64,12 +70,12 @@ class Auth0Management:
     def users_by_email(self, email: str, *, time_limit: float) -> Sequence[UserProfile]:
         """Return the users with exactly this email; see `flows.oauth.ports.Management.users_by_email`."""
         answer = self._call(
-            lambda sdk: sdk.users.list_users_by_email(email=email, fields=FIELDS, include_fields=True),
+            lambda sdk: sdk.users.list_users_by_email(email=email, fields=LISTED_FIELDS, include_fields=True),
             time_limit=time_limit,
         )
         if answer.status != 200:
             raise _refusal(answer, "read:users")
-        found = map(_profile, answer.array(tolerant=True))
+        found = [_profile(each, listed_profile) for each in answer.array(tolerant=True)]
         return tuple(profile for profile in found if profile.email == email)
 
     def update_metadata(
@@ -211,9 +217,9 @@ def _is_about_scope(problem: Problem) -> bool:
     )
 
 
-def _profile(members: Members) -> UserProfile:
+def _profile(members: Members, read: Callable[[Members], UserProfile] = user_profile) -> UserProfile:
     try:
-        return user_profile(members)
+        return read(members)
     except ValueError as error:
         problem = str(error)
     raise _not_usable(problem)

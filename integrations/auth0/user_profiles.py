@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 _MAX_ID, _MAX_CONNECTION, _MAX_PROVIDER = 255, 128, 64  # characters, of their columns
 # All that is read. What is not asked for cannot be leaked, nor break anything.
-FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,created_at,user_metadata,app_metadata"
+LISTED_FIELDS: Final = "user_id,email,email_verified,name,blocked,identities,created_at"
+FIELDS: Final = f"{LISTED_FIELDS},user_metadata,app_metadata"
 
 
 def user_profile(members: Members) -> UserProfile:
@@ -32,6 +33,21 @@ def user_profile(members: Members) -> UserProfile:
         user_metadata=members.free_form("user_metadata"),
         app_metadata=members.free_form("app_metadata"),
     )
+
+
+def listed_profile(members: Members) -> UserProfile:
+    """Read a user of a list, who is not to take the list from the others.
+
+    One whose members cannot be relied on has no identities, with which no rule of linking links.
+
+    Raises:
+        ValueError: There is no user id.
+    """
+    try:
+        return user_profile(members)
+    except ValueError:
+        email = members.informative_text("email")
+        return UserProfile(user_id=members.text("user_id", longest=_MAX_ID), email=email)
 
 
 def has_identity(identities: tuple[Members, ...], *, provider: str, user_id: str) -> bool:

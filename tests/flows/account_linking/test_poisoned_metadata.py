@@ -30,3 +30,32 @@ def test_accounts_are_linked_beside_poisoned_metadata(tenant, browser, poisoned)
     assert AccountLink.objects.count() == 1
     expected = {"plan": "free", "colour": "red", **metadata("primary")}
     assert tenant.users.get(password.user_id).user_metadata == expected, "the primary's own stays as it was"
+
+
+UNREADABLE = {
+    "a text": "everything",
+    "a list": ["a"],
+    "more than an answer may have": {"a": "x" * 3_000_000},
+    "deep": {"a": {}},
+}
+
+
+@pytest.mark.parametrize("metadata", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("kind", ["user_metadata", "app_metadata"])
+def test_candidate_whose_metadata_cannot_be_read_is_left_out_alone(tenant, browser, metadata, kind):
+    """It is a candidate by its email, and the readable one is linked beside it."""
+    first = tenant.add_user(email=XPTO, password="x")
+    other = tenant.add_user(email=XPTO, connection="github", email_verified=False)
+    setattr(tenant.users.get(other.user_id), kind, metadata)
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    assert browser.sign_in(google.user_id)["Location"] == "/profile/"
+    assert AccountLink.objects.get().primary_subject == first.user_id
+
+
+def test_primary_whose_metadata_cannot_be_read_is_not_linked_and_the_sign_in_goes_on(tenant, browser):
+    first = tenant.add_user(email=XPTO, password="x")
+    tenant.users.get(first.user_id).user_metadata = "everything"
+    google = tenant.add_user(email=XPTO, connection="google-oauth2")
+    assert browser.sign_in(google.user_id)["Location"] == "/profile/"
+    assert browser.client.session["stateful_oauth"]["sub"] == google.user_id
+    assert not AccountLink.objects.exists()

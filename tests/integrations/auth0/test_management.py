@@ -75,7 +75,7 @@ class TestUser:
     @pytest.mark.parametrize(
         "changes",
         [{"user_id": None}, {"user_id": "auth0|another"}, {"user_id": 7}, {"email": 7}, {"email": "a\0"},
-         {"blocked": "false"}, {"blocked": 0}, {"identities": None}, {"identities": {}},
+         {"blocked": "maybe"}, {"blocked": 0}, {"identities": None}, {"identities": {}},
          {"identities": ["a"]}, {"identities": [{"provider": "auth0", "user_id": "a"}]},
          {"user_metadata": []}, {"app_metadata": "a"},
          {"identities": [{"provider": "a" * 65, "connection": "c", "user_id": "a"}]},
