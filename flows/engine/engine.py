@@ -19,12 +19,12 @@ from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.creation import new_transaction
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import (
-    AnswerLost,
     EventNotAllowed,
     FenceLost,
     FlowError,
     Quarantined,
     StoreUnavailable,
+    unfinished,
 )
 from stateful_oauth.flows.engine.execution import Execution
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER, observed_operation
@@ -391,7 +391,7 @@ class Engine:
         left_to_others = row.stuck_since is not None and run.caller.actor.kind != "operator"
         if effect is None or left_to_others or not self._is_over(row.lease_until):
             return self._execution.replayed(run, row)
-        return self._execution.lost(run, row, effect, AnswerLost("The worker did not come back."))
+        return self._execution.lost(run, row, effect, unfinished(row.code))
 
     def _is_over(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self._clock.now()

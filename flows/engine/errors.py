@@ -48,14 +48,16 @@ class ServiceUnreachable(FlowError):
 
 
 class RateLimited(ServiceRefused):
-    """The service refused with 429 before doing anything.
+    """The service refused with 429 before doing anything. Code: `rate_limited`.
 
     Attributes:
         retry_at: When the service takes requests again, or None when it did not say.
     """
 
+    CODE: Final = "rate_limited"
+
     def __init__(self, retry_at: datetime | None, message: str = "") -> None:
-        super().__init__("rate_limited", message)
+        super().__init__(self.CODE, message)
         self.retry_at = retry_at
 
 
@@ -71,6 +73,17 @@ class AnswerLost(FlowError):
 
     def __init__(self, message: str = "", *, code: str = "") -> None:
         super().__init__(code or self.CODE, message)
+
+
+def unfinished(code: str) -> FlowError:
+    """Return what recovery finds: a worker that did not come back, or one that waits for a busy service.
+
+    Args:
+        code: Of the attempt before, which the row keeps.
+    """
+    if code == RateLimited.CODE:
+        return RateLimited(None)  # the service did answer
+    return AnswerLost("The worker did not come back.")
 
 
 class InvalidInput(FlowError, ValueError):
