@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models, router
 from django.db.models import Q
 
 from stateful_oauth.flows.oauth.accounts import AccountOwner
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Identity, identity_digest
+from stateful_oauth.storage.models import (
+    AccountLink,
+    ConnectedAccount,
+    FlowTransaction,
+    Identity,
+    identity_digest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from django.db.models import QuerySet
 
@@ -89,6 +96,20 @@ def links_of(issuer: str, subject: str) -> QuerySet[AccountLink]:
     """Return the links of a primary that last."""
     digest = identity_digest(issuer, subject)
     return _here(AccountLink).filter(primary_digest=digest, unlinked_at__isnull=True).order_by("pk")
+
+
+def was_unlinked(issuer: str, subject: str, key: str) -> bool:
+    """Whether a link of a primary was undone, by its number."""
+    digest = identity_digest(issuer, subject)
+    return _here(AccountLink).filter(primary_digest=digest, unlinked_at__isnull=False, pk=key).exists()
+
+
+def was_disconnected(user_id: Any, account_id: str, *, since: datetime) -> bool:
+    """Whether a user has disconnected an account lately, by its id (`cac_…`)."""
+    ended = _here(FlowTransaction).filter(
+        user=user_id, kind="disconnect_account", state="disconnected", changed_at__gte=since
+    )
+    return ended.filter(result__account=account_id).exists()
 
 
 def keep_in_step(

@@ -57,4 +57,4 @@ class DisconnectAccountFlow(FlowMachine):
         self.transition.emit(
             AccountDisconnected(issuer=inputs.issuer, subject=inputs.subject, account_ids=(inputs.account,))
         )
-        self.transition.keep_result(connection=inputs.connection)
+        self.transition.keep_result(account=inputs.account, connection=inputs.connection)

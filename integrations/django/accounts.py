@@ -7,6 +7,7 @@ text says what the user can do (`docs/error-codes.md`).
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.django import wiring
@@ -14,7 +15,13 @@ from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.flows.engine.errors import ServiceRefused
-from stateful_oauth.storage.accounts import accounts_of, keep_in_step, links_of
+from stateful_oauth.storage.accounts import (
+    accounts_of,
+    keep_in_step,
+    links_of,
+    was_disconnected,
+    was_unlinked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,6 +141,22 @@ def own_link(request: HttpRequest, key: str) -> AccountLink | None:
     if not subject or not (key.isascii() and key.isdigit() and len(key) < 19):
         return None
     return links_of(_issuer(request), subject).filter(pk=key).first()
+
+
+def was_own_link(request: HttpRequest, key: str) -> bool:
+    """Whether the user had a link of that number, which was undone."""
+    subject = session_details(request).get("sub")
+    if not subject or not (key.isascii() and key.isdigit() and len(key) < 19):
+        return False
+    return was_unlinked(_issuer(request), subject, key)
+
+
+def was_own_account(request: HttpRequest, account_id: str) -> bool:
+    """Whether the user has disconnected that account a moment ago."""
+    if not _ACCOUNT_ID.fullmatch(account_id):
+        return False
+    since = wiring.clock.now() - timedelta(seconds=conf.duplicate_grace)
+    return was_disconnected(request.user.pk, account_id, since=since)
 
 
 def _at_my_account(request: HttpRequest, call: Callable[[Secret], Answer]) -> Answer:

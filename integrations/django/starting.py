@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.http import Http404
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.accounts import own_connected_account, own_link
+from stateful_oauth.django.accounts import own_connected_account, own_link, was_own_account, was_own_link
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.callbacks import callback_url, tenant_or_404
 from stateful_oauth.django.callers import BrowserCaller
@@ -25,6 +25,7 @@ from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.login.inputs import LoginInputs
 from stateful_oauth.flows.oauth.inputs import LinkingChoices
+from stateful_oauth.flows.oauth.outcomes import Disconnected, Unlinked
 from stateful_oauth.flows.unlink_account.inputs import UnlinkAccountInputs
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
@@ -188,6 +189,8 @@ def start_disconnect(
     account_id = account.remote_id if isinstance(account, ConnectedAccount) else account
     own, details = own_connected_account(request, account_id), session_details(request)
     if own is None:
+        if was_own_account(request, account_id):  # sent twice, and the first one is over
+            return respond(Disconnected(kind="disconnect_account", next_url=next_url, replayed=True), request)
         raise Http404
     inputs = DisconnectAccountInputs(
         account=own.remote_id,
@@ -227,8 +230,11 @@ def start_unlink(
     next_url = _next(request, next)
     if refused := sign_in_needed(request, next_url):
         return refused
-    own = own_link(request, str(link.pk if isinstance(link, AccountLink) else link))
+    key = str(link.pk if isinstance(link, AccountLink) else link)
+    own = own_link(request, key)
     if own is None:
+        if was_own_link(request, key):  # sent twice, and the first one is over
+            return respond(Unlinked(kind="unlink_account", next_url=next_url, replayed=True), request)
         raise Http404
     inputs = UnlinkAccountInputs(
         primary=own.primary_subject,

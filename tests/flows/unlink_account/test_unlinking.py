@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.storage.models import AccountLink
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import XPTO
 from tests.support.link_pages import asked
@@ -128,4 +128,20 @@ def test_unlinking_survives_a_lost_answer(tenant, linked, kind):
 def test_unlinking_twice_shows_that_it_is_done(tenant, linked):
     key = AccountLink.objects.get().pk
     unlink(linked)
-    assert linked.post("/auth/unlink/", {"link": str(key), "next": "/accounts/"}).status_code == 404
+    again = linked.post("/auth/unlink/", {"link": str(key), "next": "/accounts/"})
+    assert (again.status_code, again["Location"]) == (303, "/accounts/")
+    assert tenant.ledger.count("identity_unlinked") == 1
+
+
+def test_double_click_on_disconnect_is_told_the_outcome(tenant, browser):
+    user = tenant.add_user(email=XPTO, password="a good one")
+    tenant.add_user(email="g@example.com", connection="google-oauth2", user_id="7", signed_up=False)
+    browser.sign_in(user.user_id)
+    browser.connect("google-oauth2", "google-oauth2|7")
+    form = {"account": ConnectedAccount.objects.get().remote_id, "next": "/accounts/"}
+    for _ in range(2):
+        answer = browser.post("/auth/disconnect/", form)
+        assert (answer.status_code, answer["Location"]) == (303, "/accounts/")
+    eve = Browser(tenant)
+    eve.sign_in(tenant.add_user(email="eve@example.com", password="x").user_id)
+    assert eve.post("/auth/disconnect/", form).status_code == 404

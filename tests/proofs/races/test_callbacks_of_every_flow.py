@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stateful_oauth.storage.models import AccountLink
 from stateful_oauth.testing.browser import Browser
 from tests.support import accounts_site, rows
 from tests.support.deliveries import answer_of, copies
@@ -109,3 +110,21 @@ def test_connection_of_another_users_session_is_not_finished(tenant, browser):
     assert "user_changed" in browser.get(callback)["Location"]
     assert not tenant.connected_accounts(tenant.users.by_email(ADA)[0])
     assert Browser(tenant).user_id is None
+
+
+@pytest.mark.parametrize("reading", ["identities", "not_found", "bad_request"])
+def test_losers_of_a_double_click_on_unlink_get_the_outcome(tenant, browser, reading):
+    tenant.settings.unlink_answer = reading
+    tenant.add_user(email="pair@example.com", password="a good one")
+    google = tenant.add_user(email="pair@example.com", connection="google-oauth2")
+    browser.sign_in(google.user_id)
+    form = {"link": str(AccountLink.objects.get().pk), "next": "/accounts/"}
+    tabs = copies(browser, tenant, COUNT)
+    answers = together([lambda tab=tab: tab.post("/auth/unlink/", form) for tab in tabs])
+    answers = [
+        answer_of(tab, answer["Location"]) if "/progress/" in answer["Location"] else answer
+        for tab, answer in zip(tabs, answers, strict=True)
+    ]
+    assert {(each.status_code, each["Location"]) for each in answers} == {(303, "/accounts/")}
+    assert tenant.ledger.count("identity_unlinked") == 1
+    rows.nothing_working()
