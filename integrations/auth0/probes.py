@@ -72,10 +72,14 @@ class Probes:
 
     def announced_issuer(self, *, time_limit: float) -> str | None:
         """Return the issuer that the discovery document names, or None when there is no such document."""
+        return self.announced("issuer", time_limit=time_limit)
+
+    def announced(self, name: str, *, time_limit: float) -> str | None:
+        """Return a text of the discovery document, or None when there is no such text or document."""
         answer = self._discovery(time_limit)
         members = answer.members_or_none() if answer.status == 200 else None
-        issuer = None if members is None else members.get("issuer")
-        return issuer if isinstance(issuer, str) else None
+        value = None if members is None else members.get(name)
+        return value if isinstance(value, str) else None
 
     def clock_skew(self, *, time_limit: float) -> float | None:
         """Return by how many seconds our clock is ahead of the provider's, or None: it does not say.

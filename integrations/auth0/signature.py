@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.secret import Secret
 
-MAX_TOKEN_CHARACTERS: Final = 262_144  # hundreds of groups take 64 KiB; nobody needs more
+MAX_TOKEN_CHARACTERS: Final = 262_144  # hundreds of groups take 64 KiB; more is no token
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # A key of the token's own choosing, or an extension that changes what is signed (RFC 7515 §4.1, RFC 7797).

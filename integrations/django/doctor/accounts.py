@@ -212,6 +212,13 @@ def _exchange(context: ProbeContext) -> Iterator[Finding]:
             time_limit=TIME_LIMIT,
         )
     except FlowError as error:
+        if error.code == "step_up_required":
+            yield failed(
+                f"Token Vault asks for a second factor ({error.code}): the MFA policy is Always.",
+                "In Auth0, set Security > Multi-factor Auth > Policies to Never or Adaptive, and ask for MFA "
+                "with an Action, or with step-up.",
+            )
+            return
         yield failed(
             f"Token Vault has no token for an account at {account.connection} ({error.code}).",
             "Let the user connect the account again. If many users have to, check the connection's settings.",

@@ -91,6 +91,11 @@ class ProbeContext:
         """
         return self._discovery.metadata(TIME_LIMIT)
 
+    def offers_no_pushed_requests(self) -> bool:
+        """Whether the discovery document names no endpoint for pushed requests (RFC 9126)."""
+        endpoint = "pushed_authorization_request_endpoint"
+        return self.probes.announced(endpoint, time_limit=TIME_LIMIT) is None
+
     def load_keys(self) -> None:
         """Read the tenant's keys.
 

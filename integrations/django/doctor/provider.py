@@ -9,7 +9,7 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
-from stateful_oauth.flows.engine.errors import ServiceRefused
+from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce
 
@@ -32,6 +32,7 @@ _KNOWN_ERRORS: Final = frozenset(
 _ASSERTION_SKEW: Final = 10.0  # seconds by which Auth0 lets the clock of an assertion be off
 _CLOCK_STEP: Final = 1.0  # seconds: the Date header counts no finer
 _LONGEST_SHOWN: Final = 200
+_PAR_ON: Final = "In Auth0 turn on Settings > Advanced > Allow Pushed Authorization Requests (PAR)."
 
 
 def _discovery(context: ProbeContext) -> Iterator[Finding]:
@@ -41,6 +42,13 @@ def _discovery(context: ProbeContext) -> Iterator[Finding]:
         yield failed(
             f"The provider's issuer is {announced[:_LONGEST_SHOWN]!a}, but the settings say {issuer!r}.",
             "Set ISSUER to exactly the provider's issuer, or correct DOMAIN.",
+        )
+        return
+    if context.config.pushed_authorization_requests and context.offers_no_pushed_requests():
+        yield failed(
+            "PUSHED_AUTHORIZATION_REQUESTS is True, but the tenant announces no "
+            "pushed_authorization_request_endpoint: PAR is off.",
+            f"{_PAR_ON} Or set PUSHED_AUTHORIZATION_REQUESTS = False.",
         )
         return
     metadata = context.metadata()
@@ -54,7 +62,7 @@ def _discovery(context: ProbeContext) -> Iterator[Finding]:
         yield warning(
             "There is no pushed_authorization_request_endpoint: the user of the browser can change what "
             "the proof for linking is asked with.",
-            "In Auth0 turn on Settings > Advanced > Allow Pushed Authorization Requests (PAR).",
+            _PAR_ON,
         )
     if metadata.end_session_endpoint is None:
         yield warning(
@@ -68,7 +76,19 @@ def _signing_keys(context: ProbeContext) -> Iterator[Finding]:
     if algorithm == "HS256":
         yield fine("ID tokens are signed with CLIENT_SECRET (HS256). There is no key to read.")
         return
-    context.load_keys()
+    try:
+        context.load_keys()
+    except ServiceRefused:
+        raise
+    except FlowError as error:
+        if error.code != "keys_unavailable":
+            raise
+        yield failed(
+            f"{error} ID tokens are to be signed with {algorithm}.",
+            "In Auth0, compare the application's JSON Web Token Signature Algorithm with "
+            f"ID_TOKEN_SIGNING_ALG: the tenant publishes a key for {algorithm} only where one uses it.",
+        )
+        return
     yield fine(f"The key set has a key for {algorithm}.")
 
 
@@ -107,11 +127,27 @@ def _client(context: ProbeContext) -> Iterator[Finding]:
             time_limit=TIME_LIMIT,
         )
     except ServiceRefused as error:
+        if error.code == "client_rejected" and _knows_no_client(context):
+            yield failed(
+                f"The provider knows no application {context.config.client_id} with the callback "
+                f"{context.callback()} ({error.code}).",
+                "Compare CLIENT_ID with the application's page in the tenant of DOMAIN. If they match, add "
+                "the callback to its Allowed Callback URLs.",
+            )
+            return
         if error.code != "code_rejected":
             raise
         yield fine(f"The provider accepts {context.config.client_auth} of {context.config.client_id}.")
     else:
         yield failed("The provider exchanged a code that it never issued.", "Do not use this provider.")
+
+
+def _knows_no_client(context: ProbeContext) -> bool:
+    """Whether the authorization endpoint shows an error page: it redirects for each client that it knows."""
+    if context.config.pushed_authorization_requests:
+        return False
+    url = context.provider.authorization_url(context.request(context.callback()))
+    return 400 <= context.probes.open(url, time_limit=TIME_LIMIT).status < 500
 
 
 def _callbacks(context: ProbeContext) -> Iterator[Finding]:
@@ -136,7 +172,30 @@ def _callbacks(context: ProbeContext) -> Iterator[Finding]:
             url = context.provider.pushed_authorization_url(pushed.request_uri)
         else:
             url = context.provider.authorization_url(request)
-        yield _landed(context, redirect_uri, context.probes.open(url, time_limit=TIME_LIMIT))
+        landing = context.probes.open(url, time_limit=TIME_LIMIT)
+        if landing.error == "invalid_request" and _must_be_pushed(context, redirect_uri):
+            yield failed(
+                f"{redirect_uri} is allowed, but the application takes pushed requests only: PAR is required "
+                f"({landing.error}).",
+                "Set PUSHED_AUTHORIZATION_REQUESTS = True, or turn off Require Pushed Authorization Requests "
+                "in the application.",
+            )
+            continue
+        yield _landed(context, redirect_uri, landing)
+
+
+def _must_be_pushed(context: ProbeContext, redirect_uri: str) -> bool:
+    """Whether the same request is in order once it is pushed. No text of the provider is relied on."""
+    if context.config.pushed_authorization_requests or context.offers_no_pushed_requests():
+        return False
+    try:
+        pushed = context.provider.push_authorization_request(
+            context.request(redirect_uri), time_limit=TIME_LIMIT
+        )
+        url = context.provider.pushed_authorization_url(pushed.request_uri)
+        return context.probes.open(url, time_limit=TIME_LIMIT).error in _IN_ORDER
+    except FlowError:
+        return False
 
 
 def _landed(context: ProbeContext, redirect_uri: str, landing: Landing) -> Finding:

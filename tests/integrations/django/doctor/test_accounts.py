@@ -314,3 +314,10 @@ def test_a_connected_account_that_the_provider_forgot(stages, healthy, connected
 
 def test_a_user_without_connected_accounts(stages, signed_in):
     assert "connected no account" in stages(grant="newest")["token_vault"].findings[-1].message
+
+
+def test_an_mfa_policy_that_is_always_on_is_named(stages, healthy, connected):
+    healthy.settings.mfa_always = True
+    ((message, remedy),) = bad(stages(grant="newest")["token_vault"])
+    assert "MFA policy is Always" in message
+    assert "Multi-factor" in remedy

@@ -61,8 +61,10 @@ def test_a_document_that_cannot_be_used(stages, healthy, override, words):
 
 def test_pushed_requests_that_the_tenant_does_not_offer(stages, configure):
     configure(PUSHED_AUTHORIZATION_REQUESTS=True)
-    message, _ = problem(stages()["discovery"])
+    message, remedy = problem(stages()["discovery"])
     assert "pushed_authorization_request_endpoint" in message
+    assert "PAR is off" in message
+    assert "PUSHED_AUTHORIZATION_REQUESTS" in remedy
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,9 @@ def test_settings_from_which_no_provider_can_be_made(stages, configure):
 def test_no_key_of_the_algorithm(stages, healthy, configure):
     configure(ID_TOKEN_SIGNING_ALG="PS256")
     found = stages()
-    assert "PS256" in problem(found["signing_keys"])[0]
+    message, remedy = problem(found["signing_keys"])
+    assert "PS256" in message
+    assert "ID_TOKEN_SIGNING_ALG" in remedy
     assert found["client"].verdict is Verdict.NOT_PROBED
 
 
@@ -244,6 +248,9 @@ def test_an_unknown_client(stages, healthy, configure):
     configure(CLIENT_ID="nobody")
     found = stages()
     assert found["client"].verdict is Verdict.FAILED
+    message, remedy = problem(found["client"])
+    assert "knows no application nobody" in message
+    assert "CLIENT_ID" in remedy
     assert "CLIENT_ID" in found["callbacks"].findings[0].remedy
 
 
@@ -274,6 +281,8 @@ def test_requests_that_have_to_be_pushed_and_are_not(stages, healthy):
     found = stages()["callbacks"]
     assert found.verdict is Verdict.FAILED
     assert "invalid_request" in found.findings[0].message
+    assert "PAR is required" in found.findings[0].message
+    assert "PUSHED_AUTHORIZATION_REQUESTS" in found.findings[0].remedy
 
 
 @pytest.mark.parametrize(
