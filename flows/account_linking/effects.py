@@ -370,15 +370,23 @@ def _signed_in_as(inputs: AccountLinkingInputs, newcomer: SignIn) -> SignIn:
 def resolve_newcomer(context: OAuthEffectContext) -> Event:
     """Find or make the Django user of the account that the user came with, in the settle transaction.
 
+    Where that account is none any more, it is the one that the user has proved.
+
     Raises:
         AccountRefused: `signed_out`, `sign_in_held_too_long`, or as `Caller.resolve_account`.
         ServiceRefused: `newcomer_gone`: it was linked to another one meanwhile, in another browser say.
     """
-    until = AccountLinkingInputs.of(context.transaction).held_until
+    inputs, secrets = AccountLinkingInputs.of(context.transaction), context.transaction.secrets
+    is_linked, until = context.services.accounts.is_linked, inputs.held_until
+    sign_in = SignIn.from_secret(secrets["sign_in"])
+    is_gone = getattr(context.payload, "code", "") == "newcomer_gone"
+    if is_gone or is_linked(inputs.issuer, sign_in.identity.subject):
+        # In two browsers two different primaries may be proved: who proved an account is signed in with it.
+        proved = secrets.get("primary_sign_in")
+        if proved is None or is_linked(inputs.issuer, inputs.primary):
+            raise ServiceRefused("newcomer_gone", "The account that signed in is one with another by now.")
+        sign_in, until = SignIn.from_secret(proved), inputs.until
     check_may_finish(context.transaction, until, now=context.clock.now())
-    sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
-    if context.services.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):
-        raise ServiceRefused("newcomer_gone", "The account that signed in is one with another by now.")
     user = account_caller(context.caller).resolve_account(sign_in.identity)
     # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
     # sign-in looks again.

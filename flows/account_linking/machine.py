@@ -234,8 +234,13 @@ class AccountLinkingFlow(FlowMachine):
         return getattr(payload, "code", "") == "wrong_account" and self._inputs.tries_left > 0
 
     def newcomer_is_gone(self, payload: Any) -> bool:
-        """Whether the account that signed in is none any more, or was blocked."""
-        return getattr(payload, "code", "") in ("newcomer_gone", "newcomer_blocked")
+        """Whether there is no account to sign in as: the newcomer is none any more, or was blocked.
+
+        Who has proved another account is signed in with that one, unless the newcomer was blocked.
+        """
+        code = getattr(payload, "code", "")
+        is_proved = "primary_sign_in" in self.transition.transaction.secrets
+        return code == "newcomer_blocked" or (code == "newcomer_gone" and not is_proved)
 
     # Actions.
     def ask_again(self, payload: Confirmation) -> None:

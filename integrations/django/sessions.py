@@ -24,7 +24,7 @@ from stateful_oauth.django.endings import may_come_back
 from stateful_oauth.django.grants import end_and_revoke_on_commit
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
-from stateful_oauth.flows.oauth.outcomes import SignedIn
+from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
@@ -223,6 +223,8 @@ def signed_in_again(request: HttpRequest, outcome: Outcome) -> Outcome:
     """
     if not isinstance(outcome, SignedIn) or not outcome.replayed or sign_in_again(request, outcome):
         return outcome
+    if isinstance(outcome, Connected):
+        return outcome  # what came of it is true without a session, too
     return Rejected(
         transaction_id=outcome.transaction_id,
         kind=outcome.kind,
