@@ -159,14 +159,15 @@ def _holds(value: object, hidden: Sequence[Secret]) -> bool:
     )
 
 
-def callback_url(tenant: str, name: str = "callback") -> str:
-    """Return a `redirect_uri`, which comes from `BASE_URL` (docs/security-checklist.md S10).
+def callback_url(tenant: str, name: str = "callback", *, base_url: str = "") -> str:
+    """Return a `redirect_uri`, which comes from the settings (docs/security-checklist.md S10).
 
     Args:
         name: Of the URL pattern; each flow has its own (RFC 9700 §4.4).
+        base_url: One of the site's base URLs; `BASE_URL` by default.
     """
     where = (get_urlconf(settings.ROOT_URLCONF), get_script_prefix(), get_language())
-    return conf.base_url + _callback_path(tenant, name, where)
+    return (base_url or conf.base_url) + _callback_path(tenant, name, where)
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ Keys of a tenant stand in the dict itself, or, where a site has several tenants,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "HELD_SIGN_IN_LIFETIME": 1800,
     "LOGOUT_RETURN_PATH": "",
     "OPEN_PER_BROWSER": 10,
+    "OTHER_BASE_URLS": (),
     "SHOW_UNTRUSTED_ERROR_DESCRIPTION": False,
     "TENANTS": {},
     "TRANSACTION_LIFETIME": 600,
@@ -138,6 +139,12 @@ class SiteSettings:
         """Scheme and host of the site, without a slash at the end."""
         base: str = _read(self.values, SITE_DEFAULTS, "BASE_URL")
         return base.rstrip("/")
+
+    @cached_property
+    def base_urls(self) -> tuple[str, ...]:
+        """`BASE_URL`, and then `OTHER_BASE_URLS`, without slashes at the end."""
+        others: Iterable[str] = _read(self.values, SITE_DEFAULTS, "OTHER_BASE_URLS")
+        return (self.base_url, *(each.rstrip("/") for each in others))
 
     @property
     def logout_return_path(self) -> str:

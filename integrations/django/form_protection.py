@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import Failure, Way
+from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.next_url import destination, requested_next
 from stateful_oauth.django.pages import flow_view, refused_form_page
 from stateful_oauth.flows.error_codes import ERROR_CODES
@@ -41,19 +42,19 @@ _LONGEST_FIELD: Final = 16_384  # characters
 
 
 class FormProtection(CsrfViewMiddleware):
-    """Django's check, which also takes the origin of `BASE_URL`, and refuses with a page of the package.
+    """Django's check, which also takes the site's base URLs, and refuses with a page of the package.
 
-    `BASE_URL` is this site, whatever a proxy makes of the scheme and the Host header.
+    `BASE_URL` and `OTHER_BASE_URLS` are this site, whatever a proxy makes of the scheme and the Host header.
     """
 
     def _origin_verified(self, request: HttpRequest) -> bool:
         verified: bool = super()._origin_verified(request)  # type: ignore[misc]  # the stubs leave it out
-        if verified or request.META["HTTP_ORIGIN"] != conf.base_url:
+        if verified or request.META["HTTP_ORIGIN"] not in conf.base_urls:
             return verified
         logger.warning(
             "a form of %s was taken, though Django sees the site at %s://%s: set SECURE_PROXY_SSL_HEADER, "
             "or USE_X_FORWARDED_HOST, or Django refuses the forms of your own pages",
-            conf.base_url,
+            request.META["HTTP_ORIGIN"],
             request.scheme,
             request.get_host(),
         )
@@ -102,13 +103,13 @@ def _way_on(request: HttpRequest, code: str) -> tuple[Failure, str]:
     name = request.resolver_match.url_name if request.resolver_match else ""
     if name == "login":
         url = request.path + ("?" + urlencode({"next": next_url}) if next_url else "")
-        return Failure(heading, message, Way.BACK, gettext("Sign in")), conf.base_url + url
-    if name == "logout" and conf.base_url.endswith("://" + request.get_host()):
+        return Failure(heading, message, Way.BACK, gettext("Sign in")), base_url_of(request) + url
+    if name == "logout" and base_url_of(request).endswith("://" + request.get_host()):
         return Failure(
             heading, message, Way.RESTART, gettext("Sign out"), url=reverse("stateful_oauth:logout")
         ), ""
     url = destination(next_url)
-    absolute = conf.base_url + url if url.startswith("/") else url
+    absolute = base_url_of(request) + url if url.startswith("/") else url
     return Failure(heading, message, Way.BACK, gettext("Go back")), absolute
 
 
@@ -122,7 +123,7 @@ def _is_own(request: HttpRequest) -> bool:
         with suppress(ValueError):  # brackets that do not match
             referer = urlsplit(request.META.get("HTTP_REFERER", ""))
             sender = f"{referer.scheme}://{referer.netloc}"
-    return sender in (conf.base_url, f"{request.scheme}://{request.get_host()}")
+    return sender in (*conf.base_urls, f"{request.scheme}://{request.get_host()}")
 
 
 def _fields(sent: Mapping[str, str]) -> dict[str, str]:

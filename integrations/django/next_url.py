@@ -45,14 +45,13 @@ def destination(next_url: str) -> str:
 def may_go_to(url: str) -> bool:
     """Whether `url` stays on this site or on a host of `ALLOWED_NEXT_HOSTS`.
 
-    The site is `BASE_URL`, not the request's Host header, which an attacker may have written.
+    The site is at `BASE_URL` and `OTHER_BASE_URLS`, whatever the Host header says, which an attacker may have
+    written.
     """
     if not url or len(url) > _MAX_LENGTH or _CONTROL.search(url) or _NO_HOST.match(url):
         return False
     beginning = url[:_BEGINNING]
     if beginning != url and not _WHOLE_HOST.match(beginning):
         return False
-    site = urlsplit(conf.base_url)
-    return url_has_allowed_host_and_scheme(
-        beginning, allowed_hosts={site.netloc, *conf.allowed_next_hosts}, require_https=site.scheme == "https"
-    )
+    hosts = {*(urlsplit(each).netloc for each in conf.base_urls), *conf.allowed_next_hosts}
+    return url_has_allowed_host_and_scheme(beginning, allowed_hosts=hosts, require_https=conf.cookie_secure)

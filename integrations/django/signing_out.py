@@ -12,6 +12,7 @@ from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.browser import forget_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.grants import end_and_revoke
+from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.pages import FlowResponse, SeeOther, whole_response
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.flows.engine.errors import FlowError
@@ -35,13 +36,13 @@ def sign_out(request: HttpRequest) -> FlowResponse:
     """
     details = session_details(request)
     django_logout(request)
-    response = SeeOther(_onward(details))
+    response = SeeOther(_onward(request, details))
     forget_binding(request, response)
     return response
 
 
-def _onward(details: dict[str, str]) -> str:
-    home = conf.base_url + conf.logout_return_path
+def _onward(request: HttpRequest, details: dict[str, str]) -> str:
+    home = base_url_of(request) + conf.logout_return_path
     if not details:
         return home  # not a session of ours, so there is none at the provider
     tenant = details.get("tenant", DEFAULT_TENANT)

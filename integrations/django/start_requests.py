@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.encoding import escape_uri_path
 from django.utils.http import escape_leading_slashes
 
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.hosts import is_elsewhere, is_form_from_elsewhere, warn_of_replaced_host
 from stateful_oauth.django.navigation import is_background, is_prefetch
 from stateful_oauth.django.next_url import may_go_to, requested_next
-from stateful_oauth.django.pages import FlowResponse, with_headers
+from stateful_oauth.django.pages import FlowResponse, SeeOther, with_headers
 from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.flows.registry import SIGN_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,7 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer", bound=HttpResponse)
 
 _CODE: Final = "navigation_needed"
+_CAME_FROM_ELSEWHERE: Final = "at_base_url"  # a parameter of the URL at which a start goes on
 
 
 def starts(
@@ -38,6 +43,9 @@ def starts(
 
     A request that is no navigation gets 401: no row, no cookie, no session. The user did not ask for the
     flow, and the script behind the request could not follow the way to the provider.
+
+    At a host that no callback leads to, the browser is sent to the same path at `BASE_URL` before anything is
+    bound: the callback would come without the cookie.
 
     Args:
         kind: The flow's kind; without it, the function's first argument after the request.
@@ -53,6 +61,8 @@ def starts(
             may_have_method = is_view or request.method in ("GET", "POST")
             if not may_have_method or _is_refused(request, started):
                 return cast("Answer", with_headers(request, _navigation_needed(request)))
+            if (there := _at_base_url(request, started)) is not None:
+                return cast("Answer", with_headers(request, SeeOther(there)))
             return function(request, *args, **kwargs)
 
         return guarded
@@ -64,6 +74,24 @@ def _is_refused(request: HttpRequest, kind: str) -> bool:
     if kind in conf.allow_background_starts_of:
         return is_prefetch(request)  # a user who never asks for the page must not find anything started
     return is_background(request)
+
+
+def _at_base_url(request: HttpRequest, kind: str) -> str | None:
+    """Return where a start goes on that came at another host, or None."""
+    if request.method == "POST" and kind != SIGN_IN.kind:
+        # It takes a form, and its user was signed in at that host.
+        if not is_form_from_elsewhere(request):
+            return None
+        page = reverse("stateful_oauth:error", args=["sign_in_needed"])
+        return conf.base_url + _with_next(page, QueryDict(mutable=True), _wanted(request))
+    if not is_elsewhere(request):
+        return None
+    if _CAME_FROM_ELSEWHERE in request.GET:  # a proxy replaces the Host header: it would go on for ever
+        warn_of_replaced_host(request.get_host())
+        return None
+    path, query = _startable(request)
+    query[_CAME_FROM_ELSEWHERE] = "1"
+    return conf.base_url + _with_next(path, query, _wanted(request))
 
 
 def _navigation_needed(request: HttpRequest) -> FlowResponse:
@@ -83,15 +111,33 @@ def _navigation_needed(request: HttpRequest) -> FlowResponse:
 
 
 def _sign_in_url(request: HttpRequest) -> str:
-    """Return the request's own URL, which a navigation can open, or the login URL where that takes a form."""
-    query, path, match = request.GET.copy(), request.path, request.resolver_match
+    """Return the URL of a page that starts what was asked for."""
+    return _with_next(*_startable(request), _shown_page(request) or requested_next(request))
+
+
+def _startable(request: HttpRequest) -> tuple[str, QueryDict]:
+    """Return the request's own path and query, or the login view's for a form: a navigation opens it."""
+    match = request.resolver_match
     if request.method == "POST" and (match is None or match.view_name != "stateful_oauth:login"):
-        query.clear()
-        path = reverse("stateful_oauth:login")
-    if wanted := _shown_page(request) or requested_next(request):
-        query["next"] = wanted
+        return reverse("stateful_oauth:login"), QueryDict(mutable=True)
+    return request.path, request.GET.copy()
+
+
+def _with_next(path: str, query: QueryDict, next_url: str) -> str:
+    if next_url:
+        query["next"] = next_url
     path = escape_leading_slashes(escape_uri_path(path))  # two slashes begin another host's URL
     return f"{path}?{query.urlencode(safe='/')}" if query else path
+
+
+def _wanted(request: HttpRequest) -> str:
+    """Return the request's `next`, as a path if it leads to the host that was asked."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    with suppress(ValueError):  # brackets that do not match
+        parts = urlsplit(wanted)
+        if parts.netloc == request.get_host():
+            return parts._replace(scheme="", netloc="", path=parts.path or "/").geturl()
+    return wanted
 
 
 def _shown_page(request: HttpRequest) -> str:

@@ -14,6 +14,7 @@ from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.callbacks import callback_url, tenant_or_404
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
+from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
 from stateful_oauth.django.responses import respond
@@ -272,14 +273,14 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings, *, next_url: str 
     if tenant.linking != "off":
         linking = LinkingChoices(
             mode=tenant.linking,
-            redirect_uri=callback_url(tenant.alias, "link_callback"),
+            redirect_uri=callback_url(tenant.alias, "link_callback", base_url=base_url_of(request)),
             trusted=tuple(tenant.linking_trusted_connections),
             app_metadata=tuple(tenant.linking_app_metadata_keys),
             tries=tenant.linking_tries,
             held_for=conf.held_sign_in_lifetime,
         )
     return LoginInputs(
-        redirect_uri=callback_url(tenant.alias),
+        redirect_uri=callback_url(tenant.alias, base_url=base_url_of(request)),
         scope=tenant.scope,
         parameters=parameters,
         next=requested_next(request) if next_url is None else next_url,
@@ -306,7 +307,7 @@ def connect_inputs(
     details = session_details(request)
     return ConnectAccountInputs(
         connection=connection,
-        redirect_uri=callback_url(tenant.alias, "connect_callback"),
+        redirect_uri=callback_url(tenant.alias, "connect_callback", base_url=base_url_of(request)),
         scopes=(*chosen.get("scopes", ()), *scopes),
         parameters={**chosen.get("parameters", {}), **(parameters or {})},
         subject=details.get("sub") or "",

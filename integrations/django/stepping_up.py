@@ -9,6 +9,7 @@ from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.callbacks import callback_url, tenant_or_404
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings
+from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
 from stateful_oauth.django.responses import respond
@@ -71,7 +72,7 @@ def _inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:
     own = ("acr_values", "connection", "max_age", "prompt")
     parameters = {name: each for name, each in tenant.authorization_parameters.items() if name not in own}
     return {
-        "redirect_uri": callback_url(tenant.alias, "step_up_callback"),
+        "redirect_uri": callback_url(tenant.alias, "step_up_callback", base_url=base_url_of(request)),
         "scope": tenant.scope,
         "parameters": parameters,
         "subject": details.get("sub"),

@@ -45,8 +45,12 @@ def tenant_of_settings(alias: str = DEFAULT_TENANT) -> Tenant:
         client_id=chosen.client_id,
         client_secret=None if chosen.private_key else chosen.client_secret or None,
         public_keys=[_public_key(chosen.private_key)] if chosen.private_key else (),
-        callbacks=[callback_url(alias, each.name) for each in callbacks()],
-        logout_urls=[conf.base_url + conf.logout_return_path],
+        callbacks=[
+            callback_url(alias, each.name, base_url=base_url)
+            for each in callbacks()
+            for base_url in conf.base_urls
+        ],
+        logout_urls=[base_url + conf.logout_return_path for base_url in conf.base_urls],
         signing_alg=chosen.id_token_signing_alg,
         rotation=bool(chosen.refresh_token_rotation),
     )

@@ -133,6 +133,14 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
             hint="Serve the site over https, because browsers send codes to it.",
             id="stateful_oauth.E004",
         )
+    for each in site.other_base_urls:
+        other = _split(each.rstrip("/"))
+        if other is None or not _is_origin(other) or (base is not None and other.scheme != base.scheme):
+            yield Error(
+                f"OTHER_BASE_URLS has {each!r}, which is not scheme and host, or not the scheme of BASE_URL.",
+                hint="Write URLs like BASE_URL, for example https://example.com.",
+                id="stateful_oauth.E054",
+            )
     try:
         return_path = site.logout_return_path
     except NoReverseMatch:  # `LOGOUT_REDIRECT_URL`, which stands in for it, may be the name of a pattern

@@ -104,9 +104,9 @@ class ProbeContext:
         """
         Keys(self.config, self._discovery, self.transport, wiring.clock.now).load(TIME_LIMIT)
 
-    def callback(self, name: str = "callback") -> str:
+    def callback(self, name: str = "callback", base_url: str = "") -> str:
         """Return a callback's URL."""
-        return callback_url(self.alias, name)
+        return callback_url(self.alias, name, base_url=base_url)
 
     def request(self, redirect_uri: str) -> AuthorizationRequest:
         """Return the authorization request of a sign-in that must not show anything (`prompt=none`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -155,8 +156,8 @@ def _callbacks(context: ProbeContext) -> Iterator[Finding]:
 
     Harmless: no page is shown, no session is begun; Auth0 writes one line "Failed Silent Auth".
     """
-    for callback in callbacks(context.settings):
-        redirect_uri = context.callback(callback.name)
+    for callback, base_url in product(callbacks(context.settings), conf.base_urls):
+        redirect_uri = context.callback(callback.name, base_url)
         request = context.request(redirect_uri)
         if context.config.pushed_authorization_requests or (
             # The proof for linking is pushed wherever that is possible.
@@ -232,18 +233,21 @@ def _allow(redirect_uri: str) -> str:
 
 def _logout(context: ProbeContext) -> Iterator[Finding]:
     """Open the sign-out URL as a browser in which no user is signed in: there is no session to end."""
-    home = conf.base_url + conf.logout_return_path
+    for base_url in conf.base_urls:
+        yield _signed_out(context, base_url + conf.logout_return_path)
+
+
+def _signed_out(context: ProbeContext, home: str) -> Finding:
     url = context.provider.logout_url(return_to=home)
     landing = context.probes.open(url, time_limit=TIME_LIMIT)
     if landing.status >= 500:
-        yield failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")
-    elif landing.status >= 400:
-        yield failed(
+        return failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")
+    if landing.status >= 400:
+        return failed(
             f"After sign-out, the provider refuses to send browsers to {home} (status {landing.status}).",
             f"Add {home} to the application's Allowed Logout URLs.",
         )
-    else:
-        yield fine(f"{home} is allowed after sign-out.")
+    return fine(f"{home} is allowed after sign-out.")
 
 
 def _host(landing: Landing) -> str:

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core import checks as django_checks
 from django.core.cache import caches
 from django.db import connections, router
-from django.http.request import validate_host
 
 from stateful_oauth.django.checks import check_deployment, check_settings
+from stateful_oauth.django.checks.hosts import moving_hosts, refused_hosts
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.storage.models import FlowTransaction
@@ -93,18 +93,16 @@ def _sealed_values(_: Any) -> Iterator[Finding]:
 
 
 def _sessions(_: Any) -> Iterator[Finding]:
-    base = urlsplit(conf.base_url)
-    host = base.hostname or ""
-    yield from _cookies(base.scheme == "https", host)
-    if not validate_host(host, settings.ALLOWED_HOSTS or (_HOSTS_OF_DEBUG if settings.DEBUG else [])):
+    for url in conf.base_urls:
+        yield from _cookies(conf.cookie_secure, urlsplit(url).hostname or "")
+    for host in refused_hosts():
         yield failed(
             f"ALLOWED_HOSTS does not include {host}. Every callback would get a response with status 400.",
-            f"Add {host!r}, the host of BASE_URL, to ALLOWED_HOSTS.",
+            f"Add {host!r}, a host of BASE_URL or OTHER_BASE_URLS, to ALLOWED_HOSTS.",
         )
+    if others := moving_hosts():
+        yield fine(f"A sign-in that starts at {', '.join(others)} goes on at {conf.base_url}.")
     yield from _session_store()
-
-
-_HOSTS_OF_DEBUG: Final = [".localhost", "127.0.0.1", "[::1]"]  # as Django does it with DEBUG
 
 
 def _cookies(https: bool, host: str) -> Iterator[Finding]:

@@ -72,4 +72,12 @@ MUTANTS = (
     Mutant("a code by a flow's own name is not remembered", "integrations/django/callbacks.py",
            '{"code", *(each.code_parameter for each in callbacks())}', '{"code", "connect_code"}',
            ("tests/integrations/django/front_door/test_own_callbacks.py",)),
+    Mutant("a sign-in starts where its callback does not come", "integrations/django/hosts.py",
+           "    return is_told and asked not in {*known, _TEST_CLIENT} and not known & {_forwarded(request), _sender(request)}\n",
+           "    return False\n", ("tests/integrations/django/sign_in/test_other_hosts.py",)),
+    Mutant("a proxy that replaces the host ends in a loop", "integrations/django/start_requests.py",
+           "    if _CAME_FROM_ELSEWHERE in request.GET:", "    if False:", ("tests/integrations/django/sign_in/test_other_hosts.py",)),
+    Mutant("the Host header names the callback's host", "integrations/django/hosts.py",
+           " or by_host.get(hostname(asked)) or conf.base_url", ' or f"https://{asked}"',
+           ("tests/integrations/django/sign_in/test_other_hosts.py", "tests/integrations/django/sign_in/test_host_header.py")),
 )  # fmt: skip
