@@ -175,8 +175,8 @@ MUTANTS = (
     Mutant(
         "an account that another browser has linked is kept apart",
         "flows/account_linking/effects.py",
-        "    if context.services.accounts.is_linked(sign_in.identity.issuer, sign_in.identity.subject):",
-        "    if False:",
+        "    if is_gone or is_linked(inputs.issuer, sign_in.identity.subject):",
+        "    if is_gone:",
         ANEW,
     ),
     Mutant(

@@ -27,14 +27,14 @@ class Limit:
 # Half as much again as the most that long runs have seen, for what a project's own code adds; `prove` prints
 # the most. What a step costs when all goes well is asserted exactly in the package's own tests.
 LIMITS: Final[Mapping[str, Limit]] = {
-    "login": Limit(statements=16, calls=3),
+    "login": Limit(statements=16, calls=6),
     "callback": Limit(statements=64, calls=17),
     "page": Limit(statements=38, calls=12),
     "confirm": Limit(statements=22, calls=3),
     "cancel": Limit(statements=31, calls=4),
     "connect": Limit(statements=26, calls=10),
-    "disconnect": Limit(statements=26, calls=7),
-    "unlink": Limit(statements=20, calls=6),
+    "disconnect": Limit(statements=26, calls=10),
+    "unlink": Limit(statements=20, calls=9),
     "logout": Limit(statements=14, calls=4),
     "grant": Limit(statements=12, calls=5),
     "operator": Limit(statements=48, calls=12),
