@@ -67,8 +67,9 @@ class DjangoTransactionStore:
 
     def create(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
         """Insert a row and its first log lines."""
-        _transactions(self._alias).insert([_creation(transaction) | _changing(transaction)])
-        self._append(transaction, log)
+        alias = self._alias
+        _transactions(alias).insert([_creation(transaction) | _changing(transaction)])
+        _append(alias, transaction, log)
 
     def load(self, transaction_id: uuid.UUID) -> Transaction | None:
         """Return the row as it is now.
@@ -99,11 +100,12 @@ class DjangoTransactionStore:
         row: dict[str, Any] = {"id": transaction.id, "version": seen}
         if transaction.browser is not None:
             row["browser"] = transaction.browser  # signing out unbinds it, and raises no version
-        if not _transactions(self._alias).update(_changing(transaction), row):
+        alias = self._alias
+        if not _transactions(alias).update(_changing(transaction), row):
             return False
-        self._append(transaction, log)
+        _append(alias, transaction, log)
         for event in domain_events:
-            handle_domain_event(event, transaction, using=self._alias)
+            handle_domain_event(event, transaction, using=alias)
         return True
 
     def reject(self, transaction: Transaction, line: TransitionLog) -> None:
@@ -138,9 +140,6 @@ class DjangoTransactionStore:
         except (OperationalError, InterfaceError) as error:
             raise StoreUnavailable(type(error).__name__) from error
 
-    def _append(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
-        _records(self._alias).insert([_record(transaction, line) for line in log])
-
     def _announce_writing(self) -> None:
         """Take SQLite's write lock now, if `BEGIN IMMEDIATE` has not done so.
 
@@ -151,6 +150,10 @@ class DjangoTransactionStore:
         if connection.vendor == "sqlite" and connection.transaction_mode not in ("IMMEDIATE", "EXCLUSIVE"):
             # By the key, so that it reads no row: nothing is stored under the nil UUID.
             FlowTransaction.objects.using(self._alias).filter(pk=_NIL).update(version=1)
+
+
+def _append(alias: str, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
+    _records(alias).insert([_record(transaction, line) for line in log])
 
 
 def _savepoint(alias: str) -> transaction.Atomic:

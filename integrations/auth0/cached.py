@@ -23,10 +23,16 @@ _MOST_REASONS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Copy(Generic[T]):
-    """A fetched document, and when that was (seconds since 1970)."""
+    """A fetched document.
+
+    Attributes:
+        fetched_at: Seconds since 1970.
+        lifetime: Seconds for which it is believed.
+    """
 
     value: T
     fetched_at: float
+    lifetime: float
 
 
 class Cached(Generic[T]):
@@ -75,9 +81,11 @@ class Cached(Generic[T]):
         """
         # The count is read first: an attempt that ends in between is then seen as one that ended meanwhile.
         seen, copy, now = self._attempts, self._copy, self._seconds()
-        if copy is not None and self._is_usable(copy, now):
+        # A clock that was set back must not make a copy live longer.
+        age = -1.0 if copy is None else now - copy.fetched_at
+        if copy is not None and 0 <= age < copy.lifetime:
             return copy
-        stale = copy if copy is not None and self._is_usable(copy, now, self._stale_for) else None
+        stale = copy if copy is not None and 0 <= age < copy.lifetime + self._stale_for else None
         if stale is not None and 0 <= now - self._failed_at < self._interval:
             return stale
         lock = self._lock  # the one to release, whatever a fork does in between
@@ -149,7 +157,8 @@ class Cached(Generic[T]):
 
     def _attempt(self, time_limit: float) -> Copy[T]:
         try:
-            self._copy = Copy(self._fetch(time_limit), self._seconds())
+            value = self._fetch(time_limit)
+            self._copy = Copy(value, self._seconds(), self._lifetime(value))
             self._is_wanted = False
         except FlowError as error:
             self._failure, self._failed_at = error, self._seconds()
@@ -157,10 +166,6 @@ class Cached(Generic[T]):
         finally:
             self._attempts += 1
         return self._copy
-
-    def _is_usable(self, copy: Copy[T], now: float, stale_for: float = 0) -> bool:
-        # A clock that was set back must not make a copy live longer.
-        return 0 <= now - copy.fetched_at < self._lifetime(copy.value) + stale_for
 
     def _seconds(self) -> float:
         return self._now().timestamp()

@@ -87,7 +87,8 @@ class SeeOther(HttpResponseRedirect, FlowResponse):
     def __init__(self, redirect_to: str) -> None:
         # Django refuses longer URLs, because it splits what it has not checked. These are checked.
         super().__init__(redirect_to[:_SPLIT])
-        self.headers["Location"] = iri_to_uri(redirect_to)
+        if len(redirect_to) > _SPLIT:
+            self.headers["Location"] = iri_to_uri(redirect_to)
 
     def __repr__(self) -> str:
         # The URL may hold `state`, and error reports show variables.
