@@ -139,6 +139,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "provider_unreachable": ErrorCode(
         "The connection to the provider failed. Nothing was sent.", 503, _BUSY,
         "Check network, DNS, and TLS from the workers to the tenant."),
+    "provider_speaks_no_tls": ErrorCode(
+        "The provider's address is https, but its server does not speak TLS. Nothing was sent.", 502, _OUR_SIDE,
+        "For an emulator on http, set ISSUER to its URL, for example `http://localhost:9400/`, instead of DOMAIN, and ALLOW_INSECURE_HTTP_ON_LOOPBACK to True. Otherwise, check the port."),
     "provider_answer_lost": ErrorCode(
         "A request was sent, and no response arrived.", 504, _BUSY, "Check the provider's response times."),
     "provider_answer_invalid": ErrorCode(
@@ -378,6 +381,8 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "An operator abandoned the transaction.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
     "store_unavailable": ErrorCode(
         "The database did not accept the change.", 503, _OUR_SIDE, "Check the database."),
+    "database_not_migrated": ErrorCode(
+        "A table or column of the package is missing in the database.", 503, _OUR_SIDE, "Run `manage.py migrate`."),
     "internal_error": ErrorCode(
         "An unexpected exception occurred.", 500, _OUR_SIDE, "Read the error report."),
     # Wrong calls in the project's own code. A user never causes these.

@@ -38,13 +38,13 @@ class ServiceRefused(FlowError):
 class ServiceUnreachable(FlowError):
     """The request was never sent (no connection): the effect did not happen.
 
-    Code: `CODE`, which a subclass may set: `service_unreachable` here.
+    Code: `CODE`, which a subclass may set: `service_unreachable` here; or the given one.
     """
 
     CODE: ClassVar[str] = "service_unreachable"
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(self.CODE, message)
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(code or self.CODE, message)
 
 
 class RateLimited(ServiceRefused):

@@ -10,7 +10,7 @@ from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ServiceRef
 class ProviderUnreachable(ServiceUnreachable):
     """The request was never sent to the provider (no connection): the effect did not happen.
 
-    Code: `provider_unreachable`.
+    Code: `provider_unreachable`, or `provider_speaks_no_tls`.
     """
 
     CODE: ClassVar[str] = "provider_unreachable"

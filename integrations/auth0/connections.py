@@ -37,10 +37,16 @@ if TYPE_CHECKING:
 _POOL_SIZE: Final = 32
 # Seconds. Load balancers drop idle connections after 60, some without a word.
 _KEEP_ALIVE: Final = 50.0
+# What OpenSSL says of an answer that is no TLS record: older releases, and those since 3.0.
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 
 
 class NotSent(HTTPError):
     """The request did not leave this machine in full: the provider cannot have acted on it."""
+
+
+class NoTls(NotSent):
+    """The server at the other end does not speak TLS: an emulator on http, say."""
 
 
 class ClosedWhileIdle(HTTPError):
@@ -105,7 +111,8 @@ class _Connection(HTTPConnection):
             super().connect()
         except (OSError, http.client.HTTPException, HTTPError, UnicodeError) as error:  # UnicodeError: IDNA
             self.close()
-            raise NotSent(_cause(error)) from error
+            kind = NoTls if _speaks_no_tls(error) else NotSent
+            raise kind(_cause(error)) from error
 
     def _new_conn(self) -> socket.socket:
         # Like urllib3's, but every address gets a share of the limit instead of all of it, and TLS gets the
@@ -287,6 +294,15 @@ def _as_requests(request: requests.PreparedRequest, raw: Any) -> requests.Respon
 def _remaining(deadline: float) -> float:
     # Zero would mean "do not block" to a socket.
     return max(deadline - time.monotonic(), 0.001)
+
+
+def _speaks_no_tls(error: BaseException) -> bool:
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLError) and found.reason in _NO_TLS:
+            return True
+        found = found.__cause__ or found.__context__
+    return False
 
 
 def _cause(error: BaseException) -> str:

@@ -20,7 +20,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ProxyError
 
-from stateful_oauth.auth0.connections import ClosedWhileIdle, NotSent, PooledAdapter
+from stateful_oauth.auth0.connections import ClosedWhileIdle, NoTls, NotSent, PooledAdapter
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.rate_limits import retry_at
 from stateful_oauth.flows.engine.errors import FlowError, RateLimited
@@ -318,7 +318,8 @@ def _failure(error: Exception, host: str | None) -> FlowError:
         cause, (NotSent, ConnectTimeoutError, ProxyError)
     ):
         detail = str(cause) if isinstance(cause, NotSent) else type(cause or error).__name__
-        return ProviderUnreachable(f"No connection to {host} ({detail}).")
+        code = "provider_speaks_no_tls" if isinstance(cause, NoTls) else ""
+        return ProviderUnreachable(f"No connection to {host} ({detail}).", code=code)
     named = cause if isinstance(cause, (ClosedWhileIdle, Exception)) else error
     return ProviderAnswerLost(f"No answer from {host} ({type(named).__name__}).")
 

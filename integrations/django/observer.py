@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import router, transaction
 
 from stateful_oauth.django.signals import Transition, flow_settled, transition_made
+from stateful_oauth.django.site_faults import log_faults
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction
@@ -57,6 +58,7 @@ class SiteObserver:
     def transitioned(self, before: Transaction, after: Transaction, lines: Sequence[TransitionLog]) -> None:
         """Count, log and send."""
         self._telemetry.transitioned(before, after, lines)
+        log_faults(after, lines)
         if transitions_log.isEnabledFor(logging.INFO) or transition_made.receivers or flow_settled.receivers:
             try:
                 self._tell(after, [*_transitions(before, after, lines)])
@@ -66,6 +68,7 @@ class SiteObserver:
     def rejected(self, transaction: Transaction, line: TransitionLog) -> None:
         """Count and log."""
         self._telemetry.rejected(transaction, line)
+        log_faults(transaction, [line])
         if transitions_log.isEnabledFor(logging.INFO):
             try:
                 for each in _transitions(transaction, transaction, [line]):

@@ -11,7 +11,14 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
-from django.db import InterfaceError, OperationalError, connections, router, transaction
+from django.db import (
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+    router,
+    transaction,
+)
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -27,8 +34,10 @@ from stateful_oauth.django.failures import failure
 from stateful_oauth.django.navigation import is_prefetch
 from stateful_oauth.django.next_url import destination, may_go_to
 from stateful_oauth.django.sessions import forget_session, save_session, session_details
+from stateful_oauth.django.site_faults import for_developers
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.error_codes import ERROR_CODES
+from stateful_oauth.storage.availability import is_not_migrated
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
@@ -52,7 +61,8 @@ _HEADERS: Final = {
 _VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
 
 _SPLIT: Final = 2048  # characters of a URL; its scheme and host are shorter
-_LOST: Final = (StoreUnavailable, OperationalError, InterfaceError)
+# `ProgrammingError` is how PostgreSQL says that a table is missing; any other one is a bug, and is raised.
+_LOST: Final = (StoreUnavailable, OperationalError, InterfaceError, ProgrammingError)
 _ANSWERED: Final = (*_LOST, Http404, SuspiciousOperation)
 _IS_WHOLE: Final = "_stateful_oauth_is_whole"  # a response that has its headers
 
@@ -185,9 +195,12 @@ def _response_to(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def _response_to_lost(request: HttpRequest, error: Exception) -> FlowResponse:
-    logger.error("The database is not available.", exc_info=error)
+    code = "database_not_migrated" if is_not_migrated(error) else "store_unavailable"
+    if isinstance(error, ProgrammingError) and code == "store_unavailable":
+        raise error
+    logger.error("%s What to do: %s", ERROR_CODES[code].meaning, ERROR_CODES[code].operator, exc_info=error)
     forget_session(request)
-    return _unavailable_page(may_reload=request.method == "GET")
+    return _unavailable_page(code, may_reload=request.method == "GET")
 
 
 def with_headers(request: HttpRequest, response: Response) -> Response:
@@ -243,6 +256,7 @@ def error_page(
         "back_url": destination(next_url),
         "reference": reference,
         "description": description,
+        "developer": for_developers(code, reference),
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
 
@@ -259,15 +273,20 @@ def refused_form_page(request: HttpRequest, code: str, found: Failure, *, back_u
     return sign_in_page(request, "stateful_oauth/error.html", context, status=status)
 
 
-def _unavailable_page(*, may_reload: bool) -> FlowResponse:
+def _unavailable_page(code: str, *, may_reload: bool) -> FlowResponse:
     """Render the page for an unavailable database, at the URL that was asked for.
 
     Without the request, because a template that shows who is signed in would ask that database. Reloading
     may go on with the attempt, so the page stays at the callback's URL, which holds the code: it has no form,
     and `no-referrer` holds.
     """
-    known = ERROR_CODES["store_unavailable"]
-    context = {"code": "store_unavailable", "message": gettext(known.user), "without_form": True}
+    known = ERROR_CODES[code]
+    context = {
+        "code": code,
+        "message": gettext(known.user),
+        "without_form": True,
+        "developer": for_developers(code),
+    }
     page = render_to_string("stateful_oauth/error.html", {**context, "may_reload": may_reload})
     return FlowResponse(page, status=known.status)
 

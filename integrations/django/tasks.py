@@ -32,7 +32,7 @@ except ImportError:
             task,
             task_backends,
         )
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # not installed, or too old
         raise ImproperlyConfigured(
             "The sweeps as tasks need Django 6, or the extra: pip install django-stateful-oauth[tasks]"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,10 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.flows.engine.errors import Quarantined
 from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import TransitionRecord
+from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
@@ -117,6 +117,19 @@ class TransactionReport:
                 if hasattr(value, "isoformat"):
                     each[name] = value.isoformat()
         return found
+
+
+@database_answers()
+def ids_beginning_with(digits: str, *, most: int) -> list[uuid.UUID]:
+    """Return the ids of transactions whose id begins with these hexadecimal digits, the newest first.
+
+    Raises:
+        StoreUnavailable: The database does not answer.
+    """
+    first, last = uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f"))
+    rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
+    found = rows.filter(pk__gte=first, pk__lte=last).order_by("-pk").values_list("pk", flat=True)
+    return [*found[:most]]
 
 
 @database_answers()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from django.test import Client
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from stateful_oauth.emulator import Callback, Tenant
+
+_SHOWN: Final = 2000  # characters of a page in the message of a failing test
 
 
 class Browser:
@@ -68,7 +70,7 @@ class Browser:
             as_account: Email or user id of an account at the provider.
         """
         started = self.post(reverse("stateful_oauth:connect"), {"connection": connection, "next": next_url})
-        location = started["Location"]
+        location = _location(started)
         if not location.startswith(self._tenant.issuer):
             return started
         return self.get(self.visitor.connect(location, as_account=as_account))
@@ -81,12 +83,12 @@ class Browser:
             as_user: The user to sign in as.
             account: The candidate's position on the page, from `"0"`, where there are several.
         """
-        location = self.post(f"{page}confirm/", {"account": account})["Location"]
+        location = _location(self.post(f"{page}confirm/", {"account": account}))
         return self.get(self.authorize(location, as_user))
 
     def opens(self, response: HttpResponse) -> HttpResponse:
         """Follow a redirect within the site."""
-        return self.get(response["Location"])
+        return self.get(_location(response))
 
     @property
     def user_id(self) -> str | None:
@@ -109,9 +111,11 @@ def _location(response: HttpResponse) -> str:
     """Return where a response redirects to."""
     if "Location" not in response:
         hint = f" Is the host of BASE_URL, {urlsplit(conf.base_url).hostname}, in ALLOWED_HOSTS?"
+        body = response.content.decode(errors="replace").strip()[:_SHOWN] or "(empty)"
         raise AssertionError(
             f"The site answered {response.status_code}, and does not redirect."
             + (hint if response.status_code == 400 else "")
+            + f"\n{body}"
         )
     location: str = response["Location"]
     return location

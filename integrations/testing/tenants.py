@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from django.conf import settings
+from django.http.request import validate_host
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
@@ -95,7 +97,12 @@ def at_the_tenant(
         **changes,
     }
     try:
-        with override_settings(STATEFUL_OAUTH=values):
+        # A new project allows no host: Django's test runner adds `testserver` alone.
+        host = urlsplit(str(values.get("BASE_URL", ""))).hostname or ""
+        allowed = [*settings.ALLOWED_HOSTS]
+        if host and not validate_host(host, allowed):
+            allowed.append(host)
+        with override_settings(STATEFUL_OAUTH=values, ALLOWED_HOSTS=allowed):
             yield
     finally:
         wiring.clock = before

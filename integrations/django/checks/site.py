@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -106,9 +107,17 @@ def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if unknown:
         yield Error(
             f"STATEFUL_OAUTH has unknown keys: {', '.join(sorted(unknown))}.",
-            hint="See docs/settings.md.",
+            hint=" ".join([*_meant(unknown, known), "See docs/settings.md."]),
             id="stateful_oauth.E002",
         )
+
+
+def _meant(unknown: set[str], known: set[str]) -> Iterator[str]:
+    """Yield which key each unknown one is close to."""
+    for key in sorted(unknown):
+        name = key.rpartition("[")[2].strip("]'") if key.startswith("TENANTS[") else key
+        if found := get_close_matches(name.upper(), known, n=1, cutoff=0.7):
+            yield f"Did you mean {found[0]} instead of {name}?"
 
 
 def _site(site: SiteSettings) -> Iterator[CheckMessage]:

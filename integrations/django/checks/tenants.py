@@ -87,7 +87,8 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
     if issuer.scheme != "https" and not (issuer.scheme == "http" and loopback and insecure):
         yield Error(
             f"{name}: the issuer is not https.",
-            hint="Use https. For a local emulator on loopback, set ALLOW_INSECURE_HTTP_ON_LOOPBACK.",
+            hint="Use https. For a local emulator, set ISSUER to its URL, for example "
+            "'http://127.0.0.1:9400/', and ALLOW_INSECURE_HTTP_ON_LOOPBACK to True.",
             id="stateful_oauth.E008",
         )
     if tenant.domain and urlsplit(f"//{tenant.domain}").path:

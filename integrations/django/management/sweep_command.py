@@ -10,9 +10,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import ProgrammingError
 
 from stateful_oauth.django.filters import check_filters
 from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.storage.availability import is_not_migrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +26,20 @@ if TYPE_CHECKING:
 NEEDS_OPERATOR: Final = 1
 USAGE: Final = 2
 _PROGRESS_EVERY: Final = 1.0  # seconds
+
+
+def database_error(error: Exception, advice: str = "") -> CommandError:
+    """Return what a command says of a database error.
+
+    Raises:
+        ProgrammingError: The error itself, if it is a bug.
+    """
+    if is_not_migrated(error):
+        return CommandError("The tables are missing. Run `manage.py migrate`.", returncode=NEEDS_OPERATOR)
+    if isinstance(error, ProgrammingError):
+        raise error
+    said = f"The database does not respond ({error}). {advice}".rstrip()
+    return CommandError(said, returncode=NEEDS_OPERATOR)
 
 
 class SweepCommand(BaseCommand):
@@ -44,11 +60,8 @@ class SweepCommand(BaseCommand):
         try:
             self.check_options(**options)
             self.sweep(**options)
-        except StoreUnavailable as error:
-            raise CommandError(
-                f"The database does not respond ({error}). Completed work is saved. Run the command again.",
-                returncode=NEEDS_OPERATOR,
-            ) from error
+        except (StoreUnavailable, ProgrammingError) as error:
+            raise database_error(error, "Completed work is saved. Run the command again.") from error
 
     def check_options(self, **options: Any) -> None:
         """Refuse invalid options.
@@ -88,12 +101,23 @@ class SweepCommand(BaseCommand):
 
         return say
 
-    def show(self, report: Mapping[str, Any], lines: list[str], chosen: str) -> None:
-        """Print a report as one JSON object, or as lines `name: number`."""
-        self.stdout.write(json.dumps(report) if chosen == "json" else "\n".join(lines))
+    def show(self, report: Mapping[str, Any], lines: list[str], *, happened: bool, **options: Any) -> None:
+        """Print a report as one JSON object, or as lines `name: number`.
 
-    def show_sweep(self, report: SweepReport, *, dry_run: bool, chosen: str) -> None:
-        """Print the report of a sweep.
+        Cron mails what a command prints, so the lines are left out if nothing happened, unless the verbosity
+        is 2, and always if it is 0. JSON was asked for, and is always printed.
+
+        Args:
+            happened: Whether there is anything to tell.
+            options: `format` and `verbosity`, as Django parsed them.
+        """
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(report))
+        elif options["verbosity"] > (0 if happened else 1):
+            self.stdout.write("\n".join(lines))
+
+    def show_sweep(self, report: SweepReport, *, dry_run: bool, **options: Any) -> None:
+        """Print the report of a sweep; see `show`.
 
         Raises:
             CommandError: Rows need an operator.
@@ -105,7 +129,8 @@ class SweepCommand(BaseCommand):
             f"{each.what}: {each.id} {each.kind} {each.state} ({each.tenant}) {each.code}".rstrip()
             for each in report.problems
         ]
-        self.show({"dry_run": dry_run, **report.as_json()}, lines, chosen)
+        happened = dry_run or any(report.counts.values())
+        self.show({"dry_run": dry_run, **report.as_json()}, lines, happened=happened, **options)
         if report.needs_operator:
             needs = ", ".join(
                 f"{report.counts[name]} {name}"

@@ -7,6 +7,7 @@ from tests.proofs.mutants.catalogue import Mutant
 _DENIALS = ("tests/integrations/django/sign_in/test_denials.py",)
 _PROJECTS = ("tests/integrations/django/site/test_real_projects.py",)
 _TOKENS = ("tests/integrations/django/sign_in/test_real_tokens.py",)
+_TOLD = ("tests/integrations/django/site/test_developers_are_told.py",)
 
 MUTANTS = (
     Mutant("every denial is the user's own", "flows/oauth/authorization_response.py",
@@ -31,4 +32,17 @@ MUTANTS = (
            "value.lower() in _FLAGS", "value", _TOKENS),
     Mutant("a large token is a broken one", "integrations/auth0/signature.py",
            'IdTokenRejected("id_token_too_large"', 'IdTokenRejected("id_token_malformed"', _TOKENS),
+    # The developer is told.
+    Mutant("faults of the site are not logged", "integrations/django/site_faults.py",
+           "if line.code in SITE_FAULTS:", "if False:", _TOLD),
+    Mutant("every user reads the remedy", "integrations/django/site_faults.py",
+           "if not settings.DEBUG:", "if False:", _TOLD),
+    Mutant("a missing table is a database that is down", "storage/availability.py",
+           "if any(text in str(error) for text in _MISSING):", "if False:", _TOLD),
+    Mutant("a server without TLS is only unreachable", "integrations/auth0/connections.py",
+           "kind = NoTls if _speaks_no_tls(error) else NotSent", "kind = NotSent", _TOLD),
+    Mutant("sweeps always print", "integrations/django/management/sweep_command.py",
+           '> (0 if happened else 1)', '>= 0', ("tests/integrations/django/sweeps/test_commands.py",)),
+    Mutant("purging asks nothing", "integrations/django/management/commands/purge_flows.py",
+           'if answer.strip().lower() != "yes":', "if False:", ("tests/integrations/django/sweeps/test_commands.py",)),
 )  # fmt: skip

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
-import uuid
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import ProgrammingError
 
-from stateful_oauth.django.timeline import Head, LogLine, TransactionReport, report_of
+from stateful_oauth.django.management.sweep_command import database_error
+from stateful_oauth.django.timeline import (
+    Head,
+    LogLine,
+    TransactionReport,
+    ids_beginning_with,
+    report_of,
+)
 from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from django.core.management.base import CommandParser
 
+_BEGINNING: Final = re.compile("[0-9a-f]{4,32}")
+_MOST_LISTED: Final = 10
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
@@ -27,7 +38,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the id."""
-        parser.add_argument("id", help="The transaction's id: the reference on the user's page.")
+        parser.add_argument(
+            "id", help="The transaction's id, or its beginning: the reference on the user's page."
+        )
         parser.add_argument(
             "--format", choices=["text", "json"], default="text", help="json: one JSON object, for programs."
         )
@@ -41,16 +54,21 @@ class Command(BaseCommand):
         Raises:
             CommandError: There is no such transaction (exit code 1), or the id is not valid (2).
         """
-        try:
-            transaction_id = uuid.UUID(options["id"])
-        except ValueError as error:
+        beginning = options["id"].strip().replace("-", "").lower()
+        if not _BEGINNING.fullmatch(beginning):
             raise CommandError(
-                "This is not an id. Write it like 01900000-0000-7000-8000-000000000000.", returncode=2
-            ) from error
+                "This is not an id. Write it like 01900000-0000-7000-8000-000000000000, or its first 4 "
+                "characters or more.",
+                returncode=2,
+            )
         try:
-            found = report_of(transaction_id)
-        except StoreUnavailable as error:
-            raise CommandError(f"The database does not respond ({error}).") from error
+            ids = ids_beginning_with(beginning, most=_MOST_LISTED)
+            found = report_of(ids[0]) if len(ids) == 1 else None
+        except (StoreUnavailable, ProgrammingError) as error:
+            raise database_error(error) from error
+        if len(ids) > 1:
+            listed = "\n".join(f"  {each}" for each in ids)
+            raise CommandError(f"Several transactions begin with {options['id']}. The newest are:\n{listed}")
         if found is None:
             raise CommandError(
                 "There is no such transaction. The id is wrong, or the transaction was purged."
@@ -67,6 +85,15 @@ def _text(found: TransactionReport) -> Iterator[str]:
     width = max((len(line.event) for line in found.timeline.lines), default=0)
     for line in found.timeline.lines:
         yield _line(line, width)
+    yield from _explained([found.head.code, *(line.code for line in found.timeline.lines)])
+
+
+def _explained(codes: Iterable[str]) -> Iterator[str]:
+    """Yield what each code means and what to do, as the admin does."""
+    for code in dict.fromkeys(codes):
+        if code in ERROR_CODES:
+            yield from ("", f"{code}: {ERROR_CODES[code].meaning}")
+            yield f"  What to do: {ERROR_CODES[code].operator}"
 
 
 def _head(head: Head) -> Iterator[tuple[str, str]]:

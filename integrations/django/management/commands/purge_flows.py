@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import CommandError
 
@@ -12,6 +13,9 @@ from stateful_oauth.storage.purging import BATCH
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
+
+
+_ASKS_BELOW: Final = timedelta(days=1)
 
 
 class Command(SweepCommand):
@@ -35,10 +39,31 @@ class Command(SweepCommand):
             action="append",
             help="Only transactions that ended in this state, for example expired. Can be repeated.",
         )
+        parser.add_argument(
+            "--no-input",
+            "--noinput",
+            action="store_false",
+            dest="interactive",
+            help="Do not ask, even for an age below a day.",
+        )
         parser.add_argument("--max", dest="limit", type=int, help="The same as --limit.")
         parser.add_argument(
             "--batch", type=int, default=BATCH, help="Rows per database transaction (default: %(default)s)."
         )
+
+    def _ask(self, older_than: str) -> None:
+        question = (
+            f"This deletes finished transactions that are only {older_than} old. Support may still ask for "
+            "them. Type 'yes' to delete them: "
+        )
+        try:
+            answer = input(question)
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() != "yes":
+            raise CommandError(
+                "Nothing was deleted. Answer 'yes', or use --no-input in a script.", returncode=USAGE
+            )
 
     def check_options(self, **options: Any) -> None:
         """Check the age as well."""
@@ -51,7 +76,9 @@ class Command(SweepCommand):
             raise CommandError("The batch must be at least 1.", returncode=USAGE)
 
     def sweep(self, **options: Any) -> None:
-        """Purge, and report."""
+        """Purge, and report; ask first about what is younger than a day."""
+        if age(options["older_than"]) < _ASKS_BELOW and not options["dry_run"] and options["interactive"]:
+            self._ask(options["older_than"])
         number = purge(
             age(options["older_than"]),
             kind=options["kind"],
@@ -64,4 +91,5 @@ class Command(SweepCommand):
         )
         name = "due" if options["dry_run"] else "purged"
         report = {"dry_run": options["dry_run"], name: number}
-        self.show(report, [f"{name}: {number}"], options["format"])
+        happened = options["dry_run"] or number > 0
+        self.show(report, [f"{name}: {number}"], happened=happened, **options)

@@ -25,4 +25,4 @@ class Command(SweepCommand):
             dry_run=options["dry_run"],
             progress=self.progress("recovering", options["verbosity"]),
         )
-        self.show_sweep(report, dry_run=options["dry_run"], chosen=options["format"])
+        self.show_sweep(report, **options)

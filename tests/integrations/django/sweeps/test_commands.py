@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 
@@ -11,19 +12,74 @@ from django.db import OperationalError, connection
 
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support import rows
 
 pytestmark = pytest.mark.database
 
 
-def test_nothing_to_do_is_fine(run, db):
-    assert run("recover_flows") == (
+def test_sweep_prints_nothing_when_nothing_happened(run, db):
+    for command in (["recover_flows"], ["expire_flows"], ["purge_flows", "--older-than=30d"]):
+        assert run(*command) == (0, "")
+
+
+def test_sweep_prints_zeros_when_it_is_asked_to(run, db):
+    assert run("recover_flows", "-v2") == (
         0,
         "recovered: 0\ngiven_up: 0\npostponed: 0\novertaken: 0\nquarantined: 0\nbroken: 0\nstuck: 0\n",
     )
-    assert run("expire_flows") == (0, "expired: 0\novertaken: 0\nquarantined: 0\nbroken: 0\n")
-    assert run("purge_flows", "--older-than=30d") == (0, "purged: 0\n")
+    assert run("expire_flows", "-v2") == (0, "expired: 0\novertaken: 0\nquarantined: 0\nbroken: 0\n")
+    assert run("purge_flows", "--older-than=30d", "-v2") == (0, "purged: 0\n")
+
+
+def test_sweep_is_silent_with_verbosity_zero(run, waiting, working, in_ten_minutes):
+    waiting(3)
+    working(2)
+    in_ten_minutes()
+    assert run("expire_flows", "-v0") == (0, "")
+    assert run("recover_flows", "-v0") == (0, "")
+    assert run("purge_flows", "--older-than=0s", "--no-input", "-v0") == (0, "")
+
+
+def test_purge_of_young_transactions_asks_first(run, waiting, in_ten_minutes, monkeypatch):
+    waiting(2)
+    in_ten_minutes()
+    run("expire_flows")
+    in_ten_minutes()
+    for answer in ("", "no", "y"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer + "\n"))
+        code, printed = run("purge_flows", "--older-than=23h")
+        assert (code, "--no-input" in printed) == (2, True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("purge_flows", "--older-than=0s")[0] == 2
+    assert FlowTransaction.objects.count() == 2
+    assert run("purge_flows", "--older-than=0s", "--dry-run") == (0, "due: 2\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    code, printed = run("purge_flows", "--older-than=0s")
+    assert (code, printed.endswith("purged: 2\n")) == (0, True)
+
+
+def test_transaction_is_shown_by_the_beginning_of_its_id(run, waiting):
+    first, second = waiting(2)
+    digits = first.hex
+    common = next(n for n in range(32) if digits[n] != second.hex[n])
+    code, printed = run("flow_show", digits[: common + 1])
+    assert (code, str(first) in printed) == (0, True)
+    code, printed = run("flow_show", str(first)[:13])
+    assert (code, str(first) in printed and str(second) in printed) == (1, True)
+    assert run("flow_show", "f" * 12)[0] == 1
+    assert run("flow_show", "abc")[0] == 2
+
+
+def test_codes_are_explained_as_in_the_admin(run, working, in_ten_minutes):
+    (row,) = working(1)
+    in_ten_minutes()
+    run("recover_flows")
+    code, printed = run("flow_show", str(row))
+    assert code == 0
+    known = ERROR_CODES[rows.the_row(row).code]
+    assert f"{rows.the_row(row).code}: {known.meaning}\n  What to do: {known.operator}\n" in printed
 
 
 def test_a_sweep_reports_what_it_did(run, waiting, working, in_ten_minutes):
