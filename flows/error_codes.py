@@ -57,10 +57,15 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         _("We cannot find this sign-in attempt. It may be too old. Please sign in again."), _NOTHING),
     "browser_unknown": ErrorCode(
         "The callback came without the browser-binding cookie.", 403,
-        _("Your browser did not send the cookie for this sign-in. Allow cookies for this site, then start again."), "If it happens often, check SameSite, Secure, and the site's domain."),
+        _("This sign-in was started in another browser or app. To go on here, please sign in again."),
+        "If it happens often, check SameSite, Secure, and the site's domain."),
+    "cookies_blocked": ErrorCode(
+        "The callback and its error page came without any cookie, though the callback had set one. Pages show the code of the refusal.", 403,
+        _("Your browser did not send the cookie for this sign-in. Allow cookies for this site, then start again."),
+        "If it happens often, check SameSite, Secure, and the site's domain."),
     "other_browser": ErrorCode(
         "The callback came from a browser that did not start the transaction.", 403,
-        _("This sign-in was started in another browser. Finish it there, or start again here."),
+        _("This sign-in was started in another browser or app. Finish it there, or sign in again here."),
         "If it happens often, callback links may be shared between browsers."),
     "browser_mismatch": ErrorCode(
         "A browser that did not start the transaction opened its callback with the code. The attempt has ended, and the code is never used.", 403,

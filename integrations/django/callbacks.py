@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from stateful_oauth.django import wiring
+from stateful_oauth.django import other_browser, wiring
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.declarations import callbacks, declaration_of
@@ -94,6 +94,8 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
         tenant=tenant,
         state=response.state,
     )
+    if outcome.code in other_browser.CODES and outcome.transaction_id is None:
+        other_browser.note_attempt(request, transaction_id)
     return _refused(request, parameters, outcome) if outcome.code == "transaction_unknown" else outcome
 
 

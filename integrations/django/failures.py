@@ -44,9 +44,7 @@ _MESSAGES: Final[dict[str, Any]] = {
     "abandoned": _CANCELLED,
     "access_denied": _CANCELLED,
     "already_completed": _("This was already done, or it has ended. To try again, please start again."),
-    "browser_unknown": _(
-        "Your browser did not send the cookie for this step. Allow cookies for this site, then start again."
-    ),
+    "browser_unknown": _("This was started in another browser or app. Finish it there, or start again here."),
     "browser_mismatch": _(
         "The answer was opened in another browser than the one that started this, so it was ended. Please "
         "start again."
@@ -56,7 +54,7 @@ _MESSAGES: Final[dict[str, Any]] = {
     "event_not_allowed": _STEP_OVER,
     "fence_lost": _("This is already being completed. Please reload the page."),
     "in_progress": _("Working on it…"),
-    "other_browser": _("This was started in another browser. Finish it there, or start again here."),
+    "other_browser": _("This was started in another browser or app. Finish it there, or start again here."),
     "parameter_invalid": _DAMAGED,
     "parameter_repeated": _DAMAGED,
     "quarantined": _("This cannot be completed right now. Please start again."),

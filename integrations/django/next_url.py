@@ -14,6 +14,7 @@ from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.other_browser import next_elsewhere
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -30,6 +31,7 @@ def requested_next(request: HttpRequest) -> str:
     """Return the request's `next`, if it may be gone to, or an empty string."""
     # Only a POST has a form to parse.
     wanted = (request.method == "POST" and request.POST.get("next")) or request.GET.get("next", "")
+    wanted = wanted or next_elsewhere(request)
     return wanted if may_go_to(wanted) else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
 from urllib.parse import urlencode
@@ -28,6 +29,7 @@ from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
 
+from stateful_oauth.django import other_browser
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure
@@ -248,6 +250,8 @@ def error_page(
     tenant = _known_tenant(tenant)
     next_url = str(inputs.get("next", ""))
     found = failure(code, kind, inputs, tenant)
+    if other_browser.blocks_cookies(request, code):
+        found = replace(found, message=gettext(ERROR_CODES["cookies_blocked"].user))
     context = {
         "code": code,
         "failure": found,
@@ -257,6 +261,7 @@ def error_page(
         "reference": reference,
         "description": description,
         "developer": for_developers(code, reference),
+        "elsewhere": other_browser.reference_of(request) if code in other_browser.CODES else "",
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from stateful_oauth.django import other_browser
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.next_url import destination
@@ -46,6 +47,8 @@ def respond(outcome: Outcome, request: HttpRequest) -> FlowResponse:
     Makes no session: see `sessions.signed_in_again`.
     """
     response = _respond(outcome)
+    if outcome.code in other_browser.CODES and outcome.transaction_id is None:
+        other_browser.add_way_on(request, response)
     response.outcome = outcome
     write_binding(request, response)
     return response

@@ -175,7 +175,7 @@ class Memory:
         """Note the values of the cookies that bind attempts to a browser."""
         del number  # whose it is does not matter: only a browser may have it
         for name, cookie in browser.client.cookies.items():
-            if name.startswith(cookie_name()) and cookie.value:
+            if name.startswith(cookie_name()) and ":" in cookie.value:  # signed, as all with ids are
                 # Every id by itself: a row could hold one without the rest.
                 self.bindings |= {each.partition(".")[0] for each in cookie.value.split("~")}
 

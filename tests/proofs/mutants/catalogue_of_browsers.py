@@ -80,4 +80,10 @@ MUTANTS = (
     Mutant("the Host header names the callback's host", "integrations/django/hosts.py",
            " or by_host.get(hostname(asked)) or conf.base_url", ' or f"https://{asked}"',
            ("tests/integrations/django/sign_in/test_other_hosts.py", "tests/integrations/django/sign_in/test_host_header.py")),
+    Mutant("a reference to an attempt needs no signature", "integrations/django/other_browser.py",
+           "_signer().unsign(reference, max_age=binding_lifetime())", 'reference.partition(":")[0]',
+           ("tests/integrations/django/sign_in/test_in_another_browser.py",)),
+    Mutant("another browser loses where the user wanted to go", "integrations/django/next_url.py",
+           "    wanted = wanted or next_elsewhere(request)\n", "",
+           ("tests/integrations/django/sign_in/test_in_another_browser.py",)),
 )  # fmt: skip
