@@ -190,18 +190,21 @@ class _Accounts:
 def _accounts_now(context: OAuthEffectContext) -> _Accounts:
     """Read both accounts, and those with the newcomer's email: mostly in one call.
 
-    `users-by-email` is as consistent as reading by id. What it does not show is read by id. The primary
-    comes last: a newcomer that is gone by then may be inside.
+    `users-by-email` is as consistent as reading by id. What it does not show is read by id. The newcomer
+    comes last, because the link takes away what says that it is blocked; one that is gone may be inside.
     """
     inputs = AccountLinkingInputs.of(context.transaction)
-    management = context.services.provider.management
+    management, limit = context.services.provider.management, context.time_limit
     email, newcomer_id = inputs.newcomer.email, inputs.newcomer.user_id
+    is_listed = bool(email) and inputs.candidate(inputs.primary).email == email
+    primary = None if is_listed else management.user(inputs.primary, time_limit=limit)
     listed = management.users_by_email(email, time_limit=context.time_limit) if email else ()
     known = {profile.user_id: profile for profile in listed}
     newcomer = known.get(newcomer_id) or management.user(newcomer_id, time_limit=context.time_limit)
-    # A list of before the newcomer was found to be gone may be too old to show it inside.
-    primary = known.get(inputs.primary) if newcomer is not None else None
-    primary = primary or management.user(inputs.primary, time_limit=context.time_limit)
+    if newcomer is not None:
+        primary = known.get(inputs.primary) or primary
+    if newcomer is None or primary is None:
+        primary = management.user(inputs.primary, time_limit=context.time_limit)
     return _Accounts(primary, newcomer, listed)
 
 
