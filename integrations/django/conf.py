@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.shortcuts import resolve_url
+from django.urls import get_script_prefix
 
 DEFAULT_TENANT: Final = "default"
 ANY_CONNECTION: Final = "*"  # a key of CONNECTIONS: those that are not named may be connected, too
@@ -46,6 +47,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "TENANTS": {},
     "TRANSACTION_LIFETIME": 600,
     "TRANSPORT_ADAPTER": None,
+    "TRUST_X_FORWARDED_PREFIX": False,
 }
 
 TENANT_DEFAULTS: Final[dict[str, Any]] = {
@@ -148,11 +150,17 @@ class SiteSettings:
 
     @property
     def logout_return_path(self) -> str:
-        """Where a sign-out ends: `LOGOUT_RETURN_PATH`, else Django's `LOGOUT_REDIRECT_URL`, else the root."""
+        """Where a sign-out ends: `LOGOUT_RETURN_PATH`, else Django's `LOGOUT_REDIRECT_URL`, else the root.
+
+        A path of the package's own setting, and the root, are under the path where the site is mounted.
+        """
         chosen: str = _read(self.values, SITE_DEFAULTS, "LOGOUT_RETURN_PATH")
         if not chosen and settings.LOGOUT_REDIRECT_URL:
-            chosen = resolve_url(settings.LOGOUT_REDIRECT_URL)
-        return chosen or "/"
+            return resolve_url(settings.LOGOUT_REDIRECT_URL)  # literally, as Django's own views take it
+        prefix, chosen = get_script_prefix(), chosen or "/"
+        if prefix == "/" or not chosen.startswith("/") or chosen.startswith(prefix):
+            return chosen
+        return prefix + chosen.removeprefix("/")
 
     @cached_property
     def cookie_secure(self) -> bool:

@@ -35,6 +35,7 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import failure
 from stateful_oauth.django.navigation import is_prefetch
 from stateful_oauth.django.next_url import destination, may_go_to
+from stateful_oauth.django.script_name import take_forwarded_prefix
 from stateful_oauth.django.sessions import forget_session, save_session, session_details
 from stateful_oauth.django.site_faults import for_developers
 from stateful_oauth.flows.engine.errors import StoreUnavailable
@@ -122,6 +123,7 @@ def flow_view(view: View) -> View:
 
         @wraps(view)
         async def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            take_forwarded_prefix(request)
             if is_prefetch(request):
                 return with_headers(request, FlowResponse(status=204))
             try:
@@ -135,6 +137,7 @@ def flow_view(view: View) -> View:
 
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            take_forwarded_prefix(request)
             if is_prefetch(request):
                 return with_headers(request, FlowResponse(status=204))
             try:
@@ -158,6 +161,7 @@ def whole_response(
 
     @wraps(function)
     def whole(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> FlowResponse:
+        take_forwarded_prefix(request)
         if is_prefetch(request):
             return with_headers(request, FlowResponse(status=204))
         _check_outside_of_transactions()

@@ -18,6 +18,7 @@ from stateful_oauth.django.hosts import is_elsewhere, is_form_from_elsewhere, wa
 from stateful_oauth.django.navigation import is_background, is_prefetch
 from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, SeeOther, with_headers
+from stateful_oauth.django.script_name import take_forwarded_prefix
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.registry import SIGN_IN
 
@@ -57,6 +58,7 @@ def starts(
     ) -> Callable[Concatenate[HttpRequest, Arguments], Answer]:
         @wraps(function)
         def guarded(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+            take_forwarded_prefix(request)
             started = kind or str(kwargs["kind"] if "kind" in kwargs else args[0])
             may_have_method = is_view or request.method in ("GET", "POST")
             if not may_have_method or _is_refused(request, started):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -101,6 +102,9 @@ class Browser:
         path = parts._replace(scheme="", netloc="", fragment="").geturl()
         site = urlsplit(conf.base_url)
         extra = {"HTTP_HOST": site.netloc, **headers}
+        mounted = (settings.FORCE_SCRIPT_NAME or headers.get("SCRIPT_NAME", "")).rstrip("/")
+        if mounted and path.startswith(f"{mounted}/"):
+            path = path.removeprefix(mounted)  # as a server does for an application that is mounted there
         response: HttpResponse = getattr(self.client, method)(
             path, *data, secure=site.scheme == "https", **extra
         )

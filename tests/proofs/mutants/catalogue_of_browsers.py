@@ -86,4 +86,10 @@ MUTANTS = (
     Mutant("another browser loses where the user wanted to go", "integrations/django/next_url.py",
            "    wanted = wanted or next_elsewhere(request)\n", "",
            ("tests/integrations/django/sign_in/test_in_another_browser.py",)),
+    Mutant("any client says where the site is mounted", "integrations/django/script_name.py",
+           "    if not conf.trust_x_forwarded_prefix:\n", "    if False:\n",
+           ("tests/integrations/django/sign_in/test_under_a_path.py",)),
+    Mutant("a sign-out leaves the path where the site is mounted", "integrations/django/conf.py",
+           '        return prefix + chosen.removeprefix("/")\n', "        return chosen\n",
+           ("tests/integrations/django/sign_in/test_under_a_path.py",)),
 )  # fmt: skip
