@@ -4,8 +4,7 @@ A flow's machine is in one state, and an event takes one transition. There are n
 no history, no eventless transitions, and no `invoke`. Most of what the library's engine does is about those.
 What is left is the library's: the transitions in their order, guards, actions, and the change of state.
 
-It overrides private methods, so `tests/flows/engine/test_flat_engine.py` compares the two engines on every
-edge.
+It overrides private methods, so `tests/flows/engine/test_flat_engine.py` compares the two engines.
 """
 
 from __future__ import annotations
