@@ -31,8 +31,8 @@ class DeniedByAction(ServiceRefused):
     Nothing was issued. Whether a refresh token that rotates was spent is unknown. Code: `sign_in_refused`.
     """
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__("sign_in_refused", message)
+    def __init__(self, message: str = "", *, detail: str = "") -> None:
+        super().__init__("sign_in_refused", message, detail=detail)
 
 
 class IdTokenRejected(FlowError):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.transport import Answer
 
 _INVALID: Final = "provider_answer_invalid"
+_OF_THE_USER: Final = ("sign_in_refused", "step_up_required", "interaction_required", "login_required")
+# Statuses that gateways in between send (RFC 9110): the request may have been carried out all the same.
+UNDECLARED: Final = frozenset({405, 406, 408, 411, 413, 414, 415, 417, 421, 425, 426, 431, 499})
 
 # RFC 6749 §5.2, RFC 9126 §2.3, and what Auth0 adds, by what the user or the operator can do about them: at
 # the code exchange, PAR and revocation. To other grants some of it means other things: see `token_grants`.
@@ -111,19 +114,28 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
         default: Our code for all others; None for `client_rejected` or `request_rejected`, by the status.
     """
     members = answer.members_or_none() if answer.status >= 400 else None
+    if answer.status in UNDECLARED:
+        members = None  # a gateway's, whatever its body says
     error = None if members is None else members.get("error")
     by_status = refusals.get(f"{answer.status} {error}")
     if not isinstance(error, str) or (answer.status >= 500 and by_status is None):
         return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
     if answer.status >= 500 and by_status == "sign_in_refused":
-        return DeniedByAction(f"The provider refused: {answer.status}, {error}.")
+        return DeniedByAction(f"The provider refused: {answer.status}, {error}.", detail=_said(members))
     described = f"{error}: {_description(members)}"
     code = by_status or refusals.get(described) or refusals.get(error) or default
     if code is None:
         code = "client_rejected" if answer.status == 401 else "request_rejected"
     # Text from outside is not repeated unless we know it.
     named = error if error in refusals else "another error"
-    return ServiceRefused(code, f"The provider refused: {answer.status}, {named}.")
+    # Only about the user: what is said of the client may quote its credentials.
+    detail = _said(members) if code in _OF_THE_USER else ""
+    return ServiceRefused(code, f"The provider refused: {answer.status}, {named}.", detail=detail)
+
+
+def _said(members: Members | None) -> str:
+    """Return `error_description` for the log of the transaction."""
+    return "" if members is None else members.informative_text("error_description")
 
 
 def _description(members: Members | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.auth0.oauth_answers import UNDECLARED
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Problem:
 
 def problem_of(answer: Answer) -> Problem | None:
     """Return the problem of a 4xx answer, or None: then it is not the API that speaks, or not a refusal."""
-    members = answer.members_or_none() if 400 <= answer.status < 500 else None
+    declared = 400 <= answer.status < 500 and answer.status not in UNDECLARED
+    members = answer.members_or_none() if declared else None
     if members is None:
         return None
     said = [value for name in _TEXTS if isinstance(value := members.get(name), str)]

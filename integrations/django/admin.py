@@ -11,6 +11,7 @@ from stateful_oauth.django.operators.accounts import (
     IdentityAdmin,
 )
 from stateful_oauth.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
+from stateful_oauth.django.operators.user_page import add_inlines
 from stateful_oauth.storage.models import (
     AccountLink,
     ConnectedAccount,
@@ -26,3 +27,4 @@ admin.site.register(Identity, IdentityAdmin)
 admin.site.register(Grant, GrantAdmin)
 admin.site.register(ConnectedAccount, ConnectedAccountAdmin)
 admin.site.register(AccountLink, AccountLinkAdmin)
+add_inlines(admin.site)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -19,3 +19,10 @@ class DjangoIntegrationConfig(AppConfig):
             checks,
             receivers,
         )
+
+        if apps.is_installed("django.contrib.admin"):
+            from django.contrib import admin  # noqa: PLC0415 - needs the apps
+
+            from stateful_oauth.django.operators.user_page import add_inlines  # noqa: PLC0415 - needs the apps
+
+            add_inlines(admin.site)  # where the admin comes first, all pages are registered by now

@@ -36,6 +36,7 @@ from stateful_oauth.django.operators.filters import (
     StateFilter,
     TenantFilter,
 )
+from stateful_oauth.django.operators.linked_accounts import accounts_of
 from stateful_oauth.django.operators.newest_first import Few
 from stateful_oauth.django.operators.operations import (
     OPERATIONS,
@@ -125,6 +126,7 @@ class TransactionAdmin(ReadOnlyAdmin):
             "consequence": consequence(row, release),
             "operations": [self._offer(request, each, row, release, now) for each in OPERATIONS.values()],
             "timeline": timeline,
+            "accounts": accounts_of(row),
             "lines": [(line, _gap(line)) for line in timeline.lines],
             "flow": flow,
             "diagram": diagram_of(flow, timeline, row.state) if flow is not None else "",

@@ -45,4 +45,11 @@ MUTANTS = (
            '> (0 if happened else 1)', '>= 0', ("tests/integrations/django/sweeps/test_commands.py",)),
     Mutant("purging asks nothing", "integrations/django/management/commands/purge_flows.py",
            'if answer.strip().lower() != "yes":', "if False:", ("tests/integrations/django/sweeps/test_commands.py",)),
+    Mutant("the answer of a gateway is a refusal", "integrations/auth0/oauth_answers.py",
+           "if answer.status in UNDECLARED:", "if False:", ("tests/integrations/auth0/test_undeclared_statuses.py",)),
+    Mutant("a stuck linking hides its accounts", "integrations/django/operators/linked_accounts.py",
+           'if row.state_kind == "final" or', "if True or",
+           ("tests/integrations/django/operators/test_accounts_of_a_link.py",)),
+    Mutant("the page of a user has no inlines", "integrations/django/operators/user_page.py",
+           "if page is not None:", "if False:", ("tests/integrations/django/operators/test_accounts.py",)),
 )  # fmt: skip

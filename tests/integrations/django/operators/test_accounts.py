@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 
 from stateful_oauth.storage.models import Grant, Identity, identity_digest
 from stateful_oauth.testing.clock import ManualClock
@@ -127,3 +129,31 @@ def test_long_lists_are_paged_without_counting(operator, clock):
     oldest = Identity.objects.order_by("-pk")[99].pk
     assert f'href="?before={oldest}"' in first
     assert "1 identity on this page" in oncall.page(at("identity"), {"before": oldest})
+
+
+def test_page_of_a_user_shows_identities_grants_and_links_to_read(operator, accounts):
+    page = operator.page(f"/admin/auth/user/{accounts.user.pk}/change/")
+    assert "auth0|ada" in page
+    assert "google-oauth2|ada" in page, "what is linked to it"
+    assert str(accounts.grant.pk) in page
+    assert 'name="auth0_identities-0-subject"' not in page, "no field to edit"
+    assert "sealed" not in page
+    assert "auth0_identities" not in operator.page("/admin/auth/user/add/")
+
+
+def test_page_of_a_user_is_saved_as_before(operator, accounts):
+    path = f"/admin/auth/user/{accounts.user.pk}/change/"
+    fields = dict(re.findall(r'name="([A-Za-z0-9_-]+_FORMS)" value="([0-9]+)"', operator.page(path)))
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+    response = operator.post(path, {**fields, **joined, "username": "ada", "first_name": "Augusta"})
+    assert response.status_code == 302, re.findall("errorlist.*", response.content.decode())
+    assert get_user_model().objects.get(pk=accounts.user.pk).first_name == "Augusta"
+    assert Grant.objects.filter(user=accounts.user).exists()
+
+
+def test_page_of_a_user_shows_what_the_operator_may_see(staff, accounts):
+    carol = staff("view_identity")
+    carol.user.user_permissions.add(Permission.objects.get(codename="view_user"))
+    page = carol.page(f"/admin/auth/user/{accounts.user.pk}/change/")
+    assert "auth0|ada" in page
+    assert str(accounts.grant.pk) not in page

@@ -188,5 +188,5 @@ def test_somebody_whom_the_tenant_blocks_is_told_so(browser, tenant):
     location = browser.start()
     tenant.on_login = lambda user, client: "not today <script>alert(1)</script>"
     response = browser.get(browser.visitor.authorize(location, ADA))
-    assert shown(browser, response) == ("access_denied", 403)
+    assert shown(browser, response) == ("sign_in_refused", 403)
     assert "not today" not in browser.opens(response).content.decode()
