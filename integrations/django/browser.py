@@ -228,21 +228,26 @@ def write_binding(request: HttpRequest, response: HttpResponse) -> None:
     pending: Binding | None = getattr(request, _PENDING, None)
     if pending is not None and cookie_name() not in response.cookies:
         known = _read(request)[1]
-        send_binding(response, pending, known=known)
-        _forget(response, known - {tab_cookie_name(each.secret) for each in pending.tabs})
+        _forget(response, known - send_binding(response, pending, known=known))
 
 
-def send_binding(response: HttpResponse, binding: Binding, *, known: Collection[str] = ()) -> None:
+def send_binding(response: HttpResponse, binding: Binding, *, known: Collection[str] = ()) -> set[str]:
     """Set the cookies.
 
     Args:
         known: The names of those that the browser has.
+
+    Returns:
+        The names of the cookies of the binding's tabs, whether they were set or known.
     """
     set_cookie(response, cookie_name(), binding.value, max_age=binding_lifetime())
+    names = set()
     for each in binding.tabs:
         name = tab_cookie_name(each.secret)
+        names.add(name)
         if name not in known:
             set_cookie(response, name, _tab_signer().sign(each.text), max_age=binding_lifetime())
+    return names
 
 
 def forget_binding(request: HttpRequest, response: HttpResponse) -> None:

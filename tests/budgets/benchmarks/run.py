@@ -154,19 +154,19 @@ def beside_others(harness: Path, python: str, *, quick: bool) -> None:
         groups.setdefault((scheme, database), {})[peer] = measured
     targets = []
     for (scheme, database), peers in sorted(groups.items(), reverse=True):
-        minimum = median(peers["floor:raw"])
-        print(f"\n{scheme}, {database}: one sign-in of a returning user\n")
+        minimum = tenth(peers["floor:raw"])
+        print(f"\n{scheme}, {database}: one sign-in of a returning user, 10th percentiles\n")
         table(
             ["", "CPU ms", "login", "callback", "page", "wall ms", "x minimum", "bytes left"],
             [
                 [
                     {"floor:raw": "the minimum", "floor:sm": "ORM, with state machine"}.get(peer, peer),
-                    *(number(peers[peer]["return_"][k]["median"])
+                    *(number(peers[peer]["return_"][k]["p10"])
                       for k in ("cpu", "login", "callback", "page", "wall")),
-                    f"{median(peers[peer]) / minimum:.2f}",
+                    f"{tenth(peers[peer]) / minimum:.2f}",
                     number(peers[peer].get("bytes", {}).get("return", {}).get("live")),
                 ]
-                for peer in sorted(peers, key=lambda peer: median(peers[peer]))
+                for peer in sorted(peers, key=lambda peer: tenth(peers[peer]))
             ],
         )  # fmt: skip
         targets += targets_of(scheme, database, peers)
@@ -184,8 +184,8 @@ def beside_others(harness: Path, python: str, *, quick: bool) -> None:
 
 
 def targets_of(scheme: str, database: str, peers: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    ours, minimum, authlib = peers["ours"], median(peers["floor:raw"]), median(peers["authlib"])
-    cpu, where = median(ours), f"{scheme}, {database}: "
+    ours, minimum, authlib = peers["ours"], tenth(peers["floor:raw"]), tenth(peers["authlib"])
+    cpu, where = tenth(ours), f"{scheme}, {database}: "
     steps = ours["trace"]["steps"].values()
     statements = sum(step[verb] for step in steps for verb in ("SELECT", "INSERT", "UPDATE", "DELETE"))
     commits = sum(step["commits"] for step in steps)
@@ -193,11 +193,11 @@ def targets_of(scheme: str, database: str, peers: dict[str, Any]) -> list[tuple[
     if scheme == "https":
         judged = [
             (where + "CPU at most 1.25 x the minimum", f"{cpu / minimum:.2f}", cpu / minimum <= 1.25),
-            (where + "CPU at most 0.3 x Authlib", f"{cpu / authlib:.2f}", cpu / authlib <= 0.3),
+            (where + "CPU at most 0.25 x Authlib", f"{cpu / authlib:.2f}", cpu / authlib <= 0.25),
         ]
     else:
         judged = [
-            (where + "CPU at most 1.3 x the minimum", f"{cpu / minimum:.2f}", cpu / minimum <= 1.3),
+            (where + "CPU at most 1.25 x the minimum", f"{cpu / minimum:.2f}", cpu / minimum <= 1.25),
             (where + "CPU below Authlib", f"{cpu / authlib:.2f}", cpu < authlib),
         ]
     judged += [
@@ -211,8 +211,9 @@ def targets_of(scheme: str, database: str, peers: dict[str, Any]) -> list[tuple[
     return judged
 
 
-def median(measured: dict[str, Any]) -> float:
-    found: float = measured["return_"]["cpu"]["median"]
+def tenth(measured: dict[str, Any]) -> float:
+    """Return the CPU time that a tenth of the sign-ins stayed below: other work on the machine moves it least."""
+    found: float = measured["return_"]["cpu"]["p10"]
     return found
 
 
