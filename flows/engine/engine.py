@@ -391,7 +391,7 @@ class Engine:
         left_to_others = row.stuck_since is not None and run.caller.actor.kind != "operator"
         if effect is None or left_to_others or not self._is_over(row.lease_until):
             return self._execution.replayed(run, row)
-        return self._execution.lost(run, row, effect, unfinished(row.code))
+        return self._execution.lost(run, row, effect, unfinished(row.code if effect.may_repeat else ""))
 
     def _is_over(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self._clock.now()

@@ -12,31 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.signature import MAX_TOKEN_CHARACTERS
+from stateful_oauth.flows.engine.secret import Hidden, Secret
 from stateful_oauth.flows.oauth.openid import AccessTokenClaims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stateful_oauth.flows.engine.secret import Secret
-
 
 def unverified_claims(token: Secret) -> AccessTokenClaims:
     """Return what an access token says of itself; nothing where it cannot be read."""
-    payload = _payload(token)
-    if payload is None:
+    claims = _payload(token)
+    if claims is None:
         return AccessTokenClaims(is_opaque=_is_opaque(token))
-    scope = payload.get("scope")
-    permissions = payload.get("permissions")
+    scope, named = claims.value.get("scope"), _texts(claims.value.get("permissions"))
     return AccessTokenClaims(
-        audience=_texts(payload.get("aud")),
+        audience=_texts(claims.value.get("aud")),
         scope=frozenset(scope.split()) if isinstance(scope, str) else None,
-        permissions=None if (named := _texts(permissions)) is None else frozenset(named),
+        permissions=None if named is None else frozenset(named),
     )
 
 
 def unverified_issuer(token: Secret) -> str | None:
     """Return `iss`, or None where it cannot be read."""
-    issuer = (_payload(token) or {}).get("iss")
+    claims = _payload(token)
+    issuer = None if claims is None else claims.value.get("iss")
     return issuer if isinstance(issuer, str) else None
 
 
@@ -57,19 +56,20 @@ def _is_opaque(token: Secret) -> bool:
         return False  # too long to look at
     if token.reveal().count(".") != 4:  # RFC 7516 §7.1
         return True
-    header = _object(token.reveal().partition(".")[0])
-    return header is None or header.get("alg") == "dir"
+    header = _object(Secret(token.reveal().partition(".")[0]))
+    return header is None or header.value.get("alg") == "dir"
 
 
-def _payload(token: Secret) -> Mapping[str, Any] | None:
+def _payload(token: Secret) -> Hidden[Mapping[str, Any]] | None:
     """Return the claims of a JWT; None for an opaque or encrypted token."""
     if len(token.reveal()) > MAX_TOKEN_CHARACTERS or token.reveal().count(".") != 2:
         return None
-    return _object(token.reveal().split(".")[1])
+    return _object(Secret(token.reveal().split(".")[1]))
 
 
-def _object(encoded: str) -> Mapping[str, Any] | None:
+def _object(encoded: Secret) -> Hidden[Mapping[str, Any]] | None:
+    padding = "=" * (-len(encoded.reveal()) % 4)
     try:
-        return Members.parse(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))).as_dict()
+        return Hidden(Members.parse(base64.urlsafe_b64decode(encoded.reveal() + padding)).as_dict())
     except ValueError:
         return None

@@ -47,6 +47,7 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "newcomer_gone": "It takes an account that is deleted while it signs in.",
     "link_exists": "The link is read again then, and counts.",
     "link_refused": "It takes a tenant that refuses what it allowed a moment ago.",
+    "metadata_refused": "It takes a profile that is nearly as large as Auth0 allows.",
     "unlink_refused": "It takes the main identity, which is no link here.",
     "user_unknown": "It takes an account that is deleted between two calls.",
     "grant_in_use": "It takes two workers with one refresh token at once.",

@@ -282,7 +282,7 @@ REFUSALS: Final = Group(
             slug="not-a-member",
             title="Not a member",
             what="Alan signs in to the organization “Analytical Engines”, to which he does not belong.",
-            codes=("access_denied",),
+            codes=("organization_refused",),
             begin=not_a_member,
         ),
         Scenario(

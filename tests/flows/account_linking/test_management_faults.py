@@ -6,7 +6,7 @@ import pytest
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.sweeping import recover_due
-from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity, TransitionRecord
+from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import XPTO
 from tests.support.callers import Operator
@@ -427,17 +427,3 @@ def test_too_many_requests_when_a_lost_link_is_read_back(tenant, browser, clock,
     assert (row.lease_until - clock.now()).total_seconds() == pytest.approx(90, abs=1)
     assert waited(browser, response, clock)["Location"] == "/profile/?tab=2"
     agree(tenant, password, google)
-
-
-@pytest.mark.parametrize("call", ["candidates by e-mail", "the primary", "the newcomer", "the link"])
-def test_row_whose_every_answer_was_429_never_says_that_an_answer_was_lost(
-    tenant, browser, clock, pair, call
-):
-    fault(tenant, call, "rate_limit", times=None)
-    waited(browser, browser.sign_in(pair[1].user_id), clock)
-    for _ in range(12):
-        clock.advance(700)
-        recover_due()
-    codes = set(TransitionRecord.objects.values_list("code", flat=True))
-    assert "rate_limited" in codes
-    assert not {code for code in codes if "lost" in code}, codes

@@ -62,5 +62,5 @@ MUTANTS = (
            ("tests/flows/account_linking/test_two_primaries.py",)),
     Mutant("fault: a busy service counts as a lost worker", "flows/engine/errors.py",
            "    if code == RateLimited.CODE:\n", "    if False:\n",
-           ("tests/flows/account_linking/test_management_faults.py",)),
+           ("tests/flows/account_linking/test_busy_management.py",)),
 )  # fmt: skip
