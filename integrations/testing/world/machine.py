@@ -16,6 +16,7 @@ from stateful_oauth.testing.world.flow_rules import corpus_of_flows, rules_of_fl
 from stateful_oauth.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.testing.world.operating import Operating
 from stateful_oauth.testing.world.passing_time import PassingTime
+from stateful_oauth.testing.world.starting import Starting
 
 if TYPE_CHECKING:
     import uuid
@@ -34,7 +35,7 @@ else:
     FlowRules = type("FlowRules", rules_of_flows() or (BaseStateMachine,), {})
 
 
-class World(Accounts, PassingTime, Operating, FlowRules):
+class World(Starting, Accounts, PassingTime, Operating, FlowRules):
     """A site, a tenant, browsers with tabs, people, operators and bad weather.
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
