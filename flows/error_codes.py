@@ -169,6 +169,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "discovery_invalid": ErrorCode(
         "The discovery document is incomplete, or belongs to another issuer.", 502, _OUR_SIDE,
         "Check DOMAIN or ISSUER. The issuer must match exactly."),
+    "revocation_unsupported": ErrorCode(
+        "The provider announces no revocation endpoint (RFC 7009): the refresh token is valid there until it expires.", 502,
+        _OUR_SIDE, "Use a provider that can revoke tokens, or remove `offline_access` from SCOPE."),
     "keys_unavailable": ErrorCode(
         "The provider's keys (JWKS) could not be read.", 502, _BUSY, "Fetch the jwks_uri by hand."),
     # The ID token: one code per rule of OpenID Connect Core §3.1.3.7 and related sections.

@@ -8,6 +8,7 @@ from stateful_oauth.flows import (
     account_linking,
     connect_account,
     disconnect_account,
+    end_grant,
     login,
     step_up,
     unlink_account,
@@ -24,6 +25,7 @@ BUILT_IN: Final[tuple[FlowDeclaration, ...]] = (
     disconnect_account.DECLARATION,
     unlink_account.DECLARATION,
     step_up.DECLARATION,
+    end_grant.DECLARATION,
 )
 # What a page speaks of when it knows no transaction.
 SIGN_IN: Final = login.DECLARATION

@@ -13,6 +13,7 @@ from stateful_oauth.flows.oauth.domain_events import (
     AccountsLinked,
     AccountsUnlinked,
     GrantIssued,
+    GrantReleased,
     LinkChecked,
 )
 from stateful_oauth.storage.grants import GrantOwner, seal_refresh_token
@@ -23,6 +24,7 @@ from stateful_oauth.storage.models import (
     Identity,
     identity_digest,
 )
+from stateful_oauth.storage.releases import release
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -61,6 +63,18 @@ def _(event: GrantIssued, transaction: Transaction, *, using: str) -> None:
             event.refresh_token, GrantOwner(event.id, event.user_id, bytes(identity.digest))
         ),
         created_at=transaction.changed_at,
+    )
+
+
+@handle_domain_event.register(GrantReleased)
+def _(event: GrantReleased, transaction: Transaction, *, using: str) -> None:
+    del using  # it goes where the transaction that let it go lies
+    release(
+        event.refresh_token,
+        tenant=transaction.tenant,
+        subject=event.subject,
+        of=str(transaction.id),
+        now=transaction.changed_at,
     )
 
 

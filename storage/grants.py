@@ -18,6 +18,7 @@ from stateful_oauth.flows.oauth.grants import Grant as GrantValue
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import Grant, identity_digest
+from stateful_oauth.storage.releases import release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +77,20 @@ class DjangoGrantStore:
         _change(grant, claimed_until=None)
 
     def end(self, grant: GrantValue, *, code: str, now: datetime) -> None:
-        """Wipe a grant that is of no use any more."""
-        _change(grant, claimed_until=None, refresh_token=None, access_tokens="", ended_at=now, code=code)
+        """Wipe a grant that is of no use any more, and have its refresh token revoked.
+
+        Also a token that the provider has refused: it may refuse the user for a while, and honour it later. A
+        spent one stands for its family.
+        """
+        changes = {"claimed_until": None, "refresh_token": None, "access_tokens": ""}
+        with database_answers(), transaction.atomic(using=router.db_for_write(Grant)):
+            if _change(grant, **changes, ended_at=now, code=code):
+                self.drop(grant, grant.refresh_token, now=now)
+
+    def drop(self, grant: GrantValue, refresh_token: Secret, *, now: datetime) -> None:
+        """Have a refresh token revoked that came too late for its grant."""
+        with database_answers(), transaction.atomic(using=router.db_for_write(Grant)):
+            release(refresh_token, tenant=grant.tenant, subject=grant.subject, grant=grant.id, now=now)
 
 
 def newest_grant(tenant: str) -> GrantValue | None:
@@ -91,45 +104,50 @@ def newest_grant(tenant: str) -> GrantValue | None:
     return None if row is None else _value(row)
 
 
-def end_grant(grant_id: str, *, now: datetime) -> Secret | None:
-    """Wipe a grant and return its refresh token to be revoked, or None if it was wiped before.
-
-    Wiped first and revoked after: a token that is no longer here cannot be used by us, whatever becomes of
-    the call to the provider.
-
-    Raises:
-        UndecryptableError: No key of the ring opens the token; the grant is ended all the same.
-    """
-    grants = _live(grant_id)
-    while True:
-        found = grants.values_list("refresh_token", "user_id", "identity__digest").first()
-        if found is None:
-            return None
-        sealed, user_id, digest = found
-        if sealed is None:
-            return None
-        # The condition decides between two who end it at once; it needs no transaction, and no lock before
-        # it. Where a rotation came in between, the new refresh token is ended, and not only the spent one.
-        if grants.filter(refresh_token=sealed).update(
-            refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, version=F("version") + 1
-        ):
-            return Secret(_unseal(sealed, GrantOwner(grant_id, user_id, bytes(digest))).decode())
+def end_grant(grant_id: str, *, now: datetime) -> None:
+    """Wipe a grant, if it has not ended, and have its refresh token revoked."""
+    if _is_id(grant_id):
+        _end(_live(grant_id), code="", now=now)
 
 
 def end_grants_of(identity: Identity, *, code: str, now: datetime, using: str) -> None:
-    """Wipe every grant of an identity and of its user: an earlier sign-in may have been another person's.
+    """End every grant of an identity and of its user: an earlier sign-in may have been another person's.
 
     A project may give one user several identities, and the user's sessions end with all of them.
     """
     own = Q(identity=identity) | Q(user_id=identity.user_id)
-    Grant.objects.using(using).filter(own, ended_at__isnull=True).update(
-        refresh_token=None,
-        access_tokens="",
-        claimed_until=None,
-        ended_at=now,
-        code=code,
-        version=F("version") + 1,
-    )
+    _end(Grant.objects.using(using).filter(own, ended_at__isnull=True), code=code, now=now)
+
+
+def _end(grants: QuerySet[Grant], *, code: str, now: datetime) -> None:
+    """Wipe grants and have their refresh tokens revoked, both in one database transaction."""
+    with transaction.atomic(using=grants.db):
+        # Writing comes first: it waits for a rotation under way, whose new token is then the one to end, and
+        # keeps later ones out. SQLite refuses a transaction that reads first and is overtaken by a writer.
+        if not grants.update(version=F("version") + 1):
+            return
+        rows = list(grants.select_related("identity").order_by("pk"))
+        for row in rows:
+            release_grant(row, now=now)
+        grants.filter(pk__in=[row.pk for row in rows]).update(
+            refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, code=code
+        )
+
+
+def release_grant(row: Grant, *, now: datetime) -> None:
+    """Have the refresh token of a grant revoked that is about to be wiped or deleted.
+
+    A token that no key of the ring opens cannot be revoked; that is logged.
+    """
+    if row.refresh_token is None:
+        return
+    owner = GrantOwner(row.pk, row.user_id, bytes(row.identity.digest))
+    try:
+        token = Secret(_unseal(row.refresh_token, owner).decode())
+    except encryption.UndecryptableError as error:
+        logger.warning("the refresh token of grant %s cannot be revoked: %s", row.pk, error)
+        return
+    release(token, tenant=row.tenant, subject=row.identity.subject, grant=str(row.pk), now=now)
 
 
 def _live(grant_id: str) -> QuerySet[Grant]:

@@ -14,7 +14,7 @@ from stateful_oauth.flows.engine.transaction import UNBOUND
 from stateful_oauth.flows.oauth.sign_in import SignIn
 from stateful_oauth.storage.accounts import links_of
 from stateful_oauth.storage.models import FlowTransaction, StateKinds
-from stateful_oauth.storage.store import secrets_of
+from stateful_oauth.storage.rows import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,7 +27,7 @@ def withdraw_sign_ins(
     *,
     since: datetime,
     started_since: datetime,
-) -> None:
+) -> Collection[str]:
     """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
@@ -38,6 +38,9 @@ def withdraw_sign_ins(
         ends: By kind of flow, the final states whose outcome gives the browser a session.
         since: When the grace began.
         started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
+
+    Returns:
+        The grants of these sign-ins. A session that was never fetched has one that nobody holds.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
         pk__gte=earliest_id_at(started_since),
@@ -47,7 +50,10 @@ def withdraw_sign_ins(
     )
     # What came of other flows, or which transaction went on, gives no session.
     gives_session = Q(*(Q(kind=kind, state__in=states) for kind, states in ends.items()), _connector=Q.OR)
-    rows.filter(gives_session).update(result={})
+    found = dict(rows.filter(gives_session).values_list("pk", "result"))
+    if found:
+        rows.filter(pk__in=found).update(result={})
+    return [result["grant"] for result in found.values() if "grant" in result]
 
 
 def unbind_open(browsers: Collection[bytes]) -> None:

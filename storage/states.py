@@ -48,4 +48,9 @@ STATES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "working": ("pushing_request", "exchanging_code"),
         "final": ("stepped_up", "cancelled", "mismatched", "failed", "expired", "abandoned"),
     },
+    "end_grant": {
+        "waiting": ("created",),
+        "working": ("revoking",),
+        "final": ("ended", "failed", "abandoned"),
+    },
 }

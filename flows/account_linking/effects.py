@@ -25,7 +25,6 @@ from stateful_oauth.flows.oauth.sign_in import AccountResolved, SignIn, check_ma
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Json, Transaction
     from stateful_oauth.flows.oauth.accounts import ProfileIdentity, UserProfile
     from stateful_oauth.flows.oauth.openid import AuthorizationRequest
@@ -91,19 +90,9 @@ def verify_primary(context: OAuthEffectContext) -> Event:
         organization=parameters.get("organization"),
     )
     if sign_in.identity.subject not in {each.user_id for each in inputs.candidates}:
-        if sign_in.refresh_token is not None:
-            _forget(context, sign_in.refresh_token)
         raise Mismatch("wrong_account", "Another account than the expected one signed in.")
     standing = account_caller(context.caller).standing_of(sign_in.identity)
     return Event("primary_verified", sign_in.held(standing))
-
-
-def _forget(context: OAuthEffectContext, refresh_token: Secret) -> None:
-    """Revoke the refresh token of an account that no user of this site has. A failure is not repeated."""
-    try:
-        context.services.provider.revoke_refresh_token(refresh_token, time_limit=context.time_limit)
-    except FlowError:
-        return
 
 
 def read_profiles(context: OAuthEffectContext) -> Event:

@@ -32,9 +32,11 @@ from stateful_oauth.flows.oauth.domain_events import (
     AccountsLinked,
     AccountsUnlinked,
     GrantIssued,
+    GrantReleased,
     LinkChecked,
 )
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.held_tokens import released_tokens
 from stateful_oauth.flows.oauth.outcomes import AccountName, ConfirmationNeeded, KeptApart, Linked
 from stateful_oauth.flows.oauth.services import OAuthServices
 from stateful_oauth.flows.oauth.sign_in import (
@@ -46,9 +48,12 @@ from stateful_oauth.flows.oauth.sign_in import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.transaction import Transaction
+    from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
@@ -78,7 +83,7 @@ class AccountLinkingFlow(FlowMachine):
     held_code = "sign_in_held_too_long"
     browser_events = ("confirm", "callback", "cancel")
     judged_events = ("decline", "mismatch", "fail")
-    emits = (AccountsLinked, GrantIssued, LinkChecked)
+    emits = (AccountsLinked, GrantIssued, GrantReleased, LinkChecked)
     relies_on = (AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a link passes them.
@@ -301,6 +306,11 @@ class AccountLinkingFlow(FlowMachine):
         if payload.link_checked:
             identity = payload.sign_in.identity
             self.transition.emit(LinkChecked(issuer=identity.issuer, subject=identity.subject))
+
+    @classmethod
+    def let_go(cls, transition: TransitionContext) -> Sequence[DomainEvent]:
+        """Have refresh tokens revoked that are not held any more."""
+        return released_tokens(transition)
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:

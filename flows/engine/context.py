@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar  # PEP 696: a flow without services writes `EffectContext`
 
     from stateful_oauth.flows.engine.ports import Caller, Clock
+    from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Transaction
 
     Services = TypeVar("Services", default=None)
@@ -45,10 +46,20 @@ class EffectContext(FlowContext[Services]):
         payload: The payload of the event that entered the state. None when the effect is repeated by
             recovery, which knows only what the row kept.
         call_limit: Seconds for one call, as the effect declares it.
+        received: See `receive`.
     """
 
     payload: Any
     call_limit: float
+    received: dict[str, Secret] = field(default_factory=dict)
+
+    def receive(self, **secrets: Secret) -> None:
+        """Note what the other service has just handed out, before it is judged.
+
+        Whatever becomes of the effect, the machine's `let_go` is asked about it: also when the effect fails,
+        or when its result comes too late.
+        """
+        self.received.update(secrets)
 
     @property
     def time_limit(self) -> float:

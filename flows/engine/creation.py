@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
     from stateful_oauth.flows.engine.secret import Secret
+    from stateful_oauth.flows.engine.transition import ChildTransaction
 
 
 def new_transaction(
@@ -46,4 +47,20 @@ def new_transaction(
             created_at=now,
             changed_at=now,
         )
+    )
+
+
+def child_transaction(
+    flow: FlowDefinition, child: ChildTransaction, parent: Transaction, *, now: datetime
+) -> Transaction:
+    """Return the transaction that another one opens: of the same tenant and browser."""
+    return new_transaction(
+        flow,
+        tenant=parent.tenant,
+        browser=parent.browser,
+        now=now,
+        inputs=child.inputs.to_json(),
+        secrets=child.secrets,
+        user_id=child.user_id,
+        transaction_id=child.id,
     )

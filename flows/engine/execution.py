@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.engine.context import EffectContext, FlowContext
 from stateful_oauth.flows.engine.crash_points import reached
-from stateful_oauth.flows.engine.creation import new_transaction
+from stateful_oauth.flows.engine.creation import child_transaction
 from stateful_oauth.flows.engine.effects import Effect, Event, LostAnswer
 from stateful_oauth.flows.engine.errors import (
     AnswerLost,
@@ -114,9 +114,10 @@ class Execution:
             FenceLost: Another worker moved the row since it was read.
         """
         with self.observer.span("claim", transition.transaction, event.name), self.store.transaction():
-            self._save(transition)
+            self._save(run, transition)
             outcome = self._tell(run, transition)
             reached("claim.before_commit", event.name)
+        run.received.clear()
         reached("claim.after_commit", event.name)
         self._observe(transition)
         return Settled(run, transition, outcome)
@@ -146,17 +147,32 @@ class Execution:
             event = self._event_of(run, claimed, pending, payload, reread=reread)
             if isinstance(event, Outcome):
                 return event
-            found = self._settle(run, claimed, event)
+            try:
+                found = self._settle(run, claimed, event)
+            except StoreUnavailable:
+                self._end_received(run, claimed, pending)
+                raise
             if found is None:
                 return self._dropped(run, claimed, pending)
             settled, payload, reread = found, event.payload, False
         return settled.outcome or self.outcome(settled.run, settled.transition.transaction)
 
+    def _end_received(self, run: Run, claimed: Transaction, effect: Effect) -> None:
+        """End a row whose effect was handed what nobody else has, if the database answers again.
+
+        Recovery would find nothing of it. The fence decides whether the settlement was committed after all.
+        """
+        if run.received and not effect.may_repeat:
+            with suppress(FlowError):
+                self._settle(run, claimed, Event("fail", code=effect.lost_code))
+
     def _event_of(
         self, run: Run, claimed: Transaction, pending: Effect, payload: Any, *, reread: bool
     ) -> Event | Outcome:
         """Run an effect; return the event to settle with, or the outcome where there is nothing to settle."""
-        context = EffectContext(claimed, run.services, run.caller, self.clock, payload, pending.time_limit)
+        context = EffectContext(
+            claimed, run.services, run.caller, self.clock, payload, pending.time_limit, run.received
+        )
         try:
             with self.observer.span("effect", claimed, pending.name):
                 reached("effect.before", pending.name)
@@ -197,7 +213,8 @@ class Execution:
         if not may_repeat:
             settled = self._settle(run, claimed, Event("fail", error, effect.code_of(error)))
             return self._dropped(run, claimed, effect) if settled is None else self.go_on(settled, error)
-        event = Event("retry", code=effect.code_of(error))
+        # What was never begun, as the rows that others start, has no lost answer behind it.
+        event = Event("retry", code=effect.code_of(error) if claimed.attempts else "")
         transition = self.transition(run, claimed, event)
         if claimed.stuck_since is not None:
             transition.start_over()
@@ -276,10 +293,11 @@ class Execution:
                 else:
                     event = self._run_local(run, transition.transaction, local, event.payload)
                 run.flow.take(transition, event)
-            self._save(transition)
+            self._save(run, transition)
             child = self._open_child(run, transition)
             outcome = self._tell(run, transition)
             reached("settle.before_commit", name)
+        run.received.clear()
         reached("settle.after_commit", name)
         self._observe(transition)
         if child is None:
@@ -292,18 +310,8 @@ class Execution:
         child = parent.child
         if child is None:
             return None
-        above = parent.transaction
-        run = self.run_of(self.flows[child.kind], run.caller, above.tenant)
-        created = new_transaction(
-            run.flow,
-            tenant=above.tenant,
-            browser=above.browser,
-            now=self.clock.now(),
-            inputs=child.inputs.to_json(),
-            secrets=child.secrets,
-            user_id=child.user_id,
-            transaction_id=child.id,
-        )
+        run = self.run_of(self.flows[child.kind], run.caller, parent.transaction.tenant)
+        created = child_transaction(run.flow, child, parent.transaction, now=self.clock.now())
         transition = self.transition(run, created, child.event)
         self.store.create(transition.transaction, transition.log)
         return Settled(run, transition)
@@ -317,10 +325,18 @@ class Execution:
         except FlowError as error:
             raise _LocalRefusal(local, error) from error
 
-    def _save(self, transition: TransitionContext) -> None:
+    def _save(self, run: Run, transition: TransitionContext) -> None:
         moved, seen = transition.transaction, transition.before.version
-        if not self.store.save(moved, transition.log, transition.domain_events, seen=seen):
+        domain_events = [*transition.domain_events, *run.let_go(transition)]
+        if not self.store.save(moved, transition.log, domain_events, seen=seen):
             raise FenceLost
+
+    def _let_go(self, run: Run, row: Transaction) -> None:
+        """Record what an effect was handed, if its result came too late to move the row."""
+        if run.received:
+            with self.store.transaction():
+                self.store.record(row, run.let_go(self.transition(run, row)))
+            run.received.clear()
 
     def _tell(self, run: Run, transition: TransitionContext) -> Outcome | None:
         """Tell the caller what came of a transaction that is over."""
@@ -360,6 +376,7 @@ class Execution:
     def _keep_working(self, run: Run, transition: TransitionContext, event: Event) -> Outcome:
         with suppress(FenceLost):
             self.claim(run, transition, event)
+        self._let_go(run, transition.before)
         return self.outcome(run, transition.transaction)
 
     def _fail(self, run: Run, claimed: Transaction) -> None:
@@ -374,11 +391,15 @@ class Execution:
                 while transition.effect is not None:
                     # Where a failure leads on to a local effect, that one may be what broke.
                     run.flow.take(transition, event)
-                self._save(transition)
+                self._save(run, transition)
+            run.received.clear()
             self._observe(transition)
+        with suppress(FlowError):
+            self._let_go(run, claimed)
 
     def _dropped(self, run: Run, claimed: Transaction, effect: Effect) -> Outcome:
         logger.warning("transaction %s: a late result of %s was dropped", claimed.id, effect.name)
+        self._let_go(run, claimed)
         row = self.store.load(claimed.id)
         if row is None:
             return Rejected(code="transaction_unknown")

@@ -17,7 +17,7 @@ from stateful_oauth.flows.engine.outcomes import InProgress, Outcome
 from stateful_oauth.flows.engine.transaction import StateKind, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from stateful_oauth.flows.engine.context import FlowContext
@@ -187,6 +187,16 @@ class FlowMachine(StateMachine):
         wanted = ("cancel", "fail") if code == "access_denied" else ("fail",)
         name = next((each for each in wanted if each in cls.judged_events), "expire")
         return Event(name, event.payload, code, getattr(event.payload, "error_description", ""))
+
+    @classmethod
+    def let_go(cls, transition: TransitionContext) -> Sequence[DomainEvent]:  # noqa: ARG003 - for overriding flows
+        """Return a domain event for each secret that is worth something elsewhere and is not kept any more.
+
+        Called once before a transition is written, and once for a result that came too late. What there was
+        is in `transition.before.secrets` and `transition.received`. What is kept is in the secrets of the
+        transaction, in the domain events, and in the child transaction.
+        """
+        return ()
 
     @classmethod
     def outcome(cls, context: FlowContext[Any]) -> Outcome:

@@ -55,6 +55,9 @@ class TransactionStore(Protocol):
             False, with nothing written, when another worker moved the row: that is the fence.
         """
 
+    def record(self, transaction: Transaction, domain_events: Sequence[DomainEvent]) -> None:
+        """Handle domain events of a result that came too late to move the row."""
+
     def reject(self, transaction: Transaction, line: TransitionLog) -> None:
         """Append a rejected event, up to a cap, under the next free number after `line.sequence`.
 

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine.effects import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stateful_oauth.flows.engine.definition import FlowDefinition
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.errors import FlowError
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.engine.ports import Caller
+    from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.engine.transition import TransitionContext
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Which flow a transaction belongs to, on whose behalf it is moved, and with which services."""
+    """Which flow a transaction belongs to, on whose behalf it is moved, and with which services.
+
+    Attributes:
+        received: What the effect under way has noted with `EffectContext.receive`, until that is settled.
+    """
 
     flow: FlowDefinition
     caller: Caller
     services: Any
+    received: dict[str, Secret] = field(default_factory=dict)
+
+    def let_go(self, transition: TransitionContext) -> Sequence[DomainEvent]:
+        """Return what has to be handled because this transition, or no transition any more, keeps it."""
+        transition.received = self.received
+        return self.flow.machine.let_go(transition)
 
     def failure(self, transaction: Transaction, error: FlowError) -> Event:
         """Return the event that an error means here: its own, or `fail` where there is no such edge."""

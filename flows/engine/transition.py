@@ -56,11 +56,12 @@ class TransitionContext:
         domain_events: What the actions emitted so far.
         child: The transaction that an action opened, or None.
         longest_wait: Seconds at most for the waiting state that is entered, or None.
+        received: What the effect that led here was handed, see `EffectContext.receive`.
     """
 
     __slots__ = (
         *("actor", "before", "child", "deadlines", "domain_events", "effect", "log", "longest_wait", "now"),
-        *("state", "transaction"),
+        *("received", "state", "transaction"),
     )
 
     def __init__(
@@ -74,6 +75,7 @@ class TransitionContext:
         self.domain_events: list[DomainEvent] = []
         self.child: ChildTransaction | None = None
         self.longest_wait: float | None = None
+        self.received: Mapping[str, Secret] = {}
 
     # For actions.
 

@@ -36,9 +36,11 @@ from stateful_oauth.flows.oauth.domain_events import (
     AccountIdentified,
     AccountsUnlinked,
     GrantIssued,
+    GrantReleased,
     LinkChecked,
 )
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.held_tokens import released_tokens
 from stateful_oauth.flows.oauth.inputs import HELD_FOR
 from stateful_oauth.flows.oauth.outcomes import SignedIn
 from stateful_oauth.flows.oauth.services import OAuthServices
@@ -51,9 +53,12 @@ from stateful_oauth.flows.oauth.sign_in import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.transaction import Transaction
+    from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
@@ -70,7 +75,7 @@ class LoginFlow(FlowMachine):
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     opens = ("account_linking",)
-    emits = (GrantIssued, LinkChecked)
+    emits = (GrantIssued, GrantReleased, LinkChecked)
     relies_on = (LinkChecked, AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a sign-in passes them.
@@ -188,6 +193,11 @@ class LoginFlow(FlowMachine):
     def new_secrets(cls) -> dict[str, Secret]:
         """Return what ties the authorization response to its request."""
         return {"nonce": Secret(pkce.new_nonce()), "code_verifier": Secret(pkce.new_code_verifier())}
+
+    @classmethod
+    def let_go(cls, transition: TransitionContext) -> Sequence[DomainEvent]:
+        """Have refresh tokens revoked that are not held any more."""
+        return released_tokens(transition)
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:

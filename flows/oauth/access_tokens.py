@@ -216,7 +216,10 @@ class AccessTokens:
         tokens = {name: each for name, each in grant.access_tokens.items() if self._lasts(each)}
         if flaw is None:
             tokens[key] = token
-        self._store.settle(grant, refresh_token=answer.refresh_token or grant.refresh_token, tokens=tokens)
+        rotated = answer.refresh_token
+        is_kept = self._store.settle(grant, refresh_token=rotated or grant.refresh_token, tokens=tokens)
+        if rotated is not None and not is_kept:
+            self._store.drop(grant, rotated, now=self._clock.now())  # the grant has ended meanwhile
         reached("refresh.settled", "refresh")
         if flaw is not None:
             raise flaw

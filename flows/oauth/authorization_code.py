@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.flows.oauth.errors import IdTokenRejected
+from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderAnswerLost
+from stateful_oauth.flows.oauth.held_tokens import RECEIVED
 from stateful_oauth.flows.oauth.inputs import AuthorizationInputs
 from stateful_oauth.flows.oauth.openid import AuthorizationRequest, IdTokenExpectation
 from stateful_oauth.flows.oauth.pkce import code_challenge
@@ -13,6 +14,7 @@ from stateful_oauth.flows.oauth.sign_in import SignIn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.engine.transaction import Transaction
     from stateful_oauth.flows.oauth.ports import Provider
     from stateful_oauth.flows.oauth.services import OAuthEffectContext
@@ -60,12 +62,17 @@ def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
     """
     secrets, provider = context.transaction.secrets, context.services.provider
     exchanged_at = context.clock.now()
-    tokens = provider.exchange_code(
-        code=context.payload.code,
-        redirect_uri=AuthorizationInputs.of(context.transaction).redirect_uri,
-        code_verifier=secrets["code_verifier"],
-        time_limit=context.time_limit,
-    )
+    try:
+        tokens = provider.exchange_code(
+            code=context.payload.code,
+            redirect_uri=AuthorizationInputs.of(context.transaction).redirect_uri,
+            code_verifier=secrets["code_verifier"],
+            time_limit=context.time_limit,
+        )
+    except ProviderAnswerLost as error:
+        _receive(context, error.refresh_token)
+        raise
+    _receive(context, tokens.refresh_token)
     if tokens.id_token is None:
         raise IdTokenRejected("id_token_missing")
     expectation = IdTokenExpectation(
@@ -73,3 +80,9 @@ def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
     )
     identity = provider.verify_id_token(tokens.id_token, expectation, now=context.clock.now())
     return SignIn.granted(identity, tokens, at=exchanged_at)
+
+
+def _receive(context: OAuthEffectContext, refresh_token: Secret | None) -> None:
+    """Note a refresh token before anything is checked: the provider honours it from now on."""
+    if refresh_token is not None:
+        context.receive(**{RECEIVED: refresh_token})

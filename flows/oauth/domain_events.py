@@ -40,6 +40,20 @@ class GrantIssued(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantReleased(DomainEvent):
+    """A refresh token that the provider issued is not held any more: it has to be revoked.
+
+    Attributes:
+        subject: The `sub` that it was issued to, or an empty string where no ID token said so.
+    """
+
+    about: ClassVar[str] = "grants"
+
+    refresh_token: Secret
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChecked(DomainEvent):
     """Accounts that an identity might be linked to were looked for: later sign-ins need not."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from stateful_oauth.flows.engine.errors import AnswerLost, FlowError, ServiceRefused, ServiceUnreachable
+
+if TYPE_CHECKING:
+    from stateful_oauth.flows.engine.secret import Secret
 
 
 class ProviderUnreachable(ServiceUnreachable):
@@ -20,9 +23,13 @@ class ProviderAnswerLost(AnswerLost):
     """The request was sent to the provider and no usable answer came: whether it happened is unknown.
 
     Code: `provider_answer_lost`, or `provider_answer_invalid` when something came that is no answer.
+
+    Attributes:
+        refresh_token: What such an answer holds all the same, or None: it has to be revoked.
     """
 
     CODE: ClassVar[str] = "provider_answer_lost"
+    refresh_token: Secret | None = None
 
 
 class DeniedByAction(ServiceRefused):

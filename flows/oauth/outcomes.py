@@ -101,5 +101,10 @@ class Disconnected(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrantEnded(Outcome):
+    """A refresh token is revoked at the provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unlinked(Outcome):
     """A linked account stands alone again."""

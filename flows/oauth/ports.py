@@ -254,7 +254,10 @@ class GrantStore(Protocol):
         """Give a claim back: nothing was spent."""
 
     def end(self, grant: Grant, *, code: str, now: datetime) -> None:
-        """Wipe a grant that is of no use any more, and keep the code that says why."""
+        """Wipe a grant that is of no use any more, keep the code that says why, and have it revoked."""
+
+    def drop(self, grant: Grant, refresh_token: Secret, *, now: datetime) -> None:
+        """Have a refresh token revoked that came too late for its grant."""
 
 
 class AccountDirectory(Protocol):

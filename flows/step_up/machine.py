@@ -22,8 +22,9 @@ from stateful_oauth.flows.engine.outcomes import (
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce
 from stateful_oauth.flows.oauth.authorization_code import url_of
-from stateful_oauth.flows.oauth.domain_events import GrantIssued
+from stateful_oauth.flows.oauth.domain_events import GrantIssued, GrantReleased
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
+from stateful_oauth.flows.oauth.held_tokens import released_tokens
 from stateful_oauth.flows.oauth.outcomes import Reauthenticated
 from stateful_oauth.flows.oauth.services import OAuthServices
 from stateful_oauth.flows.oauth.sign_in import (
@@ -38,7 +39,11 @@ from stateful_oauth.flows.step_up.effects import authorization_request, exchange
 from stateful_oauth.flows.step_up.inputs import StepUpInputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stateful_oauth.flows.engine.domain_events import DomainEvent
     from stateful_oauth.flows.engine.transaction import Transaction
+    from stateful_oauth.flows.engine.transition import TransitionContext
     from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
     from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse
     from stateful_oauth.flows.oauth.services import OAuthContext
@@ -55,7 +60,7 @@ class StepUpFlow(FlowMachine):
     judged_events = ("cancel", "mismatch", "fail")
     # So that its page can offer to ask for the same again.
     kept_inputs = ("next", "max_age", "acr_values", "connection")
-    emits = (GrantIssued,)
+    emits = (GrantIssued, GrantReleased)
 
     # States, in the order in which a step-up passes them.
     created = WaitingState(initial=True)
@@ -128,6 +133,11 @@ class StepUpFlow(FlowMachine):
     def new_secrets(cls) -> dict[str, Secret]:
         """Return what ties the authorization response to its request."""
         return {"nonce": Secret(pkce.new_nonce()), "code_verifier": Secret(pkce.new_code_verifier())}
+
+    @classmethod
+    def let_go(cls, transition: TransitionContext) -> Sequence[DomainEvent]:
+        """Have refresh tokens revoked that are not held any more."""
+        return released_tokens(transition)
 
     @classmethod
     def route(cls, event: Event, context: OAuthContext) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
@@ -75,7 +76,10 @@ def token_response(
             expires_in=members.informative_lifetime("expires_in"),
         )
     except ValueError as error:
-        raise ProviderAnswerLost(f"The token answer is not usable: {error}", code=_INVALID) from None
+        lost = ProviderAnswerLost(f"The token answer is not usable: {error}", code=_INVALID)
+        with suppress(ValueError):
+            lost.refresh_token = members.optional_secret("refresh_token")
+        raise lost from None
 
 
 def pushed_response(answer: Answer) -> PushedAuthorizationResponse:

@@ -268,12 +268,12 @@ class Auth0Provider:
             ProviderUnreachable: Nothing was sent.
             ServiceRefused: The provider refused it; `RateLimited` for 429.
             ProviderAnswerLost: It was sent and no usable answer came.
-            FlowError: Metadata is not usable, or names no `revocation_endpoint`.
+            FlowError: Metadata is not usable, or names no `revocation_endpoint`: `revocation_unsupported`.
         """
         deadline = time.monotonic() + time_limit
         endpoint = self._discovery.metadata(time_limit).revocation_endpoint
         if endpoint is None:
-            raise FlowError("discovery_invalid", "The provider announces no revocation_endpoint.")
+            raise FlowError("revocation_unsupported", "The provider announces no revocation_endpoint.")
         answer = self._post(endpoint, {"token": token, "token_type_hint": "refresh_token"}, deadline)
         if answer.status != 200:
             raise refusal(answer)

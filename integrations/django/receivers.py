@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import DatabaseError, router, transaction
+from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
+from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
-from stateful_oauth.django.sessions import end_questions_of_others, withdraw
-from stateful_oauth.storage.models import FlowTransaction
+from stateful_oauth.django.grants import end_grant
+from stateful_oauth.django.sessions import end_questions_of_others, session_details, withdraw
+from stateful_oauth.storage.grants import release_grant
+from stateful_oauth.storage.models import FlowTransaction, Grant
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -22,17 +26,28 @@ logger = logging.getLogger("stateful_oauth.sessions")
 
 @receiver(user_logged_out, dispatch_uid="stateful_oauth.withdraw")
 def signed_out(*, request: HttpRequest | None = None, **_: Any) -> None:
-    """Close the way back by an earlier callback, also when Django's own view signed the user out.
+    """Close the way back by an earlier callback, and end the session's grant, whichever view signs out.
 
     Never fails the sign-out: Django sends this before it ends the session.
     """
     if request is None:
         return
+    if hasattr(request, "session") and "grant" in (details := session_details(request)):
+        end_grant(details["grant"])
     try:
         with transaction.atomic(using=router.db_for_write(FlowTransaction)):
             withdraw(request)
     except DatabaseError as error:
         logger.warning("earlier callbacks of this browser were not withdrawn: %s", error)
+
+
+@receiver(pre_delete, sender=Grant, dispatch_uid="stateful_oauth.release")
+def grant_deleted(*, instance: Grant, **_: Any) -> None:
+    """Have the refresh token of a grant revoked that goes with its user or its identity.
+
+    In the database transaction of the deletion. What is deleted by SQL alone is not seen.
+    """
+    release_grant(instance, now=wiring.clock.now())
 
 
 @receiver(user_logged_in, dispatch_uid="stateful_oauth.end_questions")

@@ -21,7 +21,7 @@ from stateful_oauth.django.browser import current_binding, keep_binding, renew_b
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.endings import may_come_back
-from stateful_oauth.django.grants import end_and_revoke_on_commit
+from stateful_oauth.django.grants import end_grant
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
@@ -59,7 +59,7 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
         details.setdefault("grant", previous["grant"])
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
-        end_and_revoke_on_commit(previous["grant"], previous.get("tenant", DEFAULT_TENANT))
+        end_grant(previous["grant"])
     end_questions_of_others(
         request, issuer=conf.tenant(outcome.tenant).issuer, subject=details.get("sub", "")
     )
@@ -105,7 +105,7 @@ def renew_sign_in(request: HttpRequest, outcome: Reauthenticated) -> None:
     kept = {name: value for name, value in previous.items() if name not in ("acr", "amr", "auth_time")}
     session[SESSION_KEY] = {**kept, **outcome.session}
     if "grant" in previous and previous["grant"] != session[SESSION_KEY]["grant"]:
-        end_and_revoke_on_commit(previous["grant"], previous.get("tenant", DEFAULT_TENANT))
+        end_grant(previous["grant"])
 
 
 def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: str = "") -> None:
@@ -175,7 +175,8 @@ def withdraw(request: HttpRequest) -> None:
         started_since = since - timedelta(seconds=conf.attempt_lifetime)
         ends = {each.kind: each.session_states for each in declarations().values() if each.session_states}
         unbind_open(binding.browsers)
-        withdraw_sign_ins(binding.browsers, ends, since=since, started_since=started_since)
+        for grant in withdraw_sign_ins(binding.browsers, ends, since=since, started_since=started_since):
+            end_grant(grant)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:

@@ -11,7 +11,6 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.browser import forget_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.django.grants import end_and_revoke
 from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.pages import FlowResponse, SeeOther, whole_response
 from stateful_oauth.django.sessions import session_details
@@ -26,10 +25,10 @@ logger = logging.getLogger("stateful_oauth.logout")
 
 @whole_response
 def sign_out(request: HttpRequest) -> FlowResponse:
-    """End the session, revoke its refresh token, and go on to the provider's own sign-out.
+    """End the session and its grant, and go on to the provider's own sign-out.
 
-    The session here ends first, whatever the provider does. Call it only for a POST that Django's CSRF check
-    has passed, or another site can sign your users out.
+    The session here ends first, whatever the provider does. A sweep revokes the refresh token. Call it only
+    for a POST that Django's CSRF check has passed, or another site can sign your users out.
 
     Returns:
         A redirect to the provider, which sends the browser back to `LOGOUT_RETURN_PATH`.
@@ -46,8 +45,6 @@ def _onward(request: HttpRequest, details: dict[str, str]) -> str:
     if not details:
         return home  # not a session of ours, so there is none at the provider
     tenant = details.get("tenant", DEFAULT_TENANT)
-    if "grant" in details:
-        end_and_revoke(details["grant"], tenant)
     try:
         return wiring.provider(tenant).logout_url(
             return_to=home, sid=details.get("sid") or None, federated=conf.tenant(tenant).federated_logout

@@ -124,6 +124,12 @@ class Issued:
         for value in [value for value, access in self.access.items() if access.user_id == user_id]:
             del self.access[value]
 
+    def living(self, now: float) -> list[Family]:
+        """Return the families whose tokens the tenant honours, of all users."""
+        return [
+            family for families in self._families.values() for family in families if now < family.expires_at
+        ]
+
     def families(self, user_id: str, client_id: str | None = None) -> list[Family]:
         """Return the live families of a user, with one client or with all."""
         return [

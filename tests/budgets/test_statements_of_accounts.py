@@ -46,6 +46,8 @@ NEW_USER = ["SELECT identity", "INSERT auth_user", "SELECT identity", "INSERT id
 # A sign-in that is kept for a decision, and how it stands with its user's sessions.
 HELD = ["SELECT identity", "SELECT identity"]
 GRANT = ["SELECT identity", "INSERT grant"]
+# The refresh token of the account that is gone: a sweep revokes it.
+LET_GO = ["INSERT row", "INSERT log"]
 REFRESH = ["SELECT grant", "UPDATE grant", "UPDATE grant"]
 # What is known here of all candidates.
 CANDIDATE = ["SELECT connectedaccount", "SELECT identity", "SELECT accountlink"]
@@ -213,7 +215,7 @@ def test_a_sign_in_that_is_linked_without_asking(tenant, browser, xpto):
         *(*CANDIDATE, "SELECT identity", *SETTLE),  # read by id, and kept
         *(*CANDIDATE, *MAY_SIGN_IN),  # decided anew, right before the call
         *(*SETTLE, *NOTE_LINK, "SELECT identity"),  # linked, and the user is looked up before the fence
-        *(*SETTLE, "UPDATE identity", *NEW_SESSION),  # merged, and signed in
+        *(*SETTLE, "UPDATE identity", *LET_GO, *NEW_SESSION),  # merged, and signed in
     ]
     calls = {TOKEN: 1, BY_EMAIL: 2, USER: 5, LINK: 1}
     assert spent == Cost(expected, 7, calls)
@@ -263,7 +265,7 @@ def test_a_link_that_is_proved(tenant, browser, xpto):
         *(*CANDIDATE, "SELECT identity", *SETTLE),  # read by id, and kept
         *(*CANDIDATE, *MAY_SIGN_IN),  # decided anew, right before the call
         *(*SETTLE, *NOTE_LINK),  # linked
-        *(*NEW_USER, *SETTLE, *GRANT, "UPDATE identity", *NEW_SESSION),  # merged, and signed in
+        *(*NEW_USER, *SETTLE, *GRANT, "UPDATE identity", *LET_GO, *NEW_SESSION),  # merged, and signed in
     ]
     assert spent == Cost(expected, 6, {TOKEN: 1, BY_EMAIL: 1, USER: 5, LINK: 1})
 

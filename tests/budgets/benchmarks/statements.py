@@ -72,7 +72,7 @@ class OrmLookup:
 def measure(database: str, rounds: int) -> None:
     """Sign in, with and without in turn."""
     from stateful_oauth.django import wiring
-    from stateful_oauth.storage import identities, store
+    from stateful_oauth.storage import identities, rows
     from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
     from stateful_oauth.testing.browser import Browser
     from tests.support import tenants
@@ -91,13 +91,13 @@ def measure(database: str, rounds: int) -> None:
         OrmLookup(Identity, key="digest", related="user", alias=alias),
     )
     ways: dict[str, Any] = {
-        "compiled": (store._transactions, store._records, identities._identities),
+        "compiled": (rows.transactions, rows.records, identities._identities),
         "orm": [lambda _, way=way: way for way in orm],
     }
     spent: dict[str, list[float]] = {"compiled": [], "orm": []}
     for number in range(2 * rounds + 40):
         name = ("compiled", "orm")[number % 2]
-        store._transactions, store._records, identities._identities = ways[name]
+        rows.transactions, rows.records, identities._identities = ways[name]
         took = _sign_in(Browser(tenant), elsewhere)
         if number >= 40:
             spent[name].append(took)

@@ -42,9 +42,9 @@ def dead_at_the_tenant(tenant, owner):
 
 def ended_here(tenant, owner):
     """As another tab's sign-out ends it."""
-    from stateful_oauth.django.grants import end_and_revoke
+    from stateful_oauth.django.grants import end_grant
 
-    end_and_revoke(str(Grant.objects.get(ended_at=None).pk), "default")
+    end_grant(str(Grant.objects.get(ended_at=None).pk))
     return "grant_dead"
 
 

@@ -10,10 +10,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.models import Session
 
+from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import Grant
 from tests.support.error_pages import error_code
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 ADA = "ada@example.com"
 LOGOUT = "/auth/logout/"
@@ -86,6 +87,7 @@ def test_the_grant_is_wiped_here_and_revoked_there(browser, tenant, offline):
     grant = Grant.objects.get()
     assert grant.refresh_token is None
     assert grant.ended_at is not None
+    recover_due()
     assert tenant.ledger.count("refresh_revoked") == 1
 
 
@@ -99,6 +101,7 @@ def test_only_the_grant_of_this_session_ends(browser, another_browser, tenant, o
     kept = Grant.objects.get(ended_at=None)
     assert str(kept.pk) == elsewhere.client.session["stateful_oauth"]["grant"]
     assert elsewhere.user_id is not None
+    recover_due()
     assert tenant.ledger.count("refresh_revoked") == 1
 
 
@@ -202,4 +205,5 @@ def test_a_second_sign_out_does_nothing_more(browser, tenant, offline):
     browser.sign_in(ADA)
     browser.post(LOGOUT)
     assert browser.post(LOGOUT)["Location"] == HOME
+    recover_due()
     assert tenant.ledger.count("refresh_revoked") == 1

@@ -40,7 +40,7 @@ LEAVES = (
     "flows/oauth/authorization_response.py: _is_well_formed:", "flows/oauth/pkce.py: code_challenge:",
     "flows/engine/identifiers.py: digest:", "flows/engine/identifiers.py: transaction_id_of:",
     "storage/encryption.py: unseal:",
-    "storage/grants.py: _unseal_tokens.<locals>", "storage/store.py: SealedSecrets._opened.<locals>",
+    "storage/grants.py: _unseal_tokens.<locals>", "storage/rows.py: SealedSecrets._opened.<locals>",
     "django/callbacks.py: _holds", "django/callbacks.py: _take_out.<locals>",
 )  # fmt: skip
 
