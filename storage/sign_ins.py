@@ -40,7 +40,7 @@ def withdraw_sign_ins(
         started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
 
     Returns:
-        The grants of these sign-ins. A session that was never fetched has one that nobody holds.
+        The grants of these sign-ins. A session that was never fetched has one that no session holds.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
         pk__gte=earliest_id_at(started_since),

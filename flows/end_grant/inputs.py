@@ -17,7 +17,7 @@ class EndGrantInputs(FlowInputs):
     """The inputs of `end_grant`.
 
     Attributes:
-        subject: The `sub` that the token was issued to, or an empty string where nobody has verified it.
+        subject: The `sub` that the token was issued to, or an empty string where no ID token said so.
         grant: The grant that has ended, or an empty string for a token that never became one.
         transaction: The transaction that let the token go, or an empty string.
     """

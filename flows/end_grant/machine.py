@@ -1,7 +1,7 @@
 """Ending a grant: a refresh token that is not held any more is revoked (RFC 7009).
 
 The row is created in the database transaction that decides that the token is not held any more
-(`storage/releases.py`). Nobody waits for it: a sweep works it off.
+(`storage/releases.py`). No request waits for it: a sweep works it off.
 """
 
 from __future__ import annotations

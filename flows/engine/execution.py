@@ -158,7 +158,7 @@ class Execution:
         return settled.outcome or self.outcome(settled.run, settled.transition.transaction)
 
     def _end_received(self, run: Run, claimed: Transaction, effect: Effect) -> None:
-        """End a row whose effect was handed what nobody else has, if the database answers again.
+        """End a row whose effect was handed what is kept nowhere else, if the database answers again.
 
         Recovery would find nothing of it. The fence decides whether the settlement was committed after all.
         """

@@ -26,7 +26,7 @@ logger = logging.getLogger("stateful_oauth.sessions")
 
 @receiver(user_logged_out, dispatch_uid="stateful_oauth.withdraw")
 def signed_out(*, request: HttpRequest | None = None, **_: Any) -> None:
-    """Close the way back by an earlier callback, and end the session's grant, whichever view signs out.
+    """Close the way back by an earlier callback, and end the session's grant, by any view.
 
     Never fails the sign-out: Django sends this before it ends the session.
     """
