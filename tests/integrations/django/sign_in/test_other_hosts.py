@@ -164,6 +164,11 @@ class TestSeveralHosts:
         location = browser.post("/auth/logout/", HTTP_HOST=host)["Location"]
         assert query_of(location)["post_logout_redirect_uri"] == f"https://{host}/"
 
+    def test_sign_out_at_another_host_ends_at_base_url(self, browser):
+        browser.sign_in(ADA)
+        location = browser.post("/auth/logout/", HTTP_HOST="localhost")["Location"]
+        assert query_of(location)["post_logout_redirect_uri"] == "https://app.example/"
+
     def test_other_hosts_still_go_to_base_url(self, browser):
         assert browser.start(HTTP_HOST="localhost").startswith("https://app.example/auth/login/?")
 
