@@ -29,8 +29,8 @@ _NEEDS_SIGN_IN: Final = frozenset(
 # Another attempt would fail in the same way: an operator has to change the configuration first.
 _NEEDS_OPERATOR: Final = frozenset(
     {"audience_not_granted", "client_rejected", "connection_unknown", "discovery_invalid",
-     "management_not_configured", "management_refused", "management_scope_missing", "request_rejected",
-     "scope_not_granted", "token_vault_refused"}
+     "management_not_configured", "management_refused", "management_scope_missing", "provider_speaks_no_tls",
+     "request_rejected", "scope_not_granted", "token_vault_refused", "user_not_created"}
 )  # fmt: skip
 
 _OUR_SIDE: Final = _("This does not work right now because of a problem on our side. Please try again later.")
