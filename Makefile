@@ -26,6 +26,10 @@ NOX_ARGS ?=
 UNRELEASED ?=
 JOBS ?= auto
 
+# Seconds on two quiet cores: only a whole run has a budget.
+SQLITE_WHOLE := $(if $(PYTEST_ARGS),,--budget=195)
+POSTGRESQL_WHOLE := $(if $(PYTEST_ARGS),,--budget=105)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -45,16 +49,20 @@ test: test-sqlite test-postgresql ## Run the tests: all on SQLite, then those of
 
 .PHONY: test-sqlite
 test-sqlite: $(VENV)/.dev ## Run the tests on SQLite
-	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" --durations=10 $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "not browser and not slow" --durations=10 $(SQLITE_WHOLE) $(PYTEST_ARGS)
 
 .PHONY: test-slow
 test-slow: $(VENV)/.dev ## Run the tests that take long, on both databases: every path and order, databases that fail, workers elsewhere
 	$(PY) -m pytest -n $(JOBS) -m "slow and not browser" $(PYTEST_ARGS)
-	$(PY) -m pytest -n $(JOBS) -m "slow and database and not browser" --database=postgresql $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "slow and (database or database_in_ci) and not browser" --database=postgresql $(PYTEST_ARGS)
 
 .PHONY: test-postgresql
 test-postgresql: $(VENV)/.dev ## Run the tests marked `database` on a PostgreSQL that they start themselves
-	$(PY) -m pytest -n $(JOBS) -m "database and not browser and not slow" --database=postgresql --durations=10 $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "database and not database_in_ci and not browser and not slow" --database=postgresql --durations=10 $(POSTGRESQL_WHOLE) $(PYTEST_ARGS)
+
+.PHONY: test-postgresql-rest
+test-postgresql-rest: $(VENV)/.dev ## Run those on PostgreSQL, too, whose statements `make test` has tried there with others
+	$(PY) -m pytest -n $(JOBS) -m "database_in_ci and not browser and not slow" --database=postgresql $(PYTEST_ARGS)
 
 .PHONY: test-browser
 test-browser: $(VENV)/.browser ## Run the demo in a real browser (needs Chromium and its driver)

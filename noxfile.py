@@ -94,5 +94,5 @@ def tests(session: nox.Session, django: str) -> None:
     ignored = [f"--ignore=tests/{folder}" for folder in OF_THE_CHECKOUT]
     pytest = ["python", "-P", "-m", "pytest", "-n", os.environ.get("JOBS", "auto"), *ignored]
     session.run(*pytest, "-m", "not slow and not browser", *session.posargs)
-    postgresql = [*pytest, "--database=postgresql", "-m", "database and not slow"]
+    postgresql = [*pytest, "--database=postgresql", "-m", "(database or database_in_ci) and not slow"]
     session.run(*postgresql, *session.posargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,11 @@ from tests.support import tenants
 from tests.support.flushing import flush_cheaply
 from tests.support.postgresql import PostgreSQL
 
-pytest_plugins = ["tests.support.coverage_of_paths"]
+pytest_plugins = [
+    "tests.support.budget",
+    "tests.support.coverage_of_paths",
+    "tests.support.statement_shapes",
+]
 
 POSTGRESQL = "STATEFUL_OAUTH_TEST_POSTGRESQL"
 
@@ -51,21 +56,24 @@ def pytest_configure(config: pytest.Config) -> None:
 SLOW_FOLDERS = ("database_faults", "explorer", "fuzz")
 
 
-MARKED = "mark.database"
+_ASKED = re.compile(r"(?<!not )\b(database|database_in_ci)\b")
+_MARKED = re.compile(r"\bmark\.(database|database_in_ci)\b")
 
 
 @functools.cache
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
+def _markers(file: Path) -> frozenset[str]:
+    """Return which markers of PostgreSQL a file names."""
+    return frozenset(_MARKED.findall(file.read_text(encoding="utf-8")))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Import no file without a test for PostgreSQL, when only those are asked for."""
-    if config.getoption("--database") != "postgresql" or not config.getoption("-m").startswith("database"):
+    asked = set(_ASKED.findall(config.getoption("-m")))
+    if config.getoption("--database") != "postgresql" or not asked:
         return None
     if not collection_path.is_file() or not collection_path.name.startswith("test_"):
         return None
-    return True if MARKED not in _text(collection_path) else None
+    return None if asked & _markers(collection_path) else True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,11 +81,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if item.path.parent.name in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("database") and MARKED not in _text(item.path):
-            raise pytest.UsageError(f"{item.path}: name pytest.{MARKED} in it, or PostgreSQL skips it.")
+        for marker in ("database", "database_in_ci"):
+            if item.get_closest_marker(marker) and marker not in _markers(item.path):
+                raise pytest.UsageError(
+                    f"{item.path}: name pytest.mark.{marker} in it, or PostgreSQL skips it."
+                )
     yield
     # One of the two workers takes all of these: so one demo starts, and its slow tests do not end the run.
-    items.sort(key=lambda item: item.path.parent.name != "demo")
+    items.sort(key=lambda item: item.path.parent.name not in {"demo", "world"})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.support.accounts_site import VICTIM
 from tests.support.error_pages import error_code
 from tests.support.link_pages import asked
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

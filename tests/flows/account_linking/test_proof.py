@@ -16,7 +16,7 @@ from tests.support.error_pages import error_code
 from tests.support.link_pages import asked
 from tests.support.rows import show
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 GOOGLE = "google-oauth2"
 

@@ -12,7 +12,7 @@ from tests.support.error_pages import shown
 from tests.support.link_pages import asked
 from tests.support.rows import check_rows, nothing_working
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

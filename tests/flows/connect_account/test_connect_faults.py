@@ -16,7 +16,7 @@ from tests.support.recovering import recover_all
 from tests.support.rows import nothing_working, show
 from tests.support.waiting import waited
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 GOOGLE, COMPLETE = "google-oauth2|100", "/me/v1/connected-accounts/complete"
 

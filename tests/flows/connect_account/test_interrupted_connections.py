@@ -10,7 +10,7 @@ from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 from tests.support import rows
 from tests.support.accounts_site import QWERTY, XPTO
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 COMPLETE, LIST = "/me/v1/connected-accounts/complete", "/me/v1/connected-accounts/accounts"
 

@@ -32,7 +32,7 @@ from tests.support.callers import Operator, Person
 from tests.support.crashes import at, crash_at
 from tests.support.engines import engine_with
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.grants import key_of
 from stateful_oauth.storage.grants import end_grant
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db]
 
 API, OTHER = "https://calendar.example/", "https://nobody.example/"
 both = pytest.mark.parametrize("rotation", [True, False], ids=["rotation", "no rotation"])

@@ -13,7 +13,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.rows import secrets_of
 from tests.support.crashes import at, crash_at
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db]
 
 CLAIM = 10 + 20  # seconds: the call's time limit and the margin
 both = pytest.mark.parametrize("rotation", [True, False], ids=["rotation", "no rotation"])

@@ -10,7 +10,7 @@ from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
 from tests.support.accounts_site import XPTO, prepare, site
 from tests.support.error_pages import Form, error_code
 
-pytestmark = [pytest.mark.database]
+pytestmark = [pytest.mark.database_in_ci]
 
 GOOGLE = "google-oauth2"
 MFA = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"

@@ -199,7 +199,7 @@ def everything(transaction_id: uuid.UUID) -> Mapping[str, Any]:
 
 
 @pytest.mark.security("S20")
-@pytest.mark.database
+@pytest.mark.database_in_ci
 @pytest.mark.parametrize(("kind", "state"), STATES)
 def test_a_browser_can_send_what_the_table_says_and_nothing_else(tenant, db, kind, state):
     """No browser sends itself a result, an expiry or an operator's event."""
@@ -213,7 +213,7 @@ def test_a_browser_can_send_what_the_table_says_and_nothing_else(tenant, db, kin
         assert rows.rejections(row.id) == [(event, "event_not_allowed")]
 
 
-@pytest.mark.database
+@pytest.mark.database_in_ci
 @pytest.mark.parametrize(("kind", "state"), [each for each in STATES if BY_BROWSER[each[0]]])
 def test_what_a_browser_may_send_moves_a_row_only_where_it_is_awaited(tenant, db, kind, state):
     for event in sorted(BY_BROWSER[kind] - set(ALLOWED[kind][state])):
@@ -226,7 +226,7 @@ def test_what_a_browser_may_send_moves_a_row_only_where_it_is_awaited(tenant, db
         assert isinstance(outcome, Rejected) if refused else outcome.replayed or outcome.code, outcome
 
 
-@pytest.mark.database
+@pytest.mark.database_in_ci
 @pytest.mark.parametrize(("kind", "state"), STATES)
 def test_an_operator_can_cancel_and_abandon_where_the_table_says_so(tenant, db, kind, state):
     for event in sorted({*events_of(kind), *FOREIGN_EVENTS}):

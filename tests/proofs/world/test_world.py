@@ -1,4 +1,4 @@
-"""The World, as `make test` has it: every transition of every flow, and what chance finds besides."""
+"""The World's own scenarios take every transition. Random ones come on top."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ from stateful_oauth.testing.world import (
 from tests.support.our_world import OurWorld
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# Processor seconds for each of the two. The corpus alone takes every transition; `.ci/run` draws for longer.
-DRAWN = 2.5
 
 
-def test_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = prove(OurWorld, "quick", seconds=DRAWN, seed_step=2)
+def test_own_scenarios_take_every_transition_of_every_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = prove(OurWorld, "quick", seconds=0)
     assert_every_transition(figures)
-    assert_everything_happened(figures, OurWorld)
     with capsys.disabled():
         sys.stdout.write("\n".join(["", *report(figures), ""]))
 
 
-def test_other_scenarios() -> None:
-    """The same again with other seeds, so that two cores have something to do."""
-    figures = prove(OurWorld, "quick", seconds=DRAWN, first_seed=1, seed_step=2, with_corpus=False)
+@pytest.mark.slow
+def test_random_scenarios_run_every_rule_and_every_fault() -> None:
+    figures = prove(OurWorld, "quick", seconds=5)
+    assert_everything_happened(figures, OurWorld)
     assert figures.violations == 0
-    assert figures.scenarios > 1

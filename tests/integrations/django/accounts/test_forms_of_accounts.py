@@ -8,7 +8,7 @@ from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 from stateful_oauth.testing.browser import Browser
 from tests.support import accounts_site
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

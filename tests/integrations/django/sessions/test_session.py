@@ -12,7 +12,7 @@ from django.urls import include, path
 
 from stateful_oauth.storage.models import Identity
 
-pytestmark = [pytest.mark.database, pytest.mark.urls(__name__)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.urls(__name__)]
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 

@@ -18,7 +18,7 @@ from tests.support.crashes import at
 from tests.support.error_pages import shown
 from tests.support.rows import check_rows, nothing_working, the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 ISSUER = "https://tenant.example/"

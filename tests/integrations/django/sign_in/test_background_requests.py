@@ -15,7 +15,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from tests.support import accounts_site
 from tests.support.rows import the_row
 
-pytestmark = [pytest.mark.database, pytest.mark.security("S5", "S18")]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.security("S5", "S18")]
 
 ADA = "ada@example.com"
 LOGIN = "/auth/login/?next=/profile/%3Ftab%3D2"

@@ -10,7 +10,7 @@ from stateful_oauth.flows.engine.identifiers import new_state
 from tests.support.error_pages import shown
 from tests.support.rows import check_rows, the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 CALLBACK = "/auth/callback/"

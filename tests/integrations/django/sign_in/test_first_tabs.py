@@ -10,7 +10,7 @@ from stateful_oauth.django.browser import binding_of, cookie_name, new_binding
 from tests.support.error_pages import error_code
 from tests.support.rows import check_rows
 
-pytestmark = [pytest.mark.database, pytest.mark.security("S21")]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.security("S21")]
 
 ADA = "ada@example.com"
 OURS = "__Host-stateful_oauth"

@@ -15,7 +15,7 @@ from stateful_oauth.storage.models import Identity
 from tests.support.error_pages import Form, error_code, shown
 from tests.support.rows import check_rows, the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 

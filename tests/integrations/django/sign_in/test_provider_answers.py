@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from tests.support.error_pages import Form, error_code, shown
 from tests.support.rows import check_rows, nothing_working, the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 # Long enough that no random token of a page holds it by chance.

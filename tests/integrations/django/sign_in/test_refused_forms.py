@@ -14,7 +14,7 @@ from django.urls import include, path
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import Form
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 OURS = {"HTTP_ORIGIN": "https://app.example"}

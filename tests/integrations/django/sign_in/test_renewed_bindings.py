@@ -9,7 +9,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from tests.support.crashes import crash_at
 from tests.support.error_pages import error_code, shown
 
-pytestmark = [pytest.mark.database, pytest.mark.security("S21")]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.security("S21")]
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 OURS = "__Host-stateful_oauth"

@@ -20,7 +20,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import Form, error_code, shown
 from tests.support.rows import the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 
