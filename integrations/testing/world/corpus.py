@@ -283,7 +283,7 @@ ACCOUNT_LINKING: Final[Mapping[str, tuple[Step, ...]]] = {
         _LINKING,
         _BOB_IS_ASKED,
         _prove(account=QWERTY),
-        _operate("abandon"),
+        _operate("abandon", row=1),
     ),
     "kept apart": (_LINKING, _BOB_IS_ASKED, _KEEP_APART),
     "kept apart on the way back": (_LINKING, _BOB_IS_ASKED, _confirm(), _KEEP_APART),

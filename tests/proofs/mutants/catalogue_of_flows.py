@@ -6,6 +6,7 @@ from tests.proofs.mutants.catalogue import Mutant
 
 STEP_UP = ("tests/flows/step_up/test_step_up.py",)
 DECLARED = ("tests/flows/engine/test_flow_declarations.py",)
+ENDING = ("tests/flows/end_grant/test_places.py",)
 URLS = ("tests/integrations/django/site/test_urls_of_flows.py",)
 
 MUTANTS = (
@@ -13,7 +14,7 @@ MUTANTS = (
     Mutant("a flow's sessions outlive the sign-out", "flows/step_up/__init__.py",
            '    session_states=("stepped_up",),\n', "", (*DECLARED, *STEP_UP)),
     Mutant("signing out withdraws no finished sign-in", "storage/sign_ins.py",
-           "rows.filter(gives_session).update", "rows.filter(gives_session).none().update",
+           "rows.filter(pk__in=found).update", "rows.none().update",
            ("tests/integrations/django/sessions/test_signed_out_stays_out.py", *STEP_UP)),
     Mutant("a machine of another kind is loaded", "flows/engine/registry.py",
            "    if (machine.kind, machine.needs_user) != (declaration.kind, declaration.needs_user):",
@@ -25,6 +26,13 @@ MUTANTS = (
     Mutant("every callback takes its code by the same name", "integrations/django/callbacks.py",
            '    code_parameter = "code" if declared is None else declared.code_parameter\n',
            '    code_parameter = "code"\n', URLS),
+    # The end of grants.
+    Mutant("refused tokens are forgotten", "flows/oauth/held_tokens.py",
+           "    if not before:\n", "    if True:\n", ENDING),
+    Mutant("a late result takes its token along", "flows/engine/execution.py",
+           "        self._let_go(run, claimed)\n        row", "        row", ENDING),
+    Mutant("a deleted grant is not revoked", "integrations/django/receivers.py",
+           "    release_grant(instance, now=wiring.clock.now())\n", "    return\n", ENDING),
     # Step-up.
     Mutant("any account steps up", "flows/step_up/effects.py", "        subject=inputs.subject,\n", "", STEP_UP),
     Mutant("no authentication context class is demanded", "flows/step_up/effects.py",

@@ -18,8 +18,9 @@ from stateful_oauth.flows.account_linking import effects as account_linking_effe
 from stateful_oauth.flows.account_linking import metadata
 from stateful_oauth.flows.engine import engine, execution
 from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.flows.login.machine import LoginFlow
 from stateful_oauth.flows.oauth.domain_events import AccountConnected, AccountDisconnected, AccountsLinked
-from stateful_oauth.storage import encryption, store
+from stateful_oauth.storage import encryption, rows, store
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
@@ -205,12 +206,12 @@ def a_final_row_is_written_to(patch):
 
 
 def a_line_of_the_log_is_lost(patch):
-    append = DjangoTransactionStore._append
+    append = rows.append
 
-    def lose(self, transaction, log):
-        append(self, transaction, [line for line in log if line.event != "code_exchanged"])
+    def lose(transaction, log, *, using):
+        append(transaction, [line for line in log if line.event != "code_exchanged"], using=using)
 
-    patch.setattr(DjangoTransactionStore, "_append", lose)
+    patch.setattr(rows, "append", lose)
 
 
 def a_start_touches_the_other_tabs(patch):
@@ -268,6 +269,10 @@ def recovery_does_nothing(patch):
     patch.setattr(execution.Execution, "lost", nothing)
 
 
+def refused_tokens_are_forgotten(patch):
+    patch.setattr(LoginFlow, "let_go", lambda transition: ())
+
+
 def retry_forever(patch):
     patch.setattr(engine.Engine, "_is_over", lambda self, moment: False)
 
@@ -304,6 +309,7 @@ TOKENS = (
 )
 ENDED = CORPUS["a callback comes once more after the sessions were ended"]
 AGAIN = (*SIGN_IN, step("open_callback", tab=0))
+REFUSED = CORPUS["an operator abandons the search for candidates"]
 CRASH = CORPUS["the worker dies while it looks for candidates"]
 
 BREAKS = {
@@ -343,6 +349,7 @@ BREAKS = {
         Break(the_code_is_on_the_next_page, SIGN_IN, "planted secrets appear nowhere in clear"),
         Break(recovery_does_nothing, CRASH, "nothing is left working"),
         Break(retry_forever, CRASH, "nothing is left working"),
+        Break(refused_tokens_are_forgotten, REFUSED, "no token is left alive"),
     )
 }
 
@@ -380,5 +387,6 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "statements and calls stay within the declared numbers",
         "planted secrets appear nowhere in clear",
         "nothing is left working",
+        "no token is left alive",
     }
     assert noticed == named

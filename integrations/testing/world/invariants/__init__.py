@@ -8,6 +8,7 @@ from stateful_oauth.testing.world.invariants import (
     rest,
     secrets,
     sign_ins,
+    tokens,
     transactions,
 )
 
@@ -32,6 +33,7 @@ AT_REST: Final = (
     rest.links_agree,
     rest.metadata_is_merged_completely,
     rest.connected_accounts_agree,
+    tokens.no_token_is_left_alive,
 )
 
 __all__ = ["AT_REST", "EVERY_STEP"]

@@ -92,7 +92,8 @@ def tabs_do_not_disturb_one_another(world: BaseStateMachine) -> None:
     """A step changes the transactions that it is about, and no others.
 
     But for the oldest ones of a browser that starts more than `OPEN_PER_BROWSER`, for the browsers and
-    sessions that signing out takes away, and for questions about linking that another sign-in ends.
+    sessions that signing out takes away, for questions about linking that another sign-in ends, and for the
+    row that revokes a token which the step let go.
     """
     if world.memory.touched is None:
         return  # a sweep is about all of them
@@ -104,6 +105,8 @@ def tabs_do_not_disturb_one_another(world: BaseStateMachine) -> None:
         if row is None or id_ in about:
             continue
         if old is not None and (_signed_out_of(old, row) or _ended_by_another_sign_in(old, row)):
+            continue
+        if old is None and row.kind == "end_grant":
             continue
         if row.code == "superseded" and row.state == "expired" and old is not None and old.is_open:
             continue
