@@ -64,6 +64,18 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "sign_in_outdated": "It takes a password change while a sign-in waits; tests do both.",
     "signed_out": "It takes a sign-out while a worker is at the sign-in; tests hold the worker.",
     "management_scope_missing": "It takes a missing scope; link-unavailable shows what becomes of it.",
+    "cookies_blocked": "It takes a browser that keeps no cookies; the menu itself needs them.",
+    "database_not_migrated": "It takes a release whose migrations were not run.",
+    "email_missing": "It takes a user model that demands an email; the demo's does not.",
+    "form_cookie_missing": "It takes a browser that sends no CSRF cookie.",
+    "form_origin": "It takes a proxy that hides the site's scheme or host.",
+    "form_outdated": "It takes a form of before another tab's sign-in.",
+    "id_token_too_large": "It takes an ID token of more than 256 KiB.",
+    "invitation_invalid": "It takes an invitation of an organization; the demo has none.",
+    "navigation_needed": "It takes a request by a script, which shows no page.",
+    "provider_speaks_no_tls": "It takes a wrong setting: https for a server that speaks http.",
+    "revocation_unsupported": "It takes a provider without a revocation endpoint.",
+    "user_not_created": "It takes a user model with another required column.",
 }
 """Error codes that no entry shows, with the reason. A test holds both against the table."""
 

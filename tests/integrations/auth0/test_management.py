@@ -285,9 +285,7 @@ class TestEveryCall:
          (403, {"message": "Insufficient scope, expected: RAW-TEXT"}, "management_scope_missing"),
          (403, {"message": "RAW-TEXT"}, "management_refused"),
          (401, {"message": "RAW-TEXT"}, "management_refused"),
-         (400, {"message": "RAW-TEXT", "errorCode": "Bearer"}, "management_refused"),
-         (413, {"message": "RAW-TEXT"}, "request_rejected"),
-         (415, {"error": "RAW-TEXT"}, "request_rejected")],
+         (400, {"message": "RAW-TEXT", "errorCode": "Bearer"}, "management_refused")],
         ids=str,
     )  # fmt: skip
     def test_refusals(self, room, name, status, body, code):

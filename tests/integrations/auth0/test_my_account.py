@@ -112,7 +112,7 @@ class TestConnect:
          {"connect_uri": "https://tenant.example/\n"}, {"connect_uri": 7}, {"auth_session": None},
          {"auth_session": "s" * 65}, {"connect_params": None}, {"connect_params": {}},
          {"connect_params": {"ticket": ""}}, {"connect_params": ["t"]}, {"expires_in": None},
-         {"expires_in": 0}, {"expires_in": "300"}, {"expires_in": True}],
+         {"expires_in": 0}, {"expires_in": "300s"}, {"expires_in": True}],
         ids=str,
     )  # fmt: skip
     def test_an_answer_that_is_none(self, room, token, changes):
@@ -188,7 +188,7 @@ class TestComplete:
          (problem(404, "Unknown auth_session"), "connect_session_over"),
          (problem(400, field="connect_code"), "connect_code_rejected"),
          (problem(400), "connect_code_rejected"),
-         (problem(400, field="redirect_uri"), "request_rejected"), (problem(415), "request_rejected"),
+         (problem(400, field="redirect_uri"), "request_rejected"),
          (problem(404), "request_rejected"), (problem(401), "my_account_token_rejected"),
          (problem(403), "scope_not_granted")],
         ids=str,

@@ -352,7 +352,9 @@ class TestRevocation:
 
     def test_not_announced(self):
         web = SignIn(discovery_overrides={"revocation_endpoint": None})
-        refused(FlowError, "discovery_invalid", web.provider.revoke_refresh_token, Secret("x"), time_limit=5)
+        refused(
+            FlowError, "revocation_unsupported", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
+        )
 
 
 class TestLogout:

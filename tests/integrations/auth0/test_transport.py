@@ -161,10 +161,10 @@ class TestItWorks:
 
 
 class TestNotSent:
-    def unreachable(self, transport, url, **kwargs):
+    def unreachable(self, transport, url, *, code="provider_unreachable", **kwargs):
         with pytest.raises(ProviderUnreachable) as caught:
             transport.post_form(url, FORM, **{"time_limit": 5, **kwargs})
-        assert caught.value.code == "provider_unreachable"
+        assert caught.value.code == code
         assert caught.value.__context__ is None
 
     def test_refused(self, transport, closed_port):
@@ -181,7 +181,8 @@ class TestNotSent:
             connection.recv(100)
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-        self.unreachable(transport, serve(not_tls).url.replace("http:", "https:"))
+        url = serve(not_tls).url.replace("http:", "https:")
+        self.unreachable(transport, url, code="provider_speaks_no_tls")
 
     def test_connection_dropped_during_the_handshake(self, transport, serve):
         def drop(server, connection):

@@ -172,16 +172,34 @@ class AccountLinkingPath(BrowserWalker):
     def delete_the_newcomer(self) -> None:
         self.tenant.delete_user(self.newcomer.user_id)
 
+    def block_the_newcomer(self) -> None:
+        self.tenant.block_user(self.newcomer.user_id)
+
+    def lose_the_newcomer(self) -> None:
+        """Leave no account to sign in as: who has proved the primary could go on without the newcomer."""
+        self.block_the_newcomer() if self.takes("primary_verified") else self.delete_the_newcomer()
+
+    def give_the_newcomer_away(self) -> None:
+        """As `lose_the_newcomer`, by a link to another account."""
+        self.block_the_newcomer() if self.takes("primary_verified") else self.link_to_another()
+
     def deactivate_the_first(self) -> None:
         get_user_model().objects.filter(username=self.first.user_id).update(is_active=False)
 
     def keep_a_link_of_the_newcomer(self) -> None:
-        """Another browser has linked the newcomer meanwhile, so that there is no account to go on with."""
-        digests = [identity_digest(ISSUER, each.user_id) for each in (self.other, self.newcomer)]
-        main = self.newcomer.identities[0]
+        """Another browser has linked the newcomer meanwhile, so that there is no account to go on with.
+
+        After the proof there is a second one to go on with, so that is linked, too.
+        """
+        for secondary in (self.newcomer, self.first) if self.takes("primary_verified") else (self.newcomer,):
+            self.keep_a_link_of(secondary)
+
+    def keep_a_link_of(self, secondary: Any) -> None:
+        digests = [identity_digest(ISSUER, each.user_id) for each in (self.other, secondary)]
+        main = secondary.identities[0]
         AccountLink.objects.create(
             primary_digest=digests[0], primary_subject=self.other.user_id,
-            secondary_digest=digests[1], secondary_subject=self.newcomer.user_id,
+            secondary_digest=digests[1], secondary_subject=secondary.user_id,
             tenant="default", connection=main.connection, provider=main.provider,
             provider_user_id=main.user_id, rule="confirmation", transaction_id=uuid.uuid4(),
             linked_at=self.clock.now(),
@@ -214,11 +232,11 @@ class AccountLinkingPath(BrowserWalker):
         ("reading_profiles", "accounts_linked"): meanwhile("read_profiles", link_elsewhere),
         ("reading_profiles", "retry"): worker_dies("read_profiles"),
         ("reading_profiles", "fail", "keeping_apart"): meanwhile("read_profiles", delete_the_first),
-        ("reading_profiles", "fail", "failed"): meanwhile("read_profiles", delete_the_newcomer),
+        ("reading_profiles", "fail", "failed"): meanwhile("read_profiles", lose_the_newcomer),
         ("linking", "accounts_linked"): nothing,
         ("linking", "retry"): worker_dies("link_accounts", unless_next=FAIL),
         ("linking", "fail", "keeping_apart"): refuses("POST", "/api/v2/users/{id}/identities", json=BAD),
-        ("linking", "fail", "failed"): meanwhile("link_accounts", link_to_another),
+        ("linking", "fail", "failed"): meanwhile("link_accounts", give_the_newcomer_away),
         ("merging_metadata", "metadata_merged"): nothing,
         ("merging_metadata", "retry"): worker_dies("merge_metadata", unless_next=FAIL),
         ("merging_metadata", "fail"): refuses("PATCH", "/api/v2/users/{id}", json=BAD),

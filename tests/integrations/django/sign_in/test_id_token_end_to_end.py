@@ -60,7 +60,6 @@ REJECTED = {
     "issued long ago": (claims_are(iat=1_700_000_000), "id_token_issued_at", 502),  # T10
     "no subject": (claims_are(sub=None), "id_token_claims", 502),  # T14, L16
     "an empty subject": (claims_are(sub=""), "id_token_claims", 502),
-    "a subject beyond ASCII": (claims_are(sub="auth0|straße"), "id_token_claims", 502),  # L4
     "a subject too long": (claims_are(sub="a" * 256), "id_token_claims", 502),
     "no expiry": (claims_are(exp=None), "id_token_claims", 502),
     "of another access token": (claims_are(at_hash="AAAAAAAAAAAAAAAAAAAAAA"), "id_token_at_hash", 502),  # T15
