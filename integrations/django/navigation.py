@@ -19,6 +19,9 @@ _FRAMES: Final = frozenset({"iframe", "frame"})
 _LIBRARIES: Final = (
     "HTTP_HX_REQUEST",
     "HTTP_TURBO_FRAME",
+    "HTTP_X_TURBO_REQUEST_ID",
+    "HTTP_X_ALPINE_REQUEST",
+    "HTTP_DATASTAR_REQUEST",
     "HTTP_X_INERTIA",
     "HTTP_X_PJAX",
     "HTTP_X_UP_VERSION",
@@ -56,10 +59,18 @@ def is_background(request: HttpRequest) -> bool:
     return (
         is_prefetch(request)
         or any(name in request.META for name in _LIBRARIES)
-        # Android's WebView sends the name of its app in this header with each navigation.
-        or request.META.get("HTTP_X_REQUESTED_WITH", "").lower() == "xmlhttprequest"
+        or _names_a_script(request.META.get("HTTP_X_REQUESTED_WITH", ""))
         or _fetches(request)
     )
+
+
+def _names_a_script(requested_with: str) -> bool:
+    """Whether `X-Requested-With` names a script: `XMLHttpRequest`, `fetch`, and what libraries make up.
+
+    Android's WebView sends the id of its app with each navigation: two segments or more, with dots between.
+    """
+    name = requested_with.strip()
+    return name != "" and "." not in name
 
 
 def _fetches(request: HttpRequest) -> bool:

@@ -36,6 +36,11 @@ BACKGROUND = {
     "htmx": {"HTTP_HX_REQUEST": "true"},
     "htmx in a newer browser": {"HTTP_HX_REQUEST": "true", **FETCH},
     "Turbo": {"HTTP_TURBO_FRAME": "cart"},
+    "Turbo without a frame": {"HTTP_X_TURBO_REQUEST_ID": "a1", "HTTP_ACCEPT": "text/html"},
+    "Alpine": {"HTTP_X_ALPINE_REQUEST": "true", "HTTP_ACCEPT": "text/html"},
+    "Datastar": {"HTTP_DATASTAR_REQUEST": "true", "HTTP_ACCEPT": "text/html"},
+    "a script that names itself": {"HTTP_X_REQUESTED_WITH": "fetch", "HTTP_ACCEPT": "*/*"},
+    "XHR with white space": {"HTTP_X_REQUESTED_WITH": " XMLHttpRequest", "HTTP_ACCEPT": "*/*"},
     "XHR by jQuery": {"HTTP_X_REQUESTED_WITH": "XMLHttpRequest", "HTTP_ACCEPT": "text/html, */*; q=0.01"},
     "a script that wants JSON": {"HTTP_ACCEPT": "application/json"},
     "axios in an older browser": {"HTTP_ACCEPT": "application/json, text/plain, */*"},
@@ -52,6 +57,7 @@ NAVIGATIONS = {
     "a navigation": NAVIGATION,
     "a navigation through a service worker": {**NAVIGATION, "HTTP_SEC_FETCH_DEST": "empty"},
     "the web view of an Android app": {**NAVIGATION, "HTTP_X_REQUESTED_WITH": "com.example.app"},
+    "a header that a proxy emptied": {"HTTP_X_REQUESTED_WITH": ""},
     "a purpose that is no guess": {"HTTP_SEC_PURPOSE": "", "HTTP_PURPOSE": "navigate"},
 }
 EACH_BACKGROUND = pytest.mark.parametrize("headers", BACKGROUND.values(), ids=BACKGROUND)
