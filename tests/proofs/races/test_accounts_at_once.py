@@ -149,7 +149,7 @@ def test_one_newcomer_signs_in_for_the_first_time_in_two_browsers(tenant, meet, 
 @pytest.mark.security("L11")
 @pytest.mark.parametrize("round_", range(2))
 def test_two_users_race_to_link_one_identity(tenant, round_):
-    """A GitHub account with two candidates; in two browsers, each is proved at once: one of them is linked."""
+    """A GitHub account with two candidates; two browsers prove one each at once: one of them is linked."""
     password = tenant.add_user(email=XPTO, password="x")
     google = tenant.add_user(email=XPTO, connection="google-oauth2")
     github = tenant.add_user(email=XPTO, connection="github")
