@@ -86,6 +86,14 @@ class DjangoAccountDirectory:
         digest = identity_digest(issuer, subject)
         return _here(AccountLink).filter(secondary_digest=digest, unlinked_at__isnull=True).exists()
 
+    @database_answers()
+    def linked_to(self, issuer: str, subject: str) -> str | None:
+        """Return the `sub` of the primary that an account is part of, as far as this site knows, or None."""
+        rows = _here(AccountLink).filter(
+            secondary_digest=identity_digest(issuer, subject), unlinked_at__isnull=True
+        )
+        return rows.values_list("primary_subject", flat=True).first()
+
 
 def accounts_of(issuer: str, subject: str) -> QuerySet[ConnectedAccount]:
     """Return a user's connected accounts, as they are kept here."""

@@ -15,6 +15,7 @@ from stateful_oauth.flows.oauth.domain_events import (
     GrantIssued,
     GrantReleased,
     LinkChecked,
+    LinkFoundUndone,
 )
 from stateful_oauth.storage.grants import GrantOwner, seal_refresh_token
 from stateful_oauth.storage.models import (
@@ -25,6 +26,7 @@ from stateful_oauth.storage.models import (
     identity_digest,
 )
 from stateful_oauth.storage.releases import release
+from stateful_oauth.storage.undone_links import close_undone_link
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -205,6 +207,11 @@ def _(event: AccountsUnlinked, transaction: Transaction, *, using: str) -> None:
                 "sessions_ended_at": transaction.changed_at,
             },
         )
+
+
+@handle_domain_event.register(LinkFoundUndone)
+def _(event: LinkFoundUndone, transaction: Transaction, *, using: str) -> None:
+    close_undone_link(event.issuer, event.secondary, now=transaction.changed_at, using=using)
 
 
 def _identities(using: str) -> QuerySet[Identity]:

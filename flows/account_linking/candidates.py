@@ -29,12 +29,17 @@ class Found:
 
 
 def candidates_of(
-    context: OAuthEffectContext, issuer: str, newcomer: UserProfile, same_email: Sequence[UserProfile]
+    context: OAuthEffectContext,
+    issuer: str,
+    newcomer: UserProfile,
+    same_email: Sequence[UserProfile],
+    parted_from: str | None = None,
 ) -> Found:
     """Return the users who connected the newcomer's account, and those with its email.
 
     Args:
         same_email: The users with exactly that email, read just now.
+        parted_from: The `sub` that the newcomer is linked to here, and no longer at the provider.
     """
     known = {profile.user_id: profile for profile in same_email}
     owners = _owners_of(context, issuer, newcomer)
@@ -47,7 +52,7 @@ def candidates_of(
             if owner is not None:
                 known[subject] = owner
     profiles = [profile for subject, profile in known.items() if subject != newcomer.user_id]
-    return _candidates(context, issuer, newcomer, profiles, owners)
+    return _candidates(context, issuer, newcomer, profiles, owners, parted_from=parted_from)
 
 
 def compared_with(
@@ -74,6 +79,8 @@ def _candidates(
     newcomer: UserProfile,
     profiles: Sequence[UserProfile],
     owners: Mapping[str, AccountOwner],
+    *,
+    parted_from: str | None = None,
 ) -> Found:
     """Return accounts with what is known of them here: one look for all of them."""
     if not profiles:
@@ -86,7 +93,7 @@ def _candidates(
             profile=profile,
             evidence=_evidence(profile, owners.get(profile.user_id)),
             inactive=profile.user_id in inactive,
-            was_unlinked=profile.user_id in unlinked,
+            was_unlinked=profile.user_id in unlinked or profile.user_id == parted_from,
         )
         for profile in profiles
     ]

@@ -91,12 +91,16 @@ class LinkProposed:
 
     newcomer: UserProfile
     decision: Decision
+    link_found_undone: bool = False  # of the newcomer, which is no part of another account any more
 
 
 def find_candidates(context: OAuthEffectContext) -> Event:
     """GET the accounts that may be the same person's from the Management API, and decide."""
     sign_in = SignIn.from_secret(context.transaction.secrets["sign_in"])
     management, identity = context.services.provider.management, sign_in.identity
+    # Asked before the provider is: an account that it lists after that is apart again, whatever is linked
+    # meanwhile.
+    parted_from = context.services.accounts.linked_to(identity.issuer, identity.subject)
     email = identity.claims.get("email")
     # Also finds the newcomer, so that one call does for most.
     profiles = (
@@ -110,11 +114,11 @@ def find_candidates(context: OAuthEffectContext) -> Event:
         return Event("no_candidates", _GONE)
     if newcomer.blocked:
         return Event("no_candidates", _BLOCKED)
-    found = candidates_of(context, identity.issuer, newcomer, profiles)
+    found = candidates_of(context, identity.issuer, newcomer, profiles, parted_from)
     today = account_caller(context.caller).linking_choices(context.transaction.tenant)
     chosen = LoginInputs.of(context.transaction).linking
     rules = LinkingRules.of(chosen or today).within(today)
     decision = decide(newcomer, found.candidates, rules, newcomer_inactive=found.newcomer_inactive)
     if decision.rule is Rule.NONE:
         return Event("no_candidates", NoCandidates(decision.reason))
-    return Event("pending_link", LinkProposed(newcomer, decision))
+    return Event("pending_link", LinkProposed(newcomer, decision, parted_from is not None))

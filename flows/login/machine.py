@@ -38,6 +38,7 @@ from stateful_oauth.flows.oauth.domain_events import (
     GrantIssued,
     GrantReleased,
     LinkChecked,
+    LinkFoundUndone,
 )
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
 from stateful_oauth.flows.oauth.held_tokens import released_tokens
@@ -75,7 +76,7 @@ class LoginFlow(FlowMachine):
     browser_events = ("callback",)
     judged_events = ("cancel", "mismatch", "fail")
     opens = ("account_linking",)
-    emits = (GrantIssued, GrantReleased, LinkChecked)
+    emits = (GrantIssued, GrantReleased, LinkChecked, LinkFoundUndone)
     relies_on = (LinkChecked, AccountIdentified, AccountsUnlinked)
 
     # States, in the order in which a sign-in passes them.
@@ -183,6 +184,9 @@ class LoginFlow(FlowMachine):
 
     def open_linking(self, payload: LinkProposed) -> None:
         """Hand the sign-in over to an account linking."""
+        if payload.link_found_undone:
+            identity = SignIn.from_secret(self.transition.transaction.secrets["sign_in"]).identity
+            self.transition.emit(LinkFoundUndone(issuer=identity.issuer, secondary=identity.subject))
         child = opened_linking(
             self.transition, LoginInputs.of(self.transition.transaction), payload.newcomer, payload.decision
         )

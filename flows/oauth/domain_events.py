@@ -134,6 +134,16 @@ class AccountsLinked(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFoundUndone(DomainEvent):
+    """A linked identity signed in by itself: the link was undone at the provider, not by this site."""
+
+    about: ClassVar[str] = "account links"
+
+    issuer: str
+    secondary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsUnlinked(DomainEvent):
     """A linked identity is a user of its own again."""
 

@@ -289,6 +289,9 @@ class AccountDirectory(Protocol):
     def is_linked(self, issuer: str, subject: str) -> bool:
         """Whether an account is part of another one by now: at the provider it is none of its own."""
 
+    def linked_to(self, issuer: str, subject: str) -> str | None:
+        """Return the `sub` of the primary that an account is part of, as far as this site knows, or None."""
+
 
 class AccountCaller(Caller, Protocol):
     """A caller who can say which user of this site an identity is."""

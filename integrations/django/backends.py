@@ -36,6 +36,7 @@ from stateful_oauth.storage.identities import (
     refresh_identity,
 )
 from stateful_oauth.storage.models import Grant, Identity, identity_digest
+from stateful_oauth.storage.undone_links import close_undone_link
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -72,6 +73,8 @@ class Auth0Backend(ModelBackend):
                 refuses with.
         """
         row = find_identity(identity, lock=True)
+        if row is None and _close_undone_link(identity):
+            row = find_identity(identity, lock=True)
         if row is None:
             self.may_sign_in(identity.with_all_claims, None)
             try:
@@ -252,6 +255,17 @@ class Auth0Backend(ModelBackend):
 def _check_is_current(row: Identity, identity: VerifiedIdentity) -> None:
     if is_outdated(row, identity) or (identity.standing and not has_standing(identity.standing, row)):
         raise AccountRefused("sign_in_outdated")
+
+
+def _close_undone_link(identity: VerifiedIdentity) -> bool:
+    """Notice that an account without an identity here was linked to another one, and is apart again."""
+    return close_undone_link(
+        identity.issuer,
+        identity.subject,
+        now=wiring.clock.now(),
+        using=router.db_for_write(Identity),
+        proved_at=identity.obtained_at,
+    )
 
 
 def _name(claim: object, longest: int | None) -> str:

@@ -97,7 +97,7 @@ def test_a_new_user_comes_back(cost, browser):
     address = returns(browser, "bob@example.com")
     _, spent = cost(lambda: browser.get(address))
     # An identity that comes later belongs to a user whose sessions may have been ended.
-    user = ["SELECT identity", "INSERT auth_user", "SELECT identity", "INSERT identity"]
+    user = ["SELECT identity", "SELECT accountlink", "INSERT auth_user", "SELECT identity", "INSERT identity"]
     assert spent == Cost(["SELECT row", *CLAIM, *user, *END, *NEW_SESSION], 3, {"/oauth/token": 1})
 
 

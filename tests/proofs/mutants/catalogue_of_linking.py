@@ -6,6 +6,7 @@ from tests.proofs.mutants.catalogue import POLICY, Mutant
 
 ANEW = ("tests/flows/account_linking/test_decided_anew.py",)
 PROOF = ("tests/flows/account_linking/test_proof.py",)
+UNDONE = ("tests/flows/account_linking/test_undone_at_the_provider.py",)
 MERGING = ("tests/flows/account_linking/test_merged_metadata.py",)
 
 MUTANTS = (
@@ -178,6 +179,20 @@ MUTANTS = (
         "    if is_gone or is_linked(inputs.issuer, sign_in.identity.subject):",
         "    if is_gone:",
         ANEW,
+    ),
+    Mutant(
+        "a link that was undone at the provider is made again",
+        "flows/account_linking/candidates.py",
+        "profile.user_id in unlinked or profile.user_id == parted_from,",
+        "profile.user_id in unlinked,",
+        UNDONE,
+    ),
+    Mutant(
+        "a link that was undone at the provider stays open",
+        "integrations/django/backends.py",
+        "        if row is None and _close_undone_link(identity):\n",
+        "        if False:\n",
+        UNDONE,
     ),
     Mutant(
         "what the primary has got since the snapshot is replaced",
