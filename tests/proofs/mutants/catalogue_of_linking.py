@@ -195,6 +195,13 @@ MUTANTS = (
         UNDONE,
     ),
     Mutant(
+        "a comparison closes links of a primary that is not shown",
+        "integrations/django/reconciling.py",
+        "    elif profile is None:\n",
+        "    elif profile is None and not _close(row, asked_at):\n",
+        ("tests/integrations/django/sweeps/test_reconciling.py",),
+    ),
+    Mutant(
         "what the primary has got since the snapshot is replaced",
         "flows/account_linking/effects.py",
         "    missing = still_missing(primary, snapshot, keys)\n",

@@ -1,0 +1,166 @@
+"""Comparing what is known here with the tenant: users and links, row by row, in pages.
+
+Only what is certain is repaired: a link whose primary Auth0 shows without the identity is closed. A user that
+Auth0 does not show may mean the wrong Management domain, so that is left to an operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import transaction
+
+from stateful_oauth.django import wiring
+from stateful_oauth.django.conf import conf
+from stateful_oauth.flows.engine.errors import FlowError, RateLimited
+from stateful_oauth.storage.reconciling import known_rows
+from stateful_oauth.storage.undone_links import close_undone_link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.ports import Management
+    from stateful_oauth.storage.reconciling import KnownRow
+
+DIFFERENCES_KEPT: Final = 1000  # listed; all are counted
+_TIME_LIMIT: Final = 10.0  # seconds for a call
+_WAIT_UNKNOWN: Final = 1.0  # seconds, where a 429 does not say how long
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row that differs from the tenant.
+
+    Attributes:
+        what: `link_undone`, `primary_gone`, `user_gone` or `user_blocked`.
+        key: The part and the row's primary key, for example `links:12`.
+        subject: The `sub` that it is about.
+        repaired: Whether this run has put it right.
+    """
+
+    what: str
+    key: str
+    subject: str
+    repaired: bool = False
+
+
+@dataclass(slots=True)
+class ReconcileReport:
+    """What a comparison found.
+
+    Attributes:
+        compared: How many rows were compared.
+        counts: How many rows differ, by what differs.
+        repaired: How many of them were put right.
+        differences: The first `DIFFERENCES_KEPT` of them.
+        after: The last row that was compared: where the next run goes on. Empty if none was.
+        stopped: The code of the error that ended the run early, or an empty string.
+    """
+
+    compared: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    repaired: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    after: str = ""
+    stopped: str = ""
+
+    @property
+    def needs_operator(self) -> int:
+        """How many rows differ still."""
+        return sum(self.counts.values()) - self.repaired
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as what `json.dumps` takes."""
+        return asdict(self)
+
+    def add(self, difference: Difference) -> None:
+        """Count a difference, and list it."""
+        self.counts[difference.what] = self.counts.get(difference.what, 0) + 1
+        self.repaired += difference.repaired
+        if len(self.differences) < DIFFERENCES_KEPT:
+            self.differences.append(difference)
+
+
+def reconcile(
+    tenant: str,
+    *,
+    after: str = "",
+    since: timedelta | None = None,
+    limit: int | None = None,
+    longest_wait: float = 60.0,
+    dry_run: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ReconcileReport:
+    """Compare the links and users of a tenant with Auth0: one call to the Management API for a row.
+
+    Never call it inside a request: it waits where Auth0 limits the rate.
+
+    Args:
+        tenant: Its alias.
+        after: `ReconcileReport.after` of an earlier run.
+        since: Only rows that are not older.
+        limit: How many rows to compare.
+        longest_wait: Seconds to wait for rate limits at one row; the run stops where Auth0 asks for more.
+        dry_run: Repair nothing.
+        progress: Is called after each row with the number of rows so far.
+
+    Raises:
+        ValueError: `after` names no row, or the tenant has no access to the Management API.
+        StoreUnavailable: The database does not answer.
+    """
+    provider = wiring.provider(tenant)
+    if not conf.tenant(tenant).management_client_id:
+        raise ValueError("Set MANAGEMENT_CLIENT_ID: the comparison reads Auth0's Management API.")
+    report, oldest = ReconcileReport(after=after), None if since is None else wiring.clock.now() - since
+    for row in known_rows(tenant, provider.issuer, after=after, since=oldest):
+        if limit is not None and report.compared >= limit:
+            break
+        asked_at = wiring.clock.now()
+        try:
+            profile = _read(provider.management, row.asks_for, longest_wait)
+        except FlowError as error:
+            report.stopped = error.code
+            break
+        _compare(report, row, profile, asked_at, dry_run=dry_run)
+        report.after, report.compared = row.key, report.compared + 1
+        if progress is not None:
+            progress(report.compared)
+    return report
+
+
+def _read(management: Management, subject: str, longest_wait: float) -> UserProfile | None:
+    while True:
+        try:
+            return management.user(subject, time_limit=_TIME_LIMIT)
+        except RateLimited as error:
+            now = wiring.clock.now()
+            left = _WAIT_UNKNOWN if error.retry_at is None else (error.retry_at - now).total_seconds()
+            if left > longest_wait:
+                raise
+            longest_wait -= max(left, _WAIT_UNKNOWN)  # so that it ends
+            wiring.clock.sleep(max(left, _WAIT_UNKNOWN))
+
+
+def _compare(
+    report: ReconcileReport, row: KnownRow, profile: UserProfile | None, asked_at: datetime, *, dry_run: bool
+) -> None:
+    if row.identity is None:
+        if profile is None:
+            report.add(Difference("user_gone", row.key, row.subject))
+        elif profile.blocked:
+            report.add(Difference("user_blocked", row.key, row.subject))
+    elif profile is None:
+        report.add(Difference("primary_gone", row.key, row.subject))
+    elif row.identity not in {(each.provider, each.user_id) for each in profile.identities}:
+        repaired = not dry_run and _close(row, asked_at)
+        report.add(Difference("link_undone", row.key, row.subject, repaired))
+
+
+def _close(row: KnownRow, asked_at: datetime) -> bool:
+    with transaction.atomic(using=row.alias):
+        return close_undone_link(
+            row.issuer, row.subject, now=wiring.clock.now(), using=row.alias, proved_at=asked_at
+        )

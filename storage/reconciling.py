@@ -1,0 +1,89 @@
+"""The rows that are compared with the tenant, in pages: links first, then users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import router
+
+from stateful_oauth.storage.availability import database_answers
+from stateful_oauth.storage.models import AccountLink, Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+PARTS: Final = ("links", "users")
+PAGE: Final = 200  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRow:
+    """A link that lasts, or a user.
+
+    Attributes:
+        key: The part and the primary key, for example `users:7`.
+        subject: The secondary's `sub`, or the user's own.
+        asks_for: The `sub` of the user at Auth0 that tells.
+        identity: Provider and provider user id that the primary of a link has to show; None for a user.
+        alias: The database that the row is in.
+    """
+
+    key: str
+    issuer: str
+    subject: str
+    asks_for: str
+    identity: tuple[str, str] | None
+    alias: str
+
+
+def known_rows(
+    tenant: str, issuer: str, *, after: str = "", since: datetime | None = None
+) -> Iterator[KnownRow]:
+    """Read the rows of a tenant by primary key, a page at a time, so that a run can go on where one stopped.
+
+    Args:
+        after: The key of the last row that is left out, with all before it.
+        since: Only links and users that were made then or later, aware.
+
+    Raises:
+        ValueError: `after` is no key.
+        StoreUnavailable: The database does not answer.
+    """
+    part, _, number = after.partition(":")
+    if after and not (part in PARTS and number.isascii() and number.isdigit() and len(number) < 19):
+        raise ValueError("--after takes what the last run printed, for example users:7.")
+    if part != "users":
+        yield from _links(tenant, issuer, int(number or 0), since)
+    yield from _users(issuer, int(number) if part == "users" else 0, since)
+
+
+def _links(tenant: str, issuer: str, last: int, since: datetime | None) -> Iterator[KnownRow]:
+    alias = router.db_for_write(AccountLink)
+    rows = AccountLink.objects.using(alias).filter(tenant=tenant, unlinked_at__isnull=True)
+    if since is not None:
+        rows = rows.filter(linked_at__gte=since)
+    columns = ("pk", "secondary_subject", "primary_subject", "provider", "provider_user_id")
+    for pk, secondary, primary, provider, user_id in _pages(rows, columns, last):
+        yield KnownRow(f"links:{pk}", issuer, secondary, primary, (provider, user_id), alias)
+
+
+def _users(issuer: str, last: int, since: datetime | None) -> Iterator[KnownRow]:
+    alias = router.db_for_write(Identity)
+    rows = Identity.objects.using(alias).filter(issuer=issuer)
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    for pk, subject in _pages(rows, ("pk", "subject"), last):
+        yield KnownRow(f"users:{pk}", issuer, subject, subject, None, alias)
+
+
+def _pages(rows: Any, columns: tuple[str, ...], last: int) -> Iterator[tuple[Any, ...]]:
+    while page := _page(rows, columns, last):
+        yield from page
+        last = page[-1][0]
+
+
+@database_answers()
+def _page(rows: Any, columns: tuple[str, ...], last: int) -> list[tuple[Any, ...]]:
+    return list(rows.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PAGE])
