@@ -1,32 +1,33 @@
-"""The rows that are compared with the tenant, in pages: links first, then users."""
+"""The rows that are compared with the tenant, in pages: links first, then users, then grants."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router
 
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import AccountLink, Identity
+from stateful_oauth.storage.models import AccountLink, Grant, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-PARTS: Final = ("links", "users")
+PARTS: Final = ("links", "users", "grants")
 PAGE: Final = 200  # rows
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """A link that lasts, or a user.
+    """A link that lasts, a user, or a grant that lasts.
 
     Attributes:
         key: The part and the primary key, for example `users:7`.
         subject: The secondary's `sub`, or the user's own.
-        asks_for: The `sub` of the user at Auth0 that tells.
-        identity: Provider and provider user id that the primary of a link has to show; None for a user.
+        asks_for: The `sub` of the user at Auth0 that tells; a grant's id.
+        identity: Provider and provider user id that the primary of a link has to show; None otherwise.
         alias: The database that the row is in.
     """
 
@@ -39,24 +40,40 @@ class KnownRow:
 
 
 def known_rows(
-    tenant: str, issuer: str, *, after: str = "", since: datetime | None = None
+    tenant: str, issuer: str, *, after: str = "", since: datetime | None = None, grants: bool = False
 ) -> Iterator[KnownRow]:
     """Read the rows of a tenant by primary key, a page at a time, so that a run can go on where one stopped.
 
     Args:
         after: The key of the last row that is left out, with all before it.
-        since: Only links and users that were made then or later, aware.
+        since: Only rows that were made then or later, aware.
+        grants: Whether grants are read as well.
 
     Raises:
         ValueError: `after` is no key.
         StoreUnavailable: The database does not answer.
     """
-    part, _, number = after.partition(":")
-    if after and not (part in PARTS and number.isascii() and number.isdigit() and len(number) < 19):
-        raise ValueError("--after takes what the last run printed, for example users:7.")
-    if part != "users":
-        yield from _links(tenant, issuer, int(number or 0), since)
-    yield from _users(issuer, int(number) if part == "users" else 0, since)
+    part, last = _position(after)
+    if part == "links":
+        yield from _links(tenant, issuer, last, since)
+    if part != "grants":
+        yield from _users(issuer, last if part == "users" else 0, since)
+    if grants:
+        yield from _grants(tenant, issuer, last if part == "grants" else uuid.UUID(int=0), since)
+
+
+def _position(after: str) -> tuple[str, Any]:
+    part, _, key = after.partition(":")
+    if not after:
+        return "links", 0
+    try:
+        if part == "grants":
+            return part, uuid.UUID(key)
+        if part in PARTS and key.isascii() and key.isdigit() and len(key) < 19:
+            return part, int(key)
+    except ValueError:
+        pass
+    raise ValueError("--after takes what the last run printed, for example users:7.")
 
 
 def _links(tenant: str, issuer: str, last: int, since: datetime | None) -> Iterator[KnownRow]:
@@ -78,12 +95,21 @@ def _users(issuer: str, last: int, since: datetime | None) -> Iterator[KnownRow]
         yield KnownRow(f"users:{pk}", issuer, subject, subject, None, alias)
 
 
-def _pages(rows: Any, columns: tuple[str, ...], last: int) -> Iterator[tuple[Any, ...]]:
+def _grants(tenant: str, issuer: str, last: uuid.UUID, since: datetime | None) -> Iterator[KnownRow]:
+    alias = router.db_for_write(Grant)
+    rows = Grant.objects.using(alias).filter(tenant=tenant, identity__issuer=issuer, ended_at__isnull=True)
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    for pk, subject in _pages(rows, ("pk", "identity__subject"), last):
+        yield KnownRow(f"grants:{pk}", issuer, subject, str(pk), None, alias)
+
+
+def _pages(rows: Any, columns: tuple[str, ...], last: Any) -> Iterator[tuple[Any, ...]]:
     while page := _page(rows, columns, last):
         yield from page
         last = page[-1][0]
 
 
 @database_answers()
-def _page(rows: Any, columns: tuple[str, ...], last: int) -> list[tuple[Any, ...]]:
+def _page(rows: Any, columns: tuple[str, ...], last: Any) -> list[tuple[Any, ...]]:
     return list(rows.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PAGE])

@@ -1,4 +1,4 @@
-"""Comparing what is known here with the tenant: users and links, row by row, in pages.
+"""Comparing what is known here with the tenant: users, links and grants, row by row, in pages.
 
 Only what is certain is repaired: a link whose primary Auth0 shows without the identity is closed. A user that
 Auth0 does not show may mean the wrong Management domain, so that is left to an operator.
@@ -7,13 +7,15 @@ Auth0 does not show may mean the wrong Management domain, so that is left to an 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.db import transaction
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
 from stateful_oauth.flows.engine.errors import FlowError, RateLimited
+from stateful_oauth.storage.accounts import accounts_of, keep_in_step
 from stateful_oauth.storage.reconciling import known_rows
 from stateful_oauth.storage.undone_links import close_undone_link
 
@@ -22,12 +24,24 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from stateful_oauth.flows.oauth.accounts import UserProfile
-    from stateful_oauth.flows.oauth.ports import Management
     from stateful_oauth.storage.reconciling import KnownRow
 
 DIFFERENCES_KEPT: Final = 1000  # listed; all are counted
+_READ_ACCOUNTS: Final = "read:me:connected_accounts"
+_TOKEN_REJECTED: Final = "my_account_token_rejected"  # noqa: S105 - an error code
+# The grant lives, or is in use just now; it lists no accounts.
+_NOT_ABOUT_ACCOUNTS: Final = (
+    "audience_not_granted",
+    "scope_not_granted",
+    "step_up_required",
+    "grant_in_use",
+    "grant_missing",
+)
 _TIME_LIMIT: Final = 10.0  # seconds for a call
 _WAIT_UNKNOWN: Final = 1.0  # seconds, where a 429 does not say how long
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,8 @@ class Difference:
     """A row that differs from the tenant.
 
     Attributes:
-        what: `link_undone`, `primary_gone`, `user_gone` or `user_blocked`.
+        what: `link_undone`, `primary_gone`, `user_gone`, `user_blocked`, `grant_dead`, `account_gone` or
+            `account_unknown`.
         key: The part and the row's primary key, for example `links:12`.
         subject: The `sub` that it is about.
         repaired: Whether this run has put it right.
@@ -92,6 +107,7 @@ def reconcile(
     limit: int | None = None,
     longest_wait: float = 60.0,
     dry_run: bool = False,
+    grants: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ReconcileReport:
     """Compare the links and users of a tenant with Auth0: one call to the Management API for a row.
@@ -105,36 +121,44 @@ def reconcile(
         limit: How many rows to compare.
         longest_wait: Seconds to wait for rate limits at one row; the run stops where Auth0 asks for more.
         dry_run: Repair nothing.
+        grants: Use each grant to list its user's connected accounts. This refreshes tokens, so that an answer
+            that is lost on the way may end a grant. Not in a dry run.
         progress: Is called after each row with the number of rows so far.
 
     Raises:
-        ValueError: `after` names no row, or the tenant has no access to the Management API.
+        ValueError: `after` names no row, the tenant has no access to the Management API, or `grants` is
+            asked of a dry run.
         StoreUnavailable: The database does not answer.
     """
     provider = wiring.provider(tenant)
     if not conf.tenant(tenant).management_client_id:
         raise ValueError("Set MANAGEMENT_CLIENT_ID: the comparison reads Auth0's Management API.")
+    if grants and dry_run:
+        raise ValueError("--grants cannot be a dry run: a grant is tried by using it.")
     report, oldest = ReconcileReport(after=after), None if since is None else wiring.clock.now() - since
-    for row in known_rows(tenant, provider.issuer, after=after, since=oldest):
+    for row in known_rows(tenant, provider.issuer, after=after, since=oldest, grants=grants):
         if limit is not None and report.compared >= limit:
             break
         asked_at = wiring.clock.now()
         try:
-            profile = _read(provider.management, row.asks_for, longest_wait)
+            if row.key.startswith("grants:"):
+                _compare_grant(report, row, tenant, longest_wait)
+            else:
+                read = partial(provider.management.user, row.asks_for, time_limit=_TIME_LIMIT)
+                _compare(report, row, _waiting(read, longest_wait), asked_at, dry_run=dry_run)
         except FlowError as error:
             report.stopped = error.code
             break
-        _compare(report, row, profile, asked_at, dry_run=dry_run)
         report.after, report.compared = row.key, report.compared + 1
         if progress is not None:
             progress(report.compared)
     return report
 
 
-def _read(management: Management, subject: str, longest_wait: float) -> UserProfile | None:
+def _waiting(call: Callable[[], Answer], longest_wait: float) -> Answer:
     while True:
         try:
-            return management.user(subject, time_limit=_TIME_LIMIT)
+            return call()
         except RateLimited as error:
             now = wiring.clock.now()
             left = _WAIT_UNKNOWN if error.retry_at is None else (error.retry_at - now).total_seconds()
@@ -157,6 +181,34 @@ def _compare(
     elif row.identity not in {(each.provider, each.user_id) for each in profile.identities}:
         repaired = not dry_run and _close(row, asked_at)
         report.add(Difference("link_undone", row.key, row.subject, repaired))
+
+
+def _compare_grant(report: ReconcileReport, row: KnownRow, tenant: str, longest_wait: float) -> None:
+    """Use a grant to list the user's connected accounts: a dead one ends by that, and they get in step."""
+    my_account = wiring.provider(tenant).my_account
+    before = set(accounts_of(row.issuer, row.subject).values_list("remote_id", flat=True))
+    use = partial(
+        wiring.access_tokens().used,
+        row.asks_for,
+        partial(my_account.accounts, time_limit=_TIME_LIMIT),
+        audience=my_account.audience,
+        scope=_READ_ACCOUNTS,
+        time_limit=_TIME_LIMIT,
+        rejected=_TOKEN_REJECTED,
+    )
+    try:
+        listed = _waiting(use, longest_wait)
+    except FlowError as error:
+        if error.code == "grant_dead":
+            report.add(Difference("grant_dead", row.key, row.subject, repaired=True))
+        elif error.code not in _NOT_ABOUT_ACCOUNTS:
+            raise
+        return
+    keep_in_step(row.issuer, row.subject, tenant=tenant, before=before, listed=listed)
+    ids = {each.id for each in listed}
+    for what, number in (("account_gone", len(before - ids)), ("account_unknown", len(ids - before))):
+        for _ in range(number):
+            report.add(Difference(what, row.key, row.subject, repaired=True))
 
 
 def _close(row: KnownRow, asked_at: datetime) -> bool:

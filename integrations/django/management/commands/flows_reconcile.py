@@ -35,6 +35,11 @@ class Command(SweepCommand):
             default=60.0,
             help="Seconds to wait at most for a rate limit (default: %(default)s).",
         )
+        parser.add_argument(
+            "--grants",
+            action="store_true",
+            help="Also use each grant: finds dead ones and compares connected accounts. Refreshes tokens.",
+        )
         parser.add_argument("--dry-run", action="store_true", help="Repair nothing.")
         parser.add_argument(
             "--format", choices=["text", "json"], default="text", help="json: one JSON object, for programs."
@@ -54,6 +59,7 @@ class Command(SweepCommand):
                 limit=options["limit"],
                 longest_wait=options["wait"],
                 dry_run=options["dry_run"],
+                grants=options["grants"],
                 progress=self.progress("comparing", options["verbosity"]),
             )
         except ValueError as error:

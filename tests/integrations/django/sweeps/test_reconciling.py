@@ -7,7 +7,7 @@ import json
 import pytest
 
 from stateful_oauth.django.reconciling import reconcile
-from stateful_oauth.storage.models import AccountLink, Identity
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity
 from tests.support import accounts_site
 from tests.support.accounts_site import XPTO
 
@@ -76,9 +76,12 @@ def test_rate_limit_is_waited_for_within_bounds(tenant, linked):
     assert reconcile("default", longest_wait=0).stopped == "rate_limited"
 
 
-@pytest.mark.parametrize("option", ["--after=users", "--after=grants:1", "--since=7", "--limit=0"])
+@pytest.mark.parametrize(
+    "option",
+    ["--after=users", "--after=grants:1", "--after=bills:1", "--grants --dry-run", "--since=7", "--limit=0"],
+)
 def test_invalid_option_is_refused_before_any_call(run, tenant, linked, option):
-    assert run("flows_reconcile", option)[0] == 2
+    assert run("flows_reconcile", *option.split())[0] == 2
 
 
 def test_site_without_the_management_api_is_told(run, linked, settings):
@@ -89,3 +92,32 @@ def test_site_without_the_management_api_is_told(run, linked, settings):
         "MANAGEMENT_CLIENT_SECRET": "",
     }
     assert run("flows_reconcile")[0] == 2
+
+
+def sign_in_again(tenant, browser):
+    browser.client.cookies.clear()
+    browser.sign_in(browser.password.user_id)
+
+
+def test_connected_account_that_is_gone_is_dropped(run, tenant, linked):
+    sign_in_again(tenant, linked)
+    tenant.add_user(email="hub@example.com", connection="github", signed_up=False)
+    linked.connect("github", "hub@example.com")
+    assert run("flows_reconcile", "--grants") == (0, "")
+    row = ConnectedAccount.objects.get()
+    ConnectedAccount.objects.filter(pk=row.pk).update(remote_id="cac_gone")
+    code, printed = run("flows_reconcile", "--grants")
+    assert (code, "account_gone: grants:" in printed, "account_unknown" in printed) == (0, True, True)
+    assert ConnectedAccount.objects.get().remote_id == row.remote_id
+
+
+def test_grant_that_auth0_refuses_is_ended(run, tenant, linked):
+    sign_in_again(tenant, linked)
+    grant = Grant.objects.get(ended_at=None)
+    tenant.users.delete(linked.password.user_id)
+    code, printed = run("flows_reconcile", "--grants")
+    assert (code, f"grant_dead: grants:{grant.pk}" in printed) == (1, True)
+    grant.refresh_from_db()
+    assert (grant.code, grant.refresh_token) == ("grant_dead", None)
+    last = reconcile("default", after=f"grants:{grant.pk}", grants=True)
+    assert last.compared == 0
