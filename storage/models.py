@@ -329,6 +329,27 @@ class AccountLink(models.Model):
         return f"{self.secondary_subject} in {self.primary_subject}"
 
 
+class TenantDifference(models.Model):
+    """A row that differs from the provider, as the last comparison found it: left to an operator."""
+
+    tenant = models.CharField(max_length=32)
+    key = models.CharField(max_length=64)  # part and primary key, for example `users:7`
+    what = models.CharField(max_length=32)
+    subject = models.CharField(max_length=255)
+    found_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("difference from Auth0")
+        verbose_name_plural = _("users' differences from Auth0")
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "key"], name="stateful_oauth_one_difference"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.key}"
+
+
 def identity_digest(issuer: str, subject: str) -> bytes:
     """Return the key of an identity: SHA-256 over issuer and subject, byte-exact."""
     return hashlib.sha256(f"{issuer}\0{subject}".encode()).digest()

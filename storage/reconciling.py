@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import router
 
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import AccountLink, Grant, Identity
+from stateful_oauth.storage.models import AccountLink, Grant, Identity, TenantDifference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,3 +113,34 @@ def _pages(rows: Any, columns: tuple[str, ...], last: Any) -> Iterator[tuple[Any
 @database_answers()
 def _page(rows: Any, columns: tuple[str, ...], last: Any) -> list[tuple[Any, ...]]:
     return list(rows.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PAGE])
+
+
+@database_answers()
+def listed_keys(tenant: str) -> set[str]:
+    """Return the keys of the rows that are on the operator's list."""
+    rows = TenantDifference.objects.using(router.db_for_write(TenantDifference)).filter(tenant=tenant)
+    return set(rows.values_list("key", flat=True))
+
+
+@database_answers()
+def list_difference(tenant: str, row: KnownRow, what: str, *, now: datetime) -> None:
+    """Put a row on the operator's list, or take it off.
+
+    Args:
+        what: What differs still, or an empty string.
+        now: Aware.
+    """
+    rows = TenantDifference.objects.using(router.db_for_write(TenantDifference))
+    if what:
+        rows.update_or_create(
+            tenant=tenant, key=row.key, defaults={"what": what, "subject": row.subject, "found_at": now}
+        )
+    else:
+        rows.filter(tenant=tenant, key=row.key).delete()
+
+
+@database_answers()
+def drop_earlier_differences(tenant: str, *, before: datetime) -> None:
+    """Take off the operator's list what a whole comparison did not find again: its row may be gone."""
+    rows = TenantDifference.objects.using(router.db_for_write(TenantDifference))
+    rows.filter(tenant=tenant, found_at__lt=before).delete()

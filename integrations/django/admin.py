@@ -9,6 +9,7 @@ from stateful_oauth.django.operators.accounts import (
     ConnectedAccountAdmin,
     GrantAdmin,
     IdentityAdmin,
+    TenantDifferenceAdmin,
 )
 from stateful_oauth.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
 from stateful_oauth.django.operators.user_page import add_inlines
@@ -19,6 +20,7 @@ from stateful_oauth.storage.models import (
     Grant,
     Identity,
     StuckTransaction,
+    TenantDifference,
 )
 
 admin.site.register(StuckTransaction, StuckTransactionAdmin)
@@ -27,4 +29,5 @@ admin.site.register(Identity, IdentityAdmin)
 admin.site.register(Grant, GrantAdmin)
 admin.site.register(ConnectedAccount, ConnectedAccountAdmin)
 admin.site.register(AccountLink, AccountLinkAdmin)
+admin.site.register(TenantDifference, TenantDifferenceAdmin)
 add_inlines(admin.site)

@@ -16,7 +16,12 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.conf import conf
 from stateful_oauth.flows.engine.errors import FlowError, RateLimited
 from stateful_oauth.storage.accounts import accounts_of, keep_in_step
-from stateful_oauth.storage.reconciling import known_rows
+from stateful_oauth.storage.reconciling import (
+    drop_earlier_differences,
+    known_rows,
+    list_difference,
+    listed_keys,
+)
 from stateful_oauth.storage.undone_links import close_undone_link
 
 if TYPE_CHECKING:
@@ -72,6 +77,7 @@ class ReconcileReport:
         repaired: How many of them were put right.
         differences: The first `DIFFERENCES_KEPT` of them.
         after: The last row that was compared: where the next run goes on. Empty if none was.
+        latest: What the last difference was.
         stopped: The code of the error that ended the run early, or an empty string.
     """
 
@@ -80,6 +86,7 @@ class ReconcileReport:
     repaired: int = 0
     differences: list[Difference] = field(default_factory=list)
     after: str = ""
+    latest: str = field(default="", repr=False)
     stopped: str = ""
 
     @property
@@ -89,12 +96,13 @@ class ReconcileReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as what `json.dumps` takes."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "latest"}
 
     def add(self, difference: Difference) -> None:
         """Count a difference, and list it."""
         self.counts[difference.what] = self.counts.get(difference.what, 0) + 1
         self.repaired += difference.repaired
+        self.latest = difference.what
         if len(self.differences) < DIFFERENCES_KEPT:
             self.differences.append(difference)
 
@@ -136,10 +144,11 @@ def reconcile(
     if grants and dry_run:
         raise ValueError("--grants cannot be a dry run: a grant is tried by using it.")
     report, oldest = ReconcileReport(after=after), None if since is None else wiring.clock.now() - since
+    on_list, started = listed_keys(tenant), wiring.clock.now()
     for row in known_rows(tenant, provider.issuer, after=after, since=oldest, grants=grants):
         if limit is not None and report.compared >= limit:
             break
-        asked_at = wiring.clock.now()
+        asked_at, differing = wiring.clock.now(), report.needs_operator
         try:
             if row.key.startswith("grants:"):
                 _compare_grant(report, row, tenant, longest_wait)
@@ -149,9 +158,16 @@ def reconcile(
         except FlowError as error:
             report.stopped = error.code
             break
+        differs = report.needs_operator > differing
+        if not dry_run and (differs or row.key in on_list):
+            what = report.latest if differs else ""
+            list_difference(tenant, row, what, now=asked_at)
         report.after, report.compared = row.key, report.compared + 1
         if progress is not None:
             progress(report.compared)
+    else:
+        if not (dry_run or after or since):
+            drop_earlier_differences(tenant, before=started)
     return report
 
 

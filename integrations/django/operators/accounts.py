@@ -67,3 +67,10 @@ class AccountLinkAdmin(ReadOnlyAdmin):
     never_read = ("primary_digest", "secondary_digest")
     search_users, search_help_text = ("secondary_user_id",), _USERS
     search_digests = ("primary_digest", "secondary_digest")
+
+
+class TenantDifferenceAdmin(ReadOnlyAdmin):
+    """What `flows_reconcile` found and left to an operator."""
+
+    fields = ("what", "key", "subject", "tenant", "found_at")
+    list_display = fields

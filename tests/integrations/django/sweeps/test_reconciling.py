@@ -7,7 +7,7 @@ import json
 import pytest
 
 from stateful_oauth.django.reconciling import reconcile
-from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity, TenantDifference
 from tests.support import accounts_site
 from tests.support.accounts_site import XPTO
 
@@ -121,3 +121,29 @@ def test_grant_that_auth0_refuses_is_ended(run, tenant, linked):
     assert (grant.code, grant.refresh_token) == ("grant_dead", None)
     last = reconcile("default", after=f"grants:{grant.pk}", grants=True)
     assert last.compared == 0
+
+
+def test_operator_sees_in_the_admin_what_is_left(run, tenant, linked, admin_client):
+    blocked = Identity.objects.get()
+    tenant.users.patch(blocked.subject, {"blocked": True})
+    run("flows_reconcile", "--dry-run")
+    assert not TenantDifference.objects.exists()
+    run("flows_reconcile")
+    page = admin_client.get("/admin/stateful_oauth/tenantdifference/").content.decode()
+    assert "user_blocked" in page
+    assert f"users:{blocked.pk}" in page
+    tenant.users.patch(blocked.subject, {"blocked": False})
+    run("flows_reconcile")
+    assert not TenantDifference.objects.exists()
+
+
+def test_whole_run_forgets_differences_of_rows_that_are_gone(run, tenant, linked, in_ten_minutes):
+    tenant.users.patch(linked.password.user_id, {"blocked": True})
+    run("flows_reconcile")
+    assert TenantDifference.objects.get().what == "user_blocked"
+    Identity.objects.all().delete()
+    in_ten_minutes()
+    run("flows_reconcile", "--since=1h")
+    assert TenantDifference.objects.exists()
+    run("flows_reconcile")
+    assert not TenantDifference.objects.exists()
