@@ -38,12 +38,16 @@ REFUSALS: Final = {
     "temporarily_unavailable": "provider_busy",
     "server_error": "provider_error",
 }
+_FAULTS: Final = {
+    error: REFUSALS[error] for error in ("too_many_requests", "temporarily_unavailable", "server_error")
+}
 # What is different at the token endpoint, where it is about a user (docs/auth0-contract.md §4.1). A key may
 # begin with the status, or end with the description, in lower case.
 TOKEN_REFUSALS: Final = {
     **REFUSALS,
-    "403 access_denied": "sign_in_refused",  # an Action; with 401 it is about the client
-    "500 access_denied": "sign_in_refused",
+    "access_denied": "sign_in_refused",  # an Action
+    "401 access_denied": "client_rejected",
+    "500 access_denied": "sign_in_refused",  # and the statuses above 500
     "invalid_grant: user is blocked": "sign_in_refused",  # which can be undone
 }
 
@@ -110,7 +114,8 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
 
     Only a 4xx status with an OAuth error proves that nothing happened. A 5xx may come from a gateway that
     gave up waiting while the provider went on, and a 4xx without that body is not the provider's own word.
-    The exception is a 5xx that `refusals` names.
+    The exception is a 5xx that `refusals` names. Of the others, one that says that the provider is busy, or
+    had an error, gets the code for that, and is a lost answer all the same.
 
     Args:
         refusals: Our code for each of the provider's: by `error`, by status and `error`, or by `error` and
@@ -121,9 +126,10 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
     if answer.status in UNDECLARED:
         members = None  # a gateway's, whatever its body says
     error = None if members is None else members.get("error")
-    by_status = refusals.get(f"{answer.status} {error}")
+    by_status = refusals.get(f"{min(answer.status, 500)} {error}")
     if not isinstance(error, str) or (answer.status >= 500 and by_status is None):
-        return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=_INVALID)
+        code = _FAULTS.get(error, _INVALID) if isinstance(error, str) else _INVALID
+        return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=code)
     if answer.status >= 500 and by_status == "sign_in_refused":
         return DeniedByAction(f"The provider refused: {answer.status}, {error}.", detail=_said(members))
     described = f"{error}: {_description(members)}"

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 # With one of these codes, the effect was tried and is due again later.
 _DELAYS: Final = frozenset(
-    {"rate_limited", "provider_answer_lost", "provider_answer_invalid", "provider_unreachable"}
+    {
+        "rate_limited",
+        "provider_answer_lost",
+        "provider_answer_invalid",
+        "provider_busy",
+        "provider_error",
+        "provider_unreachable",
+    }
 )
 
 # Seconds.

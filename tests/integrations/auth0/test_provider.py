@@ -236,16 +236,29 @@ class TestTokenRefusals:
          (401, "something_new", "client_rejected"), (400, "something_new", "request_rejected"),
          (400, "invalid_request", "request_rejected"), (400, "invalid_scope", "request_rejected"),
          (403, "unauthorized", "sign_in_refused"), (403, "access_denied", "sign_in_refused"),
-         (500, "access_denied", "sign_in_refused"), (403, "mfa_required", "step_up_required"),
+         (400, "access_denied", "sign_in_refused"), (500, "access_denied", "sign_in_refused"),
+         (503, "access_denied", "sign_in_refused"), (403, "mfa_required", "step_up_required"),
          (401, "mfa_required", "step_up_required"), (403, "interaction_required", "interaction_required"),
          (400, "temporarily_unavailable", "provider_busy"), (400, "server_error", "provider_error")],
     )  # fmt: skip
     def test_table(self, web, status, error, code):
         web.fault("answer", status=status, json={"error": error, "error_description": "RAW-TEXT"})
-        kind = DeniedByAction if status == 500 else ServiceRefused
+        kind = DeniedByAction if status >= 500 else ServiceRefused
         raised = refused(kind, code, web.exchange)
         assert "RAW-TEXT" not in str(raised)
         assert "something_new" not in str(raised)
+
+    @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520])
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [("temporarily_unavailable", "provider_busy"), ("too_many_requests", "provider_busy"),
+         ("server_error", "provider_error"), ("invalid_grant", "provider_answer_invalid"),
+         ("something_new", "provider_answer_invalid"), (7, "provider_answer_invalid")],
+    )  # fmt: skip
+    def test_answer_above_499_is_lost_and_has_the_code_of_its_error(self, web, status, error, code):
+        web.fault("answer", status=status, json={"error": error, "error_description": "RAW-TEXT"})
+        raised = refused(ProviderAnswerLost, code, web.exchange)
+        assert "RAW-TEXT" not in str(raised)
 
 
 class TestTokenAnswers:
@@ -268,13 +281,13 @@ class TestTokenAnswers:
         [("lost_answer", {}, ProviderAnswerLost, "provider_answer_lost"),
          ("slow", {}, ProviderAnswerLost, "provider_answer_lost"),
          ("truncated", {}, ProviderAnswerLost, "provider_answer_lost"),
-         ("server_error", {}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("server_error", {}, ProviderAnswerLost, "provider_error"),
          ("html", {}, ProviderAnswerLost, "provider_answer_invalid"),
          ("malformed", {}, ProviderAnswerLost, "provider_answer_invalid"),
          ("empty", {}, ProviderAnswerLost, "provider_answer_invalid"),
          ("huge", {}, ProviderAnswerLost, "provider_answer_invalid"),
          ("redirect", {}, ProviderAnswerLost, "provider_answer_invalid"),
-         ("answer", {"json": {"error": "server_error"}}, ProviderAnswerLost, "provider_answer_invalid"),
+         ("answer", {"json": {"error": "server_error"}}, ProviderAnswerLost, "provider_error"),
          ("answer", {"status": 403, "json": {}}, ProviderAnswerLost, "provider_answer_invalid"),
          ("answer", {"status": 403, "json": {"error": 7}}, ProviderAnswerLost, "provider_answer_invalid"),
          ("answer", {"status": 200, "json": {"error": "x"}}, ProviderAnswerLost, "provider_answer_invalid"),

@@ -17,6 +17,7 @@ DEMO = ("-m", "stateful_oauth.demo")
 SETTINGS = "stateful_oauth.demo.settings"
 
 
+@pytest.mark.slow  # starts a demo of its own; .ci/run runs it
 def test_smoke_visits_every_page_and_says_so(run):
     done = run(*DEMO, "--smoke")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -25,6 +26,7 @@ def test_smoke_visits_every_page_and_says_so(run):
     assert all(line.startswith("ok ") for line in lines)
 
 
+@pytest.mark.slow  # starts a demo of its own; .ci/run runs it
 def test_smoke_fails_with_a_readable_line(run):
     broken = (
         "from stateful_oauth.demo import __main__, people, smoke;"
@@ -67,6 +69,7 @@ def test_control_c_stops_it_without_a_traceback_and_leaves_nothing_behind(start)
     assert not data.exists()
 
 
+@pytest.mark.slow  # starts a demo of its own; .ci/run runs it
 def test_a_chosen_folder_keeps_the_database_for_the_next_time(start, tmp_path):
     for _ in range(2):
         demo = start(STATEFUL_OAUTH_DEMO_DATA=str(tmp_path))

@@ -42,6 +42,7 @@ def test_shape_that_a_marked_test_executes_is_not_missing():
     assert without_postgresql(["SELECT a FROM t"], ["SELECT b FROM t"]) == ["SELECT b FROM t"]
 
 
+@pytest.mark.slow  # runs pytest four times
 @pytest.mark.parametrize(
     ("marker", "asks", "code"),
     [
