@@ -21,7 +21,7 @@ FAULTS = [
     ("lost_answer", {}, ProviderAnswerLost, "provider_answer_lost"),
     ("slow", {}, ProviderAnswerLost, "provider_answer_lost"),
     ("truncated", {}, ProviderAnswerLost, "provider_answer_lost"),
-    ("server_error", {}, ProviderAnswerLost, "provider_error"),
+    ("server_error", {}, ProviderAnswerLost, "provider_busy"),
     ("html", {}, ProviderAnswerLost, "provider_answer_invalid"),
     ("malformed", {}, ProviderAnswerLost, "provider_answer_invalid"),
     ("empty", {}, ProviderAnswerLost, "provider_answer_invalid"),

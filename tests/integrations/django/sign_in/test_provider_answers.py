@@ -35,7 +35,7 @@ AT_THE_EXCHANGE = [
     (TOKEN, "malformed", {}, "provider_answer_invalid", 502),
     (TOKEN, "huge", {}, "provider_answer_invalid", 502),
     (TOKEN, "redirect", {}, "provider_answer_invalid", 502),
-    (TOKEN, "server_error", {}, "provider_error", 502),
+    (TOKEN, "server_error", {}, "provider_busy", 503),
     (TOKEN, "rate_limit", {}, "rate_limited", 503),
     (TOKEN, "answer", {"status": 200, "json": []}, "provider_answer_invalid", 502),
     (TOKEN, "answer", {"status": 200, "json": None}, "provider_answer_invalid", 502),
