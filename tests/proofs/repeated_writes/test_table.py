@@ -278,5 +278,9 @@ def test_lost_exchange_is_never_sent_again(tenant, browser, kind, happened):
     callback = browser.visitor.authorize(browser.start(), "ada@example.com")
     lost(tenant, TOKEN, kind, happened=happened)
     for _ in range(3):
-        assert error_code(browser.get(callback)) in ("code_exchange_lost", "provider_answer_invalid", "provider_busy")
+        assert error_code(browser.get(callback)) in (
+            "code_exchange_lost",
+            "provider_answer_invalid",
+            "provider_busy",
+        )
     assert tenant.ledger.count("code_reused") == 0
