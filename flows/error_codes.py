@@ -140,6 +140,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "A form came from a page of another origin: the `Origin` or `Referer` header is neither `BASE_URL` nor where Django sees the site.", 403,
         _("This form was not sent from a page of this site, so nothing was changed. Please try again here."),
         "If your own pages sent it, set SECURE_PROXY_SSL_HEADER for a proxy that ends https, or name the page's origin in CSRF_TRUSTED_ORIGINS."),
+    "not_permitted": ErrorCode(
+        "The user has signed in for a page a moment ago, and the page sent them to sign in again: they lack its permission.", 403,
+        _("You are signed in, but your account may not open this page."),
+        "Give the user the permission, or nothing. If it happens to users with the permission, check that the session cookie arrives."),
     # Calls to the provider.
     "provider_unreachable": ErrorCode(
         "The connection to the provider failed. Nothing was sent.", 503, _BUSY,

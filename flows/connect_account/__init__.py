@@ -16,7 +16,12 @@ DECLARATION: Final = FlowDeclaration(
         code_parameter="connect_code",
         used_with="CONNECTIONS",
     ),
-    restart=Restart(url_name="connect", fields=("connection",), label=_("Connect %(connection)s again")),
+    restart=Restart(
+        url_name="connect",
+        fields=("connection",),
+        inputs=("scopes", "parameters"),
+        label=_("Connect %(connection)s again"),
+    ),
     texts=Texts(
         title=_("Connecting an account"),
         progress=_("Connecting your account…"),

@@ -53,12 +53,17 @@ class Restart:
         fields: The inputs that the form sends again. The machine's `kept_inputs` has to name them. If one of
             them is missing, the page leads back to where the user came from.
         optional_fields: Inputs that the form sends as well, if the row has them.
+        inputs: Inputs that the form does not send: a row that did not succeed keeps them, and the new attempt
+            takes them over from there. They never pass through a URL or a page.
+        may_switch_user: Whether the form has a button by which the user is asked anew who it is.
         label: The button's text, in English. It may hold `%(name)s` for each of the fields.
     """
 
     url_name: str
     fields: tuple[str, ...] = ()
     optional_fields: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    may_switch_user: bool = False
     label: str
 
 

@@ -189,7 +189,7 @@ class FlowDefinition:
             changes["lease_until"] = now + timedelta(seconds=effect.lease if effect else 0)
         else:
             changes["secrets"] = {}
-            kept = self.machine.kept_inputs
+            kept = self.machine.inputs_kept_in(state)
             changes["inputs"] = {name: value for name, value in transaction.inputs.items() if name in kept}
         return transaction.evolve(**changes)
 

@@ -209,6 +209,15 @@ class FlowMachine(StateMachine):
         return cls.waiting_outcome(context)
 
     @classmethod
+    def inputs_kept_in(cls, state: str) -> tuple[str, ...]:
+        """Return which inputs a row keeps in a final state; without a success, also those of `restart`."""
+        final: Any = cls.states_map[state]
+        restart = None if cls.declaration is None else cls.declaration.restart
+        if restart is None or not final.outcome.KEEPS_RESTART:
+            return cls.kept_inputs
+        return (*cls.kept_inputs, *restart.inputs)
+
+    @classmethod
     def final_outcome(cls, transaction: Transaction) -> Outcome:
         """Return what the state of a transaction that is over means."""
         state: Any = cls.states_map[transaction.state]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import uuid
@@ -22,7 +22,10 @@ class Outcome:
         next_url: Where the browser wanted to go; to be validated before use.
         replayed: True when an earlier delivery of the same event did the work.
         settled_at: When the row reached its final state, or None.
+        KEEPS_RESTART: Whether a row that ends so keeps what a new attempt starts with: `Restart.inputs`.
     """
+
+    KEEPS_RESTART: ClassVar[bool] = False
 
     transaction_id: uuid.UUID | None = None
     kind: str = ""
@@ -52,6 +55,8 @@ class HandedOver(Outcome):
         child_id: That transaction.
     """
 
+    KEEPS_RESTART: ClassVar[bool] = True
+
     child_id: uuid.UUID
 
 
@@ -64,25 +69,35 @@ class InProgress(Outcome):
 class Cancelled(Outcome):
     """The user, or an operator, ended the attempt."""
 
+    KEEPS_RESTART: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatched(Outcome):
     """The answer was not about what was asked for."""
+
+    KEEPS_RESTART: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Outcome):
     """The attempt failed with `code`."""
 
+    KEEPS_RESTART: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired(Outcome):
     """The browser did not come back in time."""
 
+    KEEPS_RESTART: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abandoned(Outcome):
     """An operator gave the attempt up."""
+
+    KEEPS_RESTART: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stateful_oauth.flows.engine.declaration import ALWAYS, Callback, FlowDeclaration, Texts
+from stateful_oauth.flows.engine.declaration import ALWAYS, Callback, FlowDeclaration, Restart, Texts
 from stateful_oauth.flows.engine.declaration import gettext_noop as _
 
 DECLARATION: Final = FlowDeclaration(
@@ -10,6 +10,12 @@ DECLARATION: Final = FlowDeclaration(
     machine="stateful_oauth.flows.login.machine:LoginFlow",
     callback=Callback(path="callback/", name="callback", used_with=ALWAYS),
     session_states=("signed_in",),
+    restart=Restart(
+        url_name="login",
+        inputs=("parameters", "scope", "subject", "redirect_uri"),
+        may_switch_user=True,
+        label=_("Sign in again"),
+    ),
     texts=Texts(
         title=_("Sign-in"),
         progress=_("Signing you in…"),

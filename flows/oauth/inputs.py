@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -29,6 +31,17 @@ class AuthorizationInputs(FlowInputs):
     scope: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     issuer: str = ""
+
+    @property
+    def asked(self) -> str:
+        """A digest of what is asked for and where to go on, but for how the user is asked (`prompt`)."""
+        asked = {
+            name: str(value)
+            for name, value in self.parameters.items()
+            if value is not None and name != "prompt"
+        }
+        text = json.dumps([self.next, self.scope, asked], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -21,11 +21,13 @@ class SignedIn(Outcome):
             `acr` and `amr`, if the provider sent them. Empty once the user has signed out again.
         standing: A keyed digest of what ends the user's sessions, as it was when this was settled. A later
             delivery gets a session only while it is the same.
+        asked: A digest of what was asked for: `AuthorizationInputs.asked`.
     """
 
     user_id: str
     session: Mapping[str, Any] = field(repr=False)
     standing: str = field(default="", repr=False)
+    asked: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

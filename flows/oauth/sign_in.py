@@ -155,6 +155,7 @@ def signed_in_fields(transaction: Transaction) -> dict[str, Any]:
         "user_id": transaction.user_id,
         "session": session_result(result),
         "standing": result.get("standing", ""),
+        "asked": result.get("asked", ""),
     }
 
 
@@ -178,4 +179,4 @@ def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> No
         transition.emit(grant)
         session["grant"] = str(grant.id)
     transition.belongs_to(resolved.user.id)
-    transition.keep_result(**session, standing=resolved.user.standing)
+    transition.keep_result(**session, standing=resolved.user.standing, asked=inputs.asked)

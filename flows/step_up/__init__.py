@@ -15,6 +15,7 @@ DECLARATION: Final = FlowDeclaration(
         url_name="step_up",
         fields=("max_age",),
         optional_fields=("acr_values", "connection"),
+        may_switch_user=True,
         label=_("Confirm again"),
     ),
     texts=Texts(

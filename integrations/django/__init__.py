@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stateful_oauth.django.doctor import areadiness, readiness
     from stateful_oauth.django.endings import aend_sessions, end_sessions
     from stateful_oauth.django.pages import FlowResponse, InsideTransaction, flow_view
+    from stateful_oauth.django.permissions import permission_denied_view
     from stateful_oauth.django.signals import Transition, flow_settled, transition_made
     from stateful_oauth.django.signing_out import asign_out, sign_out
     from stateful_oauth.django.starting import (
@@ -96,6 +97,7 @@ __all__ = [
     "flow_settled",
     "flow_view",
     "linked_accounts",
+    "permission_denied_view",
     "provider_token",
     "purge_flows",
     "readiness",
@@ -129,6 +131,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             "stateful_oauth.django.doctor": "areadiness readiness",
             "stateful_oauth.django.endings": "aend_sessions end_sessions",
             "stateful_oauth.django.pages": "FlowResponse InsideTransaction flow_view",
+            "stateful_oauth.django.permissions": "permission_denied_view",
             "stateful_oauth.django.signals": "Transition flow_settled transition_made",
             "stateful_oauth.django.signing_out": "asign_out sign_out",
             "stateful_oauth.django.starting": (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -40,7 +41,9 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "FLOWS": (),
     "FRAME_ANCESTORS": (),
     "HELD_SIGN_IN_LIFETIME": 1800,
+    "LOGOUT_NEXT_URLS": (),
     "LOGOUT_RETURN_PATH": "",
+    "LOGOUT_WITHOUT_SESSION_GOES_TO_PROVIDER": True,
     "OPEN_PER_BROWSER": 10,
     "OTHER_BASE_URLS": (),
     "SHOW_UNTRUSTED_ERROR_DESCRIPTION": False,
@@ -59,9 +62,11 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "PRIVATE_KEY": "",
     "PRIVATE_KEY_ID": "",
     "PRIVATE_KEY_ALG": "RS256",
+    "ANOTHER_ACCOUNT_PROMPT": "login",
     "AUTHORIZATION_PARAMETERS": {},
     "REQUEST_PARAMETERS": (),
     "SCOPE": "openid profile email",
+    "TITLE": "",
     "ID_TOKEN_SIGNING_ALG": "RS256",
     "LEEWAY": 30,
     "MAX_TOKEN_AGE": 600,
@@ -107,6 +112,11 @@ class TenantSettings:
         if not domain:
             raise ImproperlyConfigured("Set STATEFUL_OAUTH['DOMAIN'] to the tenant's domain.")
         return f"https://{domain}/"
+
+    @property
+    def shown_title(self) -> str:
+        """What pages call the provider: `TITLE`, or else the issuer's host."""
+        return str(_read(self._values, TENANT_DEFAULTS, "TITLE")) or urlsplit(self.issuer).netloc
 
     def may_connect(self, connection: str) -> bool:
         """Whether a form may name this connection: `CONNECTIONS` does, or its `"*"`, or it is not set."""

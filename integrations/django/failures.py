@@ -33,6 +33,15 @@ _NEEDS_OPERATOR: Final = frozenset(
      "request_rejected", "scope_not_granted", "token_vault_refused", "user_not_created"}
 )  # fmt: skip
 
+# The status of a refusal, and the refusals that are about something else than the account.
+_REFUSALS: Final = frozenset({401, 403, 409})
+_NOT_ABOUT_ACCOUNT: Final = frozenset(
+    {"already_completed", "browser_mismatch", "browser_unknown", "event_not_allowed", "form_cookie_missing",
+     "form_origin", "form_outdated", "issuer_mismatch", "issuer_missing", "navigation_needed",
+     "nonce_mismatch", "other_browser", "sign_in_held_too_long", "sign_in_needed", "sign_in_outdated",
+     "signed_out"}
+)  # fmt: skip
+
 _OUR_SIDE: Final = _("This does not work right now because of a problem on our side. Please try again later.")
 _BUSY: Final = _("The sign-in service is busy. Please try again in a moment.")
 _STEP_OVER: Final = _("This step is no longer possible. Please start again.")
@@ -75,6 +84,7 @@ class Way(StrEnum):
     """What the main button of the page does."""
 
     SIGN_IN = "sign_in"
+    ANOTHER_ACCOUNT = "another_account"
     RESTART = "restart"  # starts the flow again
     BACK = "back"
 
@@ -86,6 +96,8 @@ class Failure:
     Attributes:
         label: The text of the main button.
         goes_back: Whether a second button leads back to where the user came from.
+        takes_another_account: Whether there are buttons to use another account, and to sign out at the
+            provider: the same account would be refused again, and the provider would not ask.
         url: The URL that the form is sent to, for `Way.RESTART`.
         fields: What the form sends, beside where to go on, for `Way.RESTART`.
     """
@@ -95,6 +107,7 @@ class Failure:
     way: Way
     label: str
     goes_back: bool = False
+    takes_another_account: bool = False
     url: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,17 +123,36 @@ def failure(code: str, kind: str, inputs: Mapping[str, Any], tenant: str) -> Fai
     declaration = declaration_of(kind)
     texts, signed_in, again = texts_of(declaration.kind), declaration.needs_user, declaration.restart
     heading, message = _heading(code, texts), _message(code, texts, signed_in=signed_in)
+    another = is_about_account(code)
     if not signed_in or code in _NEEDS_SIGN_IN:
         label = gettext("Sign in") if code == _SIGN_IN_NEEDED else gettext("Sign in again")
-        return Failure(heading, message, Way.SIGN_IN, label, goes_back=signed_in)
+        return Failure(
+            heading, message, Way.SIGN_IN, label, goes_back=signed_in, takes_another_account=another
+        )
     if again is not None and code not in _NEEDS_OPERATOR:
         fields = {name: str(inputs.get(name, "")) for name in again.fields}
         if all(fields.values()):
             label = gettext(again.label) % _shown(fields, tenant)
             fields |= {name: str(inputs[name]) for name in again.optional_fields if inputs.get(name)}
             url = reverse(f"stateful_oauth:{again.url_name}")
-            return Failure(heading, message, Way.RESTART, label, goes_back=True, url=url, fields=fields)
+            another = another and again.may_switch_user
+            return Failure(
+                heading,
+                message,
+                Way.RESTART,
+                label,
+                goes_back=True,
+                takes_another_account=another,
+                url=url,
+                fields=fields,
+            )
     return Failure(heading, message, Way.BACK, gettext("Go back"))
+
+
+def is_about_account(code: str) -> bool:
+    """Whether a code may be a refusal of the account, so that another one may help."""
+    known = ERROR_CODES.get(code)
+    return known is not None and known.status in _REFUSALS and code not in _NOT_ABOUT_ACCOUNT
 
 
 def _shown(fields: Mapping[str, str], tenant: str) -> dict[str, str]:

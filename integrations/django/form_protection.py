@@ -22,7 +22,7 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.django.failures import Failure, Way
 from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.next_url import destination, requested_next
-from stateful_oauth.django.pages import flow_view, refused_form_page
+from stateful_oauth.django.pages import flow_view, refused_page
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class FormProtection(CsrfViewMiddleware):
         code = _code_of(reason)
         logger.warning("%s: %s (%s) %s", code, reason, request.path, ERROR_CODES[code].operator)
         found, back_url = _way_on(request, code)
-        page = refused_form_page(request, code, found, back_url=back_url)
+        page = refused_page(request, code, found, back_url=back_url)
         page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - as `django.utils.log` does
         return cast("HttpResponseForbidden", page)
 

@@ -92,6 +92,10 @@ class FlowResponse(HttpResponse):
     outcome: Outcome | None = None
 
 
+class FlowPage(TemplateResponse, FlowResponse):
+    """A page, as what those functions return."""
+
+
 class SeeOther(HttpResponseRedirect, FlowResponse):
     """303: the browser asks for the next page with GET, and the URL before it leaves the history."""
 
@@ -266,20 +270,31 @@ def error_page(
         "description": description,
         "developer": for_developers(code, reference),
         "elsewhere": other_browser.reference_of(request) if code in other_browser.CODES else "",
+        "attempt": reference,
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)
 
 
-def refused_form_page(request: HttpRequest, code: str, found: Failure, *, back_url: str) -> HttpResponse:
-    """Render the page of a form that was refused before its view was asked.
+def refused_page(
+    request: HttpRequest, code: str, found: Failure, *, next_url: str = "", back_url: str, tenant: str = ""
+) -> FlowResponse:
+    """Render the page of a request that was refused before anything was started.
 
     Args:
-        found: The texts, and the button that works.
-        back_url: Where its link leads, for `Way.BACK`.
+        found: The texts, and the buttons.
+        next_url: Where the user wanted to go.
+        back_url: Where its link leads.
+        tenant: Where its buttons sign in and out.
     """
-    context = {"code": code, "failure": found, "message": found.message, "back_url": back_url}
+    context = {
+        "code": code,
+        "failure": found,
+        "message": found.message,
+        "next_url": next_url if may_go_to(next_url) else "",
+        "back_url": back_url,
+    }
     status = ERROR_CODES[code].status
-    return sign_in_page(request, "stateful_oauth/error.html", context, status=status)
+    return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=status)
 
 
 def _unavailable_page(code: str, *, may_reload: bool) -> FlowResponse:
@@ -315,10 +330,12 @@ def sign_in_needed(request: HttpRequest, next_url: str) -> FlowResponse | None:
 @ensure_csrf_cookie  # the form needs it, also where the project lacks the middleware
 def sign_in_page(
     request: HttpRequest, template: str, context: Mapping[str, Any], *, tenant: str = "", status: int = 200
-) -> HttpResponse:
+) -> FlowResponse:
     """Render a page with the form that starts a sign-in."""
-    context = {**context, "tenant": _known_tenant(tenant)}
-    response = TemplateResponse(request, template, context, status=status).render()
+    alias = _known_tenant(tenant)
+    context = {**context, "tenant": alias, "provider": conf.tenant(alias).shown_title}
+    response = FlowPage(request, template, context, status=status)
+    response.render()
     # Under `no-referrer` browsers send a form with `Origin: null` (Fetch Standard, "append a request Origin
     # header"), which Django's CSRF check refuses. The URL of such a page holds no code.
     response.headers["Referrer-Policy"] = "same-origin"

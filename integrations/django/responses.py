@@ -15,6 +15,7 @@ from django.urls import reverse
 from stateful_oauth.django import other_browser
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
+from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.django.next_url import destination
 from stateful_oauth.django.pages import FlowResponse, SeeOther
 from stateful_oauth.flows.engine.outcomes import (
@@ -46,12 +47,25 @@ def respond(outcome: Outcome, request: HttpRequest) -> FlowResponse:
 
     Makes no session: see `sessions.signed_in_again`.
     """
-    response = _respond(outcome)
+    if isinstance(outcome, Expired) and goes_on(request, outcome.kind, outcome.code):
+        response: FlowResponse = SeeOther(destination(outcome.next_url))
+    else:
+        response = _respond(outcome)
     if outcome.code in other_browser.CODES and outcome.transaction_id is None:
         other_browser.add_way_on(request, response)
     response.outcome = outcome
     write_binding(request, response)
     return response
+
+
+def goes_on(request: HttpRequest, kind: str, code: str) -> bool:
+    """Whether an attempt to sign in that took too long is of no matter: a user is signed in by now."""
+    return (
+        code in ("transaction_expired", "superseded")
+        and not declaration_of(kind).needs_user
+        and bool(declaration_of(kind).session_states)
+        and request.user.is_authenticated
+    )
 
 
 @singledispatch

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.outcomes import Reauthenticated
 
 SESSION_KEY: Final = "stateful_oauth"
+ARRIVED_KEY: Final = "stateful_oauth_arrived"  # what the last sign-in was for, and when: `permissions`
 _CSRF_SECRET: Final = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")  # where Django keeps it with the request
 
 
@@ -50,6 +51,7 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     if request.session.session_key == before:
         request.session.cycle_key()  # `login()` keeps the key of who signs in once more
     renew_binding(request, str(user.pk))
+    request.session[ARRIVED_KEY] = [outcome.asked, int(wiring.clock.now().timestamp())]
     details = dict(outcome.session)
     if outcome.tenant != DEFAULT_TENANT:
         details["tenant"] = outcome.tenant

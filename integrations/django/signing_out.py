@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
 from django.contrib.auth import logout as django_logout
 
 from stateful_oauth.django import wiring
@@ -12,6 +13,7 @@ from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.browser import forget_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.hosts import base_url_of
+from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, SeeOther, whole_response
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.flows.engine.errors import FlowError
@@ -24,31 +26,69 @@ logger = logging.getLogger("stateful_oauth.logout")
 
 
 @whole_response
-def sign_out(request: HttpRequest) -> FlowResponse:
+def sign_out(
+    request: HttpRequest,
+    *,
+    next: str | None = None,  # noqa: A002 - Django's own name for it
+    tenant: str = "",
+) -> FlowResponse:
     """End the session and its grant, and go on to the provider's own sign-out.
 
-    The session here ends first, whatever the provider does. A sweep revokes the refresh token. Call it only
-    for a POST that Django's CSRF check has passed, or another site can sign your users out.
+    The session here ends first, whatever the provider does. A sweep revokes the refresh token. Without a
+    session, the browser goes to the provider all the same: the session there may live on.
+    `LOGOUT_WITHOUT_SESSION_GOES_TO_PROVIDER` turns that off. Call it only for a POST that Django's CSRF check
+    has passed, or another site can sign your users out.
+
+    Args:
+        next: Where the sign-out ends: a path, or a URL on a host of `ALLOWED_NEXT_HOSTS`. It has to be among
+            the Allowed Logout URLs in Auth0. None means the request's own `next`, if `LOGOUT_NEXT_URLS` names
+            it. Any other one counts as empty, which means `LOGOUT_RETURN_PATH`.
+        tenant: The alias of the tenant to sign out at. Empty means that of the session, or the first one.
 
     Returns:
-        A redirect to the provider, which sends the browser back to `LOGOUT_RETURN_PATH`.
+        A redirect to the provider, which sends the browser back.
     """
-    details = session_details(request)
+    details, user = session_details(request), request.session.get(AUTH_USER_ID)
+    base_url = base_url_of(request)
+    wanted = _wanted(request, base_url) if next is None else next
+    home = _absolute(wanted, base_url) or base_url + conf.logout_return_path
     django_logout(request)
-    response = SeeOther(_onward(request, details))
+    chosen = tenant if tenant in conf.tenant_aliases else ""
+    if not (details or chosen) and (user or not conf.logout_without_session_goes_to_provider):
+        response = SeeOther(home)  # not a session of ours: no user to sign out at the provider
+    else:
+        response = SeeOther(_onward(details, chosen, home))
     forget_binding(request, response)
     return response
 
 
-def _onward(request: HttpRequest, details: dict[str, str]) -> str:
-    home = base_url_of(request) + conf.logout_return_path
-    if not details:
-        return home  # not a session of ours, so there is none at the provider
-    tenant = details.get("tenant", DEFAULT_TENANT)
+def logout_next_urls() -> list[str]:
+    """Return the URLs of `LOGOUT_NEXT_URLS` as the provider has to know them, but for wrong ones."""
+    urls = [_absolute(url, base_url) for url in conf.logout_next_urls for base_url in conf.base_urls]
+    return [url for url in dict.fromkeys(urls) if url]
+
+
+def _wanted(request: HttpRequest, base_url: str) -> str:
+    """Return the request's own `next`, if the settings name it: the provider refuses any other one."""
+    wanted = requested_next(request)
+    return wanted if wanted and _absolute(wanted, base_url) in logout_next_urls() else ""
+
+
+def _absolute(url: str, base_url: str) -> str:
+    """Return a URL with its host, or an empty string for one that may not be gone to."""
+    if not may_go_to(url):
+        return ""
+    return base_url + url if url.startswith("/") else url
+
+
+def _onward(details: dict[str, str], chosen: str, home: str) -> str:
+    own = details.get("tenant", DEFAULT_TENANT) if details else conf.tenant_aliases[0]
+    tenant = chosen or own
+    # The session at another tenant has another id.
+    sid = details.get("sid") or None if tenant == own else None
     try:
-        return wiring.provider(tenant).logout_url(
-            return_to=home, sid=details.get("sid") or None, federated=conf.tenant(tenant).federated_logout
-        )
+        federated = conf.tenant(tenant).federated_logout
+        return wiring.provider(tenant).logout_url(return_to=home, sid=sid, federated=federated)
     except (FlowError, KeyError) as error:
         logger.warning("signed out here, but not at the provider of %s: %s", tenant, error)
         return home

@@ -17,6 +17,7 @@ from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.hosts import base_url_of
 from stateful_oauth.django.next_url import may_go_to, requested_next
 from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
+from stateful_oauth.django.permissions import has_just_arrived, not_permitted
 from stateful_oauth.django.responses import respond
 from stateful_oauth.django.sessions import session_details
 from stateful_oauth.django.start_requests import starts
@@ -96,13 +97,16 @@ def start_login(
         redirect_uri: The URL of a callback view of your own. It has to be an Allowed Callback URL.
 
     Returns:
-        A redirect to the provider, with the browser's binding cookie.
+        A redirect to the provider, with the browser's binding cookie. For a GET that asks for nothing of its
+        own, from a user who has signed in for the very same a moment ago: the page `not_permitted`, because
+        the page at `next` has sent the user away.
 
     Raises:
         Http404: There is no such tenant.
         InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
         InvalidInput: `parameter_reserved`, `scope_invalid` or `input_invalid`. Nothing was started.
     """
+    is_plain = request.method == "GET" and parameters is None and scope is None and not subject
     inputs = login_inputs(request, tenant_or_404(tenant), next_url=_next(request, next))
     if parameters or scope is not None or subject or redirect_uri:
         inputs = replace(
@@ -112,6 +116,8 @@ def start_login(
             subject=subject,
             redirect_uri=redirect_uri or inputs.redirect_uri,
         )
+    if is_plain and has_just_arrived(request, inputs, tenant):
+        return not_permitted(request, inputs.next, tenant)
     return respond(_started(request, "login", inputs, tenant), request)
 
 

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from stateful_oauth.django.checks.tenants import LOOPBACK
 from stateful_oauth.django.conf import DEFAULT_TENANT, SITE_DEFAULTS, TENANT_DEFAULTS
 from stateful_oauth.django.declarations import usable_declarations
+from stateful_oauth.django.next_url import may_go_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,8 +161,20 @@ def _site(site: SiteSettings) -> Iterator[CheckMessage]:
             hint="Write a path like /goodbye/. If it is empty, set LOGOUT_REDIRECT_URL to such a path.",
             id="stateful_oauth.E018",
         )
+    yield from _logout_next(site)
     if site.encryption_keys:
         yield from _key_ring()
+
+
+def _logout_next(site: SiteSettings) -> Iterator[CheckMessage]:
+    wrong = [url for url in site.logout_next_urls if not (url.startswith("/") or "://" in url)]
+    wrong += [url for url in site.logout_next_urls if url not in wrong and not may_go_to(url)]
+    if wrong:
+        yield Error(
+            f"LOGOUT_NEXT_URLS has {', '.join(map(repr, wrong))}, which a sign-out may not lead to.",
+            hint="Write paths like /goodbye/, or whole URLs on BASE_URL or on a host of ALLOWED_NEXT_HOSTS.",
+            id="stateful_oauth.E060",
+        )
 
 
 def _split(url: str) -> SplitResult | None:

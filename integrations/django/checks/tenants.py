@@ -24,6 +24,7 @@ _CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "p
 _LONGEST_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+_ASKING: Final = {"login", "select_account"}  # OpenID Connect Core §3.1.2.1
 _MODES: Final = ("off", "confirm", "automatic")
 _MOST_TRIES: Final = 10
 _LONGEST_CONNECTION: Final = 128  # characters; My Account API
@@ -121,6 +122,13 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
             f"{name}: SCOPE lacks `openid`.",
             hint="Without it, there is no ID token.",
             id="stateful_oauth.E014",
+        )
+    asked = set(str(tenant.another_account_prompt).split())
+    if not asked & _ASKING or "none" in asked:
+        yield Error(
+            f"{name}: ANOTHER_ACCOUNT_PROMPT does not have the provider ask which account it is to be.",
+            hint="Use login, or select_account if the provider has a list of accounts.",
+            id="stateful_oauth.E061",
         )
     yield from _parameters(tenant, name)
     yield from _management(tenant, name)

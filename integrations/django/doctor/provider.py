@@ -10,6 +10,7 @@ from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.django.signing_out import logout_next_urls
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce
@@ -233,8 +234,9 @@ def _allow(redirect_uri: str) -> str:
 
 def _logout(context: ProbeContext) -> Iterator[Finding]:
     """Open the sign-out URL as a browser in which no user is signed in: there is no session to end."""
-    for base_url in conf.base_urls:
-        yield _signed_out(context, base_url + conf.logout_return_path)
+    homes = [base_url + conf.logout_return_path for base_url in conf.base_urls]
+    for target in dict.fromkeys([*homes, *logout_next_urls()]):
+        yield _signed_out(context, target)
 
 
 def _signed_out(context: ProbeContext, home: str) -> Finding:

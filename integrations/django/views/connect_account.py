@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import path
 
 from stateful_oauth.django.form_protection import form_view
+from stateful_oauth.django.restarting import earlier_connect
 from stateful_oauth.django.starting import start_connect
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def connect(request: HttpRequest) -> HttpResponse:
 
     `CONNECTIONS` is the list of those that a form may name: any other one is `connection_unknown` (400).
     """
-    return start_connect(request, request.POST.get("connection", ""))
+    return start_connect(request, request.POST.get("connection", ""), **earlier_connect(request))
 
 
 urlpatterns = [path("connect/", connect, name="connect")]

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
+from stateful_oauth.django.callbacks import tenant_or_404
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.form_protection import form_view
+from stateful_oauth.django.restarting import earlier_login
 from stateful_oauth.django.start_requests import starts
 from stateful_oauth.django.starting import start_login
 
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
 @starts("login", is_view=True)
 @form_view("GET", "POST")
 def login(request: HttpRequest, tenant: str = DEFAULT_TENANT) -> HttpResponse:
-    """Start a sign-in and send the browser to the provider. Takes `next`, like Django's own login view."""
-    return start_login(request, tenant=tenant)
+    """Start a sign-in and send the browser to the provider. Takes `next`, like Django's own login view.
+
+    The forms of error pages add `attempt`, which starts that attempt again, and `account=another`, which has
+    the provider ask for another account.
+    """
+    return start_login(request, tenant=tenant, **earlier_login(request, tenant_or_404(tenant)))
 
 
 urlpatterns = [

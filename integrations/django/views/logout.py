@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @form_view("POST")
 def logout(request: HttpRequest) -> HttpResponse:
-    """End the session here, and at the provider."""
-    return sign_out(request)
+    """End the session here, and at the provider; takes `next`, and the `tenant` to sign out at."""
+    return sign_out(request, tenant=request.POST.get("tenant", ""))

@@ -13,10 +13,10 @@ from stateful_oauth.django.browser import watch_binding
 from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.completing import followed
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.next_url import requested_next
-from stateful_oauth.django.pages import error_page, flow_view, sign_in_page
+from stateful_oauth.django.next_url import destination, requested_next
+from stateful_oauth.django.pages import SeeOther, error_page, flow_view, sign_in_page
 from stateful_oauth.django.progress import progress_of
-from stateful_oauth.django.responses import respond, to_error_page
+from stateful_oauth.django.responses import goes_on, respond, to_error_page
 from stateful_oauth.flows.engine.errors import FenceLost
 from stateful_oauth.flows.engine.outcomes import InProgress
 from stateful_oauth.flows.error_codes import ERROR_CODES
@@ -33,6 +33,8 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
     if code not in ERROR_CODES:
         raise Http404
     row = _own_transaction(request)
+    if row is not None and row.code == code and goes_on(request, row.kind, code):
+        return SeeOther(destination(row.inputs.get("next", "")))
     page = error_page(
         request,
         code,

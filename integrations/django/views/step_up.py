@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.urls import path
 
 from stateful_oauth.django.form_protection import form_view
+from stateful_oauth.django.restarting import asks_for_another_account
 from stateful_oauth.django.stepping_up import start_step_up
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def step_up(request: HttpRequest) -> HttpResponse:
     """
     return start_step_up(
         request,
-        max_age=int(_sent(request, "max_age", _AGE) or 0),
+        # At the age of 0, the provider asks who it is.
+        max_age=0 if asks_for_another_account(request) else int(_sent(request, "max_age", _AGE) or 0),
         acr_values=_sent(request, "acr_values", _CLASSES),
         connection=_sent(request, "connection", _CONNECTION),
     )

@@ -158,3 +158,18 @@ def test_a_link_that_ran_out_of_tries_says_what_was_not_done(browser, question):
     text = text_of(browser.opens(back))
     assert "The accounts were not linked" in text
     assert "Sign in again" in text
+
+
+def test_question_that_took_too_long_starts_the_sign_in_again_that_led_to_it(tenant, browser, clock):
+    tenant.add_user(email=XPTO, password="a good one")
+    tenant.add_user(email=XPTO, connection=GOOGLE)
+    with site(LINKING="confirm", REQUEST_PARAMETERS=["ui_locales", "connection"]):
+        start = browser.get(f"/auth/login/?next=/accounts/&ui_locales=de&connection={GOOGLE}")["Location"]
+        question = browser.get(browser.visitor.authorize(start, as_user=XPTO, connection=GOOGLE))["Location"]
+        assert question.startswith("/auth/link/")
+        clock.advance(3_000)
+        over = browser.get(question)
+        assert error_code(over) == "transaction_expired"
+        again = Form.of(browser.opens(over)).submit(browser)["Location"]
+        assert "ui_locales=de" in again
+        assert f"connection={GOOGLE}" in again

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import sys
+from types import ModuleType
 
-from stateful_oauth.django import wiring
+import pytest
+from django.urls import include, path
+
+from stateful_oauth.django import flow_view, start_connect, wiring
 from stateful_oauth.django.accounts import (
     access_token,
     available_connections,
@@ -21,7 +25,7 @@ from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import FIRST, SECOND, site
 from tests.support.crashes import at
-from tests.support.error_pages import shown
+from tests.support.error_pages import Form, shown
 from tests.support.project_requests import request_of
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -406,3 +410,29 @@ def test_the_providers_own_token(tenant, owner):
     token = provider_token(request_of(owner), "google-oauth2", login_hint="100")
     assert tenant.vault.holder(token.value.reveal()).provider_user_id == "100"
     assert token.value.reveal() not in repr(token)
+
+
+def test_connecting_again_asks_for_what_the_project_asked_for(tenant, owner, settings):
+    """Scopes and parameters come from the row: a form could ask for anything."""
+
+    @flow_view
+    def own(request):
+        parameters = {"login_hint": "octocat"}
+        return start_connect(request, "github", scopes=["repo"], parameters=parameters, unlisted=True)
+
+    module = ModuleType("urls_of_own_connecting")
+    module.urlpatterns = [path("own/", own), path("auth/", include("stateful_oauth.django.urls"))]
+    sys.modules[module.__name__] = module
+    settings.ROOT_URLCONF = module.__name__
+    with site(CONNECTIONS={"google-oauth2": {}}):
+        first = owner.post("/own/")["Location"]
+        wanted = asked(tenant)
+        form = Form.of(owner.opens(owner.get(owner.visitor.decline(first))))
+        assert form.submit(owner)["Location"] != first
+        again = asked(tenant)
+        assert again is not wanted
+        assert (again.scopes, again.login_hint) == (wanted.scopes, "octocat")
+        # Without the attempt, or for another connection, it is a form like any other.
+        for sent in ({"attempt": ""}, {"connection": "windowslive"}):
+            refused = owner.post("/auth/connect/", {**form.fields, **sent})
+            assert shown(owner, refused) == ("connection_unknown", 400)

@@ -280,3 +280,19 @@ def test_every_session_engine_is_renewed(tenant, browser, settings, engine):
     browser.sign_in(XPTO)
     assert browser.get(browser.authorize(start(browser), XPTO))["Location"] == "/payments/"
     assert "auth_time" in details(browser)
+
+
+def test_expired_step_up_of_a_signed_in_user_is_no_proof(xpto, clock):
+    callback = xpto.authorize(start(xpto), XPTO)
+    clock.advance(601)
+    assert error_code(xpto.get(callback)) == "transaction_expired"
+
+
+def test_user_who_used_another_account_is_asked_which_one(xpto, tenant):
+    """The provider has a session of the other account now, and would not ask by itself."""
+    tenant.add_user(email="ypto@example.com", password="a good one", user_id="auth0|ypto")
+    refused = xpto.get(xpto.authorize(start(xpto, max_age="300", acr_values=""), "ypto@example.com"))
+    assert error_code(refused) == "subject_mismatch"
+    location = Form.of(xpto.opens(refused)).press(xpto, "another")["Location"]
+    assert asked(location)["prompt"] == "login"
+    assert xpto.get(xpto.authorize(location, XPTO))["Location"] == "/payments/"

@@ -19,7 +19,12 @@ FRONT_DOORS = (
     "stateful_oauth.diagrams",
 )
 # What Django's settings name by a string: apps, and the module that `include` takes.
-DOTTED = {"stateful_oauth.storage", "stateful_oauth.django", "stateful_oauth.django.urls"}
+DOTTED = {
+    "stateful_oauth.storage",
+    "stateful_oauth.django",
+    "stateful_oauth.django.admin_urls",
+    "stateful_oauth.django.urls",
+}
 
 _FENCE = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 

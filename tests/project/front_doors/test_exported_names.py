@@ -84,5 +84,6 @@ def test_function_with_io_has_an_async_twin():
     assert functions - twins - {name.removeprefix("a") for name in twins} == {
         "callback_view",
         "flow_view",
+        "permission_denied_view",
         "readiness_view",
     }

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from tests.proofs.mutants.catalogue import Mutant
 
+AGAIN = ("tests/integrations/django/sign_in/test_start_again.py",)
+PERMISSIONS = ("tests/integrations/django/sign_in/test_permissions.py",)
+LOGOUT = ("tests/integrations/django/sessions/test_logout.py",)
+EXPIRY = ("tests/integrations/django/sign_in/test_expiry.py",)
 FORMS = ("tests/integrations/django/sign_in/test_refused_forms.py",)
 
 MUTANTS = (
@@ -17,4 +21,38 @@ MUTANTS = (
            "keeps_forms=same_user and _has_current_hash(request, user)", "keeps_forms=False", FORMS),
     Mutant("a changed password keeps the secret of forms", "integrations/django/sessions.py",
            "keeps_forms=same_user and _has_current_hash(request, user)", "keeps_forms=same_user", FORMS),
+    Mutant("another browser starts an attempt again", "integrations/django/restarting.py",
+           "return started_by(browsers, transaction_id) if browsers else None",
+           "from stateful_oauth.storage.models import FlowTransaction as Row\n"
+           "    return Row.objects.filter(pk=transaction_id).first()",
+           AGAIN),
+    Mutant("a URL starts an attempt again", "integrations/django/restarting.py",
+           'return _own(request, request.POST.get("attempt", "")) if request.method == "POST" else None',
+           'return _own(request, request.POST.get("attempt") or request.GET.get("attempt", ""))', AGAIN),
+    Mutant("a row that succeeded keeps what it was asked with", "flows/engine/machine.py",
+           "if restart is None or not final.outcome.KEEPS_RESTART:", "if restart is None:", AGAIN),
+    Mutant("a silent attempt is refused again", "integrations/django/restarting.py",
+           """        if "none" in str(parameters.get("prompt")).split():\n""", "        if False:\n", AGAIN),
+    Mutant("a wrong request is sent again", "integrations/django/restarting.py",
+           "left_out = _left_out(row.code, tenant)", "left_out = ()", AGAIN),
+    Mutant("another account is not asked for", "integrations/django/restarting.py",
+           '        parameters["prompt"] = tenant.another_account_prompt\n', "        pass\n", AGAIN),
+    Mutant("a user without the permission goes in circles", "integrations/django/starting.py",
+           "if is_plain and has_just_arrived(request, inputs, tenant):", "if False:", PERMISSIONS),
+    Mutant("another page counts as refused", "integrations/django/permissions.py",
+           "or arrived[0] != asked.asked", "", PERMISSIONS),
+    Mutant("another account counts as asked for something else", "flows/oauth/inputs.py",
+           ' and name != "prompt"', "", PERMISSIONS),
+    Mutant("a refusal is never asked about again", "integrations/django/permissions.py",
+           "-_JUST_NOW < age < _JUST_NOW", "True", PERMISSIONS),
+    Mutant("a sign-out leads wherever the form says", "integrations/django/signing_out.py",
+           'return wanted if wanted and _absolute(wanted, base_url) in logout_next_urls() else ""', "return wanted", LOGOUT),
+    Mutant("a sign-out leads to another host", "integrations/django/signing_out.py",
+           "    if not may_go_to(url):\n        return \"\"\n", "", LOGOUT),
+    Mutant("a sign-out names another tenant's session", "integrations/django/signing_out.py",
+           'details.get("sid") or None if tenant == own else None', 'details.get("sid")', LOGOUT),
+    Mutant("an expired attempt of a signed-in user is a dead end", "integrations/django/responses.py",
+           "        and request.user.is_authenticated\n", "        and False\n", EXPIRY),
+    Mutant("an expired step-up counts as one", "integrations/django/responses.py",
+           "        and not declaration_of(kind).needs_user\n", "", ("tests/flows/step_up/test_step_up.py",)),
 )  # fmt: skip

@@ -92,4 +92,4 @@ def test_path(kind, path, tenant, clock, browser, record_property):
     rows.nothing_working()
     assert row.state == path[-1].target
     assert (row.secrets, row.deadline, row.lease_until) == (None, None, None)
-    assert set(row.inputs) <= set(wiring.flows()[kind].machine.kept_inputs)
+    assert set(row.inputs) <= set(wiring.flows()[kind].machine.inputs_kept_in(row.state))

@@ -137,6 +137,8 @@ def check_step(flow: FlowDefinition, before: Transaction, event: str, payload: A
     assert bool(after.secrets) == (kind is not StateKind.FINAL)
     assert after.attempts == (0 if kind is not StateKind.WORKING else 2 if event == "retry" else 1)
     kept = KEPT.get(flow.kind, {"next"}) if kind is StateKind.FINAL else set(after.inputs)
+    if kind is StateKind.FINAL and flow.machine.states_map[target].outcome.KEEPS_RESTART:
+        kept |= set(flow.machine.inputs_kept_in(target))  # it may be started again
     assert set(after.inputs) <= kept, "A finished row keeps what only the provider was told."
 
 

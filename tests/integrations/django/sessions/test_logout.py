@@ -161,10 +161,6 @@ def test_a_session_of_another_backend_ends_without_asking_the_provider(browser, 
     assert not tenant.requests
 
 
-def test_who_is_not_signed_in_may_sign_out_all_the_same(browser):
-    assert browser.post(LOGOUT)["Location"] == HOME
-
-
 def test_the_binding_cookie_goes_with_the_session(browser):
     browser.sign_in(ADA)
     cookie = browser.post(LOGOUT).cookies["__Host-stateful_oauth"]
@@ -204,6 +200,97 @@ def test_djangos_signal_names_who_signed_out(browser):
 def test_a_second_sign_out_does_nothing_more(browser, tenant, offline):
     browser.sign_in(ADA)
     browser.post(LOGOUT)
-    assert browser.post(LOGOUT)["Location"] == HOME
+    assert "logout_hint" not in asked(browser.post(LOGOUT))[1]
     recover_due()
     assert tenant.ledger.count("refresh_revoked") == 1
+
+
+# Without a session here, and on to where the user wanted to go.
+
+
+@pytest.fixture
+def two_tenants(configure, tenant):
+    one = {"ISSUER": tenant.issuer, "CLIENT_ID": "web", "CLIENT_SECRET": "s"}
+    configure(TENANTS={"default": one, "partners": {**one, "CLIENT_ID": "linker", "TITLE": "Partners"}})
+
+
+def test_session_that_is_over_here_is_ended_at_the_provider_all_the_same(browser, tenant):
+    browser.sign_in(ADA)
+    Session.objects.all().delete()
+    location = browser.post(LOGOUT)["Location"]
+    assert asked(browser.post(LOGOUT)) == (
+        "https://tenant.example/oidc/logout",
+        {"client_id": "web", "post_logout_redirect_uri": HOME},
+    )
+    # The provider does not know which session is meant, and asks the user.
+    browser.visitor.logout(location)
+    assert tenant.ledger.count("session_ended") == 1
+
+
+def test_going_to_the_provider_without_a_session_can_be_turned_off(browser, configure, tenant):
+    configure(LOGOUT_WITHOUT_SESSION_GOES_TO_PROVIDER=False)
+    assert browser.post(LOGOUT)["Location"] == HOME
+    assert not tenant.requests
+
+
+def test_user_without_a_session_may_name_the_tenant_all_the_same(browser, configure):
+    """The button "Sign out of …" of a page that refused."""
+    configure(LOGOUT_WITHOUT_SESSION_GOES_TO_PROVIDER=False)
+    assert asked(browser.post(LOGOUT, {"tenant": "default"}))[0] == "https://tenant.example/oidc/logout"
+
+
+@pytest.mark.usefixtures("two_tenants")
+@pytest.mark.parametrize(("named", "client"), [("", "web"), ("partners", "linker"), ("nothing", "web")])
+def test_tenant_to_sign_out_at_is_that_of_the_form(browser, named, client):
+    assert asked(browser.post(LOGOUT, {"tenant": named}))[1]["client_id"] == client
+
+
+@pytest.mark.usefixtures("two_tenants")
+def test_session_of_another_tenant_is_not_named_to_the_provider(browser, settings):
+    browser.sign_in(ADA)
+    assert "logout_hint" not in asked(browser.post(LOGOUT, {"tenant": "partners"}))[1]
+    assert browser.user_id is None
+
+
+@pytest.mark.parametrize("where", ["/goodbye/", "https://app.example/goodbye/"])
+@pytest.mark.parametrize("listed", ["/goodbye/", "https://app.example/goodbye/"])
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_next_of_a_sign_out_is_honoured_if_the_settings_name_it(browser, configure, where, listed, signed_in):
+    configure(LOGOUT_NEXT_URLS=[listed])
+    if signed_in:
+        browser.sign_in(ADA)
+    parameters = asked(browser.post(LOGOUT, {"next": where}))[1]
+    assert parameters["post_logout_redirect_uri"] == "https://app.example/goodbye/"
+
+
+@pytest.mark.security("S9", "B29")
+@pytest.mark.parametrize(
+    "where",
+    ["/profile/", "/goodbye", "/goodbye/?a=b", "//evil.example/goodbye/", "https://evil.example/goodbye/",
+     "http://app.example/goodbye/", "goodbye/", "/goodbye/\\@evil.example", "javascript:alert(1)",
+     "/\t/evil.example/"],
+)  # fmt: skip
+def test_next_of_a_sign_out_that_is_not_named_leads_to_the_return_path(browser, configure, where):
+    configure(LOGOUT_NEXT_URLS=["/goodbye/", "https://evil.example/goodbye/"])
+    browser.sign_in(ADA)
+    assert asked(browser.post(LOGOUT, {"next": where}))[1]["post_logout_redirect_uri"] == HOME
+
+
+@pytest.mark.security("S9")
+def test_next_of_a_sign_out_on_another_host_needs_both_settings(browser, configure):
+    where = "https://shop.example/bye/"
+    configure(LOGOUT_NEXT_URLS=[where], ALLOWED_NEXT_HOSTS=["shop.example"])
+    assert asked(browser.post(LOGOUT, {"next": where}))[1]["post_logout_redirect_uri"] == where
+
+
+@pytest.mark.security("S13", "B29")
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_sign_out_of_another_site_ends_nothing(strict_browser, tenant, signed_in):
+    if signed_in:
+        strict_browser.sign_in(ADA)
+    user, requests = strict_browser.user_id, len(tenant.requests)
+    assert strict_browser.get(f"{LOGOUT}?tenant=default").status_code == 405
+    response = strict_browser.post(LOGOUT, {"tenant": "default"}, HTTP_ORIGIN="https://evil.example")
+    assert response.status_code == 403
+    assert strict_browser.user_id == user
+    assert len(tenant.requests) == requests

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import Form, error_code, shown
 from tests.support.rows import check_rows, steps, the_row
 
@@ -80,3 +81,51 @@ def test_an_attempt_nobody_finishes_is_expired_by_who_looks_at_its_progress(brow
     clock.advance(601)
     assert error_code(browser.get(f"/auth/progress/{the_row().pk}/")) == "transaction_expired"
     assert the_row().state == "expired"
+
+
+# A user who is signed in by now.
+
+
+@pytest.fixture(params=["expired", "superseded"])
+def over(request, browser, clock, configure):
+    """The callback of an attempt that is over, of a browser that then signed in."""
+    configure(OPEN_PER_BROWSER=1)
+    callback = browser.authorize(browser.start("/profile/?tab=old"), ADA)
+    clock.advance(1 if request.param == "superseded" else 601)
+    browser.sign_in(ADA, "/profile/?tab=new")
+    return callback
+
+
+def test_attempt_of_a_user_who_is_signed_in_by_now_goes_on_to_its_next(browser, tenant, over):
+    codes = tenant.ledger.count("code_exchanged")
+    for _ in range(2):
+        assert browser.get(over)["Location"] == "/profile/?tab=old"
+    assert tenant.ledger.count("code_exchanged") == codes
+    check_rows()
+
+
+def test_attempt_of_a_user_who_signed_out_again_says_that_it_is_over(browser, over):
+    browser.client.session.flush()
+    assert error_code(browser.get(over)) in ("transaction_expired", "superseded")
+
+
+@pytest.mark.security("S9")
+def test_attempt_that_is_over_leads_to_no_host_that_is_not_allowed(browser, over):
+    row = FlowTransaction.objects.earliest("created_at")
+    row.inputs = {**row.inputs, "next": "https://evil.example/"}
+    row.save()
+    assert browser.get(over)["Location"] == "/profile/"
+
+
+def test_error_page_of_another_tab_goes_on_once_a_user_is_signed_in(browser, clock):
+    callback = browser.authorize(browser.start("/profile/?tab=old"), ADA)
+    clock.advance(601)
+    page = browser.get(callback)["Location"]
+    assert browser.get(page).status_code == 410
+    browser.sign_in(ADA)
+    assert browser.get(page)["Location"] == "/profile/?tab=old"
+
+
+def test_progress_page_of_an_attempt_that_is_over_goes_on_as_well(browser, over):
+    row = FlowTransaction.objects.earliest("created_at")
+    assert browser.get(f"/auth/progress/{row.pk}/")["Location"] == "/profile/?tab=old"

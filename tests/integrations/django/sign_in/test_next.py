@@ -164,8 +164,8 @@ def test_a_host_is_allowed_by_its_setting_and_no_longer_when_the_setting_is_gone
     """At the start and at the end."""
     target = "https://shop.example/basket/"
     configure(ALLOWED_NEXT_HOSTS=["shop.example"])
-    assert browser.sign_in(ADA, next_url=target)["Location"] == target
     callback = browser.visitor.authorize(browser.start(target), ADA)
+    assert browser.sign_in(ADA, next_url=target)["Location"] == target
     configure(ALLOWED_NEXT_HOSTS=[])
     assert browser.get(callback)["Location"] == DEFAULT
 

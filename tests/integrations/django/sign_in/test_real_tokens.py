@@ -27,7 +27,7 @@ def test_subject_with_letters_of_any_language_signs_the_same_user_in_again(brows
     tenant.id_token_hook = lambda claims, header: claims.update(sub=subject)
     assert browser.sign_in(ADA, "/profile/")["Location"] == "/profile/"
     first = browser.user_id
-    assert browser.sign_in(ADA, "/profile/")["Location"] == "/profile/"
+    assert browser.sign_in(ADA, "/profile/?again")["Location"] == "/profile/?again"
     assert browser.user_id == first
     assert [each.subject for each in Identity.objects.all()] == [subject]
     check_rows()
