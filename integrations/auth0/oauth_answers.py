@@ -128,8 +128,8 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
     error = None if members is None else members.get("error")
     by_status = refusals.get(f"{min(answer.status, 500)} {error}")
     if not isinstance(error, str) or (answer.status >= 500 and by_status is None):
-        code = _FAULTS.get(error, _INVALID) if isinstance(error, str) else _INVALID
-        return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=code)
+        said = _FAULTS.get(error, _INVALID) if isinstance(error, str) else _INVALID
+        return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=said)
     if answer.status >= 500 and by_status == "sign_in_refused":
         return DeniedByAction(f"The provider refused: {answer.status}, {error}.", detail=_said(members))
     described = f"{error}: {_description(members)}"
