@@ -7,9 +7,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.contrib.sessions.models import Session
 
+from stateful_oauth.django import sign_out
 from stateful_oauth.django.sweeping import recover_due
 from stateful_oauth.storage.models import Grant
 from tests.support.error_pages import error_code
@@ -210,7 +213,8 @@ def test_a_second_sign_out_does_nothing_more(browser, tenant, offline):
 
 @pytest.fixture
 def two_tenants(configure, tenant):
-    one = {"ISSUER": tenant.issuer, "CLIENT_ID": "web", "CLIENT_SECRET": "s"}
+    secret = "a-client-secret-of-the-tests-0123456789"
+    one = {"ISSUER": tenant.issuer, "CLIENT_ID": "web", "CLIENT_SECRET": secret}
     configure(TENANTS={"default": one, "partners": {**one, "CLIENT_ID": "linker", "TITLE": "Partners"}})
 
 
@@ -248,6 +252,7 @@ def test_tenant_to_sign_out_at_is_that_of_the_form(browser, named, client):
 @pytest.mark.usefixtures("two_tenants")
 def test_session_of_another_tenant_is_not_named_to_the_provider(browser, settings):
     browser.sign_in(ADA)
+    assert browser.user_id is not None
     assert "logout_hint" not in asked(browser.post(LOGOUT, {"tenant": "partners"}))[1]
     assert browser.user_id is None
 
@@ -294,3 +299,13 @@ def test_sign_out_of_another_site_ends_nothing(strict_browser, tenant, signed_in
     assert response.status_code == 403
     assert strict_browser.user_id == user
     assert len(tenant.requests) == requests
+
+
+@pytest.mark.security("S9", "B29")
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/"])
+def test_next_that_a_project_passes_on_leads_to_no_other_host(rf, db, tenant, target):
+    request = rf.post("/bye/", {"where": target})
+    SessionMiddleware(lambda _: None).process_request(request)
+    request.user = AnonymousUser()
+    response = sign_out(request, next=request.POST["where"])
+    assert asked(response)[1]["post_logout_redirect_uri"] == HOME
