@@ -108,3 +108,12 @@ def test_the_keys_of_a_scenario_have_nothing_in_common():
     older, newer = (base64.urlsafe_b64decode(key) for key in ENCRYPTION_KEYS)
     assert older[:16] != newer[:16], "The halves that sign are the same."
     assert older[16:] != newer[16:]
+
+
+def test_connection_that_ends_while_its_user_signs_out_may_count_as_the_later_one():
+    meanwhile = Meanwhile(point="settle.after_commit", nth=1, what="signing out")
+    World.replay(
+        step("settle_in", configuration=Configuration(linking="off")),
+        step("sign_in", browser=0, account=2, faults=()),
+        step("connect", browser=1, account=15, faults=(meanwhile,)),
+    )

@@ -79,9 +79,12 @@ def _signed_out_of(old: Row, row: Row) -> bool:
 
 
 def _ended_by_another_sign_in(old: Row, row: Row) -> bool:
-    """Whether a row differs by nothing but its deadline, and waits for an answer about linking."""
+    """Whether a row differs by nothing but its deadline, and waits for an answer about linking.
+
+    The user may have signed out in the same step.
+    """
     asks = old.kind == "account_linking" and old.state_kind == "waiting"
-    return asks and row.result == old.result and _same(old, row, "deadline")
+    return asks and row.result == old.result and _same(old, row, "deadline", "browser")
 
 
 def _same(old: Row, row: Row, *but_for: str) -> bool:
