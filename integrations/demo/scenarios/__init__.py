@@ -73,6 +73,7 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "id_token_too_large": "It takes an ID token of more than 256 KiB.",
     "invitation_invalid": "It takes an invitation of an organization; the demo has none.",
     "navigation_needed": "It takes a request by a script, which shows no page.",
+    "not_permitted": "It takes a page that asks for a permission; the demo has none but the admin's.",
     "provider_speaks_no_tls": "It takes a wrong setting: https for a server that speaks http.",
     "revocation_unsupported": "It takes a provider without a revocation endpoint.",
     "user_not_created": "It takes a user model with another required column.",
