@@ -63,7 +63,7 @@ _HEADERS: Final = {
 }
 _VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
 
-_SPLIT: Final = 2048  # characters of a URL; its scheme and host are shorter
+_SPLIT: Final = 1024  # characters; Django counts them quoted, with at most 12 for one
 # `ProgrammingError` is how PostgreSQL says that a table is missing; any other one is a bug, and is raised.
 _LOST: Final = (StoreUnavailable, OperationalError, InterfaceError, ProgrammingError)
 _ANSWERED: Final = (*_LOST, Http404, SuspiciousOperation)
