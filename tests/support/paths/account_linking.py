@@ -194,6 +194,13 @@ class AccountLinkingPath(BrowserWalker):
         for secondary in (self.newcomer, self.first) if self.takes("primary_verified") else (self.newcomer,):
             self.keep_a_link_of(secondary)
 
+    def give_the_newcomer_a_link(self) -> Any:
+        """As `keep_a_link_of_the_newcomer`, but not before the sign-in, which would close it as undone."""
+        if self.takes("pending_link") or self.takes("retry"):
+            return self.keep_a_link_of_the_newcomer()
+        effect = "link_accounts" if self.takes("profiles_read") else "read_profiles"
+        return meanwhile(effect, type(self).keep_a_link_of_the_newcomer)(self)
+
     def keep_a_link_of(self, secondary: Any) -> None:
         digests = [identity_digest(ISSUER, each.user_id) for each in (self.other, secondary)]
         main = secondary.identities[0]
@@ -243,5 +250,5 @@ class AccountLinkingPath(BrowserWalker):
         ("resolving_primary", "account_resolved"): nothing,
         ("resolving_primary", "fail"): meanwhile("merge_metadata", deactivate_the_first),
         ("keeping_apart", "account_resolved"): nothing,
-        ("keeping_apart", "fail"): keep_a_link_of_the_newcomer,
+        ("keeping_apart", "fail"): give_the_newcomer_a_link,
     }
