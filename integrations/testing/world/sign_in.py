@@ -197,6 +197,8 @@ class SignIn(BaseStateMachine):
             case "no state":
                 fields = [pair for pair in fields if pair[0] != "state"]
             case "another tab's state" if "state" in other:
+                # As for "another tab's code": the code may be spent, and its own callback may come yet.
+                self.memory.injected |= {value for name, value in fields if name == code}
                 fields = [(name, other["state"] if name == "state" else value) for name, value in fields]
             case "another tab's code" if code in other:
                 # The site cannot know that it was used: what the provider makes of that is not our doing.

@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 from django.urls import reverse
 
 from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.django.conf import conf
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, precondition, rule
 from stateful_oauth.testing.world.sign_in import SignIn
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from stateful_oauth.testing.browser import Browser
+    from stateful_oauth.testing.world.tabs import Tab
 
 BACKGROUND_REQUESTS: Final = {
     "fetch": {"HTTP_SEC_FETCH_MODE": "cors", "HTTP_SEC_FETCH_DEST": "empty"},
@@ -64,6 +66,23 @@ class Starting(SignIn):
             self.starts(chosen)
             after.update(client.cookies)
         client.cookies = after
+
+    @precondition(lambda self: any(tab.rows for tab in self.tabs))
+    @rule(tab=numbers())
+    def use_another_account(self, tab: int) -> None:
+        """Press "Use another account" of a tab's error page: the provider asks, whatever session it has."""
+        chosen: Tab = self.pick(tab, [each for each in self.tabs if each.rows])
+        new = self.new_tab(chosen.browser, "login")
+        self.trace.note(f"Browser {new.browser + 1} uses another account than that of {chosen}, in {new}.")
+        form = {"attempt": str(chosen.rows[0]), "account": "another", "next": f"/tab-{new.number}/"}
+        opened, url = self.browsers[new.browser], reverse("stateful_oauth:login")
+        self.ask("login", new, lambda: opened.post(url, form))
+        for row in FlowTransaction.objects.filter(pk__in=new.rows, kind="login"):
+            if (
+                row.inputs.get("parameters", {}).get("prompt")
+                != conf.tenant(row.tenant).another_account_prompt
+            ):
+                raise Violation("no page leads to the same refusal", f"{new} asks for no other account")
 
 
 def _number_of_sign_ins() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django import browser, start_requests
+from stateful_oauth.django import browser, restarting, start_requests
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.world import Configuration, World, step
 from stateful_oauth.testing.world.starting import BACKGROUND_REQUESTS
@@ -63,3 +63,24 @@ def test_without_cookies_of_their_own_first_tabs_are_lost(end_states, monkeypatc
     bound = browser.new_binding
     monkeypatch.setattr(browser, "new_binding", lambda: browser.Binding(bound().ids))
     assert end_states(*first_tabs((2, 1, 0))).count("signed_in") == 1
+
+
+@pytest.fixture
+def refused():
+    """A scenario that ends with a refused sign-in in the newest tab."""
+    return (
+        SETTLED,
+        step("start_sign_in", browser=0, faults=()),
+        step("decline", tab=0),
+        step("open_callback", tab=0, change="", browser=None, faults=()),
+    )
+
+
+def test_another_account_is_asked_for_after_a_refusal(refused, end_states):
+    assert end_states(*refused, step("use_another_account", tab=0)) == ["cancelled", "expired"]
+
+
+def test_restart_that_asks_for_no_other_account_is_found(refused, monkeypatch):
+    monkeypatch.setattr(restarting, "asks_for_another_account", lambda request: False)
+    with pytest.raises(Violation, match="no page leads to the same refusal"):
+        World.replay(*refused, step("use_another_account", tab=0))
