@@ -15,7 +15,6 @@ from django.urls import reverse
 from stateful_oauth.django import other_browser
 from stateful_oauth.django.browser import write_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.django.next_url import destination
 from stateful_oauth.django.pages import FlowResponse, SeeOther
 from stateful_oauth.flows.engine.outcomes import (
@@ -59,13 +58,12 @@ def respond(outcome: Outcome, request: HttpRequest) -> FlowResponse:
 
 
 def goes_on(request: HttpRequest, kind: str, code: str) -> bool:
-    """Whether an attempt to sign in that took too long is of no matter: a user is signed in by now."""
-    return (
-        code in ("transaction_expired", "superseded")
-        and not declaration_of(kind).needs_user
-        and bool(declaration_of(kind).session_states)
-        and request.user.is_authenticated
-    )
+    """Whether an attempt to sign in that took too long is of no matter: a user is signed in by now.
+
+    Not for a question about linking: its user has to read that the accounts were not linked.
+    """
+    is_over = code in ("transaction_expired", "superseded")
+    return is_over and kind == SIGN_IN.kind and request.user.is_authenticated
 
 
 @singledispatch
