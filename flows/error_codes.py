@@ -20,12 +20,14 @@ class ErrorCode:
         status: HTTP status of the page.
         user: What the user is told, as complete sentences. The Django integration translates it.
         operator: What the operator does about it.
+        is_site_fault: Whether the site's developers or operators have to mend it: it is logged as an error.
     """
 
     meaning: str
     status: int
     user: str
     operator: str
+    is_site_fault: bool = False
 
 
 _NOTHING: Final = "Nothing, unless it happens often."
@@ -123,7 +125,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "Send a new invitation. Auth0 uses an invitation up even if the wrong account accepts it."),
     "request_rejected": ErrorCode(
         "The provider rejected the authorization request itself, for example because of an unknown audience (`Service not found`).", 502, _OUR_SIDE,
-        "Read the provider's description in the log of the transaction (`flow_show`, admin). Compare scope, audience, organization, and grant types with the application in the tenant."),
+        "Read the provider's description in the log of the transaction (`flow_show`, admin). Compare scope, audience, organization, and grant types with the application in the tenant.", is_site_fault=True),
     "provider_error": ErrorCode(
         "The provider reported an internal error.", 502, _BUSY, "Check the provider's status page."),
     "provider_busy": ErrorCode(
@@ -150,7 +152,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "Check network, DNS, and TLS from the workers to the tenant."),
     "provider_speaks_no_tls": ErrorCode(
         "The provider's address is https, but its server does not speak TLS. Nothing was sent.", 502, _OUR_SIDE,
-        "For an emulator on http, set ISSUER to its URL, for example `http://localhost:9400/`, instead of DOMAIN, and ALLOW_INSECURE_HTTP_ON_LOOPBACK to True. Otherwise, check the port."),
+        "For an emulator on http, set ISSUER to its URL, for example `http://localhost:9400/`, instead of DOMAIN, and ALLOW_INSECURE_HTTP_ON_LOOPBACK to True. Otherwise, check the port.", is_site_fault=True),
     "provider_answer_lost": ErrorCode(
         "A request was sent, and no response arrived.", 504, _BUSY, "Check the provider's response times."),
     "provider_answer_invalid": ErrorCode(
@@ -166,16 +168,16 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         _("The sign-in service did not respond in time. Please sign in again."), "Check the provider's response times."),
     "client_rejected": ErrorCode(
         "The provider rejected the client: wrong secret, assertion, or grant type.", 502, _OUR_SIDE,
-        "Check CLIENT_ID, CLIENT_SECRET or the private key, and the application's grant types."),
+        "Check CLIENT_ID, CLIENT_SECRET or the private key, and the application's grant types.", is_site_fault=True),
     "step_up_required": ErrorCode(
         "The provider asks for another factor (`mfa_required`).", 403,
         _("The sign-in service asks for another factor. Please sign in again."), "Check the tenant's MFA policy."),
     "discovery_invalid": ErrorCode(
         "The discovery document is incomplete, or belongs to another issuer.", 502, _OUR_SIDE,
-        "Check DOMAIN or ISSUER. The issuer must match exactly."),
+        "Check DOMAIN or ISSUER. The issuer must match exactly.", is_site_fault=True),
     "revocation_unsupported": ErrorCode(
         "The provider announces no revocation endpoint (RFC 7009): the refresh token is valid there until it expires.", 502,
-        _OUR_SIDE, "Use a provider that can revoke tokens, or remove `offline_access` from SCOPE."),
+        _OUR_SIDE, "Use a provider that can revoke tokens, or remove `offline_access` from SCOPE.", is_site_fault=True),
     "keys_unavailable": ErrorCode(
         "The provider's keys (JWKS) could not be read.", 502, _BUSY, "Fetch the jwks_uri by hand."),
     # The ID token: one code per rule of OpenID Connect Core §3.1.3.7 and related sections.
@@ -250,7 +252,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "user_not_created": ErrorCode(
         "The user model demands a value that `make_user` does not give: a required column, or a unique one.", 503,
         _("Your account cannot be created here right now because of a problem on our side. Please try again later."),
-        "Run `manage.py check`, which names the column. Give it a default, or override `Auth0Backend.make_user`. The log has the error."),
+        "Run `manage.py check`, which names the column. Give it a default, or override `Auth0Backend.make_user`. The log has the error.", is_site_fault=True),
     "sign_in_needed": ErrorCode(
         "The page requires a user who is signed in with Auth0.", 403,
         _("Please sign in first."), _NOTHING),
@@ -310,11 +312,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "scope_not_granted": ErrorCode(
         "An access token lacks the scope that the call needs. Providers reduce scopes without an error.", 502,
         _("Connecting accounts does not work right now because of a problem on our side. Please try again later."),
-        "Grant the scope named in the message: in the API's client grant, and in the application's multi-resource refresh token policy."),
+        "Grant the scope named in the message: in the API's client grant, and in the application's multi-resource refresh token policy.", is_site_fault=True),
     "audience_not_granted": ErrorCode(
         "A refresh returned an access token for a different API from the requested one.", 502,
         _("Connecting accounts does not work right now because of a problem on our side. Please try again later."),
-        "Activate the API, and add its audience to the application's multi-resource refresh token policy."),
+        "Activate the API, and add its audience to the application's multi-resource refresh token policy.", is_site_fault=True),
     "connection_unknown": ErrorCode(
         "Accounts cannot be connected at this connection.", 400,
         _("Accounts of this kind cannot be connected here. Please choose another one."),
@@ -338,7 +340,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "token_vault_refused": ErrorCode(
         "Token Vault rejected the application or its request.", 502,
         _("The connected account cannot be used right now because of a problem on our side. Please try again later."),
-        "Enable the Token Vault grant type. Check that the application is confidential and first-party, and that its refresh tokens do not rotate."),
+        "Enable the Token Vault grant type. Check that the application is confidential and first-party, and that its refresh tokens do not rotate.", is_site_fault=True),
     "provider_user_unknown": ErrorCode(
         "The identity provider did not identify the user of its access token.", 502,
         _("We could not identify the connected account. Please connect it again."),
@@ -350,15 +352,15 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "management_not_configured": ErrorCode(
         "Linking needs the Management API, which is not configured or not installed.", 500,
         _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
-        "Install django-stateful-oauth[linking], and set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET."),
+        "Install django-stateful-oauth[linking], and set MANAGEMENT_CLIENT_ID and MANAGEMENT_CLIENT_SECRET.", is_site_fault=True),
     "management_refused": ErrorCode(
         "The Management API or the token endpoint rejected the application's own credentials.", 502,
         _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
-        "Check MANAGEMENT_CLIENT_ID, MANAGEMENT_CLIENT_SECRET, and the application's client grant. With a custom domain, check MANAGEMENT_DOMAIN too."),
+        "Check MANAGEMENT_CLIENT_ID, MANAGEMENT_CLIENT_SECRET, and the application's client grant. With a custom domain, check MANAGEMENT_DOMAIN too.", is_site_fault=True),
     "management_scope_missing": ErrorCode(
         "The Management API token lacks a scope.", 502,
         _("Linking accounts does not work right now because of a problem on our side. Please try again later."),
-        "Add the scope named in the message to the client grant of MANAGEMENT_CLIENT_ID."),
+        "Add the scope named in the message to the client grant of MANAGEMENT_CLIENT_ID.", is_site_fault=True),
     "link_exists": ErrorCode(
         "The Management API responded with 409: the identity is already linked, to this user or to another one.", 409,
         _("These accounts cannot be linked because one of them is already linked."),
@@ -392,18 +394,18 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "abandoned": ErrorCode(
         "An operator abandoned the transaction.", 410, _("This sign-in was cancelled. Please sign in again."), _NOTHING),
     "store_unavailable": ErrorCode(
-        "The database did not accept the change.", 503, _OUR_SIDE, "Check the database."),
+        "The database did not accept the change.", 503, _OUR_SIDE, "Check the database.", is_site_fault=True),
     "database_not_migrated": ErrorCode(
-        "A table or column of the package is missing in the database.", 503, _OUR_SIDE, "Run `manage.py migrate`."),
+        "A table or column of the package is missing in the database.", 503, _OUR_SIDE, "Run `manage.py migrate`.", is_site_fault=True),
     "internal_error": ErrorCode(
-        "An unexpected exception occurred.", 500, _OUR_SIDE, "Read the error report."),
+        "An unexpected exception occurred.", 500, _OUR_SIDE, "Read the error report.", is_site_fault=True),
     # Wrong calls in the project's own code. A user never causes these.
     "parameter_reserved": ErrorCode(
         "The caller tried to set an authorization parameter that the flow sets itself.", 500, _OUR_SIDE,
-        "Fix the call. The message names the parameter."),
+        "Fix the call. The message names the parameter.", is_site_fault=True),
     "scope_invalid": ErrorCode(
-        "The scope lacks `openid`.", 500, _OUR_SIDE, "Fix SCOPE."),
+        "The scope lacks `openid`.", 500, _OUR_SIDE, "Fix SCOPE.", is_site_fault=True),
     "input_invalid": ErrorCode(
         "A value passed at the start of a flow has the wrong form.", 500, _OUR_SIDE,
-        "Fix the call. The message names the value."),
+        "Fix the call. The message names the value.", is_site_fault=True),
 }  # fmt: skip

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stateful_oauth.faults")
 
-# The codes whose users read of a problem on our side.
-SITE_FAULTS: Final = frozenset(code for code, known in ERROR_CODES.items() if "on our side" in known.user)
+SITE_FAULTS: Final = frozenset(code for code, known in ERROR_CODES.items() if known.is_site_fault)
 
 
 @dataclass(frozen=True, slots=True)
