@@ -1,4 +1,4 @@
-"""Who may not sign in does not get in by being linked to somebody who may."""
+"""A user who may not sign in does not get in by being linked to one who may."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.openid import IdTokenExpectation
+from tests.support.auth0_room import GOOGLE, Room
 
 ISSUER = "https://tenant.example/"
 
@@ -196,6 +197,19 @@ def tools():
     return SimpleNamespace(
         public_jwk=public_jwk, discovery_document=discovery_document, FakeClock=FakeClock, issuer=ISSUER
     )
+
+
+@pytest.fixture
+def room():
+    """The provider's ports against an emulated tenant."""
+    return Room()
+
+
+@pytest.fixture
+def bob(room):
+    """Another user, by id, and its identity."""
+    user = room.tenant.add_user(email="bob@example.com", name="Bob", connection=GOOGLE)
+    return user.user_id, {"provider": GOOGLE, "user_id": user.identities[0].user_id}
 
 
 class TinyServer:

@@ -22,20 +22,8 @@ INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
-def room():
-    return Room()
-
-
-@pytest.fixture
 def api(room):
     return room.provider.management
-
-
-@pytest.fixture
-def bob(room):
-    """Another user, by id, and its identity."""
-    user = room.tenant.add_user(email="bob@example.com", name="Bob", connection=GOOGLE)
-    return user.user_id, {"provider": GOOGLE, "user_id": user.identities[0].user_id}
 
 
 class TestUser:

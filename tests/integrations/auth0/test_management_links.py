@@ -4,7 +4,7 @@ import pytest
 
 from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
-from tests.support.auth0_room import GOOGLE, Room, Spoken, refused
+from tests.support.auth0_room import GOOGLE, Spoken, refused
 
 USER = "/api/v2/users/{id}"
 IDENTITIES, IDENTITY = f"{USER}/identities", f"{USER}/identities/{{provider}}/{{user_id}}"
@@ -13,20 +13,8 @@ INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
-def room():
-    return Room()
-
-
-@pytest.fixture
 def api(room):
     return room.provider.management
-
-
-@pytest.fixture
-def bob(room):
-    """Another user, by id, and its identity."""
-    user = room.tenant.add_user(email="bob@example.com", name="Bob", connection=GOOGLE)
-    return user.user_id, {"provider": GOOGLE, "user_id": user.identities[0].user_id}
 
 
 class TestLink:

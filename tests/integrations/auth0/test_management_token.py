@@ -20,11 +20,6 @@ EXPIRED = {
 }
 
 
-@pytest.fixture
-def room():
-    return Room()
-
-
 def user(room, time_limit=5.0):
     return room.provider.management.user(room.ada, time_limit=time_limit)
 

@@ -30,11 +30,6 @@ INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
 @pytest.fixture
-def room():
-    return Room()
-
-
-@pytest.fixture
 def token(room):
     return room.my_account_token()
 

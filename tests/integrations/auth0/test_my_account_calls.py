@@ -48,11 +48,6 @@ CALLS = {
 
 
 @pytest.fixture
-def room():
-    return Room()
-
-
-@pytest.fixture
 def token(room):
     return room.my_account_token()
 

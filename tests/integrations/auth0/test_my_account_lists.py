@@ -8,7 +8,7 @@ from stateful_oauth.auth0 import my_account
 from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.accounts import ConnectionInfo
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost, ProviderUnreachable
-from tests.support.auth0_room import GMAIL, GOOGLE, Room, problem, refused
+from tests.support.auth0_room import GMAIL, GOOGLE, problem, refused
 
 API = "/me/v1/connected-accounts"
 ACCOUNTS, CONNECTIONS, ACCOUNT = f"{API}/accounts", f"{API}/connections", f"{API}/accounts/{{id}}"
@@ -20,11 +20,6 @@ REMOTE = {
     "created_at": "2026-11-20T12:00:00.000Z",
 }
 INVALID = (ProviderAnswerLost, "provider_answer_invalid")
-
-
-@pytest.fixture
-def room():
-    return Room()
 
 
 @pytest.fixture

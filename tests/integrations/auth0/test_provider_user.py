@@ -16,11 +16,6 @@ TOKEN = ProviderToken(value=Secret("the-token"))
 INVALID = (ProviderAnswerLost, "provider_answer_invalid")
 
 
-@pytest.fixture
-def room():
-    return Room()
-
-
 def ask(room, token=TOKEN, connection=GOOGLE, strategy=GOOGLE, **changes):
     asked = {"connection": connection, "strategy": strategy, "time_limit": 5.0, **changes}
     return room.provider.provider_user(token, **asked)

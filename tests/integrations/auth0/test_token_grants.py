@@ -36,11 +36,6 @@ FAULT_IDS = [f"{kind} {details.get('status', '')}" for kind, details, _, _ in FA
 
 
 @pytest.fixture
-def room():
-    return Room()
-
-
-@pytest.fixture
 def token(room):
     return room.refresh_token()
 

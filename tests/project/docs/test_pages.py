@@ -109,7 +109,7 @@ def test_the_receivers_of_the_operations_page_hear_of_a_sign_in(browser, tenant,
             tenant.faults.add("/oauth/token", "lost_answer")
             browser.sign_in("ada@example.com")
     finally:
-        # Or other tests would still find somebody who listens.
+        # Or other tests would still find a receiver.
         flow_settled.disconnect(module["count_sign_ins"])
         transition_made.disconnect(module["note_lost_answers"])
     said = capsys.readouterr().out.splitlines()

@@ -31,7 +31,7 @@ class Distributions:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A virtual environment of somebody who installed the wheel."""
+    """A virtual environment with the wheel installed."""
 
     folder: Path
 

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import cookie_name, new_binding
 from stateful_oauth.django.callers import SystemCaller
 from stateful_oauth.flows.engine.crash_points import CRASH_POINTS, observed
 from stateful_oauth.storage.models import FlowTransaction, Identity
@@ -49,13 +48,6 @@ RECOVERY = {
     ("settle.before_commit", "request_pushed"): ("pushing_request", "awaiting_callback"),
     ("settle.after_commit", "request_pushed"): ("awaiting_callback", "awaiting_callback"),
 }
-
-
-@pytest.fixture
-def browser(browser):
-    """A browser that has been here before: it has its cookie whatever becomes of its next request."""
-    browser.client.cookies[cookie_name()] = new_binding().value
-    return browser
 
 
 @pytest.fixture

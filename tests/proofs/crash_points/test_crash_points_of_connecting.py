@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.django.browser import cookie_name, new_binding
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 from tests.support.accounts_site import QWERTY, XPTO, prepare, site
 from tests.support.after_crashes import LEASE, each_place, nothing_twice, passed_by, recovery_runs, state_of
@@ -27,13 +26,6 @@ GOOGLE = "google-oauth2"
 def tenant(tenant):
     with site():
         yield prepare(tenant)
-
-
-@pytest.fixture
-def browser(browser):
-    """A browser that has been here before: it has its cookie whatever becomes of its next request."""
-    browser.client.cookies[cookie_name()] = new_binding().value
-    return browser
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.django.browser import cookie_name, new_binding
 from stateful_oauth.storage.models import AccountLink, FlowTransaction
 from tests.support import rows
 from tests.support.accounts_site import VICTIM, prepare, site
@@ -30,13 +29,6 @@ GOOGLE = "google-oauth2"
 def tenant(tenant):
     with site():
         yield prepare(tenant)
-
-
-@pytest.fixture
-def browser(browser):
-    """A browser that has been here before: it has its cookie whatever becomes of its next request."""
-    browser.client.cookies[cookie_name()] = new_binding().value
-    return browser
 
 
 def state() -> str | None:

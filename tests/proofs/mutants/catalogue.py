@@ -1,7 +1,7 @@
 """The ways in which the code is broken on purpose: each must make the suite fail.
 
 A mutant is one small change of one file. `tests` are the test files that are expected to notice; they run until
-the first one fails. A mutant that nobody notices is a gap in the tests, or has a `survivor` that says why
+the first one fails. A mutant that no test notices is a gap in the tests, or has a `survivor` that says why
 the change means nothing.
 """
 
@@ -37,7 +37,7 @@ class Mutant:
         new: What stands there instead.
         tests: Files, folders or single tests, the likeliest first.
         slow: Whether tests marked `slow` run, too.
-        survivor: Why nobody can notice, for a change that means nothing; otherwise empty.
+        survivor: Why no test can notice, for a change that means nothing; otherwise empty.
     """
 
     name: str
@@ -157,7 +157,7 @@ MUTANTS = (
            ("tests/flows/engine/test_children.py", *LINKING, *ENGINE)),
     Mutant("a replayed outcome says that it is new", "flows/engine/execution.py",
            "        return replace(outcome, replayed=True)", "        return outcome", ENGINE + DJANGO),
-    Mutant("nobody is told at the end", "flows/engine/execution.py",
+    Mutant("the caller is not told at the end", "flows/engine/execution.py",
            "        run.caller.settled(outcome)\n", "", ENGINE + DJANGO),
     Mutant("a refusal of a local effect keeps what it wrote", "flows/engine/execution.py",
            "            raise _LocalRefusal(local, error) from error", "            return _failure(run, walk.transaction, error)",
@@ -233,10 +233,10 @@ MUTANTS = (
     Mutant("candidates are never looked for", "flows/login/effects.py",
            'and inputs.linking is not None\n', "and False\n",
            ("tests/flows/account_linking/test_scenarios.py", *LINKING)),
-    Mutant("nobody signs in while the Management API is down", "flows/login/machine.py",
+    Mutant("no user signs in while the Management API is down", "flows/login/machine.py",
            '        | finding_candidates.to(resolving_account, on="resolve_account")\n', "        | finding_candidates.to(failed)\n",
            CELLS + LINKING),
-    Mutant("a refresh token that nobody asked for is kept", "flows/oauth/sign_in.py",
+    Mutant("a refresh token that was not asked for is kept", "flows/oauth/sign_in.py",
            ' and "offline_access" in inputs.scope.split()', "", ("tests/integrations/django/accounts/test_grants.py", *DJANGO)),
     # Identifiers.
     Mutant("a transaction id is no UUIDv7", "flows/engine/identifiers.py",
@@ -380,7 +380,7 @@ MUTANTS = (
     Mutant("the secondary's grants live on", "storage/domain_events.py",
            "    secondary.delete()\n", "",
            ("tests/flows/account_linking/test_after_a_link.py::test_everything_speaks_of_the_primary", *LINKING)),
-    Mutant("whoever said no is asked again", "flows/account_linking/effects.py",
+    Mutant("a user who said no is asked again", "flows/account_linking/effects.py",
            "asked = not isinstance(context.payload, FlowError) and", "asked = False and",
            ("tests/flows/account_linking/test_scenarios.py::test_c_cancelling_keeps_two_accounts_and_is_not_asked_again", *LINKING)),
     Mutant("an operator says no for the user", "flows/account_linking/effects.py",
@@ -421,7 +421,7 @@ MUTANTS = (
     Mutant("what waits in a browser outlives the sign-out", "integrations/django/sessions.py",
            "        unbind_open(binding.browsers)\n", "",
            ("tests/integrations/django/sessions/test_signed_out_stays_out.py",)),
-    Mutant("a grant goes over to whoever signs in next", "integrations/django/sessions.py",
+    Mutant("a grant goes over to the next user", "integrations/django/sessions.py",
            "    same_account = same_user and previous", "    same_account = previous",
            ("tests/integrations/django/sessions/test_signed_out_stays_out.py", *ENDINGS),
            survivor="an account belongs to one user, and so the same account is the same user's"),

@@ -26,7 +26,7 @@ MUTANTS = (
            "(identity.standing and not has_standing(identity.standing, row))", "False", HELD),
     Mutant("claims of any age sign in", "integrations/django/backends.py",
            "is_outdated(row, identity) or ", "", ENDINGS + HELD),
-    Mutant("whoever was not known when the sign-in was held is not compared", "storage/identities.py",
+    Mutant("a user who was not known when the sign-in was held is not compared", "storage/identities.py",
            'if identity.standing == "" and', 'if False and', HELD),
     Mutant("of two sign-ins with one proof the second fails", "storage/identities.py",
            "at < proved and differs", "at < proved", ENDINGS),

@@ -93,7 +93,7 @@ def test_when_the_winner_is_slow_everybody_waits_for_it(tenant, engine_on, clock
 
 
 def test_a_foreign_browser_in_the_crowd_changes_nothing(tenant, engine_on):
-    """Half of the deliveries come from somebody who has got hold of the callback's address."""
+    """Half of the deliveries come from an attacker who has the callback's URL."""
     attempt = Attempt(tenant).authorize()
     owners = [Person() for _ in range(8)]
     thieves = [Person("eve's laptop") for _ in range(8)]

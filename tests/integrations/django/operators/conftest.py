@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def staff(db: None) -> Callable[..., OnCall]:
-    """Make somebody who may use the admin, with these permissions of the app and no others."""
+    """Make a user of the admin, with these permissions of the app and no others."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
 
@@ -37,7 +37,7 @@ def staff(db: None) -> Callable[..., OnCall]:
 
 @pytest.fixture
 def operator(db: None) -> OnCall:
-    """Somebody who may do everything."""
+    """An operator with every permission."""
     from django.contrib.auth import get_user_model
 
     from tests.support.on_call import OnCall

@@ -1,4 +1,4 @@
-"""The page of a linking that is stuck shows whom it is about: both accounts, and their users."""
+"""The page of a stuck linking shows both accounts and their users."""
 
 from __future__ import annotations
 

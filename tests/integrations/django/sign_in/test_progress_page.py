@@ -67,7 +67,7 @@ def test_a_transaction_that_is_due_later_is_looked_at_then(browser, clock, in_fl
 
 
 def test_a_code_that_says_why_the_flow_came_here_is_no_delay(browser, clock, in_flight):
-    """Somebody who declined is being signed in as who they are: that takes no longer than usual."""
+    """A user who declined the link is signed in as they are: that takes no longer than usual."""
     row_with(clock, code="access_denied")
     seconds, text = look(browser, in_flight)
     assert seconds == 1

@@ -173,7 +173,7 @@ def test_no_signal_span_or_count_shows_a_secret(attempt, browser, tenant, monkey
 @pytest.mark.security("S16")
 @pytest.mark.parametrize("moment", ["started", "finished"])
 def test_no_column_of_the_database_shows_a_secret(attempt, browser, moment):
-    """What somebody who steals the database reads."""
+    """What a thief of the database reads."""
     callback = attempt.callback()
     if moment == "finished":
         browser.get(callback)
