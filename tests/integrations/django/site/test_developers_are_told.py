@@ -14,6 +14,7 @@ from django.db import connection
 
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
+from stateful_oauth.django.site_faults import SITE_FAULTS
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.emulator.server import EmulatorServer
 from stateful_oauth.flows.error_codes import ERROR_CODES
@@ -223,3 +224,8 @@ class TestEmulatorOfTheProject:
         printed, _ = self.run(monkeypatch, capsys, f"--people={people}")
         assert "eve@example.com" in printed
         assert "ada@example.com" not in printed
+
+
+def test_page_blames_the_site_for_faults_of_the_site_and_for_nothing_else():
+    blamed = {code for code, known in ERROR_CODES.items() if "on our side" in known.user}
+    assert blamed == SITE_FAULTS
