@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from stateful_oauth.demo.running import running_demo_or_none
-from stateful_oauth.django.browser import read_binding
+from stateful_oauth.django.browser.binding import read_binding
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
 

@@ -24,7 +24,7 @@ from stateful_oauth.demo.people import (
     Person,
 )
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callbacks import callback_url
+from stateful_oauth.django.actions.callbacks import callback_url
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity

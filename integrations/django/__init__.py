@@ -14,7 +14,27 @@ from typing import TYPE_CHECKING
 from stateful_oauth.flows.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from stateful_oauth.django.accounts import (
+    from stateful_oauth.django.actions.callbacks import callback_view
+    from stateful_oauth.django.actions.completing import acomplete, asend_event, complete, send_event
+    from stateful_oauth.django.actions.signing_out import asign_out, sign_out
+    from stateful_oauth.django.actions.starting import (
+        astart_connect,
+        astart_disconnect,
+        astart_flow,
+        astart_login,
+        astart_unlink,
+        start_connect,
+        start_disconnect,
+        start_flow,
+        start_login,
+        start_unlink,
+    )
+    from stateful_oauth.django.actions.stepping_up import astart_step_up, start_step_up
+    from stateful_oauth.django.backends import Auth0Backend
+    from stateful_oauth.django.doctor import areadiness, readiness
+    from stateful_oauth.django.pages.flow_pages import FlowResponse, InsideTransaction, flow_view
+    from stateful_oauth.django.pages.permissions import permission_denied_view
+    from stateful_oauth.django.sessions.accounts import (
         aaccess_token,
         aavailable_connections,
         access_token,
@@ -28,30 +48,10 @@ if TYPE_CHECKING:
         provider_token,
         refresh_connected_accounts,
     )
-    from stateful_oauth.django.backends import Auth0Backend
-    from stateful_oauth.django.callbacks import callback_view
-    from stateful_oauth.django.completing import acomplete, asend_event, complete, send_event
-    from stateful_oauth.django.current import CurrentSignIn, acurrent_sign_in, current_sign_in
-    from stateful_oauth.django.doctor import areadiness, readiness
-    from stateful_oauth.django.endings import aend_sessions, end_sessions
-    from stateful_oauth.django.pages import FlowResponse, InsideTransaction, flow_view
-    from stateful_oauth.django.permissions import permission_denied_view
+    from stateful_oauth.django.sessions.current import CurrentSignIn, acurrent_sign_in, current_sign_in
+    from stateful_oauth.django.sessions.endings import aend_sessions, end_sessions
     from stateful_oauth.django.signals import Transition, flow_settled, transition_made
-    from stateful_oauth.django.signing_out import asign_out, sign_out
-    from stateful_oauth.django.starting import (
-        astart_connect,
-        astart_disconnect,
-        astart_flow,
-        astart_login,
-        astart_unlink,
-        start_connect,
-        start_disconnect,
-        start_flow,
-        start_login,
-        start_unlink,
-    )
-    from stateful_oauth.django.stepping_up import astart_step_up, start_step_up
-    from stateful_oauth.django.tasks import expire_flows, purge_flows, recover_flows
+    from stateful_oauth.django.sweeps.tasks import expire_flows, purge_flows, recover_flows
     from stateful_oauth.django.views.readiness import readiness_view
     from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, StoreUnavailable
     from stateful_oauth.flows.oauth.errors import AccountRefused
@@ -119,27 +119,27 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "stateful_oauth.django.accounts": (
+            "stateful_oauth.django.sessions.accounts": (
                 "aaccess_token aavailable_connections access_token aconnected_accounts "
                 "alinked_accounts aprovider_token arefresh_connected_accounts available_connections "
                 "connected_accounts linked_accounts provider_token refresh_connected_accounts"
             ),
             "stateful_oauth.django.backends": "Auth0Backend",
-            "stateful_oauth.django.callbacks": "callback_view",
-            "stateful_oauth.django.completing": "acomplete asend_event complete send_event",
-            "stateful_oauth.django.current": "CurrentSignIn acurrent_sign_in current_sign_in",
+            "stateful_oauth.django.actions.callbacks": "callback_view",
+            "stateful_oauth.django.actions.completing": "acomplete asend_event complete send_event",
+            "stateful_oauth.django.sessions.current": "CurrentSignIn acurrent_sign_in current_sign_in",
             "stateful_oauth.django.doctor": "areadiness readiness",
-            "stateful_oauth.django.endings": "aend_sessions end_sessions",
-            "stateful_oauth.django.pages": "FlowResponse InsideTransaction flow_view",
-            "stateful_oauth.django.permissions": "permission_denied_view",
+            "stateful_oauth.django.sessions.endings": "aend_sessions end_sessions",
+            "stateful_oauth.django.pages.flow_pages": "FlowResponse InsideTransaction flow_view",
+            "stateful_oauth.django.pages.permissions": "permission_denied_view",
             "stateful_oauth.django.signals": "Transition flow_settled transition_made",
-            "stateful_oauth.django.signing_out": "asign_out sign_out",
-            "stateful_oauth.django.starting": (
+            "stateful_oauth.django.actions.signing_out": "asign_out sign_out",
+            "stateful_oauth.django.actions.starting": (
                 "astart_connect astart_disconnect astart_flow astart_login astart_unlink start_connect "
                 "start_disconnect start_flow start_login start_unlink"
             ),
-            "stateful_oauth.django.stepping_up": "astart_step_up start_step_up",
-            "stateful_oauth.django.tasks": "expire_flows purge_flows recover_flows",
+            "stateful_oauth.django.actions.stepping_up": "astart_step_up start_step_up",
+            "stateful_oauth.django.sweeps.tasks": "expire_flows purge_flows recover_flows",
             "stateful_oauth.django.views.readiness": "readiness_view",
             "stateful_oauth.flows.engine.errors": "FlowError InvalidInput StoreUnavailable",
             "stateful_oauth.flows.oauth.errors": "AccountRefused",

@@ -19,7 +19,7 @@ from django.db import DataError, IntegrityError, router
 from django.utils.module_loading import import_string
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.endings import (
+from stateful_oauth.django.sessions.endings import (
     end_sessions,
     found_by,
     has_standing,

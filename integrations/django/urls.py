@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from stateful_oauth.django.completing import callback_of
+from stateful_oauth.django.actions.completing import callback_of
 from stateful_oauth.django.declarations import usable_declarations
 from stateful_oauth.django.views import logout, pages
 

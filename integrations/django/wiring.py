@@ -154,7 +154,7 @@ def services(wanted: type[Any], tenant: str) -> Any:
 @once
 def engine() -> Engine:
     """Return the engine of this process."""
-    from stateful_oauth.django.observer import SiteObserver  # noqa: PLC0415 - needs the app registry
+    from stateful_oauth.django.telemetry.observer import SiteObserver  # noqa: PLC0415 - needs the app registry
     from stateful_oauth.flows.engine.engine import Engine, EnginePolicy  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.storage.store import DjangoTransactionStore  # noqa: PLC0415 - needs the app registry
 
@@ -182,7 +182,7 @@ def _telemetry() -> Observer:
     from stateful_oauth.flows.engine.observers import NULL_OBSERVER  # noqa: PLC0415 - lazy on purpose
 
     try:
-        from stateful_oauth.django.telemetry import process_telemetry  # noqa: PLC0415 - optional
+        from stateful_oauth.django.telemetry.spans import process_telemetry  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "opentelemetry":
             raise

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.django.actions.callers import OperatorCaller, SystemCaller
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.creation import new_transaction
 from stateful_oauth.flows.engine.effects import Event

@@ -12,7 +12,7 @@ from django.http.request import validate_host
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callbacks import callback_url
+from stateful_oauth.django.actions.callbacks import callback_url
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.emulator import DATABASE, Tenant

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.django.actions.callers import OperatorCaller, SystemCaller
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.storage.models import FlowTransaction

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support import rows

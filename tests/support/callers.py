@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.identifiers import digest
 from stateful_oauth.flows.engine.outcomes import Outcome
 from stateful_oauth.flows.engine.transaction import BROWSER, Actor

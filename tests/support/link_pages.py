@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 
-from stateful_oauth.django.link_page import connection_title
+from stateful_oauth.django.pages.link_page import connection_title
 from stateful_oauth.testing.browser import Browser
 
 

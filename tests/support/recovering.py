@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.callers import Operator
 

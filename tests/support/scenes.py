@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import binding_of, cookie_name
+from stateful_oauth.django.browser.binding import binding_of, cookie_name
 from stateful_oauth.emulator import Callback, Tenant
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.identifiers import transaction_id_of

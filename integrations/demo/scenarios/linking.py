@@ -10,7 +10,7 @@ from django.urls import reverse
 from stateful_oauth.demo.people import GITHUB, GOOGLE, PASSWORDS
 from stateful_oauth.demo.scenarios.scenario import Action, Group, Scenario, Step
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import OperatorCaller, SystemCaller
+from stateful_oauth.django.actions.callers import OperatorCaller, SystemCaller
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:

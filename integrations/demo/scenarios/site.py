@@ -21,7 +21,7 @@ from stateful_oauth.demo.people import (
 )
 from stateful_oauth.demo.scenarios.scenario import Action, Group, Scenario
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import BrowserCaller, OperatorCaller
+from stateful_oauth.django.actions.callers import BrowserCaller, OperatorCaller
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse

@@ -16,12 +16,12 @@ from django.urls import reverse
 from stateful_oauth.demo.middleware import VISITOR_COOKIE
 from stateful_oauth.demo.running import Note
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import bind, cookie_name, write_binding
-from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.actions.starting import connect_inputs, login_inputs
+from stateful_oauth.django.browser.binding import bind, cookie_name, write_binding
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.pages import SeeOther
-from stateful_oauth.django.responses import respond
-from stateful_oauth.django.starting import connect_inputs, login_inputs
+from stateful_oauth.django.pages.flow_pages import SeeOther
+from stateful_oauth.django.pages.responses import respond
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Outcome, RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse

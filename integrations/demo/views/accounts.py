@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from stateful_oauth.django import accounts
+from stateful_oauth.django.actions.starting import start_connect
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.failures import failure
-from stateful_oauth.django.link_page import connection_title
-from stateful_oauth.django.sessions import session_details
-from stateful_oauth.django.starting import start_connect
+from stateful_oauth.django.pages.failures import failure
+from stateful_oauth.django.pages.link_page import connection_title
+from stateful_oauth.django.sessions import accounts
+from stateful_oauth.django.sessions.sign_ins import session_details
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import Grant
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-    from stateful_oauth.django.failures import Failure
+    from stateful_oauth.django.pages.failures import Failure
     from stateful_oauth.storage.models import ConnectedAccount
 
 # Consent comes step by step: a sign-in asks for next to nothing, connecting for what `CONNECTIONS` says, and

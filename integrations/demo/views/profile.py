@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.sessions.sign_ins import session_details
 from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from stateful_oauth.demo.running import running_demo_or_none
 from stateful_oauth.diagrams import edge_id, render_svg
 from stateful_oauth.diagrams.connections import read_connections
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import read_binding
+from stateful_oauth.django.browser.binding import read_binding
 from stateful_oauth.django.declarations import texts_of
-from stateful_oauth.django.timeline import log_lines
+from stateful_oauth.django.operators.timeline import log_lines
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-    from stateful_oauth.django.timeline import LogLine
+    from stateful_oauth.django.operators.timeline import LogLine
 
 SHOWN: Final = 50
 

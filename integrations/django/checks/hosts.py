@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Info, Tags, Warning, register  # no
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
+from stateful_oauth.django.browser.hosts import hostname
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.hosts import hostname
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

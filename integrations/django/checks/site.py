@@ -13,10 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 from django.utils.module_loading import import_string
 
+from stateful_oauth.django.browser.next_url import may_go_to
 from stateful_oauth.django.checks.tenants import LOOPBACK
 from stateful_oauth.django.conf import DEFAULT_TENANT, SITE_DEFAULTS, TENANT_DEFAULTS
 from stateful_oauth.django.declarations import usable_declarations
-from stateful_oauth.django.next_url import may_go_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from stateful_oauth.auth0.jwks import Keys
 from stateful_oauth.auth0.probes import Probes
 from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callbacks import callback_url
+from stateful_oauth.django.actions.callbacks import callback_url
 from stateful_oauth.django.conf import TenantSettings, conf
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce

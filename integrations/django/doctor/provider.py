@@ -6,11 +6,11 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from stateful_oauth.django.actions.signing_out import logout_next_urls
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
-from stateful_oauth.django.signing_out import logout_next_urls
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth import pkce

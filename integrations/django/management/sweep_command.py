@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError
 
-from stateful_oauth.django.filters import check_filters
+from stateful_oauth.django.sweeps.filters import check_filters
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.availability import is_not_migrated
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from django.core.management.base import CommandParser
 
-    from stateful_oauth.django.sweeping import SweepReport
+    from stateful_oauth.django.sweeps.sweeping import SweepReport
 
 NEEDS_OPERATOR: Final = 1
 USAGE: Final = 2

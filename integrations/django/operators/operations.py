@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import OperatorCaller
+from stateful_oauth.django.actions.callers import OperatorCaller
 from stateful_oauth.django.operators import durations
 from stateful_oauth.django.operators.situations import Release
 from stateful_oauth.flows.engine.effects import Event, LostAnswer

@@ -9,7 +9,7 @@ from django.utils.safestring import mark_safe
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
-    from stateful_oauth.django.timeline import Timeline
+    from stateful_oauth.django.operators.timeline import Timeline
     from stateful_oauth.flows.engine.definition import FlowDefinition
 
 

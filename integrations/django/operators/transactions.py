@@ -48,8 +48,8 @@ from stateful_oauth.django.operators.operations import (
 from stateful_oauth.django.operators.path_diagram import diagram_of
 from stateful_oauth.django.operators.read_only import ReadOnlyAdmin
 from stateful_oauth.django.operators.situations import Release, needs_operator, situation_of
-from stateful_oauth.django.pages import outside_of_transactions
-from stateful_oauth.django.timeline import LogLine, timeline_of
+from stateful_oauth.django.operators.timeline import LogLine, timeline_of
+from stateful_oauth.django.pages.flow_pages import outside_of_transactions
 from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord

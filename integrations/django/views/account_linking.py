@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from stateful_oauth.django.completing import followed, send_event
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.link_page import link_page
-from stateful_oauth.django.pages import flow_view
-from stateful_oauth.django.responses import respond
+from stateful_oauth.django.actions.completing import followed, send_event
+from stateful_oauth.django.pages.flow_pages import flow_view
+from stateful_oauth.django.pages.form_protection import form_view
+from stateful_oauth.django.pages.link_page import link_page
+from stateful_oauth.django.pages.responses import respond
 from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.http import Http404
 from django.urls import reverse
 
+from stateful_oauth.django.actions.signing_out import sign_out
+from stateful_oauth.django.actions.start_requests import starts
+from stateful_oauth.django.actions.starting import start_login
+from stateful_oauth.django.browser.next_url import requested_next
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.next_url import requested_next
-from stateful_oauth.django.pages import SeeOther
-from stateful_oauth.django.signing_out import sign_out
-from stateful_oauth.django.start_requests import starts
-from stateful_oauth.django.starting import start_login
+from stateful_oauth.django.pages.flow_pages import SeeOther
+from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.restarting import earlier_connect
-from stateful_oauth.django.starting import start_connect
+from stateful_oauth.django.actions.restarting import earlier_connect
+from stateful_oauth.django.actions.starting import start_connect
+from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.starting import start_disconnect
+from stateful_oauth.django.actions.starting import start_disconnect
+from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from stateful_oauth.django.callbacks import tenant_or_404
+from stateful_oauth.django.actions.callbacks import tenant_or_404
+from stateful_oauth.django.actions.restarting import earlier_login
+from stateful_oauth.django.actions.start_requests import starts
+from stateful_oauth.django.actions.starting import start_login
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.restarting import earlier_login
-from stateful_oauth.django.start_requests import starts
-from stateful_oauth.django.starting import start_login
+from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.signing_out import sign_out
+from stateful_oauth.django.actions.signing_out import sign_out
+from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

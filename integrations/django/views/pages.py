@@ -9,14 +9,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_safe
 
-from stateful_oauth.django.browser import watch_binding
-from stateful_oauth.django.callers import BrowserCaller
-from stateful_oauth.django.completing import followed
+from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.actions.completing import followed
+from stateful_oauth.django.browser.binding import watch_binding
+from stateful_oauth.django.browser.next_url import destination, requested_next
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.next_url import destination, requested_next
-from stateful_oauth.django.pages import SeeOther, error_page, flow_view, sign_in_page
-from stateful_oauth.django.progress import progress_of
-from stateful_oauth.django.responses import goes_on, respond, to_error_page
+from stateful_oauth.django.pages.flow_pages import SeeOther, error_page, flow_view, sign_in_page
+from stateful_oauth.django.pages.progress import progress_of
+from stateful_oauth.django.pages.responses import goes_on, respond, to_error_page
 from stateful_oauth.flows.engine.errors import FenceLost
 from stateful_oauth.flows.engine.outcomes import InProgress
 from stateful_oauth.flows.error_codes import ERROR_CODES

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from stateful_oauth.django import doctor
-from stateful_oauth.django.pages import outside_of_transactions
+from stateful_oauth.django.pages.flow_pages import outside_of_transactions
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

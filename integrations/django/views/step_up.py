@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from django.urls import path
 
-from stateful_oauth.django.form_protection import form_view
-from stateful_oauth.django.restarting import asks_for_another_account
-from stateful_oauth.django.stepping_up import start_step_up
+from stateful_oauth.django.actions.restarting import asks_for_another_account
+from stateful_oauth.django.actions.stepping_up import start_step_up
+from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from django.http import HttpRequest
 from django.urls import reverse
 
-from stateful_oauth.django import accounts
+from stateful_oauth.django.sessions import accounts
 from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis.stateful import invariant
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.testing.world.accounts import Accounts
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.django.browser.binding import cookie_name
 from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs
 from stateful_oauth.flows.engine.identifiers import digest, transaction_id_of
 from stateful_oauth.storage.models import FlowTransaction

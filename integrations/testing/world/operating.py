@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.django.callers import OperatorCaller
-from stateful_oauth.django.endings import end_sessions
+from stateful_oauth.django.actions.callers import OperatorCaller
+from stateful_oauth.django.sessions.endings import end_sessions
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
 from stateful_oauth.testing.world.strategies import account_numbers, faults, numbers

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import hypothesis.strategies as st
 from django.core.management import call_command
 
-from stateful_oauth.django.callers import SystemCaller
-from stateful_oauth.django.purging import purge
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.actions.callers import SystemCaller
+from stateful_oauth.django.sweeps.purging import purge
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
 from stateful_oauth.testing.world.site import ENCRYPTION_KEYS
 from stateful_oauth.testing.world.strategies import WAITS, browser_numbers, faults, numbers

@@ -15,8 +15,8 @@ from django.contrib.auth import get_user_model
 from django.core.management.color import no_style
 from django.db import connections, router
 
-from stateful_oauth.django import sweeping
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.sweeps import sweeping
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.clock import ManualClock
 from stateful_oauth.testing.tenants import (

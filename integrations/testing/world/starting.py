@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import hypothesis.strategies as st
 from django.urls import reverse
 
-from stateful_oauth.django.browser import cookie_name
+from stateful_oauth.django.browser.binding import cookie_name
 from stateful_oauth.django.conf import conf
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, precondition, rule

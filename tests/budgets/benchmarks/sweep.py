@@ -99,7 +99,7 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def one(rows: int, finished: int) -> None:
     """One sweep of each kind, and what the sweeps ask when nothing is due."""
-    from stateful_oauth.django.sweeping import expire_due, recover_due
+    from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
     from tests.support.counting import counted
 
     sweeps: list[tuple[str, str, Callable[[], Any]]] = [
@@ -156,7 +156,7 @@ def several(database: str, rows: int, sweeps: int) -> None:
 
 def purging(finished: int) -> None:
     """Everything that is over goes."""
-    from stateful_oauth.django.purging import age, purge
+    from stateful_oauth.django.sweeps.purging import age, purge
 
     started = time.perf_counter()
     done = purge(age("0s"))

@@ -7,8 +7,8 @@ import logging
 import pytest
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.django.endings import end_sessions
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sessions.endings import end_sessions
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Grant, Identity
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import VICTIM, XPTO, site

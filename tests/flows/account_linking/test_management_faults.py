@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import AccountLink, FlowTransaction, Identity
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import XPTO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.accounts_site import XPTO, site
 from tests.support.crashes import at

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stateful_oauth.django.failures import failure
+from stateful_oauth.django.pages.failures import failure
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.registry import BUILT_IN
 from tests.support.accounts_site import QWERTY, XPTO, site

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.storage.models import AccountLink, FlowTransaction
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import XPTO

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.emulator.transports import RequestsAdapter
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.browser import Browser

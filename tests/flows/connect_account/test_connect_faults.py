@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.accounts import refresh_connected_accounts
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sessions.accounts import refresh_connected_accounts
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 from tests.support.callers import Operator
 from tests.support.crashes import at, crash_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 from tests.support import rows
 from tests.support.accounts_site import QWERTY, XPTO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.accounts import connected_accounts, refresh_connected_accounts
+from stateful_oauth.django.sessions.accounts import connected_accounts, refresh_connected_accounts
 from stateful_oauth.storage.accounts import keep_in_step
 from stateful_oauth.storage.models import ConnectedAccount
 from stateful_oauth.testing.browser import Browser

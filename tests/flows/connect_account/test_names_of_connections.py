@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from stateful_oauth.django.actions.starting import connect_inputs
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.starting import connect_inputs
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction
 from tests.support.accounts_site import FIRST, site
 from tests.support.error_pages import shown

@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from stateful_oauth.django.accounts import (
+from stateful_oauth.django.sessions.accounts import (
     access_token,
     available_connections,
     connected_accounts,
@@ -42,7 +42,7 @@ def dead_at_the_tenant(tenant, owner):
 
 def ended_here(tenant, owner):
     """As another tab's sign-out ends it."""
-    from stateful_oauth.django.grants import end_grant
+    from stateful_oauth.django.sessions.grants import end_grant
 
     end_grant(str(Grant.objects.get(ended_at=None).pk))
     return "grant_dead"

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.actions.callers import OperatorCaller
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.django.callers import OperatorCaller
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import ServiceRefused
 from stateful_oauth.flows.oauth.errors import AccountRefused

@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Failed, RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse

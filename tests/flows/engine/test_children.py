@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Failed, InProgress, Rejected

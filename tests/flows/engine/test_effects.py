@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.definition import FlowDefinition
 from stateful_oauth.flows.engine.effects import Event, LostAnswer
 from stateful_oauth.flows.engine.errors import StoreUnavailable

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.crash_points import observed
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Failed

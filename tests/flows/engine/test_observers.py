@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.storage.models import TransitionRecord

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import InProgress, RedirectTo, Rejected
 from stateful_oauth.flows.oauth.outcomes import SignedIn

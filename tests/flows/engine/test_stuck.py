@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event, LostAnswer
 from stateful_oauth.flows.engine.outcomes import Abandoned, Failed, InProgress
 from tests.support import rows

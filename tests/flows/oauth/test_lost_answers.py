@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
 from stateful_oauth.flows.oauth.errors import ProviderUnreachable
 from stateful_oauth.storage.grants import DjangoGrantStore, end_grant

@@ -26,7 +26,7 @@ from django.test import Client  # noqa: E402 - after setup
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402 - after setup
 
 from stateful_oauth.django import wiring  # noqa: E402 - after setup
-from stateful_oauth.django.sweeping import recover_due  # noqa: E402 - after setup
+from stateful_oauth.django.sweeps.sweeping import recover_due  # noqa: E402 - after setup
 from stateful_oauth.flows.engine.crash_points import CRASH_POINTS, observed  # noqa: E402 - after setup
 from stateful_oauth.flows.engine.effects import LostAnswer  # noqa: E402 - after setup
 from stateful_oauth.flows.engine.errors import FlowError  # noqa: E402 - after setup

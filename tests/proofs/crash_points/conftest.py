@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.browser import cookie_name, new_binding
+from stateful_oauth.django.browser.binding import cookie_name, new_binding
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.crash_points import CRASH_POINTS, observed
 from stateful_oauth.storage.models import FlowTransaction, Identity
 from tests.support import rows

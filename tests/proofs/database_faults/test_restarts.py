@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import close_old_connections, connection
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Failed, Outcome
 from tests.support.attempts import Attempt

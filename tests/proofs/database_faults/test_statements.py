@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError, connection
 
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 from tests.support.faulted import prepared
 from tests.support.journeys import GOOGLE, SECONDARY, NotAvailable

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils.encoding import iri_to_uri
 
-from stateful_oauth.django.next_url import may_go_to
+from stateful_oauth.django.browser.next_url import may_go_to
 
 pytestmark = pytest.mark.django_db
 

@@ -21,7 +21,7 @@ MUTANTS = (
     Mutant("every user reads the provider's description", "integrations/django/views/pages.py",
            "if row and conf.show_untrusted_error_description", "if row", _DENIALS),
     # Projects and tokens as they really are.
-    Mutant("recovery asks all backends", "integrations/django/callers.py",
+    Mutant("recovery asks all backends", "integrations/django/actions/callers.py",
            "user = backend.authenticate(None, identity=identity)", "user = authenticate(None, identity=identity)",
            _PROJECTS),
     Mutant("an email column of its own takes two empty texts", "integrations/django/backends.py",
@@ -33,9 +33,9 @@ MUTANTS = (
     Mutant("a large token is a broken one", "integrations/auth0/signature.py",
            'IdTokenRejected("id_token_too_large"', 'IdTokenRejected("id_token_malformed"', _TOKENS),
     # The developer is told.
-    Mutant("faults of the site are not logged", "integrations/django/site_faults.py",
+    Mutant("faults of the site are not logged", "integrations/django/pages/site_faults.py",
            "if line.code in SITE_FAULTS:", "if False:", _TOLD),
-    Mutant("every user reads the remedy", "integrations/django/site_faults.py",
+    Mutant("every user reads the remedy", "integrations/django/pages/site_faults.py",
            "if not settings.DEBUG:", "if False:", _TOLD),
     Mutant("a missing table is a database that is down", "storage/availability.py",
            "if any(text in str(error) for text in _MISSING):", "if False:", _TOLD),

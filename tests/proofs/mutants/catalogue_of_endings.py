@@ -7,9 +7,9 @@ from tests.proofs.mutants.catalogue import ENDINGS, Mutant
 HELD = ("tests/flows/account_linking/test_held_sign_ins.py",)
 
 MUTANTS = (
-    Mutant("a grant goes over to another account of the user", "integrations/django/sessions.py",
+    Mutant("a grant goes over to another account of the user", "integrations/django/sessions/sign_ins.py",
            ' and previous.get("sub") == outcome.session.get("sub")', "", ENDINGS),
-    Mutant("a second delivery outlives an ending", "integrations/django/sessions.py",
+    Mutant("a second delivery outlives an ending", "integrations/django/sessions/sign_ins.py",
            " or not may_come_back(outcome.standing, user)", "", ENDINGS),
     Mutant("an ending raises no generation", "storage/identities.py",
            ', session_generation=F("session_generation") + 1)', ")", ENDINGS + HELD),
@@ -18,9 +18,9 @@ MUTANTS = (
     Mutant("a proof raises no generation", "storage/identities.py",
            "        row.session_generation += 1\n", "", ENDINGS + HELD),
     Mutant("a proof has no time", "storage/identities.py", "        row.proved_at = now\n", "", ENDINGS),
-    Mutant("the password says nothing of a sign-in's standing", "integrations/django/endings.py",
+    Mutant("the password says nothing of a sign-in's standing", "integrations/django/sessions/endings.py",
            "{generation}:{_auth_hash(user)}", "{generation}", ENDINGS + HELD),
-    Mutant("a rotated key of the site ends every grace", "integrations/django/endings.py",
+    Mutant("a rotated key of the site ends every grace", "integrations/django/sessions/endings.py",
            "zip(settings.SECRET_KEY_FALLBACKS, fallbacks, strict=False)", "()", ENDINGS),
     Mutant("a held sign-in is taken as it was", "integrations/django/backends.py",
            "(identity.standing and not has_standing(identity.standing, row))", "False", HELD),

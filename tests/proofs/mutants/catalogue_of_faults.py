@@ -53,7 +53,7 @@ MUTANTS = (
     Mutant("fault: a token that cannot be read is for every API", "flows/oauth/narrowing.py",
            "if audience and (claims.is_opaque or elsewhere):", "if audience and elsewhere:", NARROWED),
     # Deliveries.
-    Mutant("fault: a session that is gone counts as signed in", "integrations/django/sessions.py",
+    Mutant("fault: a session that is gone counts as signed in", "integrations/django/sessions/sign_ins.py",
            "        if _is_stored(request, outcome.user_id):", "        if True:", EVERY_FLOW),
     Mutant("fault: a connection keeps the grant of its start", "flows/connect_account/machine.py",
            'grant=payload.session.get("grant", inputs.grant)', "grant=inputs.grant", EVERY_FLOW),

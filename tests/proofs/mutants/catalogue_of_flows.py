@@ -23,7 +23,7 @@ MUTANTS = (
            "    except (ImportError, TypeError):", "    except ZeroDivisionError:", URLS),
     Mutant("a tenant's alias hides the callbacks of other flows", "integrations/django/urls.py",
            'urlpatterns.sort(key=lambda pattern: str(pattern.pattern).startswith("<slug:tenant>/"))\n', "", URLS),
-    Mutant("every callback takes its code by the same name", "integrations/django/callbacks.py",
+    Mutant("every callback takes its code by the same name", "integrations/django/actions/callbacks.py",
            '    code_parameter = "code" if declared is None else declared.code_parameter\n',
            '    code_parameter = "code"\n', URLS),
     # The end of grants.
@@ -31,7 +31,7 @@ MUTANTS = (
            "    if not before:\n", "    if True:\n", ENDING),
     Mutant("a late result takes its token along", "flows/engine/execution.py",
            "        self._let_go(run, claimed)\n        row", "        row", ENDING),
-    Mutant("a deleted grant is not revoked", "integrations/django/receivers.py",
+    Mutant("a deleted grant is not revoked", "integrations/django/sessions/receivers.py",
            "    release_grant(instance, now=wiring.clock.now())\n", "    return\n", ENDING),
     # Step-up.
     Mutant("any account steps up", "flows/step_up/effects.py", "        subject=inputs.subject,\n", "", STEP_UP),
@@ -41,11 +41,11 @@ MUTANTS = (
            '        else {"asked_at": datetime.fromisoformat(inputs.asked_at)}\n', "        else {}\n", STEP_UP),
     Mutant("another user's callback steps up", "flows/step_up/machine.py",
            "        if context.caller.user_id != context.transaction.user_id:", "        if False:", STEP_UP),
-    Mutant("a step-up brings a session back that was signed out", "integrations/django/sessions.py",
+    Mutant("a step-up brings a session back that was signed out", "integrations/django/sessions/sign_ins.py",
            '    if str(user.pk) != outcome.user_id or previous.get("sub") != outcome.session["sub"]:',
            "    if False:", STEP_UP),
-    Mutant("a step-up keeps the session's key", "integrations/django/sessions.py",
+    Mutant("a step-up keeps the session's key", "integrations/django/sessions/sign_ins.py",
            "    session.cycle_key()\n    # `acr`", "    # `acr`", STEP_UP),
-    Mutant("a class of before is kept", "integrations/django/sessions.py",
+    Mutant("a class of before is kept", "integrations/django/sessions/sign_ins.py",
            'if name not in ("acr", "amr", "auth_time")}', "}", STEP_UP),
 )  # fmt: skip

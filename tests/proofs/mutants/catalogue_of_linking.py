@@ -40,14 +40,14 @@ MUTANTS = (
     ),
     Mutant(
         "another sign-in leaves a question open",
-        "integrations/django/sessions.py",
+        "integrations/django/sessions/sign_ins.py",
         "    end_questions_of_others(\n        request, issuer=conf",
         "    dict(\n        request=request, issuer=conf",
         PROOF,
     ),
     Mutant(
         "a sign-in by other means leaves a question open",
-        "integrations/django/receivers.py",
+        "integrations/django/sessions/receivers.py",
         "        end_questions_of_others(request)\n",
         "        return\n",
         PROOF,
@@ -75,7 +75,7 @@ MUTANTS = (
     ),
     Mutant(
         "the page of the question shows whole addresses",
-        "integrations/django/link_page.py",
+        "integrations/django/pages/link_page.py",
         '"email": masked(account.email),',
         '"email": account.email,',
         PROOF,
@@ -196,7 +196,7 @@ MUTANTS = (
     ),
     Mutant(
         "a comparison closes links of a primary that is not shown",
-        "integrations/django/reconciling.py",
+        "integrations/django/sweeps/reconciling.py",
         "    elif profile is None:\n",
         "    elif profile is None and not _close(row, asked_at):\n",
         ("tests/integrations/django/sweeps/test_reconciling.py",),

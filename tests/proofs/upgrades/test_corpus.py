@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import RedirectTo, Rejected
 from stateful_oauth.flows.engine.transaction import BROWSER, StateKind

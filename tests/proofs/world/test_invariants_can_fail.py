@@ -13,7 +13,9 @@ from django.contrib.auth import get_user_model
 
 from stateful_oauth.auth0.management import Auth0Management
 from stateful_oauth.auth0.provider import Auth0Provider
-from stateful_oauth.django import backends, responses, sessions
+from stateful_oauth.django import backends
+from stateful_oauth.django.pages import responses
+from stateful_oauth.django.sessions import sign_ins as sessions
 from stateful_oauth.flows.account_linking import effects as account_linking_effects
 from stateful_oauth.flows.account_linking import metadata
 from stateful_oauth.flows.engine import engine, execution

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django import browser, restarting, start_requests
+from stateful_oauth.django.actions import restarting, start_requests
+from stateful_oauth.django.browser import binding as browser
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.testing.world import Configuration, World, step
 from stateful_oauth.testing.world.starting import BACKGROUND_REQUESTS

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from django.db.models.expressions import RawSQL
 
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.explorer.actors import CrashPlace, Ensemble
 from tests.support.explorer.beginning import Beginning

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.django.browser import cookie_name, new_binding
+from stateful_oauth.django.browser.binding import cookie_name, new_binding
 from stateful_oauth.emulator import Tenant, User
 from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 from stateful_oauth.storage.identities import add_identity

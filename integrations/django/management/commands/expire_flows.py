@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stateful_oauth.django.management.sweep_command import SweepCommand
-from stateful_oauth.django.sweeping import expire_due
+from stateful_oauth.django.sweeps.sweeping import expire_due
 
 
 class Command(SweepCommand):

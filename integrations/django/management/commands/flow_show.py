@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError
 
 from stateful_oauth.django.management.sweep_command import database_error
-from stateful_oauth.django.timeline import (
+from stateful_oauth.django.operators.timeline import (
     Head,
     LogLine,
     TransactionReport,

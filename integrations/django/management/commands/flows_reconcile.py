@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.management.sweep_command import NEEDS_OPERATOR, USAGE, SweepCommand
-from stateful_oauth.django.purging import age
-from stateful_oauth.django.reconciling import reconcile
+from stateful_oauth.django.sweeps.purging import age
+from stateful_oauth.django.sweeps.reconciling import reconcile
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.management.base import CommandError
 
 from stateful_oauth.django.management.sweep_command import USAGE, SweepCommand
-from stateful_oauth.django.purging import age, purge
+from stateful_oauth.django.sweeps.purging import age, purge
 from stateful_oauth.storage.purging import BATCH
 
 if TYPE_CHECKING:

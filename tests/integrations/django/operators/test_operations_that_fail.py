@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import OperationalError
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.django.operators.operations import PATIENCE
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.error_codes import ERROR_CODES

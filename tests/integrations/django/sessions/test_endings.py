@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.urls import include, path
 
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.django.endings import end_sessions
+from stateful_oauth.django.sessions.endings import end_sessions
 from stateful_oauth.storage.models import FlowTransaction, Grant, Identity
 from stateful_oauth.testing.browser import Browser
 from tests.support.crashes import at, crash_at

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.http import HttpResponse
 from django.urls import include, path
 
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 from tests.support.error_pages import error_code
@@ -118,7 +118,7 @@ def test_a_sign_out_does_not_hang_on_the_withdrawal(browser, monkeypatch):
         raise OperationalError("database is locked")
 
     browser.sign_in(ADA)
-    monkeypatch.setattr("stateful_oauth.django.sessions.withdraw_sign_ins", locked)
+    monkeypatch.setattr("stateful_oauth.django.sessions.sign_ins.withdraw_sign_ins", locked)
     assert browser.get("/leave/").content == b"bye"
     assert browser.user_id is None
 

@@ -12,12 +12,12 @@ from django.test import AsyncClient
 from django.urls import include, path
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.browser import send_binding
-from stateful_oauth.django.callers import BrowserCaller, SystemCaller
+from stateful_oauth.django.actions.callers import BrowserCaller, SystemCaller
+from stateful_oauth.django.actions.starting import login_inputs
+from stateful_oauth.django.browser.binding import send_binding
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.responses import respond
-from stateful_oauth.django.sessions import signed_in_again
-from stateful_oauth.django.starting import login_inputs
+from stateful_oauth.django.pages.responses import respond
+from stateful_oauth.django.sessions.sign_ins import signed_in_again
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
 from stateful_oauth.flows.engine.outcomes import InProgress

@@ -7,10 +7,10 @@ from django.db import connection
 from django.urls import include, path
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.actions.starting import login_inputs
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.responses import respond
-from stateful_oauth.django.starting import login_inputs
+from stateful_oauth.django.pages.responses import respond
 from tests.support.crashes import at
 from tests.support.error_pages import error_code
 

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from stateful_oauth.django.browser import binding_of, cookie_name, new_binding
+from stateful_oauth.django.browser.binding import binding_of, cookie_name, new_binding
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import error_code, shown
 from tests.support.rows import dump, rejections, the_row

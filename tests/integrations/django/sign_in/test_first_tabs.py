@@ -6,7 +6,7 @@ from itertools import permutations, product
 
 import pytest
 
-from stateful_oauth.django.browser import binding_of, cookie_name, new_binding
+from stateful_oauth.django.browser.binding import binding_of, cookie_name, new_binding
 from tests.support.error_pages import error_code
 from tests.support.rows import check_rows
 

@@ -15,10 +15,11 @@ from django.views.debug import ExceptionReporter
 from stateful_oauth.auth0 import id_token
 from stateful_oauth.auth0.jwks import Keys
 from stateful_oauth.auth0.transport import Transport
-from stateful_oauth.django import callbacks, callers, pages
-from stateful_oauth.django.accounts import access_token, provider_token
+from stateful_oauth.django.actions import callbacks, callers
 from stateful_oauth.django.backends import Auth0Backend
-from stateful_oauth.django.observer import SiteObserver
+from stateful_oauth.django.pages import flow_pages as pages
+from stateful_oauth.django.sessions.accounts import access_token, provider_token
+from stateful_oauth.django.telemetry.observer import SiteObserver
 from stateful_oauth.emulator.transports import RequestsAdapter
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
@@ -41,7 +42,7 @@ LEAVES = (
     "flows/engine/identifiers.py: digest:", "flows/engine/identifiers.py: transaction_id_of:",
     "storage/encryption.py: unseal:",
     "storage/grants.py: _unseal_tokens.<locals>", "storage/rows.py: SealedSecrets._opened.<locals>",
-    "django/callbacks.py: _holds", "django/callbacks.py: _take_out.<locals>",
+    "django/actions/callbacks.py: _holds", "django/actions/callbacks.py: _take_out.<locals>",
 )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def test_reference_that_we_did_not_make_for_this_leads_nowhere(callback, phone, 
         reference = TimestampSigner(salt="another").sign(row.pk.hex)
     else:
         reference = TimestampSigner(salt="stateful_oauth.other_browser").sign(row.pk.hex)
-        monkeypatch.setattr("stateful_oauth.django.other_browser.binding_lifetime", lambda: -1)
+        monkeypatch.setattr("stateful_oauth.django.pages.other_browser.binding_lifetime", lambda: -1)
     page = phone.get(f"/auth/error/browser_unknown/?elsewhere={reference}")
     form = Form.of(page)
     assert "elsewhere" not in form.fields

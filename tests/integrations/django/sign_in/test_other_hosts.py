@@ -11,9 +11,9 @@ from django.test import override_settings
 from django.urls import include, path
 
 from stateful_oauth.django import flow_view, start_login
+from stateful_oauth.django.browser.hosts import warn_of_replaced_host
 from stateful_oauth.django.checks import check_settings
 from stateful_oauth.django.checks.hosts import check_hosts, check_other_hosts
-from stateful_oauth.django.hosts import warn_of_replaced_host
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support import accounts_site
 from tests.support.error_pages import error_code

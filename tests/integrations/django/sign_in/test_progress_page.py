@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.progress import progress_of
+from stateful_oauth.django.pages.progress import progress_of
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.engine.outcomes import Rejected
 from stateful_oauth.storage.models import FlowTransaction

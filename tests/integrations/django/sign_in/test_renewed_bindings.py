@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stateful_oauth.django.browser import binding_of
+from stateful_oauth.django.browser.binding import binding_of
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.crashes import crash_at
 from tests.support.error_pages import error_code, shown

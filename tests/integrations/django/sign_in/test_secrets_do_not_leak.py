@@ -17,9 +17,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from stateful_oauth import auth0, django, flows, storage
-from stateful_oauth.django import telemetry, wiring
+from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import Auth0Backend
 from stateful_oauth.django.signals import flow_settled, transition_made
+from stateful_oauth.django.telemetry import spans as telemetry
 from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.flows.oauth.authorization_response import AuthorizationResponse
 from stateful_oauth.storage.store import DjangoTransactionStore

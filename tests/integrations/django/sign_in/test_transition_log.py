@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.django import observer, wiring
-from stateful_oauth.django.callers import SystemCaller
-from stateful_oauth.django.observer import SiteObserver
+from stateful_oauth.django import wiring
+from stateful_oauth.django.actions.callers import SystemCaller
+from stateful_oauth.django.telemetry import observer
+from stateful_oauth.django.telemetry.observer import SiteObserver
 from stateful_oauth.flows.engine.effects import Event
 from tests.support import rows
 from tests.support.attempts import Attempt

@@ -14,7 +14,7 @@ from django.db import connection
 
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
-from stateful_oauth.django.site_faults import SITE_FAULTS
+from stateful_oauth.django.pages.site_faults import SITE_FAULTS
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.emulator.server import EmulatorServer
 from stateful_oauth.flows.error_codes import ERROR_CODES

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from tests.support.rows import nothing_working, the_row
 
 PROJECT = '''

@@ -8,7 +8,7 @@ from django.db import connections
 from django.http import HttpResponse
 from django.urls import resolve
 
-from stateful_oauth.django import pages
+from stateful_oauth.django.pages import flow_pages as pages
 from stateful_oauth.django.views.readiness import readiness_view
 from stateful_oauth.storage.models import FlowTransaction, StuckTransaction
 

@@ -12,7 +12,7 @@ from django.dispatch import Signal
 from django.test import TestCase
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.django.signals import flow_settled, transition_made
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Cancelled, Expired

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import INVALID_SPAN, StatusCode, get_current_span
 
-from stateful_oauth.django import telemetry
-from stateful_oauth.django.telemetry import Telemetry
+from stateful_oauth.django.telemetry import spans as telemetry
+from stateful_oauth.django.telemetry.spans import Telemetry
 from tests.support.attempts import Attempt
 from tests.support.callers import Person
 from tests.support.checkout import ROOT
@@ -248,6 +248,6 @@ def test_it_is_imported_by_the_first_sign_in_and_not_before():
 def test_another_import_error_is_not_taken_for_an_installation_without_it(monkeypatch, tenant):
     from stateful_oauth.django import wiring
 
-    monkeypatch.setitem(sys.modules, "stateful_oauth.django.telemetry", None)
+    monkeypatch.setitem(sys.modules, "stateful_oauth.django.telemetry.spans", None)
     with pytest.raises(ModuleNotFoundError, match="stateful_oauth"):
         wiring.engine()

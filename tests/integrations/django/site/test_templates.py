@@ -131,7 +131,7 @@ def test_another_language_shows_a_page_as_well(browser, settings, language):
 
 @pytest.mark.security("B50")
 def test_a_projects_catalogue_translates_the_messages(browser, monkeypatch):
-    monkeypatch.setattr("stateful_oauth.django.failures.gettext", lambda text: f"übersetzt: {text}")
+    monkeypatch.setattr("stateful_oauth.django.pages.failures.gettext", lambda text: f"übersetzt: {text}")
     assert (
         "übersetzt: The sign-in was cancelled." in browser.get("/auth/error/access_denied/").content.decode()
     )

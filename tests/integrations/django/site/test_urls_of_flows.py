@@ -11,8 +11,8 @@ from django.http import HttpResponse
 from django.urls import include, path, resolve, reverse
 
 from stateful_oauth.django import urls
-from stateful_oauth.django.failures import Way, failure
-from stateful_oauth.django.progress import progress_of
+from stateful_oauth.django.pages.failures import Way, failure
+from stateful_oauth.django.pages.progress import progress_of
 from stateful_oauth.flows.registry import BUILT_IN
 from stateful_oauth.storage.models import FlowTransaction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.sweeping import recover_due
+from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.flows.engine.effects import LostAnswer
 from tests.support import rows
 from tests.support.callers import Operator

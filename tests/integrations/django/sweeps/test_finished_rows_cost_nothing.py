@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from stateful_oauth.django.purging import purge
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.sweeps.purging import purge
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.counting import Count, counted
 from tests.support.finished import seed_finished

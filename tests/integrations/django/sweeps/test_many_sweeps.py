@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from stateful_oauth.django.purging import age, purge
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.sweeps.purging import age, purge
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from tests.support import rows

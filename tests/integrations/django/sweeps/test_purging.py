@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from stateful_oauth.django.purging import age, purge
+from stateful_oauth.django.sweeps.purging import age, purge
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from tests.support.counting import counted
 from tests.support.finished import seed_finished

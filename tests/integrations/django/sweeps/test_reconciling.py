@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stateful_oauth.django.reconciling import reconcile
+from stateful_oauth.django.sweeps.reconciling import reconcile
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity, TenantDifference
 from tests.support import accounts_site
 from tests.support.accounts_site import XPTO

@@ -7,9 +7,9 @@ import logging
 import pytest
 from django.db import OperationalError
 
-from stateful_oauth.django import sweeping
-from stateful_oauth.django.callers import SystemCaller
-from stateful_oauth.django.sweeping import expire_due, recover_due
+from stateful_oauth.django.actions.callers import SystemCaller
+from stateful_oauth.django.sweeps import sweeping
+from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.flows.engine.engine import Engine
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.models import FlowTransaction

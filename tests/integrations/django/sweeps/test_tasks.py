@@ -16,7 +16,7 @@ pytestmark = pytest.mark.database
 
 @pytest.fixture
 def tasks():
-    from stateful_oauth.django import tasks
+    from stateful_oauth.django.sweeps import tasks
 
     return tasks
 
@@ -76,7 +76,7 @@ def test_an_argument_that_makes_no_sense_fails_the_task(db, tasks, arguments):
 # Workers in processes of their own.
 
 ENQUEUE = """
-from stateful_oauth.django import tasks
+from stateful_oauth.django.sweeps import tasks
 results = [
     tasks.recover_flows.enqueue(),
     tasks.expire_flows.enqueue(kind="login"),
@@ -86,7 +86,7 @@ print(json.dumps([result.id for result in results]))
 """
 RESULTS = """
 from collections import Counter
-from stateful_oauth.django import tasks
+from stateful_oauth.django.sweeps import tasks
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 results = [tasks.recover_flows.get_backend().get_result(id) for id in {ids}]
 print(json.dumps({{
@@ -124,7 +124,7 @@ def test_a_backend_without_a_default_queue_is_taken_as_it_is():
     code = """
 from django.conf import settings
 settings.TASKS = {"default": {**settings.TASKS["default"], "QUEUES": ["night"]}}
-from stateful_oauth.django import tasks
+from stateful_oauth.django.sweeps import tasks
 print(json.dumps([task.queue_name for task in (tasks.recover_flows, tasks.expire_flows, tasks.purge_flows)]))
 """
     assert Site(database="of nobody").run(code) == ["night"] * 3
@@ -134,7 +134,7 @@ def test_without_the_tasks_api_the_error_names_the_extra():
     code = (
         "import django, sys; sys.path[:0] = sys.argv[1:]; django.setup()\n"
         "sys.modules.update({'django.tasks': None, 'django_tasks': None})\n"
-        "import stateful_oauth.django.tasks"
+        "import stateful_oauth.django.sweeps.tasks"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *sys.path], capture_output=True, text=True, check=False

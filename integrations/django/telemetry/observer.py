@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import router, transaction
 
+from stateful_oauth.django.pages.site_faults import log_faults
 from stateful_oauth.django.signals import Transition, flow_settled, transition_made
-from stateful_oauth.django.site_faults import log_faults
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER
 from stateful_oauth.flows.engine.transaction import StateKind
 from stateful_oauth.storage.models import FlowTransaction

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.sessions.sign_ins import session_details
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.browser.next_url import destination
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.failures import Failure, Way
-from stateful_oauth.django.next_url import destination
-from stateful_oauth.django.pages import FlowResponse, flow_view, refused_page
-from stateful_oauth.django.sessions import ARRIVED_KEY, session_details
+from stateful_oauth.django.pages.failures import Failure, Way
+from stateful_oauth.django.pages.flow_pages import FlowResponse, flow_view, refused_page
+from stateful_oauth.django.sessions.sign_ins import ARRIVED_KEY, session_details
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

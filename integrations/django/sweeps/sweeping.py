@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import InterfaceError, OperationalError, connections, router
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.callers import SystemCaller
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Expired, Failed, InProgress, Outcome, Rejected
 from stateful_oauth.flows.engine.transaction import StateKind

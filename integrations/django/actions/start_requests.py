@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.utils.encoding import escape_uri_path
 from django.utils.http import escape_leading_slashes
 
+from stateful_oauth.django.browser.hosts import is_elsewhere, is_form_from_elsewhere, warn_of_replaced_host
+from stateful_oauth.django.browser.navigation import is_background, is_prefetch
+from stateful_oauth.django.browser.next_url import may_go_to, requested_next
+from stateful_oauth.django.browser.script_name import take_forwarded_prefix
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.hosts import is_elsewhere, is_form_from_elsewhere, warn_of_replaced_host
-from stateful_oauth.django.navigation import is_background, is_prefetch
-from stateful_oauth.django.next_url import may_go_to, requested_next
-from stateful_oauth.django.pages import FlowResponse, SeeOther, with_headers
-from stateful_oauth.django.script_name import take_forwarded_prefix
+from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, with_headers
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.registry import SIGN_IN
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.actions.callbacks import callback_outcome, callback_view
+from stateful_oauth.django.actions.callers import BrowserCaller
 from stateful_oauth.django.async_twins import async_twin
-from stateful_oauth.django.callbacks import callback_outcome, callback_view
-from stateful_oauth.django.callers import BrowserCaller
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.pages import FlowResponse, SeeOther, whole_response
-from stateful_oauth.django.responses import respond
-from stateful_oauth.django.sessions import signed_in_again
+from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, whole_response
+from stateful_oauth.django.pages.responses import respond
+from stateful_oauth.django.sessions.sign_ins import signed_in_again
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.outcomes import Rejected
 from stateful_oauth.storage.store import started_by

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.actions.callers import BrowserCaller
 from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.storage.store import started_by
 

@@ -10,12 +10,12 @@ from django.contrib.auth import logout as django_logout
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
-from stateful_oauth.django.browser import forget_binding
+from stateful_oauth.django.browser.binding import forget_binding
+from stateful_oauth.django.browser.hosts import base_url_of
+from stateful_oauth.django.browser.next_url import may_go_to, requested_next
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
-from stateful_oauth.django.hosts import base_url_of
-from stateful_oauth.django.next_url import may_go_to, requested_next
-from stateful_oauth.django.pages import FlowResponse, SeeOther, whole_response
-from stateful_oauth.django.sessions import session_details
+from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, whole_response
+from stateful_oauth.django.sessions.sign_ins import session_details
 from stateful_oauth.flows.engine.errors import FlowError
 
 if TYPE_CHECKING:

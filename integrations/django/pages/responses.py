@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from stateful_oauth.django import other_browser
-from stateful_oauth.django.browser import write_binding
+from stateful_oauth.django.browser.binding import write_binding
+from stateful_oauth.django.browser.next_url import destination
 from stateful_oauth.django.conf import DEFAULT_TENANT
-from stateful_oauth.django.next_url import destination
-from stateful_oauth.django.pages import FlowResponse, SeeOther
+from stateful_oauth.django.pages import other_browser
+from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther
 from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
     Cancelled,

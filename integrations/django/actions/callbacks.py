@@ -16,13 +16,14 @@ from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from stateful_oauth.django import other_browser, wiring
-from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django import wiring
+from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.browser.navigation import is_navigation
+from stateful_oauth.django.browser.seen_codes import remember_codes, was_seen
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
 from stateful_oauth.django.declarations import callbacks, declaration_of
-from stateful_oauth.django.navigation import is_navigation
-from stateful_oauth.django.pages import flow_view
-from stateful_oauth.django.seen_codes import remember_codes, was_seen
+from stateful_oauth.django.pages import other_browser
+from stateful_oauth.django.pages.flow_pages import flow_view
 from stateful_oauth.flows.engine.effects import Event
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.engine.identifiers import transaction_id_of

@@ -1,6 +1,6 @@
 """The sweeps as Django Tasks, for the project's own backend.
 
-    from stateful_oauth.django import tasks
+    from stateful_oauth.django.sweeps import tasks
 
     tasks.recover_flows.enqueue()
     tasks.purge_flows.using(queue_name="night").enqueue(older_than="30d")
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from stateful_oauth.django import purging, sweeping
-from stateful_oauth.django.filters import check_filters
+from stateful_oauth.django.sweeps import purging, sweeping
+from stateful_oauth.django.sweeps.filters import check_filters
 
 try:
     from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME, task, task_backends
@@ -40,7 +40,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stateful_oauth.django.sweeping import SweepReport
+    from stateful_oauth.django.sweeps.sweeping import SweepReport
 
 logger = logging.getLogger("stateful_oauth.sweeping")
 

@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 from django.http import Http404
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.accounts import own_connected_account, own_link, was_own_account, was_own_link
+from stateful_oauth.django.actions.callbacks import callback_url, tenant_or_404
+from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.actions.start_requests import starts
 from stateful_oauth.django.async_twins import async_twin
-from stateful_oauth.django.callbacks import callback_url, tenant_or_404
-from stateful_oauth.django.callers import BrowserCaller
+from stateful_oauth.django.browser.hosts import base_url_of
+from stateful_oauth.django.browser.next_url import may_go_to, requested_next
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
-from stateful_oauth.django.hosts import base_url_of
-from stateful_oauth.django.next_url import may_go_to, requested_next
-from stateful_oauth.django.pages import FlowResponse, sign_in_needed, whole_response
-from stateful_oauth.django.permissions import has_just_arrived, not_permitted
-from stateful_oauth.django.responses import respond
-from stateful_oauth.django.sessions import session_details
-from stateful_oauth.django.start_requests import starts
+from stateful_oauth.django.pages.flow_pages import FlowResponse, sign_in_needed, whole_response
+from stateful_oauth.django.pages.permissions import has_just_arrived, not_permitted
+from stateful_oauth.django.pages.responses import respond
+from stateful_oauth.django.sessions.accounts import (
+    own_connected_account,
+    own_link,
+    was_own_account,
+    was_own_link,
+)
+from stateful_oauth.django.sessions.sign_ins import session_details
 from stateful_oauth.flows.connect_account.inputs import ConnectAccountInputs
 from stateful_oauth.flows.disconnect_account.inputs import DisconnectAccountInputs
 from stateful_oauth.flows.engine.errors import InvalidInput

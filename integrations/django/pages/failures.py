@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from stateful_oauth.django.declarations import declaration_of, texts_of
-from stateful_oauth.django.link_page import connection_title
+from stateful_oauth.django.pages.link_page import connection_title
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:

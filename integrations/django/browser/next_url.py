@@ -14,7 +14,7 @@ from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.other_browser import next_elsewhere
+from stateful_oauth.django.pages.other_browser import next_elsewhere
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -29,15 +29,15 @@ from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext
 from django.views.decorators.csrf import ensure_csrf_cookie
 
-from stateful_oauth.django import other_browser
-from stateful_oauth.django.browser import write_binding
+from stateful_oauth.django.browser.binding import write_binding
+from stateful_oauth.django.browser.navigation import is_prefetch
+from stateful_oauth.django.browser.next_url import destination, may_go_to
+from stateful_oauth.django.browser.script_name import take_forwarded_prefix
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.failures import failure
-from stateful_oauth.django.navigation import is_prefetch
-from stateful_oauth.django.next_url import destination, may_go_to
-from stateful_oauth.django.script_name import take_forwarded_prefix
-from stateful_oauth.django.sessions import forget_session, save_session, session_details
-from stateful_oauth.django.site_faults import for_developers
+from stateful_oauth.django.pages import other_browser
+from stateful_oauth.django.pages.failures import failure
+from stateful_oauth.django.pages.site_faults import for_developers
+from stateful_oauth.django.sessions.sign_ins import forget_session, save_session, session_details
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.storage.availability import is_not_migrated
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Mapping
 
-    from stateful_oauth.django.failures import Failure
+    from stateful_oauth.django.pages.failures import Failure
     from stateful_oauth.flows.engine.outcomes import Outcome
 
 logger = logging.getLogger("stateful_oauth.pages")

@@ -19,11 +19,11 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from stateful_oauth.django.browser.hosts import base_url_of
+from stateful_oauth.django.browser.next_url import destination, requested_next
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.failures import Failure, Way
-from stateful_oauth.django.hosts import base_url_of
-from stateful_oauth.django.next_url import destination, requested_next
-from stateful_oauth.django.pages import flow_view, refused_page
+from stateful_oauth.django.pages.failures import Failure, Way
+from stateful_oauth.django.pages.flow_pages import flow_view, refused_page
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:

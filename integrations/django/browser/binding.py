@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.signing import BadSignature, Signer
 
 from stateful_oauth.django import wiring
-from stateful_oauth.django.binding_cookies import (
+from stateful_oauth.django.browser.binding_cookies import (
     cookie_name,
     delete_cookie,
     sent_cookies,

@@ -17,11 +17,11 @@ from django.utils.crypto import constant_time_compare
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
-from stateful_oauth.django.browser import current_binding, keep_binding, renew_binding
+from stateful_oauth.django.browser.binding import current_binding, keep_binding, renew_binding
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import declarations
-from stateful_oauth.django.endings import may_come_back
-from stateful_oauth.django.grants import end_grant
+from stateful_oauth.django.sessions.endings import may_come_back
+from stateful_oauth.django.sessions.grants import end_grant
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn

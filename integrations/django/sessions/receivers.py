@@ -13,8 +13,8 @@ from django.dispatch import receiver
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
-from stateful_oauth.django.grants import end_grant
-from stateful_oauth.django.sessions import end_questions_of_others, session_details, withdraw
+from stateful_oauth.django.sessions.grants import end_grant
+from stateful_oauth.django.sessions.sign_ins import end_questions_of_others, session_details, withdraw
 from stateful_oauth.storage.grants import release_grant
 from stateful_oauth.storage.models import FlowTransaction, Grant
 

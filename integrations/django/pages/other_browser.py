@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from django.core.signing import BadSignature, TimestampSigner
 
-from stateful_oauth.django.binding_cookies import cookie_name, set_cookie
-from stateful_oauth.django.browser import binding_lifetime
+from stateful_oauth.django.browser.binding import binding_lifetime
+from stateful_oauth.django.browser.binding_cookies import cookie_name, set_cookie
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:

@@ -10,12 +10,18 @@ from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
 
 from stateful_oauth.django.backends import backend_path
-from stateful_oauth.django.browser import bind as bind_browser
-from stateful_oauth.django.browser import current_binding
+from stateful_oauth.django.browser.binding import bind as bind_browser
+from stateful_oauth.django.browser.binding import current_binding
+from stateful_oauth.django.browser.navigation import is_navigation
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.endings import standing_of, standing_of_user
-from stateful_oauth.django.navigation import is_navigation
-from stateful_oauth.django.sessions import forget_session, renew_key, renew_sign_in, session_details, sign_in
+from stateful_oauth.django.sessions.endings import standing_of, standing_of_user
+from stateful_oauth.django.sessions.sign_ins import (
+    forget_session,
+    renew_key,
+    renew_sign_in,
+    session_details,
+    sign_in,
+)
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.inputs import LinkingChoices
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from stateful_oauth.django.browser import Binding
+    from stateful_oauth.django.browser.binding import Binding
     from stateful_oauth.flows.engine.outcomes import Outcome
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 

@@ -1,0 +1,1 @@
+"""What views do: start a flow, dispatch an event to it, sign out."""

@@ -1,0 +1,1 @@
+"""The sessions of users: how they begin, what they know, and what ends them."""

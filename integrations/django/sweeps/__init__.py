@@ -1,0 +1,1 @@
+"""Work without a browser: sweeps, purging, and both as Django Tasks."""

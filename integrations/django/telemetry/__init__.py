@@ -1,0 +1,1 @@
+"""What the site tells of its transactions: log, signals, OpenTelemetry."""
