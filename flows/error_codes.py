@@ -261,6 +261,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         _("Please sign in first."),
         "Send the browser to the URL in the `Sign-In-URL` header. A setting, `ALLOW_BACKGROUND_STARTS_OF`, names "
         "exceptions."),
+    "too_many_starts": ErrorCode(
+        "One client has started too often without cookies: more than STARTS_PER_CLIENT within five minutes.", 429,
+        _("Too many people from your network are signing in right now. Please try again in a few minutes, and allow cookies."),
+        "If your visitors share an address, raise STARTS_PER_CLIENT. If they come through proxies, set TRUSTED_PROXIES."),
     # Connecting an account.
     "user_changed": ErrorCode(
         "The signed-in user is not the user who started to connect the account.", 403,

@@ -12,13 +12,16 @@ from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.encoding import escape_uri_path
 from django.utils.http import escape_leading_slashes
+from django.utils.translation import gettext
 
 from stateful_oauth.django.browser.hosts import is_elsewhere, is_form_from_elsewhere, warn_of_replaced_host
 from stateful_oauth.django.browser.navigation import is_background, is_prefetch
-from stateful_oauth.django.browser.next_url import may_go_to, requested_next
+from stateful_oauth.django.browser.next_url import destination, may_go_to, requested_next
 from stateful_oauth.django.browser.script_name import take_forwarded_prefix
+from stateful_oauth.django.browser.start_limit import seconds_until_start
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, with_headers
+from stateful_oauth.django.pages.failures import Failure, Way
+from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, refused_page, with_headers
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from stateful_oauth.flows.registry import SIGN_IN
 
@@ -31,6 +34,7 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer", bound=HttpResponse)
 
 _CODE: Final = "navigation_needed"
+_TOO_MANY: Final = "too_many_starts"
 _CAME_FROM_ELSEWHERE: Final = "at_base_url"  # a parameter of the URL at which a start goes on
 
 
@@ -44,6 +48,8 @@ def starts(
 
     A request that is no navigation gets 401: no row, no cookie, no session. The user did not ask for the
     flow, and the script behind the request could not follow the way to the provider.
+
+    A client that brings new browsers without end (see `start_limit`) gets 429.
 
     At a host that no callback leads to, the browser is sent to the same path at `BASE_URL` before anything is
     bound: the callback would come without the cookie.
@@ -65,6 +71,8 @@ def starts(
                 return cast("Answer", with_headers(request, _navigation_needed(request)))
             if (there := _at_base_url(request, started)) is not None:
                 return cast("Answer", with_headers(request, SeeOther(there)))
+            if seconds := seconds_until_start(request):
+                return cast("Answer", with_headers(request, _too_many(request, seconds)))
             return function(request, *args, **kwargs)
 
         return guarded
@@ -109,6 +117,19 @@ def _navigation_needed(request: HttpRequest) -> FlowResponse:
     response.headers["Sign-In-URL"] = url
     if "HTTP_HX_REQUEST" in request.META:
         response.headers["HX-Redirect"] = url  # htmx navigates there, whatever the status is
+    return response
+
+
+def _too_many(request: HttpRequest, seconds: int) -> FlowResponse:
+    found = Failure(
+        heading=gettext("Too many sign-ins from your network"),
+        message=gettext(ERROR_CODES[_TOO_MANY].user),
+        way=Way.SIGN_IN,
+        label=gettext("Try again"),
+    )
+    next_url = requested_next(request)
+    response = refused_page(request, _TOO_MANY, found, next_url=next_url, back_url=destination(""))
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 

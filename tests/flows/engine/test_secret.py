@@ -82,6 +82,7 @@ def test_secret_is_no_text(use: Any) -> None:
     assert PLANTED not in str(caught.value)
 
 
+@pytest.mark.security("T11")
 def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 

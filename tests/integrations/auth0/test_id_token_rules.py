@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from stateful_oauth.flows.engine.errors import FlowError, Mismatch
+from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.errors import IdTokenRejected
 
 
@@ -253,6 +254,16 @@ class TestWhatWasAskedFor:
     @pytest.mark.parametrize("nonce", ["other", "", None, "n-0S6_WzA2M", "ñ"])
     def test_t11_nonce(self, bench, nonce):
         broken(bench, "nonce_mismatch", Mismatch, nonce=nonce)
+
+    @pytest.mark.security("T11")
+    def test_t11_the_nonce_is_compared_as_a_secret_in_constant_time(self, bench, monkeypatch):
+        compared = []
+        equals = Secret.equals
+        monkeypatch.setattr(
+            Secret, "equals", lambda self, other: compared.append((self, other)) or equals(self, other)
+        )
+        bench.verify()
+        assert (Secret(bench.claims()["nonce"]), bench.claims()["nonce"]) in compared
 
     @pytest.mark.security("T12")
     def test_t12_acr(self, bench):

@@ -26,7 +26,7 @@ def test_two_tabs_finish_in_any_order_and_each_lands_where_it_wanted(browser, fi
     check_rows()
 
 
-@pytest.mark.security("S2")
+@pytest.mark.security("S2", "T11")
 def test_no_two_attempts_share_a_state_nonce_or_challenge(browser):
     asked = [parse_qs(urlsplit(browser.start()).query) for _ in range(5)]
     for name in ("state", "nonce", "code_challenge"):
