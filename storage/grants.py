@@ -7,7 +7,7 @@ import logging
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router, transaction
 from django.db.models import F, Q
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stateful_oauth.grants")
 
+# Sign-ins, one after another in one session, that a flow under way outlasts.
+_MOST_SUCCESSIONS: Final = 10
+
 
 class DjangoGrantStore:
     """Implements `flows.engine.ports.GrantStore`.
@@ -39,6 +42,9 @@ class DjangoGrantStore:
     def load(self, grant_id: str) -> GrantValue | None:
         """Return a grant that has not ended, or None: also for a text that is no grant's id.
 
+        For a grant that another one has replaced in its session, that one is returned. A flow that began
+        before the user signed in once more goes on with it.
+
         A grant that no key of the ring opens counts as none, and is logged: put the key back.
 
         Raises:
@@ -47,7 +53,7 @@ class DjangoGrantStore:
         if not _is_id(grant_id):
             return None
         with database_answers():
-            row = _live(grant_id).select_related("identity").first()
+            row = _live(grant_id).select_related("identity").first() or _present(grant_id)
         try:
             return None if row is None else _value(row)
         except encryption.UndecryptableError as error:
@@ -104,10 +110,19 @@ def newest_grant(tenant: str) -> GrantValue | None:
     return None if row is None else _value(row)
 
 
-def end_grant(grant_id: str, *, now: datetime) -> None:
-    """Wipe a grant, if it has not ended, and have its refresh token revoked."""
-    if _is_id(grant_id):
-        _end(_live(grant_id), code="", now=now)
+def end_grant(grant_id: str, *, now: datetime, successor: str = "") -> None:
+    """Wipe a grant, if it has not ended, and have its refresh token revoked.
+
+    Args:
+        successor: The grant of the same account that its session has from now on, if it has one. It is noted
+            for a grant that has ended earlier as well.
+    """
+    if not _is_id(grant_id):
+        return
+    if _is_id(successor) and successor != grant_id:
+        rows = Grant.objects.using(router.db_for_write(Grant)).filter(pk=grant_id)
+        rows.update(successor=successor)
+    _end(_live(grant_id), code="", now=now)
 
 
 def end_grants_of(identity: Identity, *, code: str, now: datetime, using: str) -> None:
@@ -148,6 +163,32 @@ def release_grant(row: Grant, *, now: datetime) -> None:
         logger.warning("the refresh token of grant %s cannot be revoked: %s", row.pk, error)
         return
     release(token, tenant=row.tenant, subject=row.identity.subject, grant=str(row.pk), now=now)
+
+
+def present_grant(grant_id: str) -> str:
+    """Return the id of a grant, or of the one that has replaced it; the same id where both have ended."""
+    if not _is_id(grant_id) or _live(grant_id).exists():
+        return grant_id
+    row = _present(grant_id)
+    return grant_id if row is None else str(row.pk)
+
+
+def _present(grant_id: str) -> Grant | None:
+    """Return the grant that has replaced one that has ended, and has not ended itself; None if there is none.
+
+    Only one of the same user and the same account takes the place of another.
+    """
+    rows = Grant.objects.using(router.db_for_write(Grant))
+    for _ in range(_MOST_SUCCESSIONS):
+        ended = rows.filter(pk=grant_id, successor__isnull=False)
+        found = ended.values_list("successor", "identity", "user").first()
+        if found is None:
+            return None
+        grant_id, identity, user = str(found[0]), found[1], found[2]
+        row = _live(grant_id).filter(identity=identity, user=user).select_related("identity").first()
+        if row is not None:
+            return row
+    return None
 
 
 def _live(grant_id: str) -> QuerySet[Grant]:

@@ -214,6 +214,9 @@ class Grant(models.Model):
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     code = models.CharField(max_length=48, blank=True)  # why it ended
+    successor = models.UUIDField(  # no foreign key: it must not go, or be changed, with the other
+        null=True, editable=False, help_text=_("The grant that the session of this one has instead.")
+    )
 
     class Meta:
         verbose_name = _("grant")

@@ -13,14 +13,17 @@ from stateful_oauth.storage.models import Grant
 logger = logging.getLogger("stateful_oauth.grants")
 
 
-def end_grant(grant_id: str) -> None:
+def end_grant(grant_id: str, *, successor: str = "") -> None:
     """Wipe a grant, and have its refresh token revoked: both in one database transaction, or in the caller's.
 
     The provider is not asked here: a sweep does that. Never fails the caller: a grant that could not be ended
     is logged, and lasts.
+
+    Args:
+        successor: The grant of the same account that the session has from now on, if it has one.
     """
     try:
         with transaction.atomic(using=router.db_for_write(Grant)):
-            grants.end_grant(grant_id, now=wiring.clock.now())
+            grants.end_grant(grant_id, now=wiring.clock.now(), successor=successor)
     except DatabaseError as error:
         logger.warning("grant %s was not ended: %s", grant_id, error)

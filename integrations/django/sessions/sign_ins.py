@@ -25,6 +25,7 @@ from stateful_oauth.django.sessions.grants import end_grant
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
+from stateful_oauth.storage.grants import present_grant
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
@@ -56,12 +57,14 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     if outcome.tenant != DEFAULT_TENANT:
         details["tenant"] = outcome.tenant
     same_tenant = previous.get("tenant", DEFAULT_TENANT) == outcome.tenant
+    goes_on = same_account and same_tenant
     # A sign-in that asks for none takes none away; but it is the account's, and a user may have several.
-    if same_account and same_tenant and "grant" in previous:
+    if goes_on and "grant" in previous:
         details.setdefault("grant", previous["grant"])
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
-        end_grant(previous["grant"])
+        # What another tab has under way for this account goes on with the new grant.
+        end_grant(previous["grant"], successor=details.get("grant", "") if goes_on else "")
     end_questions_of_others(
         request, issuer=conf.tenant(outcome.tenant).issuer, subject=details.get("sub", "")
     )
@@ -106,8 +109,12 @@ def renew_sign_in(request: HttpRequest, outcome: Reauthenticated) -> None:
     # `acr` and `amr` of before say nothing about this time.
     kept = {name: value for name, value in previous.items() if name not in ("acr", "amr", "auth_time")}
     session[SESSION_KEY] = {**kept, **outcome.session}
-    if "grant" in previous and previous["grant"] != session[SESSION_KEY]["grant"]:
-        end_grant(previous["grant"])
+    grant = session[SESSION_KEY].get("grant")
+    if "grant" in previous and previous["grant"] != grant:
+        # Without a new refresh token it is the grant of the start, and another tab may have replaced that.
+        session[SESSION_KEY]["grant"] = grant = present_grant(grant)
+        if previous["grant"] != grant:
+            end_grant(previous["grant"], successor=grant)
 
 
 def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.proofs.mutants.catalogue import ENDINGS, Mutant
 
 HELD = ("tests/flows/account_linking/test_held_sign_ins.py",)
+SUCCESSORS = ("tests/flows/connect_account/test_signed_in_again_meanwhile.py",)
 
 MUTANTS = (
     Mutant("a grant goes over to another account of the user", "integrations/django/sessions/sign_ins.py",
@@ -53,6 +54,14 @@ MUTANTS = (
            "                if unbound is None:\n", "                if True:\n", HELD),
     Mutant("an unbound sign-in makes users and grants", "flows/oauth/sign_in.py",
            "    if transaction.is_unbound:\n", "    if False:\n", ENDINGS + HELD),
+    Mutant("a sign-in in another tab ends what is under way", "storage/grants.py",
+           "        rows.update(successor=successor)\n", "        pass\n", SUCCESSORS),
+    Mutant("another account's grant is the successor", "integrations/django/sessions/sign_ins.py",
+           'successor=details.get("grant", "") if goes_on else ""', 'successor=details.get("grant", "")', SUCCESSORS),
+    Mutant("a step-up brings a replaced grant back", "integrations/django/sessions/sign_ins.py",
+           'grant = present_grant(grant)', "grant = grant", SUCCESSORS),
+    Mutant("a successor of a successor is not found", "storage/grants.py",
+           "_MOST_SUCCESSIONS: Final = 10", "_MOST_SUCCESSIONS: Final = 1", SUCCESSORS),
     Mutant("a grant opens for another user", "storage/grants.py",
            'return f"{self.grant_id}:{self.user_id}:{self.identity.hex()}"', 'return f"{self.grant_id}"',
            ("tests/flows/oauth/test_at_rest.py",)),
