@@ -15,6 +15,11 @@ from stateful_oauth.storage.models import (
     Grant,
     Identity,
 )
+from stateful_oauth.testing.world.living_tokens import (
+    families_that_never_came,
+    known_families,
+    living_families,
+)
 from tests.support.rows import check_rows
 
 
@@ -27,6 +32,7 @@ def violations(tenant: Tenant) -> list[str]:
         *_metadata(tenant),
         *_connected_accounts(tenant),
         *_grants(tenant),
+        *_leaks(tenant),
         *_identities(tenant),
         *_users(),
     ]
@@ -103,6 +109,13 @@ def _grants(tenant: Tenant) -> list[str]:
         if token is None or token.family.revoked or token.family.user_id != grant.subject:
             found.append(f"grant {key} of {grant.subject} is none at the tenant")
     return found + ["a refresh token is in two grants" for number in seen.values() if number > 1]
+
+
+def _leaks(tenant: Tenant) -> list[str]:
+    """Families that the tenant honours and of which no grant holds a token, though their answer came."""
+    left = living_families(tenant) - known_families(tenant) - families_that_never_came(tenant)
+    living = tenant.issued.living(tenant.clock.now())
+    return [f"a token of {family.user_id} is left alive" for family in living if family.id in left]
 
 
 def _identities(tenant: Tenant) -> list[str]:

@@ -7,6 +7,7 @@ this machine can steer the emulator. Errors are ``{"error": "what is wrong"}`` w
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.emulator import seeding
@@ -178,6 +179,21 @@ def _requests(tenant: TenantState, _call: Call) -> Answer:
     return json_answer({"requests": dict(tenant.requests)})
 
 
+def _families(tenant: TenantState, _call: Call) -> Answer:
+    """List the refresh-token families that the tenant honours: a token by its SHA-256."""
+    families = [
+        {
+            "id": family.id,
+            "user_id": family.user_id,
+            "client_id": family.client_id,
+            "expires_at": family.expires_at,
+            "tokens": [sha256(token.value.encode()).hexdigest() for token in family.tokens],
+        }
+        for family in tenant.issued.living(tenant.clock.now())
+    ]
+    return json_answer({"families": families})
+
+
 def _rotate(tenant: TenantState, _call: Call) -> Answer:
     key = tenant.keys.rotate()
     return json_answer({"kid": key.kid, "published": [other.kid for other in tenant.keys.published()]})
@@ -230,6 +246,7 @@ ROUTES = [
     control_route("GET POST DELETE", "/_emulator/faults", _faults),
     control_route("GET", "/_emulator/ledger", _ledger),
     control_route("GET", "/_emulator/requests", _requests),
+    control_route("GET", "/_emulator/families", _families),
     control_route("POST", "/_emulator/keys/rotate", _rotate),
     control_route("POST", "/_emulator/keys/revoke-previous", _revoke_keys),
     control_route("GET PATCH", "/_emulator/settings", _settings),

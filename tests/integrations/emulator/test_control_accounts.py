@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 import requests
 
@@ -113,3 +115,18 @@ def test_a_document_seeds_it_all():
         assert "update:users" in body["scope"].split()
     with pytest.raises(SeedError, match="account"):
         seed(tenant, {"connected_accounts": [{"user_id": "auth0|ada", "account": "nobody"}]})
+
+
+def test_living_families_are_listed_without_their_tokens(me, control):
+    """So that a suite in another process can compare them with the tokens that its site holds."""
+    refresh_token = me.refresh_token
+    (family,) = control("GET", "/families").json()["families"]
+    assert family["user_id"] == "auth0|ada"
+    assert family["tokens"] == [sha256(refresh_token.encode()).hexdigest()]
+    assert refresh_token not in control("GET", "/families").text
+    me.desk.http.post(
+        me.desk.url("/oauth/revoke"),
+        data={"client_id": "web", "client_secret": SECRET, "token": refresh_token},
+        timeout=5,
+    )
+    assert control("GET", "/families").json() == {"families": []}

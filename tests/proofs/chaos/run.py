@@ -146,9 +146,15 @@ def _report(
     folder: Path, tenant: Tenant, crowd: Crowd, raged: float, before: Counter[str], recovery: Counter[str]
 ) -> int:
     from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, Grant
+    from stateful_oauth.testing.world.living_tokens import (
+        families_that_never_came,
+        known_families,
+        living_families,
+    )
     from tests.support.verdict import violations
 
     kills = Counter(line.split(" ", 1)[0] for line in _kills(folder))
+    leaks = living_families(tenant) - known_families(tenant)
     wrong = violations(tenant) + [f"somebody met {each}" for each in crowd.broken]
     figures = {
         "transactions": FlowTransaction.objects.count(),
@@ -173,6 +179,9 @@ def _report(
         "links": AccountLink.objects.count(),
         "connected accounts": ConnectedAccount.objects.count(),
         "grants": Grant.objects.count(),
+        "tokens revoked": FlowTransaction.objects.filter(kind="end_grant", state="ended").count(),
+        "tokens that never came": len(leaks & families_that_never_came(tenant)),
+        "tokens leaked": len(leaks - families_that_never_came(tenant)),
         "stories told to the end": sum(crowd.done.values()),
         "walked away": crowd.walked_away,
         "seconds": round(raged),

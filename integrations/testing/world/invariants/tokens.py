@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stateful_oauth.flows.engine.identifiers import transaction_id_of
-from stateful_oauth.testing.world.living_tokens import known_families, living_families
+from stateful_oauth.testing.world.living_tokens import EXCHANGING, LOST, known_families, living_families
 from stateful_oauth.testing.world.violations import Violation
 
 if TYPE_CHECKING:
     from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
-
-_EXCHANGING = ("exchanging_code", "verifying_primary")
-
-_LOST = ("code_exchange_lost", "provider_answer_lost", "provider_answer_invalid")
 
 
 def no_token_is_left_alive(world: BaseStateMachine) -> None:
@@ -36,8 +32,7 @@ def _never_came(world: BaseStateMachine) -> set[str]:
         key = transaction_id_of(code.ask.state or "")
         row = None if key is None else world.seen.rows.get(key)
         is_lost = row is None or any(
-            line.source in _EXCHANGING and (line.code in _LOST or line.event == "abandon")
-            for line in row.taken
+            line.source in EXCHANGING and (line.code in LOST or line.event == "abandon") for line in row.taken
         )
         if code.family is not None and (is_lost or code.value in world.memory.injected):
             found.add(code.family.id)
