@@ -1,4 +1,4 @@
-"""What `make chaos` counts as a leak: a token that the tenant honours, whose answer came, and no grant has."""
+"""What `make chaos` counts as a leak: a living token whose answer came, and that no grant holds."""
 
 from __future__ import annotations
 
