@@ -13,11 +13,24 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.secret import Secret
 
-ClientAuth = Literal["client_secret_post", "client_secret_basic", "private_key_jwt"]
-SigningAlg = Literal["RS256", "PS256", "HS256"]
-AssertionAlg = Literal["RS256", "RS384", "PS256"]
+ClientAuth = Literal[
+    "client_secret_post",
+    "client_secret_basic",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+    "none",
+]
+AssertionAlg = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+SigningAlg = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256"
+]
+AssertionAudience = Literal["issuer", "token_endpoint"]
 
 _MAX_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
+_ASSERTIONS: Final = {"client_secret_jwt": "HS256"}  # whose key is the secret
 _HMAC_KEY_BYTES: Final = 32  # RFC 7518 §3.2: as long as the hash
 
 
@@ -28,9 +41,15 @@ class Auth0Config:
     Attributes:
         issuer: Byte-exact; Auth0's ends with a slash: `https://tenant.eu.auth0.com/`.
         client_secret: For the `client_secret_…` methods, and the key of HS256.
-        private_key: PEM of an RSA key, for `private_key_jwt`.
+        private_key: PEM of a key that fits `private_key_alg`, for `private_key_jwt`.
         private_key_id: `kid` of the credential, when the application has several.
         client_auth: How the application proves itself at the token, PAR and revocation endpoints.
+        client_assertion_audience: Which `aud` an assertion of `…_jwt` has: the issuer, or where it is sent.
+        client_certificate: File of the certificate chain, as PEM, for `tls_client_auth` (RFC 8705 §2.1).
+        client_certificate_key: File of its private key, where the certificate's own does not hold it.
+        pkce_without_metadata: The provider verifies S256 although its metadata do not say so. S256 is sent in
+            any case.
+        is_auth0: Whether the provider is Auth0, with APIs and sign-out of its own.
         id_token_signing_alg: The only algorithm that an ID token may have (docs/security-checklist.md T7).
         leeway: By how much two clocks may differ.
         max_token_age: How long ago an ID token may have been issued (docs/security-checklist.md T10).
@@ -69,6 +88,11 @@ class Auth0Config:
     private_key: Secret | None = None
     private_key_id: str | None = None
     private_key_alg: AssertionAlg = "RS256"
+    client_assertion_audience: AssertionAudience = "issuer"
+    client_certificate: str = ""
+    client_certificate_key: str = ""
+    pkce_without_metadata: bool = False
+    is_auth0: bool = True
     id_token_signing_alg: SigningAlg = "RS256"  # noqa: S105 - not a password
     leeway: int = 30
     max_token_age: int = 600
@@ -113,6 +137,7 @@ class Auth0Config:
         for name, choices in (
             ("client_auth", ClientAuth),
             ("private_key_alg", AssertionAlg),
+            ("client_assertion_audience", AssertionAudience),
             ("id_token_signing_alg", SigningAlg),
         ):
             if getattr(self, name) not in get_args(choices):
@@ -123,13 +148,14 @@ class Auth0Config:
     def _check_credentials(self) -> None:
         if self.client_auth == "private_key_jwt" and not self.private_key:
             raise ValueError("client_auth private_key_jwt needs private_key.")
-        if self.client_auth != "private_key_jwt" and not self.client_secret:
+        if self.client_auth.startswith("client_secret") and not self.client_secret:
             raise ValueError(f"client_auth {self.client_auth} needs client_secret.")
-        if self.id_token_signing_alg == "HS256":  # noqa: S105 - not a password
+        if self.client_auth == "tls_client_auth" and not self.client_certificate:
+            raise ValueError("client_auth tls_client_auth needs client_certificate.")
+        if "HS256" in {self.id_token_signing_alg, _ASSERTIONS.get(self.client_auth)}:
             secret = self.client_secret.reveal() if self.client_secret else ""
             if len(secret.encode()) < _HMAC_KEY_BYTES:
                 raise ValueError(f"HS256 needs a client_secret of at least {_HMAC_KEY_BYTES} bytes.")
-
         if self.management_client_id and not self.management_client_secret:
             raise ValueError("management_client_id needs management_client_secret.")
 

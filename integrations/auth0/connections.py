@@ -179,15 +179,18 @@ class PooledAdapter(BaseAdapter):
 
     Args:
         ca_bundle: File or folder of trusted certificates, or None for what the environment says.
+        certificate: Files of the client's certificate and of its key (RFC 8705); empty for none.
 
     Raises:
         OSError: The certificates cannot be read.
     """
 
-    def __init__(self, ca_bundle: str | None = None) -> None:
+    def __init__(self, ca_bundle: str | None = None, certificate: tuple[str, str] = ("", "")) -> None:
         super().__init__()
         self._environment = Environment.read()
         self._tls = _tls_context(ca_bundle or self._environment.ca_bundle)
+        if certificate[0]:
+            self._tls.load_cert_chain(certificate[0], certificate[1] or None)
         self._managers: dict[str, PoolManager] = {}
         self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
         self._lock = Lock()

@@ -34,6 +34,7 @@ class Metadata:
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
+    userinfo_endpoint: str | None
     pushed_authorization_request_endpoint: str | None
     revocation_endpoint: str | None
     end_session_endpoint: str | None
@@ -93,18 +94,17 @@ class Discovery:
         if members.get("issuer") != config.issuer:
             raise _invalid("it is of another issuer than the configured one; they must match to the letter")
         try:
-            # RFC 9700 §2.1.1 has us make sure that PKCE works, and RFC 8414 §2 says what a missing member
-            # means: the provider does not support it. So a missing one is refused as well.
-            if "S256" not in (members.texts("code_challenge_methods_supported") or ()):
-                raise _invalid("code_challenge_methods_supported does not name S256")
+            self._check_pkce(members.texts("code_challenge_methods_supported"))
             metadata = Metadata(
                 authorization_endpoint=self._url(members, "authorization_endpoint"),
-                token_endpoint=self._url(members, "token_endpoint"),
+                token_endpoint=self._proving_url(members, "token_endpoint")
+                or self._url(members, "token_endpoint"),
                 jwks_uri=self._url(members, "jwks_uri"),
-                pushed_authorization_request_endpoint=self._optional_url(
+                userinfo_endpoint=self._optional_url(members, "userinfo_endpoint"),
+                pushed_authorization_request_endpoint=self._proving_url(
                     members, "pushed_authorization_request_endpoint"
                 ),
-                revocation_endpoint=self._optional_url(members, "revocation_endpoint"),
+                revocation_endpoint=self._proving_url(members, "revocation_endpoint"),
                 end_session_endpoint=self._optional_url(members, "end_session_endpoint"),
                 sends_issuer=members.get("authorization_response_iss_parameter_supported") is True,
             )
@@ -113,6 +113,29 @@ class Discovery:
         if config.pushed_authorization_requests and metadata.pushed_authorization_request_endpoint is None:
             raise _invalid("pushed_authorization_request_endpoint is missing, and the settings ask for it")
         return metadata
+
+    def _check_pkce(self, methods: tuple[str, ...] | None) -> None:
+        """Check that the provider verifies S256, so that no code is of use without its verifier.
+
+        RFC 9700 §2.1.1 has us make sure, and RFC 8414 §2 says what a missing member means: it does not. Some
+        providers do, and do not say so (Entra ID, Cognito).
+        """
+        if methods is None and self._config.pkce_without_metadata:
+            return
+        if methods is None:
+            raise _invalid(
+                "it has no code_challenge_methods_supported; if the provider's documentation says that it "
+                "verifies S256, set PKCE_WITHOUT_METADATA"
+            )
+        if "S256" not in methods:
+            raise _invalid("code_challenge_methods_supported does not name S256")
+
+    def _proving_url(self, members: Members, name: str) -> str | None:
+        """Return an endpoint at which the client proves itself: with a certificate, its alias for that."""
+        aliases = members.optional_nested("mtls_endpoint_aliases")
+        if self._config.client_auth == "tls_client_auth" and aliases is not None and name in aliases:
+            return self._url(aliases, name)  # RFC 8705 §5
+        return self._optional_url(members, name)
 
     def _url(self, members: Members, name: str) -> str:
         return check_url(

@@ -7,13 +7,13 @@ check: a sign-in never calls UserInfo, everything it needs is in the signed toke
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from stateful_oauth.auth0.algorithms import ALGORITHMS
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.signature import verified_claims
 from stateful_oauth.flows.engine.errors import Mismatch
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
+    from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.openid import IdTokenExpectation
@@ -36,7 +35,6 @@ _MOMENTS: Final = ("exp", "iat", "nbf", "auth_time")
 _DIGITS: Final = re.compile("[0-9]{1,12}")
 _FLAGS: Final = {"true": True, "false": False}
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999: `datetime` knows no later one
-_HASHES: Final = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "HS256": hashlib.sha256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,15 @@ def verify_id_token(
     expected: IdTokenExpectation,
     *,
     config: Auth0Config,
-    key: Callable[[str | None], RSAPublicKey | bytes],
+    key: Callable[[str | None], PublicKey | bytes],
+    key_again: Callable[[str | None, PublicKey], PublicKey | None] | None = None,
     now: datetime,
 ) -> VerifiedIdentity:
     """Check every rule, in a fixed order, and return who the token is about.
 
     Args:
         key: Finds the provider's key by its id.
+        key_again: See `verified_claims`.
         now: Aware.
 
     Raises:
@@ -75,7 +75,7 @@ def verify_id_token(
     """
     # T1, T6, T7, T8: encrypted, not signed, or signed with something else than configured.
     case = _Case(
-        _certain(verified_claims(token, algorithm=config.id_token_signing_alg, key=key)),
+        _certain(verified_claims(token, algorithm=config.id_token_signing_alg, key=key, key_again=key_again)),
         config,
         expected,
         now.timestamp(),
@@ -213,10 +213,8 @@ def _check_at_hash(case: _Case) -> None:
     # Without an access token there is nothing that it could vouch for.
     if "at_hash" not in case.claims or case.expected.access_token is None:
         return
-    algorithm = _HASHES.get(case.config.id_token_signing_alg)
-    if algorithm is None:
-        raise IdTokenRejected("id_token_at_hash", "Its hash is not known for this algorithm.")
-    hashed = algorithm(case.expected.access_token.reveal().encode()).digest()
+    algorithm = ALGORITHMS[case.config.id_token_signing_alg]
+    hashed = algorithm.digest(case.expected.access_token.reveal().encode()).digest()
     half = base64.urlsafe_b64encode(hashed[: len(hashed) // 2]).rstrip(b"=")
     if not hmac.compare_digest(half, case.claims["at_hash"].encode()):
         raise IdTokenRejected("id_token_at_hash")

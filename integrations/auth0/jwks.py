@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
+from stateful_oauth.auth0.algorithms import ALGORITHMS
 from stateful_oauth.auth0.cached import Cached
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderAnswerLost, ProviderUnreachable
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.discovery import Discovery
     from stateful_oauth.auth0.transport import Transport
 
-_KEY_BITS: Final = range(2048, 8193)  # RFC 7518 §3.3; longer ones only cost time
 _MAX_KEYS: Final = 64
+_KINDS: Final[Mapping[str, Any]] = {"RSA": RSAAlgorithm, "EC": ECAlgorithm, "OKP": OKPAlgorithm}
 
 
 class Keys:
@@ -51,7 +52,7 @@ class Keys:
         """
         self._cached.wanted(time_limit)
 
-    def find(self, key_id: str | None) -> RSAPublicKey:
+    def find(self, key_id: str | None) -> PublicKey:
         """Return the key of a token.
 
         An unknown id makes us read the keys once more: for the same id at most every `jwks_refetch_interval`
@@ -77,7 +78,24 @@ class Keys:
             return key
         raise FlowError("keys_unavailable", f"The keys could not be read ({code}).")
 
-    def _fetch(self, time_limit: float) -> Mapping[str | None, list[RSAPublicKey]]:
+    def find_again(self, key_id: str | None, failed: PublicKey) -> PublicKey | None:
+        """Return the key that the provider publishes by now in the place of one that did not fit, or None.
+
+        Some providers change a key and keep its id. For the same id, the keys are read at most every
+        `jwks_refetch_interval` seconds. None also where they could not be read: the signature is wrong then,
+        as far as is known.
+        """
+        try:
+            copy = self._cached.get(self._config.call_limit)
+            key = _match(copy.value, key_id)
+            if key is None or key == failed:
+                newer = self._cached.renewed(copy, self._config.call_limit, reason=f"signature {key_id}")
+                key = None if newer is None else _match(newer.value, key_id)
+        except FlowError:
+            return None
+        return None if key is None or key == failed else key
+
+    def _fetch(self, time_limit: float) -> Mapping[str | None, list[PublicKey]]:
         deadline = time.monotonic() + time_limit
         url = self._discovery.metadata(time_limit).jwks_uri
         try:
@@ -91,10 +109,10 @@ class Keys:
             return self._read(members.get("keys"))
         raise lost
 
-    def _read(self, entries: object) -> Mapping[str | None, list[RSAPublicKey]]:
+    def _read(self, entries: object) -> Mapping[str | None, list[PublicKey]]:
         if not isinstance(entries, list) or len(entries) > _MAX_KEYS:
             raise FlowError("keys_unavailable", "The key set has no list of keys, or too long a one.")
-        keys: dict[str | None, list[RSAPublicKey]] = {}
+        keys: dict[str | None, list[PublicKey]] = {}
         for entry in entries:
             key = _public_key(entry, self._config.id_token_signing_alg)
             if key is not None:
@@ -106,14 +124,15 @@ class Keys:
         return keys
 
 
-def _match(keys: Mapping[str | None, list[RSAPublicKey]], key_id: str | None) -> RSAPublicKey | None:
+def _match(keys: Mapping[str | None, list[PublicKey]], key_id: str | None) -> PublicKey | None:
     found = keys.get(key_id, []) if key_id is not None else [key for same in keys.values() for key in same]
     return found[0] if len(found) == 1 else None
 
 
-def _public_key(entry: Any, algorithm: str) -> RSAPublicKey | None:
+def _public_key(entry: Any, algorithm: str) -> PublicKey | None:
     """Return the key, or None when it is of no use to us: RFC 7517 §5 has unknown keys ignored."""
-    if not isinstance(entry, dict) or entry.get("kty") != "RSA" or "d" in entry:
+    chosen = ALGORITHMS[algorithm]
+    if not isinstance(entry, dict) or entry.get("kty") != chosen.kind or "d" in entry:
         return None
     if entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
         return None
@@ -123,7 +142,7 @@ def _public_key(entry: Any, algorithm: str) -> RSAPublicKey | None:
     if not isinstance(entry.get("kid"), (str, type(None))):
         return None
     try:
-        key = RSAAlgorithm.from_jwk(entry)
+        key: Any = _KINDS[chosen.kind].from_jwk(entry)
     except (InvalidKeyError, ValueError, TypeError, AttributeError):
         return None
-    return key if isinstance(key, RSAPublicKey) and key.key_size in _KEY_BITS else None
+    return key if chosen.takes(key) else None

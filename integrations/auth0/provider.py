@@ -24,8 +24,7 @@ from stateful_oauth.flows.engine.errors import FlowError, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
+    from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.transport import Answer
     from stateful_oauth.flows.engine.ports import Clock
@@ -177,7 +176,9 @@ class Auth0Provider:
         self, id_token: Secret, expected: IdTokenExpectation, *, now: datetime
     ) -> VerifiedIdentity:
         """Check every rule of the ID token; see `id_token.verify_id_token`."""
-        return verify_id_token(id_token, expected, config=self._config, key=self._key, now=now)
+        return verify_id_token(
+            id_token, expected, config=self._config, key=self._key, key_again=self._keys.find_again, now=now
+        )
 
     def rotates_refresh_tokens(self) -> bool:
         """Whether a refresh token must be assumed dead once it was sent."""
@@ -330,12 +331,12 @@ class Auth0Provider:
     def _post(self, endpoint: str, fields: Mapping[str, str | Secret], deadline: float) -> Answer:
         return self._transport.post_form(
             endpoint,
-            {**fields, **self._authentication.fields()},
+            {**fields, **self._authentication.fields(endpoint)},
             headers=self._authentication.headers(),
             time_limit=deadline - time.monotonic(),
         )
 
-    def _key(self, key_id: str | None) -> RSAPublicKey | bytes:
+    def _key(self, key_id: str | None) -> PublicKey | bytes:
         if self._config.id_token_signing_alg == "HS256" and self._config.client_secret:  # noqa: S105 - not a password
             return self._config.client_secret.reveal().encode()
         return self._keys.find(key_id)

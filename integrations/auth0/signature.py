@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from jwt.api_jws import PyJWS
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 
+from stateful_oauth.auth0.algorithms import ALGORITHMS
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.flows.oauth.errors import IdTokenRejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
+    from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.flows.engine.secret import Secret
 
 MAX_TOKEN_CHARACTERS: Final = 262_144  # hundreds of groups take 64 KiB; more is no token
@@ -24,14 +24,15 @@ MAX_TOKEN_CHARACTERS: Final = 262_144  # hundreds of groups take 64 KiB; more is
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # A key of the token's own choosing, or an extension that changes what is signed (RFC 7515 §4.1, RFC 7797).
 _FORBIDDEN: Final = ("crit", "b64", "jwk", "jku", "x5u", "x5c")
-_JWS: Final = PyJWS(algorithms=["RS256", "PS256", "HS256"], options={"enforce_minimum_key_length": True})
+_JWS: Final = PyJWS(algorithms=[*ALGORITHMS], options={"enforce_minimum_key_length": True})
 
 
 def verified_claims(
     token: Secret,
     *,
     algorithm: str,
-    key: Callable[[str | None], RSAPublicKey | bytes],
+    key: Callable[[str | None], PublicKey | bytes],
+    key_again: Callable[[str | None, PublicKey], PublicKey | None] | None = None,
     types: frozenset[str] = frozenset({"jwt"}),
 ) -> dict[str, Any]:
     """Check a token's form, header and signature, in this order, and return its claims.
@@ -40,6 +41,7 @@ def verified_claims(
         algorithm: The only one that is accepted, from the configuration and never from the token
             (docs/security-checklist.md T7).
         key: Finds the key by its id.
+        key_again: Finds the key that has taken the place of one whose signature is wrong, or None.
         types: What `typ` may say, in lower case, so that a token of another kind cannot pass (RFC 8725
             §3.11). A missing `typ` is accepted.
 
@@ -62,8 +64,20 @@ def verified_claims(
         raise IdTokenRejected("id_token_header")
     found = key(key_id)
     try:
+        return _signed(token, found, algorithm)
+    except IdTokenRejected as error:
+        if error.code != "id_token_signature" or key_again is None or isinstance(found, bytes):
+            raise
+        changed = key_again(key_id, found)
+        if changed is None:
+            raise
+    return _signed(token, changed, algorithm)
+
+
+def _signed(token: Secret, key: PublicKey | bytes, algorithm: str) -> dict[str, Any]:
+    try:
         return Members.parse(
-            _JWS.decode_complete(token.reveal(), found, algorithms=[algorithm])["payload"]
+            _JWS.decode_complete(token.reveal(), key, algorithms=[algorithm])["payload"]
         ).as_dict()
     except InvalidSignatureError:
         code = "id_token_signature"

@@ -116,6 +116,7 @@ class Transport:
         read_timeout: Seconds for a whole call.
         max_response_bytes: Longer answers are refused.
         ca_bundle: See `Auth0Config`.
+        certificate: Files of the client's certificate and its key, for `tls_client_auth`.
     """
 
     def __init__(
@@ -127,12 +128,13 @@ class Transport:
         read_timeout: float = 10.0,
         max_response_bytes: int = 1_048_576,
         ca_bundle: str | None = None,
+        certificate: tuple[str, str] = ("", ""),
     ) -> None:
         self._now = now or _utc_now
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
-        self._max_response_bytes, self._ca_bundle = max_response_bytes, ca_bundle
+        self._max_response_bytes, self._trust = max_response_bytes, (ca_bundle, certificate)
         self._is_injected = adapter is not None
-        self._adapter = adapter or PooledAdapter(ca_bundle)
+        self._adapter = adapter or PooledAdapter(*self._trust)
         self._process = os.getpid()
 
     @classmethod
@@ -151,6 +153,7 @@ class Transport:
             read_timeout=config.read_timeout,
             max_response_bytes=config.max_response_bytes,
             ca_bundle=config.ca_bundle,
+            certificate=(config.client_certificate, config.client_certificate_key),
         )
 
     def get(
@@ -267,7 +270,7 @@ class Transport:
     def _current_adapter(self) -> BaseAdapter:
         if self._process != os.getpid() and not self._is_injected:
             # The parent's connections are the parent's: sharing one would mix up answers.
-            self._adapter, self._process = PooledAdapter(self._ca_bundle), os.getpid()
+            self._adapter, self._process = PooledAdapter(*self._trust), os.getpid()
         return self._adapter
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from stateful_oauth.emulator.errors import Refusal, oauth_error
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from stateful_oauth.emulator.wire import Call
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ALGORITHMS = ["RS256", "RS384", "PS256"]
 MAX_ASSERTION = 2048
 MAX_LIFE = 300
 SKEW = 10
@@ -43,7 +41,8 @@ def authenticate(tenant: TenantState, call: Call, *, confidential: bool = False)
         if confidential or secret is not None:
             raise _wrong_secret(tenant)
         return client
-    if client.client_secret is None or client.public_keys or not same(secret or "", client.client_secret):
+    by_assertion = client.public_keys or client.secret_assertions
+    if client.client_secret is None or by_assertion or not same(secret or "", client.client_secret):
         raise _wrong_secret(tenant)
     return client
 
@@ -85,16 +84,16 @@ def _by_assertion(tenant: TenantState, params: Mapping[str, str]) -> Client:
     client = tenant.clients.get(str(unverified.get("sub")))
     if (
         client is None
-        or not client.public_keys
+        or not (client.public_keys or client.secret_assertions)
         or params.get("client_id", client.client_id) != client.client_id
     ):
         raise _bad_assertion("client_assertion does not name a client that may use it")
-    claims = _verified(client, assertion)
+    claims = _verified(tenant, client, assertion)
     _check_claims(tenant, client, claims)
     return client
 
 
-def _verified(client: Client, assertion: str) -> dict[str, Any]:
+def _verified(tenant: TenantState, client: Client, assertion: str) -> dict[str, Any]:
     options: Any = {
         "verify_exp": False,
         "verify_nbf": False,
@@ -104,12 +103,15 @@ def _verified(client: Client, assertion: str) -> dict[str, Any]:
         "verify_jti": False,
         "verify_iss": False,
     }
-    for pem in client.public_keys:
-        key = load_pem_public_key(pem.encode())
+    keys: list[tuple[Any, list[str]]] = [
+        (load_pem_public_key(pem.encode()), [*tenant.settings.assertion_algs]) for pem in client.public_keys
+    ]
+    if client.secret_assertions:
+        keys = [(client.client_secret or "", ["HS256"])]
+    for key, algorithms in keys:
         try:
-            if isinstance(key, rsa.RSAPublicKey):
-                return dict(jwt.decode(assertion, key, algorithms=ALGORITHMS, options=options))
-        except (jwt.PyJWTError, ValueError):
+            return dict(jwt.decode(assertion, key, algorithms=algorithms, options=options))
+        except (jwt.PyJWTError, ValueError, TypeError):
             continue
     raise _bad_assertion("client_assertion has no valid signature")
 
@@ -119,8 +121,9 @@ def _check_claims(tenant: TenantState, client: Client, claims: Mapping[str, Any]
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         raise _bad_assertion("iss and sub of client_assertion must be the client_id")
     audience = claims.get("aud")
-    if audience not in (tenant.issuer, [tenant.issuer]):
-        raise _bad_assertion("aud of client_assertion must be the issuer")
+    wanted = tenant.settings.assertion_audience or tenant.issuer
+    if audience not in (wanted, [wanted]):
+        raise _bad_assertion(f"aud of client_assertion must be {wanted}")
     expires, issued = _time(claims, "exp", None), _time(claims, "iat", now)
     not_before, jti = _time(claims, "nbf", now), claims.get("jti")
     if not now < expires <= now + MAX_LIFE + SKEW:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SigningAlg = Literal["RS256", "PS256", "HS256"]
+SigningAlg = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256"
+]
 OrganizationUsage = Literal["deny", "allow", "require"]
 
 DEFAULT_GRANT_TYPES: tuple[str, ...] = ("authorization_code", "refresh_token", "client_credentials")
@@ -38,6 +40,8 @@ class Client:
     """Multi-resource refresh tokens: audience to the scopes that it may ask for."""
     public_keys: Sequence[str] = ()
     """PEM public keys for ``private_key_jwt``; when given, a secret is not accepted."""
+    secret_assertions: bool = False
+    """Whether it proves itself by ``client_secret_jwt``, and by nothing else."""
     connections: Sequence[str] | None = None
     """Names of the connections that are enabled for it; None means all."""
     organization_usage: OrganizationUsage = "allow"

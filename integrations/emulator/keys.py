@@ -9,16 +9,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from stateful_oauth.emulator.ids import base64url, opaque
 
-RsaAlg = Literal["RS256", "PS256"]
+KeyAlg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_Curve: TypeAlias = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
+_CURVES: dict[str, type[_Curve]] = {
+    "ES256": ec.SECP256R1,
+    "ES384": ec.SECP384R1,
+    "ES512": ec.SECP521R1,
+}
+    "ES256": ec.SECP256R1,
+    "ES384": ec.SECP384R1,
+    "ES512": ec.SECP521R1,
+}
 
 
 class KeyMaterial:
@@ -66,6 +77,31 @@ class KeyMaterial:
         return built.public_bytes(serialization.Encoding.DER)
 
 
+class CurveMaterial:
+    """A key pair on an elliptic curve (RFC 7518 §6.2, RFC 8037 §2), for one algorithm."""
+
+    def __init__(self, alg: KeyAlg) -> None:
+        self.private: Any = (
+            ed25519.Ed25519PrivateKey.generate()
+            if alg == "EdDSA"
+            else ec.generate_private_key(_CURVES[alg]())
+        )
+
+    @cached_property
+    def public_pem(self) -> str:
+        """The public key as PEM text."""
+        public: bytes = self.private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return public.decode("ascii")
+
+    @cached_property
+    def public_jwk(self) -> dict[str, Any]:
+        """``kty, use, crv, x`` and, but for EdDSA, ``y``."""
+        maker: Any = OKPAlgorithm if isinstance(self.private, ed25519.Ed25519PrivateKey) else ECAlgorithm
+        return {"use": "sig", **maker.to_jwk(self.private.public_key(), as_dict=True)}
+
+
 class _Pool:
     """Key pairs of this process, made once and shared out in turn.
 
@@ -98,8 +134,8 @@ _POOL = _Pool()
 class SigningKey:
     """A key of one tenant."""
 
-    alg: RsaAlg
-    material: KeyMaterial
+    alg: KeyAlg
+    material: KeyMaterial | CurveMaterial
     kid: str = field(default_factory=lambda: opaque(16))
 
     @property
@@ -116,25 +152,26 @@ class SigningKey:
 class KeyRing:
     """The tenant's keys: per algorithm the current one first, then those that are still published.
 
-    RS256 keys always exist; PS256 keys (an algorithm of their own in the JWK set) from the first use on.
+    RS256 keys always exist; those of other algorithms (each with its own in the JWK set) from the first use.
     """
 
     def __init__(self) -> None:
-        self._rings: dict[RsaAlg, list[SigningKey]] = {}
-        self._used: list[KeyMaterial] = []
+        self._rings: dict[KeyAlg, list[SigningKey]] = {}
+        self._used: list[KeyMaterial | CurveMaterial] = []
         self._lock = Lock()
 
-    def _new(self, alg: RsaAlg) -> SigningKey:
-        material = _POOL.take(self._used)
+    def _new(self, alg: KeyAlg) -> SigningKey:
+        rsa_keys = [key for key in self._used if isinstance(key, KeyMaterial)]
+        material = CurveMaterial(alg) if alg in _CURVES or alg == "EdDSA" else _POOL.take(rsa_keys)
         self._used.append(material)
         return SigningKey(alg, material)
 
-    def _ring(self, alg: RsaAlg) -> list[SigningKey]:
+    def _ring(self, alg: KeyAlg) -> list[SigningKey]:
         if alg not in self._rings:
             self._rings[alg] = [self._new(alg)]
         return self._rings[alg]
 
-    def current(self, alg: RsaAlg = "RS256") -> SigningKey:
+    def current(self, alg: KeyAlg = "RS256") -> SigningKey:
         """Return the key that signs now."""
         with self._lock:
             return self._ring(alg)[0]
@@ -155,6 +192,16 @@ class KeyRing:
             self._ring("RS256")
             for alg, ring in self._rings.items():
                 ring.insert(0, self._new(alg))
+            return self._rings["RS256"][0]
+
+    def replace(self) -> SigningKey:
+        """Change every key and keep its ``kid``, as careless providers do. Return the RS256 key."""
+        with self._lock:
+            self._ring("RS256")
+            for alg, ring in self._rings.items():
+                kid = ring[0].kid
+                ring[:] = [self._new(alg)]
+                ring[0].kid = kid
             return self._rings["RS256"][0]
 
     def revoke_previous(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from stateful_oauth.emulator.clients import SigningAlg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "refresh_token_ttl": NUMBER,
         "refresh_policies": POLICIES,
         "public_keys": TEXTS,
+        "secret_assertions": FLAG,
         "connections": TEXTS,
         "organization_usage": TEXT,
         "first_party": FLAG,
@@ -88,7 +91,7 @@ REQUIRED = {
     "connected_accounts": ("user_id", "account"),
 }
 CHOICES = {
-    "signing_alg": {"RS256", "PS256", "HS256"},
+    "signing_alg": {*get_args(SigningAlg)},
     "organization_usage": {"deny", "allow", "require"},
 }
 

@@ -89,5 +89,13 @@ class Settings:
     """Whether the Management API's 429 says ``retry-after``."""
     par_required_text: str = "Pushed Authorization Request is required for this client"
     used_request_uri_text: str = "The request_uri is unknown, was used already, or is another client's"
+
+    # What other OpenID Providers do differently.
+    assertion_audience: str = ""
+    """What ``aud`` of a client assertion must be; empty for the issuer, which is Auth0's."""
+    assertion_algs: tuple[str, ...] = ("RS256", "RS384", "PS256")
+    """What an assertion of ``private_key_jwt`` may be signed with."""
+    jwks_without: tuple[str, ...] = ()
+    """Members that no key of the JWK set has, such as ``kid``, ``alg`` and ``use``."""
     discovery_overrides: dict[str, Any] = field(default_factory=dict)
     """Members to replace in the discovery document; the value None removes the member."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jwt
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from stateful_oauth.emulator.clients import Client
+    from stateful_oauth.emulator.keys import KeyAlg
     from stateful_oauth.emulator.people import User
     from stateful_oauth.emulator.state import TenantState
 
@@ -38,6 +39,7 @@ OIDC_SCOPES = (
     "phone",
     "address",
 )
+_HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}  # EdDSA: the last
 BACKCHANNEL_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -88,7 +90,7 @@ def _organization_claims(tenant: TenantState, organization_id: str | None) -> di
 def id_token(tenant: TenantState, subject: Subject, access_token: str) -> str:
     """Sign an ID token; ``tenant.id_token_hook`` may change it first."""
     now = int(tenant.clock.now())
-    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    hashed = _HASHES.get(subject.client.signing_alg[2:], hashlib.sha512)(access_token.encode()).digest()
     claims: dict[str, Any] = {
         **profile_claims(subject.user, subject.scopes),
         "iss": tenant.issuer,
@@ -97,7 +99,7 @@ def id_token(tenant: TenantState, subject: Subject, access_token: str) -> str:
         "iat": now,
         "exp": now + tenant.settings.id_token_ttl,
         "sid": subject.sid,
-        "at_hash": base64url(half),
+        "at_hash": base64url(hashed[: len(hashed) // 2]),
         **_organization_claims(tenant, subject.organization_id),
         **subject.action.id_token,
     }
@@ -127,7 +129,7 @@ def sign(tenant: TenantState, client: Client, claims: dict[str, Any], header: di
         key = client.client_secret or ""
     else:
         named = tenant.keys.find(header.get("kid"))
-        key = (named or tenant.keys.current("PS256" if alg == "PS256" else "RS256")).material.private
+        key = (named or tenant.keys.current(cast("KeyAlg", alg))).material.private
     return jwt.encode(claims, key, algorithm=alg, headers=header)
 
 

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Djan
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 
+from stateful_oauth.django.checks.client_credentials import client_credentials
 from stateful_oauth.django.declarations import callbacks
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from stateful_oauth.django.conf import SiteSettings, TenantSettings
 
-_ALGORITHMS: Final = ("RS256", "PS256", "HS256")
-_CLIENT_AUTHENTICATION: Final = ("client_secret_post", "client_secret_basic", "private_key_jwt")
 _LONGEST_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
@@ -72,8 +71,11 @@ def _together(alias: str) -> Iterator[CheckMessage]:
     from stateful_oauth.django import wiring  # noqa: PLC0415 - not needed to serve
 
     try:
-        client_authentication(wiring.provider_config(alias), wiring.clock.now)
-    except ValueError as error:
+        config = wiring.provider_config(alias)
+        client_authentication(config, wiring.clock.now)
+        if config.client_certificate:
+            wiring.new_transport(config).close()
+    except (ValueError, OSError) as error:  # OSError: a certificate cannot be read
         yield Error(
             f"Tenant {alias!r}: {error}",
             hint="See docs/settings.md.",
@@ -104,13 +106,7 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
             hint="Copy it from the application in Auth0.",
             id="stateful_oauth.E007",
         )
-    yield from _client_authentication(tenant, name)
-    if tenant.id_token_signing_alg not in _ALGORITHMS:
-        yield Error(
-            f"{name}: ID_TOKEN_SIGNING_ALG is not one of {', '.join(_ALGORITHMS)}.",
-            hint="Auth0's default is RS256.",
-            id="stateful_oauth.E012",
-        )
+    yield from client_credentials(tenant, name)
     if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:
         yield Error(
             f"{name}: LEEWAY is not between 0 and 60 seconds.",
@@ -160,34 +156,6 @@ def _management(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
             f"{name}: MANAGEMENT_CLIENT_ID is CLIENT_ID. The application for sign-in can change users.",
             hint="Create a machine-to-machine application, with only the scopes that linking needs.",
             id="stateful_oauth.W010",
-        )
-
-
-def _client_authentication(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
-    method = tenant.client_authentication
-    if method not in _CLIENT_AUTHENTICATION:
-        yield Error(
-            f"{name}: CLIENT_AUTHENTICATION is not one of {', '.join(_CLIENT_AUTHENTICATION)}.",
-            hint="Choose the method of the application in Auth0.",
-            id="stateful_oauth.E010",
-        )
-    elif method == "private_key_jwt" and not tenant.private_key:
-        yield Error(
-            f"{name}: private_key_jwt needs PRIVATE_KEY.",
-            hint="Set the key as PEM.",
-            id="stateful_oauth.E011",
-        )
-    elif method != "private_key_jwt" and not tenant.client_secret:
-        yield Error(
-            f"{name}: CLIENT_SECRET is empty.",
-            hint="Copy it from the application in Auth0.",
-            id="stateful_oauth.E011",
-        )
-    if tenant.id_token_signing_alg == "HS256" and not tenant.client_secret:  # noqa: S105 - an algorithm
-        yield Error(
-            f"{name}: HS256 needs CLIENT_SECRET.",
-            hint="HS256 tokens are signed with the secret.",
-            id="stateful_oauth.E011",
         )
 
 

@@ -76,7 +76,7 @@ def document(tenant: TenantState) -> dict[str, Any]:
             "self_signed_tls_client_auth",
             "none",
         ],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "PS256"],
+        "token_endpoint_auth_signing_alg_values_supported": list(settings.assertion_algs),
         "claims_supported": CLAIMS,
         "request_uri_parameter_supported": False,
         "request_parameter_supported": False,
@@ -101,11 +101,19 @@ def _discovery(tenant: TenantState, _call: Call) -> Answer:
 
 
 def _jwks(tenant: TenantState, _call: Call) -> Answer:
-    # A PS256 key is published before the first token needs it.
+    # A key is published before the first token needs it.
     for client in tenant.clients.values():
-        if client.signing_alg == "PS256":
-            tenant.keys.current("PS256")
-    return json_answer({"keys": [key.jwk for key in tenant.keys.published()]})
+        if client.signing_alg != "HS256":
+            tenant.keys.current(client.signing_alg)
+    hidden = tenant.settings.jwks_without
+    return json_answer(
+        {
+            "keys": [
+                {name: value for name, value in key.jwk.items() if name not in hidden}
+                for key in tenant.keys.published()
+            ]
+        }
+    )
 
 
 ROUTES = [

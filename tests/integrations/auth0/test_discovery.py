@@ -51,6 +51,28 @@ def test_s3_pkce_is_never_given_up(bench, tools, methods):
     refused(bench, tools.discovery_document(code_challenge_methods_supported=methods))
 
 
+@pytest.mark.security("S3")
+def test_s3_setting_vouches_for_a_provider_that_does_not_announce_pkce(make_bench, tools):
+    bench = make_bench(pkce_without_metadata=True)
+    bench.answers[bench.discovery_path] = tools.discovery_document(code_challenge_methods_supported=None)
+    assert bench.provider.sends_issuer() is False
+
+
+@pytest.mark.security("S3")
+@pytest.mark.parametrize("methods", [[], ["plain"]], ids=str)
+def test_s3_setting_vouches_for_no_provider_that_announces_otherwise(make_bench, tools, methods):
+    refused(
+        make_bench(pkce_without_metadata=True),
+        tools.discovery_document(code_challenge_methods_supported=methods),
+    )
+
+
+def test_missing_pkce_metadata_names_the_setting(bench, tools):
+    bench.answers[bench.discovery_path] = tools.discovery_document(code_challenge_methods_supported=None)
+    with pytest.raises(FlowError, match="set PKCE_WITHOUT_METADATA"):
+        bench.provider.sends_issuer()
+
+
 def test_par_must_be_announced_when_it_is_on(make_bench, tools):
     bench = make_bench(pushed_authorization_requests=True)
     refused(bench, tools.discovery_document())
