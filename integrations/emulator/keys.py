@@ -26,10 +26,6 @@ _CURVES: dict[str, type[_Curve]] = {
     "ES384": ec.SECP384R1,
     "ES512": ec.SECP521R1,
 }
-    "ES256": ec.SECP256R1,
-    "ES384": ec.SECP384R1,
-    "ES512": ec.SECP521R1,
-}
 
 
 class KeyMaterial:
