@@ -166,6 +166,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "code_exchange_lost": ErrorCode(
         "The code was sent, and the response was lost. Sending the code again would revoke the tokens.", 504,
         _("The sign-in service did not respond in time. Please sign in again."), "Check the provider's response times."),
+    "code_sent_before": ErrorCode(
+        "The code was sent to the token endpoint before, for another attempt or for a row that the database lost. It is not sent again.", 400,
+        _("This sign-in was already used. Please sign in again."),
+        "After a failover or a restore, nothing. Otherwise a browser brought a code under the `state` of another attempt: if it happens often, treat it as an attack."),
     "client_rejected": ErrorCode(
         "The provider rejected the client: wrong secret, assertion, or grant type.", 502, _OUR_SIDE,
         "Check CLIENT_ID, CLIENT_SECRET or the private key, and the application's grant types.", is_site_fault=True),

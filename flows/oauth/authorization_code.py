@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.oauth.errors import IdTokenRejected, ProviderAnswerLost
 from stateful_oauth.flows.oauth.held_tokens import RECEIVED
 from stateful_oauth.flows.oauth.inputs import AuthorizationInputs
@@ -56,11 +57,14 @@ def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
         expected: Fields of `IdTokenExpectation`, besides those that every exchange has.
 
     Raises:
+        FlowError: `code_sent_before`, and nothing was sent.
         IdTokenRejected: `id_token_missing`, or what is wrong with it.
         Mismatch: It is not about what was asked for.
         FlowError: What else became of the exchange.
     """
     secrets, provider = context.transaction.secrets, context.services.provider
+    if not context.services.codes.may_send(context.payload.code):
+        raise FlowError("code_sent_before", "Another attempt, or a lost row, has sent the code.")
     exchanged_at = context.clock.now()
     try:
         tokens = provider.exchange_code(

@@ -260,6 +260,13 @@ class GrantStore(Protocol):
         """Have a refresh token revoked that came too late for its grant."""
 
 
+class CodeMemory(Protocol):
+    """Remembers which codes were sent to the provider, beyond the rows: a database may lose some."""
+
+    def may_send(self, code: Secret) -> bool:
+        """Return whether a code was not sent before, and remember that it is sent now."""
+
+
 class AccountDirectory(Protocol):
     """Who is known here, for decisions about linking. It only reads.
 

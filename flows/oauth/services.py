@@ -10,7 +10,7 @@ from stateful_oauth.flows.engine.context import EffectContext, FlowContext
 if TYPE_CHECKING:
     from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.oauth.access_tokens import AccessTokens
-    from stateful_oauth.flows.oauth.ports import AccountCaller, AccountDirectory, Provider
+    from stateful_oauth.flows.oauth.ports import AccountCaller, AccountDirectory, CodeMemory, Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +20,13 @@ class OAuthServices:
     Attributes:
         tokens: Access tokens of grants.
         accounts: Who is known here.
+        codes: Which codes were sent.
     """
 
     provider: Provider
     tokens: AccessTokens
     accounts: AccountDirectory
+    codes: CodeMemory
 
 
 OAuthContext: TypeAlias = FlowContext[OAuthServices]

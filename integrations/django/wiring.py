@@ -147,12 +147,18 @@ def services(wanted: type[Any], tenant: str) -> Any:
     Raises:
         KeyError: There is no such tenant.
     """
+    from stateful_oauth.django.browser.seen_codes import SiteCodeMemory  # noqa: PLC0415 - needs the settings
     from stateful_oauth.flows.oauth.services import OAuthServices  # noqa: PLC0415 - lazy on purpose
     from stateful_oauth.storage.accounts import DjangoAccountDirectory  # noqa: PLC0415 - needs the app registry
 
     if wanted is not OAuthServices:
         return wanted.for_tenant(tenant)
-    return OAuthServices(provider=provider(tenant), tokens=access_tokens(), accounts=DjangoAccountDirectory())
+    return OAuthServices(
+        provider=provider(tenant),
+        tokens=access_tokens(),
+        accounts=DjangoAccountDirectory(),
+        codes=SiteCodeMemory(),
+    )
 
 
 @once

@@ -65,6 +65,7 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "signed_out": "It takes a sign-out while a worker is at the sign-in; tests hold the worker.",
     "management_scope_missing": "It takes a missing scope; link-unavailable shows what becomes of it.",
     "cookies_blocked": "It takes a browser that keeps no cookies; the menu itself needs them.",
+    "code_sent_before": "It takes a code under the `state` of another attempt; tests do it.",
     "database_not_migrated": "It takes a release whose migrations were not run.",
     "email_missing": "It takes a user model that demands an email; the demo's does not.",
     "form_cookie_missing": "It takes a browser that sends no CSRF cookie.",

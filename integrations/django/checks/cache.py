@@ -1,4 +1,4 @@
-"""System check of the cache that remembers authorization codes which another browser has shown."""
+"""System check of the cache that remembers which authorization codes were shown or sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_cache(
 
     Returns:
         `stateful_oauth.W007` if the cache is the memory of one process, which is Django's default, or keeps
-        nothing: another process then accepts a code that this one has refused (RFC 9700 §4.7).
+        nothing: another process then accepts a code that this one has refused (RFC 9700 §4.7), or sent.
     """
     if not isinstance(caches[DEFAULT_CACHE_ALIAS], (LocMemCache, DummyCache)):
         return []

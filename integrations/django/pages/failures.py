@@ -59,6 +59,7 @@ _MESSAGES: Final[dict[str, Any]] = {
         "start again."
     ),
     "cancelled_by_operator": _CANCELLED,
+    "code_sent_before": _("This was already done. Please start again."),
     "code_rejected": _("This took too long, or it was already done. Please start again."),
     "event_not_allowed": _STEP_OVER,
     "fence_lost": _("This is already being completed. Please reload the page."),

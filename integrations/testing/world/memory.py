@@ -60,6 +60,19 @@ class Delivery:
         return transaction_id_of(self.fields.get("state", ""))
 
 
+@dataclass(frozen=True)
+class SignOut:
+    """A sign-out that nothing disturbed.
+
+    Attributes:
+        browser: The number of the browser, signed in or not.
+        location: Where it was sent.
+    """
+
+    browser: int
+    location: str
+
+
 @dataclass
 class Searched:
     """What was searched for secrets already, and for which."""
@@ -76,6 +89,7 @@ class Memory:
         owners: Who started each transaction.
         deliveries: Every callback that was opened.
         sign_outs: How often each browser has signed out.
+        left: The sign-out that was the last step, if it was one.
         touched: The transactions that the last step was about; None when it was about all of them.
         going: Transactions that may be gone after the last step, because it purged.
         deleted: Auth0 user ids that an administrator deleted.
@@ -85,7 +99,8 @@ class Memory:
         bindings: Every id that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
         unidentified: Users who connected an account whose owner could not be identified.
-        injected: Codes that were put into the callback of another transaction.
+        injected: Codes that were put into the callback of another transaction, and that the site cannot
+            remember, because its cache keeps nothing.
         seen: Codes that another browser navigated with, while their transaction waited for them.
         searched: For secrets.
     """
@@ -93,6 +108,7 @@ class Memory:
     owners: dict[uuid.UUID, Owner] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
     sign_outs: dict[int, int] = field(default_factory=dict)
+    left: SignOut | None = None
     touched: set[uuid.UUID] | None = field(default_factory=set)
     going: set[uuid.UUID] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -141,7 +157,7 @@ class Memory:
 
     def begin_step(self) -> None:
         """Forget what the last step was about."""
-        self.touched, self.going = set(), set()
+        self.touched, self.going, self.left = set(), set(), None
 
     def may_go(self, ids: Iterable[uuid.UUID]) -> None:
         """Note which transactions a purge may have deleted."""

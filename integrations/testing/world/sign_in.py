@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from django.core.cache import DEFAULT_CACHE_ALIAS, caches
+from django.core.cache.backends.dummy import DummyCache
 from django.urls import reverse
 
 from stateful_oauth.emulator import PageShown
 from stateful_oauth.flows.registry import BUILT_IN
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine, not_twice, precondition, rule
+from stateful_oauth.testing.world.memory import SignOut
 from stateful_oauth.testing.world.strategies import (
     account_numbers,
     browser_numbers,
@@ -159,14 +162,17 @@ class SignIn(BaseStateMachine):
         """Sign out."""
         number = browser % len(self.browsers)
         self.trace.note(f"Browser {number + 1} signs out.")
-        self._sign_out(number, faults)
+        response = self._sign_out(number, faults)
+        if response is not None and not faults:
+            self.memory.left = SignOut(number, response.get("Location", ""))
 
-    def _sign_out(self, number: int, faults: tuple[Fault, ...] = ()) -> None:
+    def _sign_out(self, number: int, faults: tuple[Fault, ...] = ()) -> HttpResponse | None:
         tab, opened = self.new_tab(number, ""), self.browsers[number]
         response = self.ask("logout", tab, lambda: opened.post(reverse("stateful_oauth:logout")), faults)
         tab.at_provider = ""  # where it ends is not a sign-in
         if response is not None:
             self.memory.sign_out(number)
+        return response
 
     # How.
 
@@ -179,6 +185,11 @@ class SignIn(BaseStateMachine):
         for name in ("code", "connect_code"):
             if name in tab.callback.fields:
                 self.site.gateway.learn({name: tab.callback.fields[name]})
+
+    def _inject(self, code: str) -> None:
+        """Note a code that comes under the `state` of another tab: a cache that keeps nothing forgets it."""
+        if isinstance(caches[DEFAULT_CACHE_ALIAS], DummyCache):
+            self.memory.injected.add(code)
 
     def _changed(self, tab: Tab, change: str) -> tuple[str, dict[str, str], str]:
         url = str(tab.callback)
@@ -197,12 +208,10 @@ class SignIn(BaseStateMachine):
             case "no state":
                 fields = [pair for pair in fields if pair[0] != "state"]
             case "another tab's state" if "state" in other:
-                # As for "another tab's code": the code may be spent, and its own callback may come yet.
-                self.memory.injected |= {value for name, value in fields if name == code}
+                self._inject(dict(fields).get(code, ""))
                 fields = [(name, other["state"] if name == "state" else value) for name, value in fields]
             case "another tab's code" if code in other:
-                # The site cannot know that it was used: what the provider makes of that is not our doing.
-                self.memory.injected.add(other[code])
+                self._inject(other[code])
                 fields = [(name, other[code] if name == code else value) for name, value in fields]
             case "another code":
                 fields = [

@@ -7,6 +7,12 @@ from tests.proofs.mutants.catalogue import Mutant
 MUTANTS = (
     Mutant("a cache of one process remembers for all", "integrations/django/checks/cache.py",
            "(LocMemCache, DummyCache)", "DummyCache", ("tests/integrations/django/site/test_cache_check.py",)),
+    Mutant("a code that was sent is sent again for another attempt", "flows/oauth/authorization_code.py",
+           "    if not context.services.codes.may_send(context.payload.code):\n", "    if False:\n",
+           ("tests/integrations/django/sign_in/test_sent_codes.py",)),
+    Mutant("a code that was sent counts as one that was shown", "integrations/django/browser/seen_codes.py",
+           "bool(cache.get(_key(code)) == _SHOWN)", "cache.get(_key(code)) is not None",
+           ("tests/integrations/django/sign_in/test_sent_codes.py",)),
     Mutant("a code that another browser has seen can be used", "flows/engine/engine.py",
            "if is_here and self._end_seen(row, event, caller):", "if False:",
            ("tests/integrations/django/sign_in/test_browser_swapping.py",)),

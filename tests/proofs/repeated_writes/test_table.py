@@ -7,7 +7,7 @@ import pytest
 from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.errors import AnswerLost, ServiceRefused
 from stateful_oauth.flows.oauth.errors import ProviderAnswerLost
-from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount, FlowTransaction, TransitionRecord
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import site
 from tests.support.error_pages import error_code
@@ -283,4 +283,17 @@ def test_lost_exchange_is_never_sent_again(tenant, browser, kind, happened):
             "provider_answer_invalid",
             "provider_busy",
         )
+    assert tenant.ledger.count("code_reused") == 0
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "html", "server_error", ""])
+def test_exchange_that_the_row_forgets_is_never_sent_again(tenant, browser, fault):
+    callback = browser.visitor.authorize(browser.start(), "ada@example.com")
+    row = FlowTransaction.objects.get()
+    if fault:
+        lost(tenant, TOKEN, fault, happened=True)
+    browser.get(callback)
+    TransitionRecord.objects.filter(transaction=row, sequence__gt=100).delete()
+    row.save()
+    assert error_code(browser.get(callback)) == "code_sent_before"
     assert tenant.ledger.count("code_reused") == 0

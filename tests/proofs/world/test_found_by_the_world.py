@@ -119,11 +119,14 @@ def test_connection_that_ends_while_its_user_signs_out_may_count_as_the_later_on
     )
 
 
-def test_spent_code_under_the_state_of_another_tab_is_not_our_doing():
+@pytest.mark.parametrize("changed", [(1, "another tab's state"), (0, "another tab's code")])
+def test_spent_code_under_the_state_of_another_tab_is_not_sent_again(changed):
+    tab, change = changed
     World.replay(
         step("settle_in", configuration=Configuration()),
         step("sign_in", browser=0, account=0, faults=()),
         step("start_sign_in", browser=0, faults=()),
         step("authorize", tab=0, account=0, browser=None),
-        step("open_callback", tab=1, change="another tab's state", browser=None, faults=()),
+        step("open_callback", tab=tab, change=change, browser=None, faults=()),
+        step("open_callback", tab=tab, change="", browser=None, faults=()),
     )

@@ -14,6 +14,8 @@ from django.contrib.auth import get_user_model
 from stateful_oauth.auth0.management import Auth0Management
 from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.django import backends
+from stateful_oauth.django.actions import signing_out
+from stateful_oauth.django.browser.seen_codes import SiteCodeMemory
 from stateful_oauth.django.pages import responses
 from stateful_oauth.django.sessions import sign_ins as sessions
 from stateful_oauth.flows.account_linking import effects as account_linking_effects
@@ -41,6 +43,13 @@ SEEN = (
     step("open_callback", tab=0, change="a navigation", browser=1, faults=()),
     step("open_callback", tab=0, change="a navigation", browser=0, faults=()),
 )
+SENT = (
+    *CORPUS["a sign-in"],
+    step("start_sign_in", browser=0, faults=()),
+    step("authorize", tab=0, account=0, browser=None),
+    step("open_callback", tab=1, change="another tab's state", browser=None, faults=()),
+)
+SIGN_OUT_ELSEWHERE = (*CORPUS["a sign-in"], step("sign_out", browser=1, faults=()))
 LINK = CORPUS["linked without asking"]
 CONNECT = CORPUS["an account is connected"]
 
@@ -78,6 +87,19 @@ def every_browser_will_do(patch):
 
 def a_seen_code_ends_nothing(patch):
     patch.setattr(engine.Engine, "_end_seen", lambda self, row, event, caller: False)
+
+
+def a_sent_code_is_forgotten(patch):
+    patch.setattr(SiteCodeMemory, "may_send", lambda self, code: True)
+
+
+def a_sign_out_without_a_session_stays_here(patch):
+    onward = signing_out._onward
+    patch.setattr(
+        signing_out,
+        "_onward",
+        lambda details, chosen, home: onward(details, chosen, home) if details else home,
+    )
 
 
 def spent_refresh_tokens_are_kept(patch):
@@ -346,6 +368,12 @@ BREAKS = {
             rows_are_read_again_and_again, SIGN_IN, "statements and calls stay within the declared numbers"
         ),
         Break(a_seen_code_ends_nothing, SEEN, "a code that another browser has seen is never used"),
+        Break(a_sent_code_is_forgotten, SENT, "a code is exchanged at most once"),
+        Break(
+            a_sign_out_without_a_session_stays_here,
+            SIGN_OUT_ELSEWHERE,
+            "a sign-out ends the session at the provider",
+        ),
         Break(secrets_are_not_encrypted, TABS, "planted secrets appear nowhere in clear"),
         Break(the_code_is_logged, SIGN_IN, "planted secrets appear nowhere in clear"),
         Break(the_code_is_on_the_next_page, SIGN_IN, "planted secrets appear nowhere in clear"),
@@ -379,6 +407,7 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "no account signs in as another user",
         "no session is from before an ending",
         "no refresh family is killed by us",
+        "a sign-out ends the session at the provider",
         "a link exists at Auth0 and here together",
         "a link is decided at every try",
         "connected accounts exist at Auth0 and here together",

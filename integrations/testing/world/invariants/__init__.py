@@ -22,6 +22,7 @@ EVERY_STEP: Final = (
     sign_ins.a_code_that_another_browser_has_seen_is_never_used,
     sign_ins.only_a_valid_callback_signs_in,
     sign_ins.no_session_is_from_before_an_ending,
+    sign_ins.a_sign_out_ends_the_session_at_the_provider,
     sign_ins.no_account_signs_in_as_another_user,
     sign_ins.no_refresh_family_is_killed_by_us,
     accounts.metadata_is_merged_and_nothing_else,

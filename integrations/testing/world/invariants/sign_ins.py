@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stateful_oauth.django.conf import conf
 from stateful_oauth.testing.world.invariants.accounts import absorbed
 from stateful_oauth.testing.world.sessions import session_of
 from stateful_oauth.testing.world.violations import Violation
@@ -75,6 +76,18 @@ def no_session_is_from_before_an_ending(world: BaseStateMachine) -> None:
                 f"browser {number + 1} is signed in as user {user.pk} ({subject}), whose sessions were ended"
                 " since every code that explains it was exchanged",
             )
+
+
+def a_sign_out_ends_the_session_at_the_provider(world: BaseStateMachine) -> None:
+    """A sign-out goes on to the provider, also where no user was signed in here, or was not any more."""
+    left = world.memory.left
+    if left is None or not conf.logout_without_session_goes_to_provider:
+        return
+    if not left.location.startswith(world.site.tenant.issuer):
+        raise Violation(
+            "a sign-out ends the session at the provider",
+            f"browser {left.browser + 1} has signed out, and was sent to {left.location}",
+        )
 
 
 def no_account_signs_in_as_another_user(world: BaseStateMachine) -> None:

@@ -103,7 +103,7 @@ class Broken:
     def get(self, *args, **kwargs):
         raise ConnectionError
 
-    set = get
+    add = get
 
     def close(self, **kwargs):
         """Nothing to close."""
