@@ -13,7 +13,22 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from stateful_oauth.flows.engine.transaction import LONGEST_DETAIL
+from stateful_oauth.storage.session_models import Session
 from stateful_oauth.storage.states import STATES
+
+__all__ = [
+    "AccountLink",
+    "ConnectedAccount",
+    "FlowTransaction",
+    "Grant",
+    "Identity",
+    "Session",
+    "StateKinds",
+    "StuckTransaction",
+    "TenantDifference",
+    "TransitionRecord",
+    "identity_digest",
+]
 
 _DIGEST_BYTES: Final = 32  # SHA-256: of names that other people choose
 _RANDOM_DIGEST_BYTES: Final = 16  # half of it: of random values

@@ -50,6 +50,16 @@ if TYPE_CHECKING:
     )
     from stateful_oauth.django.sessions.current import CurrentSignIn, acurrent_sign_in, current_sign_in
     from stateful_oauth.django.sessions.endings import aend_sessions, end_sessions
+    from stateful_oauth.django.sessions.middleware import SignInSessionMiddleware
+    from stateful_oauth.django.sessions.own_sessions import (
+        UserSession,
+        aend_other_sessions,
+        aend_session,
+        auser_sessions,
+        end_other_sessions,
+        end_session,
+        user_sessions,
+    )
     from stateful_oauth.django.signals import Transition, flow_settled, transition_made
     from stateful_oauth.django.sweeps.tasks import expire_flows, purge_flows, recover_flows
     from stateful_oauth.django.views.readiness import readiness_view
@@ -65,8 +75,10 @@ __all__ = [
     "FlowResponse",
     "InsideTransaction",
     "InvalidInput",
+    "SignInSessionMiddleware",
     "StoreUnavailable",
     "Transition",
+    "UserSession",
     "VerifiedIdentity",
     "aaccess_token",
     "aavailable_connections",
@@ -74,6 +86,8 @@ __all__ = [
     "acomplete",
     "aconnected_accounts",
     "acurrent_sign_in",
+    "aend_other_sessions",
+    "aend_session",
     "aend_sessions",
     "alinked_accounts",
     "aprovider_token",
@@ -87,11 +101,14 @@ __all__ = [
     "astart_login",
     "astart_step_up",
     "astart_unlink",
+    "auser_sessions",
     "available_connections",
     "callback_view",
     "complete",
     "connected_accounts",
     "current_sign_in",
+    "end_other_sessions",
+    "end_session",
     "end_sessions",
     "expire_flows",
     "flow_settled",
@@ -113,6 +130,7 @@ __all__ = [
     "start_step_up",
     "start_unlink",
     "transition_made",
+    "user_sessions",
 ]
 
 if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checker
@@ -130,6 +148,11 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             "stateful_oauth.django.sessions.current": "CurrentSignIn acurrent_sign_in current_sign_in",
             "stateful_oauth.django.doctor": "areadiness readiness",
             "stateful_oauth.django.sessions.endings": "aend_sessions end_sessions",
+            "stateful_oauth.django.sessions.middleware": "SignInSessionMiddleware",
+            "stateful_oauth.django.sessions.own_sessions": (
+                "UserSession aend_other_sessions aend_session auser_sessions end_other_sessions end_session "
+                "user_sessions"
+            ),
             "stateful_oauth.django.pages.flow_pages": "FlowResponse InsideTransaction flow_view",
             "stateful_oauth.django.pages.permissions": "permission_denied_view",
             "stateful_oauth.django.signals": "Transition flow_settled transition_made",

@@ -9,6 +9,7 @@ from stateful_oauth.django.operators.accounts import (
     ConnectedAccountAdmin,
     GrantAdmin,
     IdentityAdmin,
+    SessionAdmin,
     TenantDifferenceAdmin,
 )
 from stateful_oauth.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
@@ -19,6 +20,7 @@ from stateful_oauth.storage.models import (
     FlowTransaction,
     Grant,
     Identity,
+    Session,
     StuckTransaction,
     TenantDifference,
 )
@@ -27,6 +29,7 @@ admin.site.register(StuckTransaction, StuckTransactionAdmin)
 admin.site.register(FlowTransaction, TransactionAdmin)
 admin.site.register(Identity, IdentityAdmin)
 admin.site.register(Grant, GrantAdmin)
+admin.site.register(Session, SessionAdmin)
 admin.site.register(ConnectedAccount, ConnectedAccountAdmin)
 admin.site.register(AccountLink, AccountLinkAdmin)
 admin.site.register(TenantDifference, TenantDifferenceAdmin)

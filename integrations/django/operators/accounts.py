@@ -1,4 +1,4 @@
-"""The pages of what belongs to users: identities, grants, connected accounts, account links."""
+"""The pages of what belongs to users: identities, grants, sessions, connected accounts, links."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ class GrantAdmin(ReadOnlyAdmin):
     never_read = ("refresh_token", "access_tokens")
     search_users, search_key = ("user_id",), "id"
     search_help_text = _("Search by the user's name, email, or primary key, by subject, or by a grant's id.")
+
+
+class SessionAdmin(ReadOnlyAdmin):
+    """Which sessions there are, and never the keys that open them."""
+
+    fields = ("id", "user", "subject", "tenant", "organization", "user_agent", "started_at", "seen_at",
+              "expires_at")  # fmt: skip
+    list_display = ("id", "user", "subject", "tenant", "organization", "user_agent", "started_at", "seen_at")
+    list_select_related = ("user",)
+    never_read = ("session_key", "sid")
+    search_users, search_key = ("user_id",), "id"
+    search_help_text = _("Search by the user's name, email, or primary key, or by a session's id.")
 
 
 class ConnectedAccountAdmin(ReadOnlyAdmin):

@@ -1,4 +1,4 @@
-"""What the user's own page in the admin shows of this package: identities, grants, and links. Read-only."""
+"""What the user's own page in the admin shows: identities, sessions, grants, and links. Read-only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
-from stateful_oauth.storage.models import AccountLink, Grant, Identity
+from stateful_oauth.storage.models import AccountLink, Grant, Identity, Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,14 @@ class GrantInline(ReadOnlyInline):
         return super().get_queryset(request).filter(ended_at__isnull=True)
 
 
+class SessionInline(ReadOnlyInline):
+    """Where the user is signed in."""
+
+    model = Session
+    fields = ("user_agent", "tenant", "organization", "started_at", "seen_at", "expires_at")
+    never_read = ("session_key", "sid")
+
+
 class AccountLinkInline(ReadOnlyInline):
     """The links by which an account of this user became another one's."""
 
@@ -95,7 +103,7 @@ class AccountLinkInline(ReadOnlyInline):
     verbose_name_plural = _("account links")
 
 
-INLINES = (IdentityInline, GrantInline, AccountLinkInline)
+INLINES = (IdentityInline, SessionInline, GrantInline, AccountLinkInline)
 
 
 def add_inlines(site: admin.AdminSite) -> None:

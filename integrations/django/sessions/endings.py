@@ -10,7 +10,9 @@ from django.conf import settings
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.keyed_digests import keyed_digest
+from stateful_oauth.django.sessions.registry import end_registered
 from stateful_oauth.storage.identities import find_identity, generations_of, note_ending
+from stateful_oauth.storage.sessions import session_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,24 +31,33 @@ def end_sessions(user: Any) -> None:
     this user in any more. The user has to sign in at the provider. Call it, too, where your project ends
     sessions in a way of its own, for example by deleting their rows.
 
-    Without a usable password, the password becomes another unusable one, which is how Django ends sessions.
-    A usable password stays, because its owner could not sign in with it otherwise; then the sessions that
-    exist go on until your project ends them. Setting a new password ends those as well.
+    Sessions that began with Auth0 are deleted, with their grants. Without a usable password, the password
+    becomes another unusable one, which is how Django ends sessions. A usable password stays, because its
+    owner could not sign in with it otherwise; then sessions that began with that password go on until your
+    project ends them. Setting a new password ends those as well.
 
     Call it inside the database transaction in which you decide it.
     """
     note_ending(user.pk, at=wiring.clock.now())
-    replace_unusable_password(user)
+    if not replace_unusable_password(user):
+        end_registered(session_rows().filter(user_id=user.pk))
 
 
 aend_sessions = async_twin(end_sessions)
 
 
-def replace_unusable_password(user: Any) -> None:
-    """End the sessions of a user without a password: Django ends those of before another one."""
-    if not user.has_usable_password():
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
+def replace_unusable_password(user: Any) -> bool:
+    """End the sessions of a user without a password: Django ends those of before another one.
+
+    Returns:
+        Whether it did; not for a user with a password of its own.
+    """
+    if user.has_usable_password():
+        return False
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    end_registered(session_rows().filter(user_id=user.pk))
+    return True
 
 
 def found_by(user: Any, identity: Identity) -> None:

@@ -14,6 +14,7 @@ from django.dispatch import receiver
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.sessions.grants import end_grant
+from stateful_oauth.django.sessions.registry import forget_registered, registered_row
 from stateful_oauth.django.sessions.sign_ins import end_questions_of_others, session_details, withdraw
 from stateful_oauth.storage.grants import release_grant
 from stateful_oauth.storage.models import FlowTransaction, Grant
@@ -37,6 +38,8 @@ def signed_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     try:
         with transaction.atomic(using=router.db_for_write(FlowTransaction)):
             withdraw(request)
+            if hasattr(request, "session"):
+                forget_registered(registered_row(request))
     except DatabaseError as error:
         logger.warning("earlier callbacks of this browser were not withdrawn: %s", error)
 

@@ -22,6 +22,14 @@ from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.sessions.endings import may_come_back
 from stateful_oauth.django.sessions.grants import end_grant
+from stateful_oauth.django.sessions.registry import (
+    DETAILS_KEY,
+    forget_registered,
+    keep_registered,
+    register_session,
+    registered_row,
+    reregister_session,
+)
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.oauth.outcomes import Reauthenticated
 
-SESSION_KEY: Final = "stateful_oauth"
+SESSION_KEY: Final = DETAILS_KEY
 ARRIVED_KEY: Final = "stateful_oauth_arrived"  # what the last sign-in was for, and when: `permissions`
 _CSRF_SECRET: Final = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")  # where Django keeps it with the request
 
@@ -46,11 +54,13 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     if user is None:
         raise LookupError("The user of a settled sign-in must be known to who settles it.")
     before, previous = request.session.session_key, session_details(request)
+    row = registered_row(request)
     same_user = request.session.get(AUTH_USER_ID) == str(user.pk)
     same_account = same_user and previous.get("sub") == outcome.session.get("sub")
     _log_in(request, user, keeps_forms=same_user and _has_current_hash(request, user))
-    if request.session.session_key == before:
-        request.session.cycle_key()  # `login()` keeps the key of who signs in once more
+    # `login()` keeps the key of a user who signs in once more, and leaves none if it ended another session.
+    if request.session.session_key in (before, None):
+        request.session.cycle_key()
     renew_binding(request, str(user.pk))
     request.session[ARRIVED_KEY] = [outcome.asked, int(wiring.clock.now().timestamp())]
     details = dict(outcome.session)
@@ -61,6 +71,8 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     # A sign-in that asks for none takes none away; but it is the account's, and a user may have several.
     if goes_on and "grant" in previous:
         details.setdefault("grant", previous["grant"])
+    forget_registered(row)
+    register_session(request, details, user)
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
         # What another tab has under way for this account goes on with the new grant.
@@ -108,13 +120,16 @@ def renew_sign_in(request: HttpRequest, outcome: Reauthenticated) -> None:
     session.cycle_key()
     # `acr` and `amr` of before say nothing about this time.
     kept = {name: value for name, value in previous.items() if name not in ("acr", "amr", "auth_time")}
-    session[SESSION_KEY] = {**kept, **outcome.session}
-    grant = session[SESSION_KEY].get("grant")
+    details = {**kept, **outcome.session}
+    grant = details.get("grant", "")
     if "grant" in previous and previous["grant"] != grant:
         # Without a new refresh token it is the grant of the start, and another tab may have replaced that.
-        session[SESSION_KEY]["grant"] = grant = present_grant(grant)
+        details["grant"] = grant = present_grant(grant)
         if previous["grant"] != grant:
             end_grant(previous["grant"], successor=grant)
+    if not reregister_session(request, details):
+        raise Mismatch("user_changed", "The session was ended while its user authenticated.")
+    session[SESSION_KEY] = details
 
 
 def end_questions_of_others(request: HttpRequest, *, issuer: str = "", subject: str = "") -> None:
@@ -171,6 +186,7 @@ def renew_key(request: HttpRequest) -> None:
     key = request.session.session_key
     if key is not None and request.session.exists(key):
         request.session.cycle_key()
+        keep_registered(request)
 
 
 def withdraw(request: HttpRequest) -> None:

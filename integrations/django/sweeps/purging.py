@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.sessions.session_stores import living_keys
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.purging import BATCH, Purge
+from stateful_oauth.storage.sessions import purge_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +46,8 @@ def purge(
 ) -> int:
     """Delete finished transactions that are older than that, with their logs; return how many.
 
+    The registry of sessions loses the rows of sessions that are over, whatever the arguments.
+
     Args:
         limit: How many at most.
         progress: Is called after each batch with the number of rows so far.
@@ -57,6 +61,7 @@ def purge(
     if dry_run:
         total = chosen.count()
         return total if limit is None else min(total, limit)
+    purge_sessions(now=wiring.clock.now(), living=living_keys)
     deleted = 0
     for number in chosen.run(limit=limit, batch=batch):
         deleted += number

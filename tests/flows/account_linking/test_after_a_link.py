@@ -144,6 +144,7 @@ def test_an_account_with_a_user_of_its_own_here_is_linked_once_somebody_connects
     google = tenant.add_user(email="own@gmail.com", connection="google-oauth2")
     own = Browser(tenant)
     own.sign_in(google.user_id)
+    before = own.user_id
     password = tenant.add_user(email=XPTO, password="a good one")
     browser.sign_in(password.user_id)
     assert own.user_id != browser.user_id
@@ -155,7 +156,7 @@ def test_an_account_with_a_user_of_its_own_here_is_linked_once_somebody_connects
     link = AccountLink.objects.get()
     assert (link.rule, str(link.secondary_user_id)) == (
         "connected_account",
-        own.client.session["_auth_user_id"],
+        before,
     )
     assert not signed_in(own)
 

@@ -48,7 +48,7 @@ def linked_users(tenant, browser, settings):
     browser.secondary_user = other.user_id
     choose(settings, "automatic")
     Browser(tenant).sign_in(browser.google.user_id)
-    assert str(AccountLink.objects.get().secondary_user_id) == other.user_id
+    assert str(AccountLink.objects.get().secondary_user_id) == browser.secondary_user
     return browser
 
 
