@@ -6,6 +6,7 @@ import pytest
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.actions.callers import SystemCaller
+from stateful_oauth.storage.grants import DjangoGrantStore, end_grant
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction, Grant
 from tests.support.accounts_site import FIRST, XPTO
 from tests.support.crashes import at
@@ -128,6 +129,16 @@ def test_another_user_of_the_browser_lends_no_grant(tenant, owner, callback, clo
     recover(clock)
     assert row().code == "connect_unconfirmed"
     assert not ConnectedAccount.objects.exists()
+
+
+def test_grant_of_another_account_takes_no_place(tenant, owner, another_browser, clock):
+    """Whatever the row says: the columns of a successor are compared with those of the grant."""
+    first = session_of(owner)["grant"]
+    other = tenant.add_user(email="other@example.com", password="another good one")
+    elsewhere = another_browser()
+    elsewhere.sign_in(other.user_id)
+    end_grant(first, now=clock.now(), successor=session_of(elsewhere)["grant"])
+    assert DjangoGrantStore().load(first) is None
 
 
 def test_step_up_without_a_refresh_token_keeps_the_grant_of_another_tab(tenant, owner):
