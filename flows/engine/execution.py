@@ -144,16 +144,16 @@ class Execution:
         """
         while (pending := settled.transition.effect) is not None:
             run, claimed = settled.run, settled.transition.transaction
-            event = self._event_of(run, claimed, pending, payload, reread=reread)
-            if isinstance(event, Outcome):
-                return event
             try:
+                event = self._event_of(run, claimed, pending, payload, reread=reread)
+                if isinstance(event, Outcome):
+                    return event
                 found = self._settle(run, claimed, event)
+                if found is None:
+                    return self._dropped(run, claimed, pending)
             except StoreUnavailable:
                 self._end_received(run, claimed, pending)
                 raise
-            if found is None:
-                return self._dropped(run, claimed, pending)
             settled, payload, reread = found, event.payload, False
         return settled.outcome or self.outcome(settled.run, settled.transition.transaction)
 
@@ -164,7 +164,8 @@ class Execution:
         """
         if run.received and not effect.may_repeat:
             with suppress(FlowError):
-                self._settle(run, claimed, Event("fail", code=effect.lost_code))
+                if self._settle(run, claimed, Event("fail", code=effect.lost_code)) is None:
+                    self._let_go(run, claimed)
 
     def _event_of(
         self, run: Run, claimed: Transaction, pending: Effect, payload: Any, *, reread: bool

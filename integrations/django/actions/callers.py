@@ -27,6 +27,7 @@ from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.inputs import LinkingChoices
 from stateful_oauth.flows.oauth.outcomes import Connected, Reauthenticated, SignedIn
 from stateful_oauth.flows.oauth.sign_in import KnownUser
+from stateful_oauth.storage.availability import database_answers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -96,6 +97,7 @@ class BrowserCaller:
         """Ask the project's backend."""
         _accounts_linked(self._request, primary, secondary)
 
+    @database_answers()
     def standing_of(self, identity: VerifiedIdentity) -> str:
         """Return a keyed digest of what ends the sessions of the identity's user."""
         return standing_of(identity)
@@ -161,6 +163,7 @@ class SystemCaller:
         del subject
         return {}
 
+    @database_answers()
     def standing_of(self, identity: VerifiedIdentity) -> str:
         """Return a keyed digest of what ends the sessions of the identity's user."""
         return standing_of(identity)
@@ -195,12 +198,14 @@ def _refusals_are_told(request: HttpRequest | None) -> Iterator[None]:
         raise
 
 
+@database_answers()
 def _link_check_due(request: HttpRequest | None, identity: VerifiedIdentity) -> bool:
     backend: Any = load_backend(backend_path())
     with _refusals_are_told(request):
         return bool(backend.link_check_due(identity))
 
 
+@database_answers()
 def _check_may_sign_in(request: HttpRequest | None, identity: VerifiedIdentity) -> None:
     backend: Any = load_backend(backend_path())
     with _refusals_are_told(request):
@@ -241,6 +246,7 @@ def _known(user: Any, identity: VerifiedIdentity) -> KnownUser:
     return KnownUser(id=str(user.pk), standing=standing_of_user(user, identity))
 
 
+@database_answers()
 def _accounts_linked(request: HttpRequest | None, primary: str, secondary: str) -> None:
     backend: Any = load_backend(backend_path())
     users = get_user_model()._default_manager.in_bulk([primary, secondary])  # noqa: SLF001 - public in Django
