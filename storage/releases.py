@@ -5,10 +5,11 @@ It is created in the database transaction that decides it, due at once, and boun
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final
 
-from django.db import router
+from django.db import router, transaction
+from django.dispatch import Signal
 
 from stateful_oauth.flows.end_grant import DECLARATION
 from stateful_oauth.flows.end_grant.inputs import EndGrantInputs
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
     from stateful_oauth.flows.engine.secret import Secret
+
+# Sent after the commit, with `transaction_id` (UUID): the row may be worked off at once. No sender.
+released: Final = Signal()
 
 
 def release(
@@ -48,7 +52,11 @@ def release(
     transition = TransitionContext(created, now=now, actor=SYSTEM, deadlines={})
     flow.take(transition, Event("start"))
     transition.postpone(now, attempts=0)  # the next sweep begins
-    rows.insert(transition.transaction, transition.log, using=router.db_for_write(FlowTransaction))
+    alias = router.db_for_write(FlowTransaction)
+    rows.insert(transition.transaction, transition.log, using=alias)
+    if released.receivers:
+        tell = partial(released.send_robust, None, transaction_id=created.id)
+        transaction.on_commit(tell, using=alias, robust=True)
 
 
 @cache

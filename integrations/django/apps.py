@@ -17,6 +17,7 @@ class DjangoIntegrationConfig(AppConfig):
         """Register the system checks and the receivers."""
         from stateful_oauth.django import checks  # noqa: F401, PLC0415 - registers on import
         from stateful_oauth.django.sessions import receivers  # noqa: F401, PLC0415 - registers on import
+        from stateful_oauth.django.sweeps import first_attempts  # noqa: F401, PLC0415 - registers on import
 
         if apps.is_installed("django.contrib.admin"):
             from django.contrib import admin  # noqa: PLC0415 - needs the apps

@@ -48,6 +48,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
     "OTHER_BASE_URLS": (),
     "SHOW_UNTRUSTED_ERROR_DESCRIPTION": False,
     "STARTS_PER_CLIENT": 600,
+    "TASK_BACKEND": "",
     "TENANTS": {},
     "TRANSACTION_LIFETIME": 600,
     "TRANSPORT_ADAPTER": None,

@@ -55,6 +55,7 @@ def check_values(values: Mapping[str, Any], site: SiteSettings) -> Iterator[Chec
     yield from _frames(site)
     yield from _kinds(site)
     yield from _which_tenants(values)
+    yield from _tasks(site)
 
 
 def check_types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
@@ -266,6 +267,21 @@ def _kinds(site: SiteSettings) -> Iterator[CheckMessage]:
             f"ALLOW_BACKGROUND_STARTS_OF has {', '.join(map(repr, unknown))}, which is not a flow.",
             hint=f"The flows are {', '.join(sorted(known))}.",
             id="stateful_oauth.E051",
+        )
+
+
+def _tasks(site: SiteSettings) -> Iterator[CheckMessage]:
+    if not site.task_backend:
+        return
+    try:
+        from stateful_oauth.django.sweeps.tasks import queue_of  # noqa: PLC0415 - the Tasks API is optional
+
+        queue_of(site.task_backend)
+    except Exception as error:  # noqa: BLE001 - the project's backend may raise anything when it is made
+        yield Error(
+            f"TASK_BACKEND is {site.task_backend!r}, which is no backend of Django Tasks here.",
+            hint=str(error),
+            id="stateful_oauth.E062",
         )
 
 

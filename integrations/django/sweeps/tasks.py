@@ -15,10 +15,13 @@ run fails.
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from stateful_oauth.django import wiring
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.django.sweeps import purging, sweeping
 from stateful_oauth.django.sweeps.filters import check_filters
 
@@ -45,13 +48,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("stateful_oauth.sweeping")
 
 
-def _queue() -> str:
-    """Return the queue `default`, or the backend's first queue. `using()` chooses another queue."""
-    queues = task_backends[DEFAULT_TASK_BACKEND_ALIAS].queues
+def queue_of(backend: str) -> str:
+    """Return the queue `default` of a backend, or else its first queue. `using()` chooses another queue."""
+    queues = task_backends[backend].queues
     return DEFAULT_TASK_QUEUE_NAME if not queues or DEFAULT_TASK_QUEUE_NAME in queues else min(queues)
 
 
-@task(queue_name=_queue())
+@task(queue_name=queue_of(DEFAULT_TASK_BACKEND_ALIAS))
 def recover_flows(
     *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def recover_flows(
     return _told(sweeping.recover_due(kind=kind, tenant=tenant, limit=limit))
 
 
-@task(queue_name=_queue())
+@task(queue_name=queue_of(DEFAULT_TASK_BACKEND_ALIAS))
 def expire_flows(
     *, kind: str | None = None, tenant: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def expire_flows(
     return _told(sweeping.expire_due(kind=kind, tenant=tenant, limit=limit))
 
 
-@task(queue_name=_queue())
+@task(queue_name=queue_of(DEFAULT_TASK_BACKEND_ALIAS))
 def purge_flows(
     *,
     older_than: str,
@@ -107,6 +110,23 @@ def purge_flows(
     check_filters(kind=kind, tenant=tenant, states=states, limit=limit)
     number = purging.purge(purging.age(older_than), kind=kind, tenant=tenant, states=states, limit=limit)
     return {"purged": number}
+
+
+@task(queue_name=queue_of(DEFAULT_TASK_BACKEND_ALIAS))
+def recover_flow(transaction: str) -> str:
+    """Continue one transaction, if it is due and no worker has it.
+
+    Args:
+        transaction: Its id.
+
+    Returns:
+        The code of its outcome, or an empty string.
+
+    Raises:
+        ValueError: It is no id.
+        StoreUnavailable: The database does not answer.
+    """
+    return wiring.engine().recover(uuid.UUID(transaction), SystemCaller()).code
 
 
 def _told(report: SweepReport) -> dict[str, Any]:

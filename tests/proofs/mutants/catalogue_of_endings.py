@@ -6,6 +6,8 @@ from tests.proofs.mutants.catalogue import ENDINGS, Mutant
 
 HELD = ("tests/flows/account_linking/test_held_sign_ins.py",)
 SUCCESSORS = ("tests/flows/connect_account/test_signed_in_again_meanwhile.py",)
+FAILS = ("tests/flows/end_grant/test_database_that_fails.py",)
+FIRST_ATTEMPTS = ("tests/flows/end_grant/test_first_attempts.py",)
 
 MUTANTS = (
     Mutant("a grant goes over to another account of the user", "integrations/django/sessions/sign_ins.py",
@@ -62,6 +64,23 @@ MUTANTS = (
            'grant = present_grant(grant)', "grant = grant", SUCCESSORS),
     Mutant("a successor of a successor is not found", "storage/grants.py",
            "_MOST_SUCCESSIONS: Final = 10", "_MOST_SUCCESSIONS: Final = 1", SUCCESSORS),
+    Mutant("a database that fails at the settlement drops a token", "flows/engine/execution.py",
+           "                self._end_received(run, claimed, pending)\n", "", FAILS),
+    Mutant("a late result is dropped with its token while the database fails", "flows/engine/execution.py",
+           "                if self._settle(run, claimed, Event(\"fail\", code=effect.lost_code)) is None:\n",
+           "                if self._settle(run, claimed, Event(\"fail\", code=effect.lost_code)) is False:\n", FAILS),
+    Mutant("a standing that cannot be read is the project's mistake", "integrations/django/actions/callers.py",
+           "    @database_answers()\n    def standing_of(self, identity: VerifiedIdentity) -> str:\n"
+           '        """Return a keyed digest of what ends the sessions of the identity\'s user."""\n'
+           "        return standing_of(identity)\n\n    def session_of(self, subject: str) -> Mapping[str, Any]:\n"
+           '        """Return what the session',
+           "    def standing_of(self, identity: VerifiedIdentity) -> str:\n"
+           "        return standing_of(identity)\n\n    def session_of(self, subject: str) -> Mapping[str, Any]:\n"
+           '        """Return what the session', FAILS),
+    Mutant("a first attempt does not wait for the commit", "storage/releases.py",
+           "        transaction.on_commit(tell, using=alias, robust=True)\n", "        tell()\n", FIRST_ATTEMPTS),
+    Mutant("a queue that does not answer fails the request", "integrations/django/sweeps/first_attempts.py",
+           "    except Exception as error:", "    except ZeroDivisionError as error:", FIRST_ATTEMPTS),
     Mutant("a grant opens for another user", "storage/grants.py",
            'return f"{self.grant_id}:{self.user_id}:{self.identity.hex()}"', 'return f"{self.grant_id}"',
            ("tests/flows/oauth/test_at_rest.py",)),
