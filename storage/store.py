@@ -7,7 +7,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, router, transaction
+from django.db import Error, IntegrityError, connections, router, transaction
 
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.engine.transaction import (
@@ -17,6 +17,7 @@ from stateful_oauth.flows.engine.transaction import (
     TransitionLog,
 )
 from stateful_oauth.storage import rows
+from stateful_oauth.storage.availability import database_answers, is_unavailable
 from stateful_oauth.storage.domain_events import handle_domain_event
 from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 
@@ -45,19 +46,16 @@ class DjangoTransactionStore:
         surrounding transaction, for example of `ATOMIC_REQUESTS`, would take that away.
 
         Raises:
-            StoreUnavailable: The database is gone, full, locked for too long, or restarting; also when that
-                came to light in a statement whose error the code inside has caught.
+            StoreUnavailable: The database is gone, full, read-only, locked for too long, or restarting; also
+                when that came to light in a statement whose error the code inside has caught.
             RuntimeError: There is a surrounding transaction.
         """
-        try:
-            with transaction.atomic(using=self._alias, durable=True):
-                self._announce_writing()
-                yield
-                if transaction.get_rollback(using=self._alias):
-                    # Django would roll back without a word, and the caller take it for committed.
-                    raise StoreUnavailable("The database transaction cannot be committed any more.")
-        except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(type(error).__name__) from error
+        with database_answers(), transaction.atomic(using=self._alias, durable=True):
+            self._announce_writing()
+            yield
+            if transaction.get_rollback(using=self._alias):
+                # Django would roll back without a word, and the caller take it for committed.
+                raise StoreUnavailable("The database transaction cannot be committed any more.")
 
     def create(self, transaction: Transaction, log: Sequence[TransitionLog]) -> None:
         """Insert a row and its first log lines."""
@@ -69,10 +67,8 @@ class DjangoTransactionStore:
         Raises:
             StoreUnavailable: The database does not answer.
         """
-        try:
+        with database_answers():
             row = rows.transactions(self._alias).select({"id": transaction_id})
-        except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(type(error).__name__) from error
         return None if row is None else rows.value_of(row)
 
     def save(
@@ -126,7 +122,9 @@ class DjangoTransactionStore:
                 except IntegrityError:
                     continue  # another rejection took the number
                 return
-        except (OperationalError, InterfaceError):
+        except Error as error:
+            if not is_unavailable(error):
+                raise
             return  # a log of refused events is not worth failing a request for
 
     def open_transactions(self, kind: str, browsers: Collection[bytes]) -> Sequence[Transaction]:
@@ -134,10 +132,8 @@ class DjangoTransactionStore:
         waiting = FlowTransaction.objects.using(self._alias).filter(
             kind=kind, browser__in=browsers, state_kind=StateKind.WAITING
         )
-        try:
+        with database_answers():
             return [rows.value_of(row) for row in waiting.order_by("pk").values()]
-        except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(type(error).__name__) from error
 
     def _announce_writing(self) -> None:
         """Take SQLite's write lock now, if `BEGIN IMMEDIATE` has not done so.
@@ -161,7 +157,9 @@ def started_by(browsers: Collection[bytes], transaction_id: uuid.UUID) -> FlowTr
     Args:
         browsers: The digests of the browser's binding; empty for a browser that sent none.
     """
-    row = FlowTransaction.objects.filter(pk=transaction_id).first()
+    # Of the database that is written: a replica may not have the row yet.
+    written = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
+    row = written.filter(pk=transaction_id).first()
     if row is None or row.browser is None:
         return None
     own = bytes(row.browser)

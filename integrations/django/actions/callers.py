@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
+from django.db import router
 
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser.binding import bind as bind_browser
@@ -249,7 +250,8 @@ def _known(user: Any, identity: VerifiedIdentity) -> KnownUser:
 @database_answers()
 def _accounts_linked(request: HttpRequest | None, primary: str, secondary: str) -> None:
     backend: Any = load_backend(backend_path())
-    users = get_user_model()._default_manager.in_bulk([primary, secondary])  # noqa: SLF001 - public in Django
+    model: Any = get_user_model()
+    users = model._default_manager.using(router.db_for_write(model)).in_bulk([primary, secondary])  # noqa: SLF001
     found = {str(key): user for key, user in users.items()}
     if secondary in found:
         backend.accounts_linked(request, primary=found[primary], secondary=found[secondary])

@@ -1,7 +1,8 @@
 """System checks: report at start what would otherwise fail at a user's sign-in.
 
 `site.py` checks the values for the site, `tenants.py` those of each tenant, `project.py` what the package
-needs of the project around it, `hosts.py` its hosts, `cookies.py` its own cookies, and `cache.py` its cache.
+needs of the project around it, `hosts.py` its hosts, `cookies.py` its own cookies, `cache.py` its cache, and
+`database.py` its databases.
 `docs/settings.md` lists the ids.
 """
 
@@ -15,6 +16,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 
 from stateful_oauth.django.checks.cache import check_cache  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.cookies import check_cookies  # noqa: F401 - registers on import
+from stateful_oauth.django.checks.database import check_reads, check_sqlite  # noqa: F401 - as above
 from stateful_oauth.django.checks.hosts import check_hosts  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.project import check_project
 from stateful_oauth.django.checks.site import check_types, check_values

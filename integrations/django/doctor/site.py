@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks as django_checks
 from django.core.cache import caches
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 
 from stateful_oauth.django.checks import check_deployment, check_settings
 from stateful_oauth.django.checks.hosts import moving_hosts, refused_hosts
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.storage.availability import is_not_migrated, is_unavailable
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _APP: Final = "stateful_oauth"
+_NIL: Final = uuid.UUID(int=0)
 _SAMPLE: Final = 20  # sealed values from each end of each column
 _BY_COOKIE: Final = "django.contrib.sessions.backends.signed_cookies"
 _BY_CACHE: Final = "django.contrib.sessions.backends.cache"
@@ -43,7 +46,18 @@ def _database(_: Any) -> Iterator[Finding]:
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    yield fine(f"{connections[alias].vendor} ({alias}) responds.")
+    try:
+        # Changes nothing, because no row has the nil key; a database that takes no writes refuses it.
+        FlowTransaction.objects.using(alias).filter(pk=_NIL).update(version=1)
+    except DatabaseError as error:
+        if not is_unavailable(error) or is_not_migrated(error):
+            raise
+        yield failed(
+            f"The database responds, but takes no writes ({type(error).__name__}).",
+            "Check whether the server is read-only, is being replaced, or has no space left.",
+        )
+        return
+    yield fine(f"{connections[alias].vendor} ({alias}) responds and takes writes.")
 
 
 def _migrations(_: Any) -> Iterator[Finding]:
@@ -163,7 +177,12 @@ SITE: Final = (
         run=_settings,
         cheap=True,
     ),
-    Probe(name="database", looks_at="the transactions' database responds", run=_database, cheap=True),
+    Probe(
+        name="database",
+        looks_at="the transactions' database responds and takes writes",
+        run=_database,
+        cheap=True,
+    ),
     Probe(
         name="migrations",
         looks_at="every migration of this package is applied",

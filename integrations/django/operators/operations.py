@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
+from django.db import router
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -180,7 +181,8 @@ def _operate(operation: Operation, row: FlowTransaction, caller: OperatorCaller)
 def _states(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, FlowTransaction]:
     wanted = list(ids)
     fields = ("state", "state_kind", "code", "lease_until", "stuck_since")
-    return FlowTransaction.objects.only(*fields).in_bulk(wanted) if wanted else {}
+    written = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
+    return written.only(*fields).in_bulk(wanted) if wanted else {}
 
 
 def _told(outcome: Outcome, transaction_id: uuid.UUID, row: FlowTransaction | None) -> Result:

@@ -14,6 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.exception import response_for_exception
 from django.db import (
     InterfaceError,
+    InternalError,
     OperationalError,
     ProgrammingError,
     connections,
@@ -40,7 +41,7 @@ from stateful_oauth.django.pages.site_faults import for_developers
 from stateful_oauth.django.sessions.sign_ins import forget_session, save_session, session_details
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.error_codes import ERROR_CODES
-from stateful_oauth.storage.availability import is_not_migrated
+from stateful_oauth.storage.availability import is_not_migrated, is_unavailable
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ _HEADERS: Final = {
 _VARY: Final = ("Cookie", "Sec-Purpose", "Purpose", "X-Moz")
 
 _SPLIT: Final = 1024  # characters; Django counts them quoted, with at most 12 for one
-# `ProgrammingError` is how PostgreSQL says that a table is missing; any other one is a bug, and is raised.
-_LOST: Final = (StoreUnavailable, OperationalError, InterfaceError, ProgrammingError)
+# PostgreSQL says by `ProgrammingError` that a table is missing, and by `InternalError` that it is read-only.
+# Any other one is a bug, and is raised.
+_LOST: Final = (StoreUnavailable, OperationalError, InterfaceError, InternalError, ProgrammingError)
 _ANSWERED: Final = (*_LOST, Http404, SuspiciousOperation)
 _IS_WHOLE: Final = "_stateful_oauth_is_whole"  # a response that has its headers
 
@@ -206,7 +208,7 @@ def _response_to(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def _response_to_lost(request: HttpRequest, error: Exception) -> FlowResponse:
     code = "database_not_migrated" if is_not_migrated(error) else "store_unavailable"
-    if isinstance(error, ProgrammingError) and code == "store_unavailable":
+    if code == "store_unavailable" and not isinstance(error, StoreUnavailable) and not is_unavailable(error):
         raise error
     logger.error("%s What to do: %s", ERROR_CODES[code].meaning, ERROR_CODES[code].operator, exc_info=error)
     forget_session(request)

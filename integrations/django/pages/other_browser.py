@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from django.core.signing import BadSignature, TimestampSigner
+from django.db import router
 
 from stateful_oauth.django.browser.binding import binding_lifetime
 from stateful_oauth.django.browser.binding_cookies import cookie_name, set_cookie
@@ -65,7 +66,8 @@ def next_elsewhere(request: HttpRequest) -> str:
     attempt = _attempt_of(request.POST.get(FIELD, "")) if request.method == "POST" else None
     if attempt is None:
         return ""
-    inputs = FlowTransaction.objects.filter(pk=attempt).values_list("inputs", flat=True).first() or {}
+    written = FlowTransaction.objects.using(router.db_for_write(FlowTransaction))
+    inputs = written.filter(pk=attempt).values_list("inputs", flat=True).first() or {}
     return str(inputs.get("next", ""))
 
 

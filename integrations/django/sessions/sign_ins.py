@@ -12,7 +12,6 @@ from django.contrib.auth import HASH_SESSION_KEY, get_user, load_backend, login
 from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import UpdateError
-from django.db import InterfaceError, OperationalError
 from django.utils.crypto import constant_time_compare
 
 from stateful_oauth.django import wiring
@@ -33,6 +32,7 @@ from stateful_oauth.django.sessions.registry import (
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
+from stateful_oauth.storage.availability import is_unavailable
 from stateful_oauth.storage.grants import present_grant
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
@@ -170,7 +170,7 @@ def save_session(request: HttpRequest) -> None:
     try:
         save()
     except UpdateError as error:
-        if isinstance(error.__context__, OperationalError | InterfaceError):
+        if is_unavailable(error.__context__):
             raise StoreUnavailable("The session could not be saved.") from error
         return  # it was deleted meanwhile, and the middleware says so
 

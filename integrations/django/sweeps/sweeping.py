@@ -11,17 +11,17 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db import InterfaceError, OperationalError, connections, router
+from django.db import connections, router
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Expired, Failed, InProgress, Outcome, Rejected
 from stateful_oauth.flows.engine.transaction import StateKind
+from stateful_oauth.storage.availability import database_answers, is_unavailable
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.sweeps import DueRow, DueRows, stuck_rows
 
@@ -118,7 +118,7 @@ def recover_due(
         StoreUnavailable: The database does not answer.
         RuntimeError: There is a surrounding database transaction.
     """
-    with _database_answers():
+    with database_answers():
         sweep = _Sweep(StateKind.WORKING, RECOVERY, kind, tenant, progress)
         report = sweep.look(limit) if dry_run else sweep.run(limit)
         _add_stuck_rows(report, kind, tenant)
@@ -139,7 +139,7 @@ def expire_due(
         StoreUnavailable: The database does not answer.
         RuntimeError: There is a surrounding database transaction.
     """
-    with _database_answers():
+    with database_answers():
         sweep = _Sweep(StateKind.WAITING, EXPIRY, kind, tenant, progress)
         return sweep.look(limit) if dry_run else sweep.run(limit)
 
@@ -150,14 +150,6 @@ def _add_stuck_rows(report: SweepReport, kind: str | None, tenant: str | None) -
     report.counts["stuck"] = len(first) if len(first) < PROBLEMS_KEPT else rows.count()
     for id_, flow, alias, state, code in first[: PROBLEMS_KEPT - len(report.problems)]:
         report.problems.append(Problem(str(id_), flow, alias, state, "stuck", code))
-
-
-@contextmanager
-def _database_answers() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(type(error).__name__) from error
 
 
 class _Sweep:
@@ -249,7 +241,7 @@ class _Sweep:
     def _survive(self, row: DueRow, error: Exception) -> None:
         self._keep(row, "broken", type(error).__name__)
         logger.error("transaction %s could not be brought on", row.id, exc_info=error)
-        if not isinstance(error, StoreUnavailable | OperationalError | InterfaceError):
+        if not isinstance(error, StoreUnavailable) and not is_unavailable(error):
             self._failures = 0
             return
         self._failures += 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from stateful_oauth.storage import encryption
-from stateful_oauth.storage.sealed_values import COLUMNS
+from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.storage.sealed_values import BATCH, Rotation
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
+
+_PROGRESS_EVERY: Final = 1.0  # seconds
 
 
 class Command(BaseCommand):
@@ -19,23 +22,37 @@ class Command(BaseCommand):
     help = "Encrypt stored secrets again, with the first key of ENCRYPTION_KEYS."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take `--dry-run`."""
+        """Take `--dry-run` and `--batch`."""
         parser.add_argument("--dry-run", action="store_true", help="Only count.")
+        parser.add_argument("--batch", type=int, default=BATCH, help=f"Values per query. Default: {BATCH}.")
 
-    def handle(self, *args: Any, dry_run: bool = False, **options: Any) -> None:  # noqa: ARG002 - Django's own
-        """Rotate, and fail if no key opens a value: its key is still needed."""
-        rotated = lost = 0
-        for model, column in COLUMNS:
-            kept = model._default_manager.filter(**{f"{column}__gt": ""})  # noqa: SLF001 - public in Django
-            for key, sealed in kept.values_list("pk", column).iterator():
-                try:
-                    renewed = encryption.rotate(sealed)
-                except encryption.UndecryptableError:
-                    lost += 1
-                    continue
-                # Only if the value is unchanged: another writer has used the newest key anyway.
-                unchanged = model._default_manager.filter(pk=key, **{column: sealed})  # noqa: SLF001 - as above
-                rotated += 1 if dry_run else unchanged.update(**{column: renewed})
-        self.stdout.write(f"{'to rotate' if dry_run else 'rotated'}: {rotated}")
-        if lost:
-            raise CommandError(f"No key in ENCRYPTION_KEYS opens {lost} values. Put their key back.")
+    def handle(
+        self,
+        *args: Any,  # noqa: ARG002 - Django's own
+        dry_run: bool = False,
+        batch: int = BATCH,
+        verbosity: int = 1,
+        **options: Any,  # noqa: ARG002 - Django's own
+    ) -> None:
+        """Rotate, and fail if no key opens a value: its key is still needed.
+
+        What ended in the middle is run again: values that the newest key has sealed are left alone.
+        """
+        if batch < 1:
+            raise CommandError("--batch must be 1 or more.", returncode=2)
+        rotation, last = Rotation(dry_run=dry_run), time.monotonic()
+        does = "to rotate" if dry_run else "rotated"
+        shows_progress = verbosity > 1 or (verbosity == 1 and self.stderr.isatty())
+        try:
+            for where in rotation.run(batch=batch):
+                if shows_progress and (verbosity > 2 or time.monotonic() - last >= _PROGRESS_EVERY):
+                    last = time.monotonic()
+                    self.stderr.write(f"{where}: {rotation.seen} seen, {does}: {rotation.rotated} so far")
+        except StoreUnavailable as error:
+            raise CommandError(
+                f"The database does not take it ({error}). {does} so far: {rotation.rotated}. "
+                "Run the command again. It leaves alone what is done."
+            ) from error
+        self.stdout.write(f"{does}: {rotation.rotated}")
+        if rotation.lost:
+            raise CommandError(f"No key in ENCRYPTION_KEYS opens {rotation.lost} values. Put their key back.")
