@@ -142,6 +142,10 @@ GENERATED_DOCS := docs.error_codes docs.diagram_style docs.security_checklist
 docs: $(VENV)/.dev ## Write the generated documents
 	@for generator in $(GENERATED_DOCS); do echo "$(PY) -m $$generator"; $(PY) -m $$generator || exit 1; done
 
+.PHONY: site
+site: $(VENV)/.docs ## Build the documentation as a site, build/site/index.html; a warning or a dead link fails
+	$(SITE) $(PY) -m docs.site.build
+
 .PHONY: diagrams
 diagrams: $(VENV)/.dev ## Draw the diagrams
 	$(PY) -m stateful_oauth.diagrams
@@ -167,7 +171,7 @@ constraints: ## Write constraints.txt anew, from the newest versions that pyproj
 	rm -rf build/constraints && mkdir -p build
 	$(FIND_PYTHON); "$$python" -m venv build/constraints
 	build/constraints/bin/python -m pip install -qq --upgrade pip setuptools
-	build/constraints/bin/python -m pip install -qq -e '.[demo]' --group dev --group browser
+	build/constraints/bin/python -m pip install -qq -e '.[demo]' --group dev --group browser --group docs
 	{ sed '/^[^#]/,$$d' constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude-editable; } >build/constraints.txt
 	! grep -E '@|://|/' build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -210,6 +214,10 @@ $(VENV)/.dev: $(VENV)/.base pyproject.toml .ci/editable.py
 
 $(VENV)/.browser: $(VENV)/.dev
 	@$(PIP_INSTALL) --group browser
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	@$(PIP_INSTALL) --group docs
 	@touch $@
 
 # Built in a copy, because setuptools would take along whatever an earlier build left in the checkout.

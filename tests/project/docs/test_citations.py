@@ -21,7 +21,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if path != Path(__file__) and path.name != "test_security_checklist.py"
 )
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CHECKLIST, CONTRACT = ROOT / "docs/security-checklist.md", ROOT / "docs/auth0-contract.md"
 
 RULE = re.compile(r"\b([STLB]\d{1,2})\b")

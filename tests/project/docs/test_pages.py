@@ -153,7 +153,7 @@ def test_the_error_codes_that_the_code_uses_are_those_of_the_table():
 def test_links_in_the_documents_lead_somewhere():
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
-        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
         if not (page.parent / target).exists()
     ]

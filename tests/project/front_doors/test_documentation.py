@@ -30,7 +30,7 @@ _FENCE = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTA
 
 
 def _sources():
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, (indent, code) in enumerate(_FENCE.findall(page.read_text()), 1):
             del indent
             yield pytest.param(textwrap.dedent(code), id=f"{page.name}-{number}")

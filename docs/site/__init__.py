@@ -1,0 +1,1 @@
+"""How `make site` turns the checkout's pages into a site: see docs/README.md."""
