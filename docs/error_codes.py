@@ -25,7 +25,8 @@ Codes appear in rows, in logs, and on error pages. They are stable: a change to 
 def page() -> str:
     """Return the document."""
     rows = (
-        f"| `{code}` | {entry.meaning} | {entry.status} | {entry.user} | {entry.operator} |\n"
+        f'| <a id="{code}"></a>`{code}` | {entry.meaning} | {entry.status} '
+        f"| {entry.user} | {entry.operator} |\n"
         for code, entry in ERROR_CODES.items()
     )
     return HEAD + "".join(rows)

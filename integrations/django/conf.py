@@ -18,6 +18,8 @@ from django.dispatch import receiver
 from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
 
+from stateful_oauth.django.documentation import documentation
+
 DEFAULT_TENANT: Final = "default"
 ANY_CONNECTION: Final = "*"  # a key of CONNECTIONS: those that are not named may be connected, too
 
@@ -217,7 +219,7 @@ class SiteSettings:
 def _read(values: Mapping[str, Any], defaults: Mapping[str, Any], key: str) -> Any:
     value = values.get(key, defaults[key])
     if value is _REQUIRED:
-        raise ImproperlyConfigured(f"Set STATEFUL_OAUTH['{key}']. See docs/settings.md.")
+        raise ImproperlyConfigured(f"Set STATEFUL_OAUTH['{key}']. See {documentation('settings')}.")
     return value
 
 

@@ -22,6 +22,7 @@ from stateful_oauth.django.checks.project import check_project
 from stateful_oauth.django.checks.site import check_types, check_values
 from stateful_oauth.django.checks.tenants import check_tenants
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +64,8 @@ def _undeployable(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if not values.get("ENCRYPTION_KEYS"):
         yield Warning(
             "ENCRYPTION_KEYS is empty. Secrets are encrypted with a key derived from SECRET_KEY.",
-            hint="Set ENCRYPTION_KEYS, so that you can rotate the keys separately. See docs/settings.md.",
+            hint="Set ENCRYPTION_KEYS, so that you can rotate the keys separately. "
+            f"See {documentation('settings', 'rotate-the-encryption-key')}.",
             id="stateful_oauth.W001",
         )
     if values.get("ALLOW_INSECURE_HTTP_ON_LOOPBACK"):

@@ -13,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.utils.connection import ConnectionDoesNotExist
 
+from stateful_oauth.django.documentation import documentation
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -82,7 +84,8 @@ def check_sqlite(
     return [
         Warning(
             "Several processes that share this SQLite database may find it locked.",
-            hint=f"Add to the OPTIONS of DATABASES: {', '.join(missing)}. See docs/operations.md.",
+            hint=f"Add to the OPTIONS of DATABASES: {', '.join(missing)}. "
+            f"See {documentation('settings', 'djangos-own-settings')}.",
             id="stateful_oauth.W031",
         )
     ]

@@ -17,6 +17,7 @@ from stateful_oauth.django.browser.next_url import may_go_to
 from stateful_oauth.django.checks.tenants import LOOPBACK
 from stateful_oauth.django.conf import DEFAULT_TENANT, SITE_DEFAULTS, TENANT_DEFAULTS
 from stateful_oauth.django.declarations import usable_declarations
+from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def check_types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
         else:
             yield Error(
                 f"TENANTS[{alias!r}] is not a dict.",
-                hint="See docs/settings.md.",
+                hint=f"See {documentation('settings')}.",
                 id="stateful_oauth.E016",
             )
     for place, given, defaults in places:
@@ -83,7 +84,7 @@ def check_types(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
             if wrong:
                 yield Error(
                     f"{place}{key} is not {name}.",
-                    hint="See docs/settings.md.",
+                    hint=f"See {documentation('settings')}.",
                     id="stateful_oauth.E016",
                 )
 
@@ -111,7 +112,7 @@ def _unknown_keys(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if unknown:
         yield Error(
             f"STATEFUL_OAUTH has unknown keys: {', '.join(sorted(unknown))}.",
-            hint=" ".join([*_meant(unknown, known), "See docs/settings.md."]),
+            hint=" ".join([*_meant(unknown, known), f"See {documentation('settings')}."]),
             id="stateful_oauth.E002",
         )
 
@@ -209,7 +210,7 @@ def _numbers(site: SiteSettings) -> Iterator[CheckMessage]:
         if not getattr(site, key.lower()) >= least:
             yield Error(
                 f"{key} is less than {least}.",
-                hint="See docs/settings.md.",
+                hint=f"See {documentation('settings')}.",
                 id="stateful_oauth.E033",
             )
 

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 
 from stateful_oauth.django.checks.client_credentials import client_credentials
 from stateful_oauth.django.declarations import callbacks
+from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def check_tenants(site: SiteSettings) -> Iterator[CheckMessage]:
             found = [
                 Error(
                     f"Tenant {alias!r}: {error}",
-                    hint="See docs/settings.md.",
+                    hint=f"See {documentation('settings', 'the-tenant')}.",
                     id="stateful_oauth.E007",
                 )
             ]
@@ -78,7 +79,7 @@ def _together(alias: str) -> Iterator[CheckMessage]:
     except (ValueError, OSError) as error:  # OSError: a certificate cannot be read
         yield Error(
             f"Tenant {alias!r}: {error}",
-            hint="See docs/settings.md.",
+            hint=f"See {documentation('settings', 'the-tenant')}.",
             id="stateful_oauth.E017",
         )
 
@@ -189,7 +190,7 @@ def _linking(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
     if mode not in _MODES:
         yield Error(
             f"{name}: LINKING is not one of {', '.join(_MODES)}.",
-            hint="See docs/linking.md.",
+            hint=f"See {documentation('linking', 'switch-it-on')}.",
             id="stateful_oauth.E043",
         )
     elif mode != "off" and not tenant.management_client_id:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from stateful_oauth.django.conf import ANY_CONNECTION
 from stateful_oauth.django.doctor.probe_context import TIME_LIMIT
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
 from stateful_oauth.flows.oauth.narrowing import granted_scope, narrowed
@@ -37,7 +38,8 @@ _POLICY: Final = (
     "it to the application's multi-resource refresh token policy."
 )
 _ASK: Final = (
-    "This check needs a user's token. Run `manage.py flows_doctor --grant newest`. See docs/operations.md."
+    "This check needs a user's token. Run `manage.py flows_doctor --grant newest`. "
+    f"See {documentation('operations', 'stages-that-need-a-users-token')}."
 )
 
 

@@ -17,6 +17,7 @@ from stateful_oauth.django.checks import check_deployment, check_settings
 from stateful_oauth.django.checks.hosts import moving_hosts, refused_hosts
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.storage.availability import is_not_migrated, is_unavailable
 from stateful_oauth.storage.models import FlowTransaction
 
@@ -36,7 +37,8 @@ def _settings(_: Any) -> Iterator[Finding]:
     for each in found:
         serious = each.level >= django_checks.ERROR
         make = failed if serious else warning
-        yield make(f"{each.id}: {each.msg}", each.hint or "See docs/settings.md.")
+        hint = each.hint or f"See {documentation('settings', 'system-checks')}."
+        yield make(f"{each.id}: {each.msg}", hint)
     if not found:
         yield fine(f"{', '.join(conf.tenant_aliases)} at {conf.base_url}")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError
 
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.django.sweeps.filters import check_filters
 from stateful_oauth.flows.engine.errors import StoreUnavailable
 from stateful_oauth.storage.availability import is_not_migrated
@@ -139,6 +140,7 @@ class SweepCommand(BaseCommand):
             )
             raise CommandError(
                 f"{report.needs_operator} transactions need an operator: {needs}. "
-                "Run flow_show for each of them, and see docs/operations.md.",
+                "Run flow_show for each of them, and see "
+                f"{documentation('operations', 'the-report-of-a-sweep')}.",
                 returncode=NEEDS_OPERATOR,
             )

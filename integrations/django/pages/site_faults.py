@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ class ForDevelopers:
 
     Attributes:
         command: What to run for more, or an empty string.
+        page: The URL of the code's documentation.
     """
 
     meaning: str
     remedy: str
     command: str
+    page: str
 
 
 def for_developers(code: str, reference: object = None) -> ForDevelopers | None:
@@ -47,7 +50,8 @@ def for_developers(code: str, reference: object = None) -> ForDevelopers | None:
         command = "migrate"
     elif code in SITE_FAULTS:
         command = "flows_doctor"
-    return ForDevelopers(known.meaning, known.operator, command and f"python manage.py {command}")
+    command = command and f"python manage.py {command}"
+    return ForDevelopers(known.meaning, known.operator, command, documentation("error-codes", code))
 
 
 def log_faults(transaction: Transaction, lines: Sequence[TransitionLog]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from fnmatch import fnmatch
 
@@ -9,6 +10,7 @@ import pytest
 
 from docs.site import api, layout, surfaces
 from stateful_oauth.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.flows.error_codes import ERROR_CODES
 from tests.support.checkout import ROOT
 
@@ -29,7 +31,8 @@ def text_of(page: str) -> str:
 
 def anchors(page: str) -> set[str]:
     headings = re.findall(r"^#{1,4} (.+)$", text_of(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+    named = set(re.findall(r'<a id="([^"]+)"', text_of(page)))
+    return named | {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 def dead(text: str) -> list[str]:
@@ -75,6 +78,44 @@ def test_urls_on_the_site_lead_to_a_page():
 )
 def test_a_url_that_leads_nowhere_is_noticed(url, found):
     assert len(dead(f"See {BASE}{url}.")) == found
+
+
+def calls_of_documentation():
+    """Yield file and arguments of each call in the package whose arguments are literals."""
+    for path in (ROOT / "integrations").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "documentation"
+            if called and all(isinstance(each, ast.Constant) for each in node.args):
+                yield path.name, [each.value for each in node.args]
+
+
+def test_pages_that_the_code_names_are_on_the_site():
+    calls = [*calls_of_documentation()]
+    assert len(calls) > 10
+    for name, arguments in calls:
+        url = documentation(*arguments)
+        assert url.startswith(BASE), f"Run `make .venv/.dev`: the installed package does not know {BASE}."
+        assert not dead(url), f"{name}: {url}"
+
+
+def test_no_text_of_the_package_names_a_file_of_the_checkout():
+    """A project has the wheel alone. Docstrings and comments are for who reads the checkout."""
+    found = []
+    for path in [*(ROOT / "integrations/django").rglob("*.py"), *(ROOT / "storage").rglob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [
+            f"{path.name}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and id(node) not in docstrings
+            and re.search(r"docs/[a-z-]+\.md", str(node.value))
+        ]
+    assert not found, f"Use documentation(): {found}"
+
+
+def test_each_error_code_has_an_anchor_of_its_own():
+    assert set(ERROR_CODES) <= anchors("error-codes.md")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -34,7 +35,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", type=int, help="The default is the issuer's port, or 9400. 0 takes a free port."
         )
-        parser.add_argument("--people", type=Path, help="JSON with users and more, as in docs/testing.md.")
+        page = documentation("testing", "develop-without-an-auth0-tenant")
+        parser.add_argument("--people", type=Path, help=f"JSON with users and more: see {page}")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's own
         """Serve.

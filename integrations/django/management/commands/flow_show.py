@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError
 
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.django.management.sweep_command import database_error
 from stateful_oauth.django.operators.timeline import (
     Head,
@@ -94,6 +95,7 @@ def _explained(codes: Iterable[str]) -> Iterator[str]:
         if code in ERROR_CODES:
             yield from ("", f"{code}: {ERROR_CODES[code].meaning}")
             yield f"  What to do: {ERROR_CODES[code].operator}"
+            yield f"  See {documentation('error-codes', code)}"
 
 
 def _head(head: Head) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from stateful_oauth.django.conf import DEFAULT_TENANT
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.django.management.sweep_command import NEEDS_OPERATOR, USAGE, SweepCommand
 from stateful_oauth.django.sweeps.purging import age
 from stateful_oauth.django.sweeps.reconciling import reconcile
@@ -82,7 +83,8 @@ class Command(SweepCommand):
             )
         if report.needs_operator:
             raise CommandError(
-                f"{report.needs_operator} rows differ from Auth0: see docs/operations.md.",
+                f"{report.needs_operator} rows differ from Auth0: "
+                f"see {documentation('operations', 'comparing-with-auth0')}.",
                 returncode=NEEDS_OPERATOR,
             )
 

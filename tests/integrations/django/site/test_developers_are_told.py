@@ -14,6 +14,7 @@ from django.db import connection
 
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.django.conf import SITE_DEFAULTS, TENANT_DEFAULTS
+from stateful_oauth.django.documentation import documentation
 from stateful_oauth.django.pages.site_faults import SITE_FAULTS
 from stateful_oauth.emulator import Tenant
 from stateful_oauth.emulator.server import EmulatorServer
@@ -40,6 +41,7 @@ def test_debug_page_adds_meaning_remedy_and_command(browser, tenant, settings):
     assert known.meaning.split(":")[0] in page
     assert "Check CLIENT_ID" in page
     assert "python manage.py flows_doctor" in page
+    assert f'href="{documentation("error-codes", "client_rejected")}"' in page
 
 
 def test_debug_page_of_a_users_error_names_the_transaction(browser, tenant, settings):
