@@ -5,30 +5,13 @@ Codes are stable: logs, rows, and your alerts refer to them. `docs/error-codes.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from stateful_oauth.flows.engine.declaration import gettext_noop as _
+from stateful_oauth.flows.error_code import ErrorCode
+from stateful_oauth.flows.error_codes_of_apis import ACCESS_TOKEN_CODES
 
-
-@dataclass(frozen=True, slots=True)
-class ErrorCode:
-    """One line of the table.
-
-    Attributes:
-        meaning: For developers.
-        status: HTTP status of the page.
-        user: What the user is told, as complete sentences. The Django integration translates it.
-        operator: What the operator does about it.
-        is_site_fault: Whether the site's developers or operators have to mend it: it is logged as an error.
-    """
-
-    meaning: str
-    status: int
-    user: str
-    operator: str
-    is_site_fault: bool = False
-
+__all__ = ["ERROR_CODES", "ErrorCode"]
 
 _NOTHING: Final = "Nothing, unless it happens often."
 _OUR_SIDE: Final = _(
@@ -225,6 +208,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "Check the tenant's step-up policy."),
     "id_token_at_hash": ErrorCode(
         "`at_hash` does not match the access token.", 502, _BAD_TOKEN, _REPORT_TOKEN),
+    **ACCESS_TOKEN_CODES,
     # The response does not match the request.
     "issuer_mismatch": ErrorCode(
         "The callback's `iss` is not the expected issuer (RFC 9207).", 403, _BAD_TOKEN, _REPORT_TOKEN),

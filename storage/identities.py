@@ -32,6 +32,24 @@ def find_identity(identity: VerifiedIdentity, *, lock: bool = False) -> Identity
     return found
 
 
+def user_of_subject(issuer: str, subject: str, *, at: datetime) -> AbstractBaseUser | None:
+    """Return the user of a `sub`, in one statement; None if there is none.
+
+    Args:
+        at: When the provider spoke of the `sub`, in whole seconds. None, too, if the user's sessions were
+            ended after it.
+    """
+    lookup = _identities(router.db_for_write(Identity), lock=False)
+    found: Identity | None = lookup.get(identity_digest(issuer, subject))
+    if found is None:
+        return None
+    ended = found.sessions_ended_at
+    if ended is not None and at < ended.replace(microsecond=0):
+        return None
+    user: AbstractBaseUser = found.user
+    return user
+
+
 def is_outdated(row: Identity, identity: VerifiedIdentity) -> bool:
     """Whether claims are from before the user's sessions were ended, or before the email was proved.
 

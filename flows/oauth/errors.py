@@ -46,5 +46,9 @@ class IdTokenRejected(FlowError):
     """The ID token broke a rule of OpenID Connect Core §3.1.3.7."""
 
 
+class AccessTokenRejected(FlowError):
+    """An access token for one of the site's own APIs broke a rule (RFC 9068 §4)."""
+
+
 class AccountRefused(FlowError):
     """The project does not let this identity sign in, for example because its user is inactive."""

@@ -51,6 +51,7 @@ class Auth0Config:
             any case.
         is_auth0: Whether the provider is Auth0, with APIs and sign-out of its own.
         id_token_signing_alg: The only algorithm that an ID token may have (docs/security-checklist.md T7).
+        access_token_signing_alg: The only algorithm that an access token for an API of the site may have.
         leeway: By how much two clocks may differ.
         max_token_age: How long ago an ID token may have been issued (docs/security-checklist.md T10).
         pushed_authorization_requests: Push authorization requests (RFC 9126).
@@ -94,6 +95,7 @@ class Auth0Config:
     pkce_without_metadata: bool = False
     is_auth0: bool = True
     id_token_signing_alg: SigningAlg = "RS256"  # noqa: S105 - not a password
+    access_token_signing_alg: AssertionAlg = "RS256"  # noqa: S105 - not a password
     leeway: int = 30
     max_token_age: int = 600
     pushed_authorization_requests: bool = False
@@ -139,6 +141,7 @@ class Auth0Config:
             ("private_key_alg", AssertionAlg),
             ("client_assertion_audience", AssertionAudience),
             ("id_token_signing_alg", SigningAlg),
+            ("access_token_signing_alg", AssertionAlg),
         ):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}.")

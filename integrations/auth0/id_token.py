@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.auth0.algorithms import ALGORITHMS
+from stateful_oauth.auth0.claim_types import is_audience, is_moment, is_session_id, is_subject, is_text
 from stateful_oauth.auth0.json_members import Members
 from stateful_oauth.auth0.signature import verified_claims
 from stateful_oauth.flows.engine.errors import Mismatch
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.openid import IdTokenExpectation
 
-_MAX_SUBJECT: Final = 255  # OpenID Connect Core §2, which says ASCII; SAML and custom databases say more
-_NO_LETTER: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MOMENTS: Final = ("exp", "iat", "nbf", "auth_time")
 _DIGITS: Final = re.compile("[0-9]{1,12}")
 _FLAGS: Final = {"true": True, "false": False}
-_LAST_SECOND: Final = 253_402_300_799  # of the year 9999: `datetime` knows no later one
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +101,20 @@ def _certain(claims: dict[str, Any]) -> dict[str, Any]:
 def _check_types(case: _Case) -> None:
     """T14, T19: the required claims are there, and those that we use have their types."""
     claims = Members(case.claims)  # which does not show itself
-    if not _is_text(claims.get("iss")) or not _is_subject(claims.get("sub")):
+    if not is_text(claims.get("iss")) or not is_subject(claims.get("sub")):
         raise IdTokenRejected("id_token_claims", "iss or sub")
-    audience = claims.get("aud")
-    if not _is_text(audience) and not (
-        isinstance(audience, list) and audience and all(map(_is_text, audience))
-    ):
+    if not is_audience(claims.get("aud")):
         raise IdTokenRejected("id_token_claims", "aud")
     for name in ("exp", "iat"):
-        if not _is_moment(claims.get(name)):
+        if not is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
     for name in ("nbf", "auth_time"):
-        if name in claims and not _is_moment(claims.get(name)):
+        if name in claims and not is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
     for name in ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name"):
         if name in claims and not isinstance(claims.get(name), str):
             raise IdTokenRejected("id_token_claims", name)
-    if "sid" in claims and not _is_session_id(claims.get("sid")):
+    if "sid" in claims and not is_session_id(claims.get("sid")):
         raise IdTokenRejected("id_token_claims", "sid")
 
 
@@ -253,26 +248,3 @@ _RULES: Final[tuple[Callable[[_Case], None], ...]] = (
     _check_organization,
     _check_subject,
 )
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_subject(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_SUBJECT and not _NO_LETTER.search(value)
-
-
-def _is_session_id(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _MAX_SUBJECT and value.isprintable()
-
-
-def _is_moment(value: object) -> bool:
-    """Whether it is a NumericDate (RFC 7519 §2)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return (
-        math.isfinite(value) and 0 <= value <= _LAST_SECOND
-        if isinstance(value, float)
-        else 0 <= value <= _LAST_SECOND
-    )

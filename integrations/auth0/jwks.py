@@ -30,12 +30,22 @@ class Keys:
     """The usable keys of a tenant, parsed once, believed for `metadata_lifetime`.
 
     A key that the provider withdrew is accepted until then and no longer, even when the set cannot be read.
+
+    Args:
+        algorithm: The one whose keys are wanted; that of ID tokens by default.
     """
 
     def __init__(
-        self, config: Auth0Config, discovery: Discovery, transport: Transport, now: Callable[[], datetime]
+        self,
+        config: Auth0Config,
+        discovery: Discovery,
+        transport: Transport,
+        now: Callable[[], datetime],
+        *,
+        algorithm: str = "",
     ) -> None:
         self._config, self._discovery, self._transport = config, discovery, transport
+        self._algorithm = algorithm or config.id_token_signing_alg
         self._cached = Cached(
             self._fetch, now=now, lifetime=config.metadata_lifetime, interval=config.jwks_refetch_interval
         )
@@ -114,13 +124,11 @@ class Keys:
             raise FlowError("keys_unavailable", "The key set has no list of keys, or too long a one.")
         keys: dict[str | None, list[PublicKey]] = {}
         for entry in entries:
-            key = _public_key(entry, self._config.id_token_signing_alg)
+            key = _public_key(entry, self._algorithm)
             if key is not None:
                 keys.setdefault(entry.get("kid"), []).append(key)
         if not keys:
-            raise FlowError(
-                "keys_unavailable", f"The key set has no {self._config.id_token_signing_alg} key."
-            )
+            raise FlowError("keys_unavailable", f"The key set has no {self._algorithm} key.")
         return keys
 
 

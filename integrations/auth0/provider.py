@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from stateful_oauth.auth0.access_token import verify_access_token
 from stateful_oauth.auth0.client_authentication import client_authentication
 from stateful_oauth.auth0.discovery import Discovery
 from stateful_oauth.auth0.id_token import verify_id_token
@@ -24,6 +25,7 @@ from stateful_oauth.flows.engine.errors import FlowError, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stateful_oauth.auth0.access_token import AccessTokenExpectation, VerifiedAccessToken
     from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.transport import Answer
@@ -65,6 +67,12 @@ class Auth0Provider:
         self._authentication = client_authentication(config, now)
         self._discovery = Discovery(config, self._transport, now)
         self._keys = Keys(config, self._discovery, self._transport, now)
+        alg = config.access_token_signing_alg
+        self._access_token_keys = (
+            self._keys
+            if alg == config.id_token_signing_alg
+            else Keys(config, self._discovery, self._transport, now, algorithm=alg)
+        )
         self._grants = TokenGrants(self._discovery, self._post, now)
         self._my_account = Auth0MyAccount(config, self._transport)
         self._provider_users = ProviderUsers(config, self._transport)
@@ -178,6 +186,15 @@ class Auth0Provider:
         """Check every rule of the ID token; see `id_token.verify_id_token`."""
         return verify_id_token(
             id_token, expected, config=self._config, key=self._key, key_again=self._keys.find_again, now=now
+        )
+
+    def verify_access_token(
+        self, token: Secret, expected: AccessTokenExpectation, *, now: datetime
+    ) -> VerifiedAccessToken:
+        """Check every rule of an access token for an API; see `access_token.verify_access_token`."""
+        keys = self._access_token_keys
+        return verify_access_token(
+            token, expected, config=self._config, key=keys.find, key_again=keys.find_again, now=now
         )
 
     def rotates_refresh_tokens(self) -> bool:

@@ -86,6 +86,11 @@ def _signed(token: Secret, key: PublicKey | bytes, algorithm: str) -> dict[str, 
     raise IdTokenRejected(code)
 
 
+def token_type(token: Secret) -> str:
+    """Return what `typ` of a token says whose signature was verified, in lower case; it may be missing."""
+    return str(_header(token).get("typ") or "").lower()
+
+
 def _header(token: Secret) -> Members:
     if len(token.reveal()) > MAX_TOKEN_CHARACTERS:
         raise IdTokenRejected("id_token_too_large", f"It is longer than {MAX_TOKEN_CHARACTERS} characters.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stateful_oauth.flows.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from stateful_oauth.auth0.access_token import VerifiedAccessToken
     from stateful_oauth.django.actions.callbacks import callback_view
     from stateful_oauth.django.actions.completing import acomplete, asend_event, complete, send_event
     from stateful_oauth.django.actions.signing_out import asign_out, sign_out
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
         start_unlink,
     )
     from stateful_oauth.django.actions.stepping_up import astart_step_up, start_step_up
+    from stateful_oauth.django.api.bearer import bearer_required
+    from stateful_oauth.django.api.rest_framework import Auth0Bearer
+    from stateful_oauth.django.api.verifying import averify_access_token, verify_access_token
     from stateful_oauth.django.backends import Auth0Backend
     from stateful_oauth.django.doctor import areadiness, readiness
     from stateful_oauth.django.pages.flow_pages import FlowResponse, InsideTransaction, flow_view
@@ -64,12 +68,14 @@ if TYPE_CHECKING:
     from stateful_oauth.django.sweeps.tasks import expire_flows, purge_flows, recover_flows
     from stateful_oauth.django.views.readiness import readiness_view
     from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, StoreUnavailable
-    from stateful_oauth.flows.oauth.errors import AccountRefused
+    from stateful_oauth.flows.oauth.errors import AccessTokenRejected, AccountRefused
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 __all__ = [
+    "AccessTokenRejected",
     "AccountRefused",
     "Auth0Backend",
+    "Auth0Bearer",
     "CurrentSignIn",
     "FlowError",
     "FlowResponse",
@@ -79,6 +85,7 @@ __all__ = [
     "StoreUnavailable",
     "Transition",
     "UserSession",
+    "VerifiedAccessToken",
     "VerifiedIdentity",
     "aaccess_token",
     "aavailable_connections",
@@ -103,6 +110,8 @@ __all__ = [
     "astart_unlink",
     "auser_sessions",
     "available_connections",
+    "averify_access_token",
+    "bearer_required",
     "callback_view",
     "complete",
     "connected_accounts",
@@ -131,6 +140,7 @@ __all__ = [
     "start_unlink",
     "transition_made",
     "user_sessions",
+    "verify_access_token",
 ]
 
 if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checker
@@ -142,6 +152,10 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
                 "alinked_accounts aprovider_token arefresh_connected_accounts available_connections "
                 "connected_accounts linked_accounts provider_token refresh_connected_accounts"
             ),
+            "stateful_oauth.auth0.access_token": "VerifiedAccessToken",
+            "stateful_oauth.django.api.bearer": "bearer_required",
+            "stateful_oauth.django.api.rest_framework": "Auth0Bearer",
+            "stateful_oauth.django.api.verifying": "averify_access_token verify_access_token",
             "stateful_oauth.django.backends": "Auth0Backend",
             "stateful_oauth.django.actions.callbacks": "callback_view",
             "stateful_oauth.django.actions.completing": "acomplete asend_event complete send_event",
@@ -165,7 +179,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             "stateful_oauth.django.sweeps.tasks": "expire_flows purge_flows recover_flows",
             "stateful_oauth.django.views.readiness": "readiness_view",
             "stateful_oauth.flows.engine.errors": "FlowError InvalidInput StoreUnavailable",
-            "stateful_oauth.flows.oauth.errors": "AccountRefused",
+            "stateful_oauth.flows.oauth.errors": "AccessTokenRejected AccountRefused",
             "stateful_oauth.flows.oauth.openid": "VerifiedIdentity",
         },
     )

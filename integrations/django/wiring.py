@@ -89,6 +89,7 @@ def provider_config(tenant: str) -> Auth0Config:
         client_certificate_key=chosen.client_certificate_key,
         pkce_without_metadata=chosen.pkce_without_metadata,
         id_token_signing_alg=chosen.id_token_signing_alg,
+        access_token_signing_alg=chosen.access_token_signing_alg,
         leeway=chosen.leeway,
         max_token_age=chosen.max_token_age,
         pushed_authorization_requests=chosen.pushed_authorization_requests,

@@ -11,6 +11,7 @@ from stateful_oauth.demo.scenarios.provider import PROVIDER
 from stateful_oauth.demo.scenarios.scenario import Group, Scenario
 from stateful_oauth.demo.scenarios.site import ACCOUNTS, CALLBACK_URLS, OPERATIONS
 from stateful_oauth.demo.scenarios.visitors import AGAIN, FIRST, REFUSALS
+from stateful_oauth.flows.error_codes import ERROR_CODES
 
 GROUPS: Final[tuple[Group, ...]] = (
     FIRST,
@@ -29,6 +30,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 }
 
 NOT_IN_MENU: Final[dict[str, str]] = {
+    **{
+        code: "It answers a client of an API, which sees no page."
+        for code in ERROR_CODES
+        if code.startswith(("access_token_", "authorization_"))
+    },
     "wrong_flow": "It takes a callback of one flow at the URL of another, which no provider sends.",
     "event_not_allowed": "The page that asks sends such a click back to the question.",
     "in_progress": 'It is the page that waits: "double-click" shows it, under its own URL.',

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from stateful_oauth.django.conf import SiteSettings, TenantSettings
 
+_ACCESS_TOKEN_ALGORITHMS: Final = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+)  # fmt: skip
 _LONGEST_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
@@ -108,6 +111,7 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
             id="stateful_oauth.E007",
         )
     yield from client_credentials(tenant, name)
+    yield from _own_api(tenant, name)
     if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:
         yield Error(
             f"{name}: LEEWAY is not between 0 and 60 seconds.",
@@ -131,6 +135,21 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
     yield from _management(tenant, name)
     yield from _linking(tenant, name)
     yield from _connections(tenant, name)
+
+
+def _own_api(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
+    if tenant.access_token_signing_alg not in _ACCESS_TOKEN_ALGORITHMS:
+        yield Error(
+            f"{name}: ACCESS_TOKEN_SIGNING_ALG is not one of {', '.join(_ACCESS_TOKEN_ALGORITHMS)}.",
+            hint="Auth0's default is RS256. A shared secret (HS256) is not supported for APIs.",
+            id="stateful_oauth.E080",
+        )
+    if tenant.api_audience and tenant.api_audience == tenant.client_id:
+        yield Error(
+            f"{name}: API_AUDIENCE is CLIENT_ID, for which ID tokens are.",
+            hint="Set it to the identifier of the API in Auth0.",
+            id="stateful_oauth.E081",
+        )
 
 
 def _management(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:

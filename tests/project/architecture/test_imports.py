@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "storage": {"django", "cryptography"},
     "diagrams": {"statemachine"},
     "integrations/auth0": CRYPTOGRAPHY | HTTP | {"auth0", "httpx"},  # httpx is auth0-python's own
-    "integrations/django": DJANGO | {"django_tasks", "opentelemetry"},  # extras `tasks` and `telemetry`
+    "integrations/django": DJANGO | {"django_tasks", "opentelemetry", "rest_framework"},  # extras
     "integrations/emulator": CRYPTOGRAPHY | HTTP | {"httpx", "werkzeug"},
     "integrations/testing": DJANGO | HTTP | {"cryptography", "hypothesis", "pytest", "pytest_django"},
     "integrations/demo": DJANGO | HTTP | {"werkzeug"},

@@ -82,6 +82,7 @@ def test_function_with_io_has_an_async_twin():
     functions = {name for name in door.__all__ if inspect.isfunction(getattr(door, name))}
     twins = {name for name in functions if inspect.iscoroutinefunction(getattr(door, name))}
     assert functions - twins - {name.removeprefix("a") for name in twins} == {
+        "bearer_required",
         "callback_view",
         "flow_view",
         "permission_denied_view",

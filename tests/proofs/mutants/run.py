@@ -28,6 +28,7 @@ from queue import SimpleQueue
 
 from tests.proofs.mutants import (
     catalogue,
+    catalogue_of_apis,
     catalogue_of_browsers,
     catalogue_of_denials,
     catalogue_of_endings,
@@ -218,6 +219,7 @@ def main() -> int:
     arguments = _arguments()
     mutants = (
         *catalogue.MUTANTS,
+        *catalogue_of_apis.MUTANTS,
         *catalogue_of_browsers.MUTANTS,
         *catalogue_of_denials.MUTANTS,
         *catalogue_of_endings.MUTANTS,

@@ -1,0 +1,53 @@
+"""Mutants of access tokens for APIs of the site: one for each rule. See `catalogue`."""
+
+from __future__ import annotations
+
+from tests.proofs.mutants.catalogue import Mutant
+
+RULES = ("tests/integrations/auth0/test_access_token_rules.py",)
+VIEWS = ("tests/integrations/django/api/test_bearer.py",)
+TOKEN = "integrations/auth0/access_token.py"
+VERIFYING = "integrations/django/api/verifying.py"
+
+MUTANTS = (
+    Mutant("an access token may be signed as it likes", TOKEN,
+           "algorithm=config.access_token_signing_alg,", "algorithm=config.id_token_signing_alg,", RULES),
+    Mutant("an access token may be of any type", TOKEN,
+           "            types=_TYPES,\n", '            types=_TYPES | {"logout+jwt", "dpop+jwt"},\n', RULES),
+    Mutant("the claims of an access token have any type", TOKEN, "    _check_types,\n", "", RULES),
+    Mutant("the standard's profile needs no claims of its own", TOKEN,
+           "    if case.is_profile and not", "    if False and not", RULES),
+    Mutant("an ID token is an access token", TOKEN, "    _check_kind,\n", "", RULES),
+    Mutant("an access token of another issuer is taken", TOKEN, "    _check_issuer,\n", "", RULES),
+    Mutant("an access token for another API is taken", TOKEN, "    _check_audience,\n", "", RULES),
+    Mutant("an audience is looked for in a text", TOKEN,
+           "return (value,) if isinstance(value, str) else tuple(value)", "return value", RULES),
+    Mutant("an expired access token is taken", TOKEN, "    _check_expiry,\n", "", RULES),
+    Mutant("an access token of the future is taken", TOKEN, "    _check_issued_at,\n", "", RULES),
+    Mutant("a token that is bound to a key is taken without a proof", TOKEN, "    _check_binding,\n", "", RULES),
+    Mutant("an access token of another organization is taken", TOKEN, "    _check_organization,\n", "", RULES),
+    Mutant("an empty organization fits a token without one", TOKEN,
+           " == wanted.lower() != \"\"", " == wanted.lower()", RULES),
+    Mutant("scopes are not asked for", TOKEN,
+           "if not case.expected.scopes <= case.scopes or", "if", RULES),
+    Mutant("permissions are not asked for", TOKEN,
+           " or not case.expected.permissions <= case.permissions:", ":", RULES),
+    Mutant("one scope of several is enough", TOKEN,
+           "if not case.expected.scopes <= case.scopes or",
+           "if (case.expected.scopes and not case.expected.scopes & case.scopes) or", RULES),
+    Mutant("the audience of an API may be the client id", VERIFYING,
+           "    if wanted == chosen.client_id:", "    if False:", VIEWS),
+    Mutant("an API takes the tokens of inactive users", VERIFYING,
+           "if user is None or not user.is_active:", "if user is None:", VIEWS),
+    Mutant("an application speaks for a user", VERIFYING,
+           "None if token.is_machine else user_of_subject(", "user_of_subject(", VIEWS,
+           survivor="No user signs in with the `sub` of an application."),
+    Mutant("a token outlives the ending of its user's sessions", "storage/identities.py",
+           "    if ended is not None and at < ended.replace(microsecond=0):\n        return None\n", "", VIEWS),
+    Mutant("a view of an API demands a CSRF token", "integrations/django/api/bearer.py",
+           '        return cast("View", csrf_exempt(login_not_required(protected)))',
+           '        return cast("View", login_not_required(protected))', VIEWS),
+    Mutant("a view of an API demands a session", "integrations/django/api/bearer.py",
+           '        return cast("View", csrf_exempt(login_not_required(protected)))',
+           '        return cast("View", csrf_exempt(protected))', VIEWS),
+)  # fmt: skip
