@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from stateful_oauth.flows.engine.transaction import LONGEST_DETAIL
+from stateful_oauth.storage.role_models import RoleDecision, RoleGroup
 from stateful_oauth.storage.session_models import Session
 from stateful_oauth.storage.states import STATES
 
@@ -22,6 +23,8 @@ __all__ = [
     "FlowTransaction",
     "Grant",
     "Identity",
+    "RoleDecision",
+    "RoleGroup",
     "Session",
     "StateKinds",
     "StuckTransaction",

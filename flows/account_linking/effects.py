@@ -312,7 +312,9 @@ def resolve_primary(context: OAuthEffectContext) -> Event:
     inputs, sign_in = AccountLinkingInputs.of(context.transaction), _sign_in_after(context.transaction)
     try:
         check_may_finish(context.transaction, inputs.until, now=context.clock.now())
-        user = account_caller(context.caller).resolve_account(sign_in.identity)
+        user = account_caller(context.caller).resolve_account(
+            sign_in.identity, tenant=context.transaction.tenant
+        )
     except AccountRefused as error:
         if error.code not in _TOO_LATE:
             raise
@@ -321,7 +323,7 @@ def resolve_primary(context: OAuthEffectContext) -> Event:
         return Event("fail", error, error.code)
     _tell_of_link(context, user.id)
     resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=True)
-    return Event("account_resolved", resolved, context.transaction.code)
+    return Event("account_resolved", resolved, context.transaction.code, user.note)
 
 
 def _tell_of_link(context: OAuthEffectContext, primary: str | None) -> None:
@@ -379,9 +381,9 @@ def resolve_newcomer(context: OAuthEffectContext) -> Event:
             raise ServiceRefused("newcomer_gone", "The account that signed in is one with another by now.")
         sign_in, until = SignIn.from_secret(proved), inputs.until
     check_may_finish(context.transaction, until, now=context.clock.now())
-    user = account_caller(context.caller).resolve_account(sign_in.identity)
+    user = account_caller(context.caller).resolve_account(sign_in.identity, tenant=context.transaction.tenant)
     # Who was asked and said no is not asked again. Where the link failed, or an operator ended it, the next
     # sign-in looks again.
     asked = not isinstance(context.payload, FlowError) and context.caller.actor.kind != "operator"
     resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=asked)
-    return Event("account_resolved", resolved, context.transaction.code)
+    return Event("account_resolved", resolved, context.transaction.code, user.note)

@@ -68,10 +68,10 @@ def resolve_account(context: OAuthEffectContext) -> Event:
         )
     if context.payload in (_GONE, _BLOCKED):
         raise ServiceRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
-    user = account_caller(context.caller).resolve_account(sign_in.identity)
+    user = account_caller(context.caller).resolve_account(sign_in.identity, tenant=context.transaction.tenant)
     checked = isinstance(context.payload, NoCandidates)
     resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=checked)
-    return Event("account_resolved", resolved, context.transaction.code)
+    return Event("account_resolved", resolved, context.transaction.code, user.note)
 
 
 @dataclass(frozen=True, slots=True)

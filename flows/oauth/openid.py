@@ -120,6 +120,8 @@ class VerifiedIdentity:
         obtained_at: When the claims were asked for, aware and on our clock; None for now.
         standing: Of a sign-in that was kept for a later decision: how it stood with the user's sessions when
             it was kept (`Caller.standing_of`). None for one that was not kept.
+        tenant: The alias of the tenant whose sign-in it is, in the settings; an empty string for an identity
+            that no sign-in brought.
     """
 
     issuer: str
@@ -128,6 +130,7 @@ class VerifiedIdentity:
     came_with: Mapping[str, Any] = field(default_factory=dict)
     obtained_at: datetime | None = None
     standing: str | None = None
+    tenant: str = ""
 
     @property
     def with_all_claims(self) -> VerifiedIdentity:

@@ -327,8 +327,11 @@ class AccountCaller(Caller, Protocol):
     def session_of(self, subject: str) -> Mapping[str, Any]:
         """Return what the session of this browser keeps of its sign-in, or nothing for another `sub`."""
 
-    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
+    def resolve_account(self, identity: VerifiedIdentity, *, tenant: str) -> KnownUser:
         """Find or make the Django user of this identity, inside the settle transaction.
+
+        Args:
+            tenant: The alias of the tenant at which the user signed in.
 
         Raises:
             AccountRefused: The project does not let this identity in; or `sign_in_outdated`: the user's

@@ -6,7 +6,7 @@ Shared by the flows that end with one. While a decision about it is pending, the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,10 +98,14 @@ class KnownUser:
     Attributes:
         id: The primary key, as text.
         standing: A keyed digest of what ends the user's sessions: see `Caller.standing_of`.
+        kept_claims: The claims that the session keeps, sealed; an empty string where it keeps none.
+        note: What the log is to say of the user: one line, or an empty string.
     """
 
     id: str
     standing: str
+    kept_claims: str = field(default="", repr=False)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +144,7 @@ def moment_of(kept: str | None) -> datetime | None:
 
 
 # What a result holds for the session, beside what else came of the flow.
-_SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr", "organization")
+_SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr", "organization", "claims")
 
 
 def session_result(session: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,6 +170,8 @@ def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> No
     session: dict[str, Json] = {"sub": identity.subject, "sid": identity.sid, **identity.authentication}
     if identity.organization:
         session["organization"] = identity.organization
+    if resolved.user.kept_claims:
+        session["claims"] = resolved.user.kept_claims
     # A refresh token that was not asked for is not kept: what is not there cannot leak.
     if sign_in.refresh_token is not None and "offline_access" in inputs.scope.split():
         grant = GrantIssued(

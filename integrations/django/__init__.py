@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         end_session,
         user_sessions,
     )
-    from stateful_oauth.django.signals import Transition, flow_settled, transition_made
+    from stateful_oauth.django.signals import Transition, flow_settled, signed_in, transition_made
     from stateful_oauth.django.sweeps.tasks import expire_flows, purge_flows, recover_flows
     from stateful_oauth.django.views.readiness import readiness_view
     from stateful_oauth.flows.engine.errors import FlowError, InvalidInput, StoreUnavailable
@@ -132,6 +132,7 @@ __all__ = [
     "refresh_connected_accounts",
     "send_event",
     "sign_out",
+    "signed_in",
     "start_connect",
     "start_disconnect",
     "start_flow",
@@ -169,7 +170,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             ),
             "stateful_oauth.django.pages.flow_pages": "FlowResponse InsideTransaction flow_view",
             "stateful_oauth.django.pages.permissions": "permission_denied_view",
-            "stateful_oauth.django.signals": "Transition flow_settled transition_made",
+            "stateful_oauth.django.signals": "Transition flow_settled signed_in transition_made",
             "stateful_oauth.django.actions.signing_out": "asign_out sign_out",
             "stateful_oauth.django.actions.starting": (
                 "astart_connect astart_disconnect astart_flow astart_login astart_unlink start_connect "

@@ -1,14 +1,13 @@
 """The authentication backend: the Django user of an identity, by issuer and subject and nothing else.
 
 Never by email (docs/security-checklist.md L1, L3), never activating a user again (L15), with no privileges
-from claims (L17).
+from claims but those that `ROLES` names (L17).
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -26,6 +25,8 @@ from stateful_oauth.django.sessions.endings import (
     replace_unusable_password,
 )
 from stateful_oauth.django.user_model import takes_no_missing_email, unique_lookup
+from stateful_oauth.django.users.fields import email_of, first_fields, keep_fields_in_step
+from stateful_oauth.django.users.roles import apply_roles, rules_of
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage.grants import end_grants_of
 from stateful_oauth.storage.identities import (
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("stateful_oauth.backends")
-
-_UNUSABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of pairs
 
 
 class Auth0Backend(ModelBackend):
@@ -72,13 +71,16 @@ class Auth0Backend(ModelBackend):
                 that `make_user` does not give, which is logged; or the code that `may_sign_in`
                 refuses with.
         """
+        made: list[AbstractBaseUser] = []
         row = find_identity(identity, lock=True)
         if row is None and _close_undone_link(identity):
             row = find_identity(identity, lock=True)
         if row is None:
             self.may_sign_in(identity.with_all_claims, None)
             try:
-                row = add_identity(identity, lambda: self.make_user(identity), now=wiring.clock.now())
+                row = add_identity(
+                    identity, lambda: self._found_or_made(identity, made), now=wiring.clock.now()
+                )
             except (IntegrityError, DataError, ValidationError) as error:
                 if self._is_taken(identity):
                     raise AccountRefused("account_conflict") from None
@@ -98,9 +100,23 @@ class Auth0Backend(ModelBackend):
             self.address_proved(request, user)
             row.refresh_from_db(fields=["session_generation"])  # the project may have ended more
             end_grants_of(row, code="grant_dead", now=wiring.clock.now(), using=router.db_for_write(Grant))
-        found_by(user, row)
+        created = any(each is user for each in made)
+        self.update_user(request, user, identity, created)
+        note = ""
+        if (rules := rules_of(identity)) is not None and self.takes_roles(identity, user):
+            note = apply_roles(user, identity, rules)
+        found_by(user, row, created=created, note=note)
         found: AbstractBaseUser = user
         return found
+
+    def _found_or_made(self, identity: VerifiedIdentity, made: list[AbstractBaseUser]) -> AbstractBaseUser:
+        """Return the user of a new identity; one that is made here is added to `made`."""
+        user = self.find_user(identity)
+        if user is None:
+            _warn_of_same_username(identity)
+            user = self.make_user(identity)
+            made.append(user)
+        return user
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         """Whether candidates that this identity might be linked to were never looked for.
@@ -145,6 +161,49 @@ class Auth0Backend(ModelBackend):
         Args:
             user: The identity's user, or None when it would be made now.
         """
+
+    def find_user(
+        self,
+        identity: VerifiedIdentity,  # noqa: ARG002 - for overriding projects
+    ) -> AbstractBaseUser | None:
+        """Return the user that a new identity belongs to, or None to make one. Default: None.
+
+        Asked once for an identity, inside the settle transaction, before a user is made. The user that it
+        returns is the identity's from then on, so return only one whose owner the claims prove.
+        An email is no proof unless `email_verified` is true and you trust the connection that says so: an
+        attacker can register with the email of another user. Users who were there before the package came
+        are adopted by the command `adopt_users`, without a guess.
+        """
+        return None
+
+    def update_user(
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 - for overriding projects
+        user: AbstractBaseUser,
+        identity: VerifiedIdentity,
+        created: bool,  # noqa: ARG002 - for overriding projects
+    ) -> None:
+        """Keep a user in step with the claims, at each sign-in. Default: the setting `USER_FIELDS`.
+
+        Called inside the settle transaction, before roles are given and taken away.
+
+        Args:
+            request: The browser's request, or None when recovery finished the sign-in.
+            created: Whether the user was made at this sign-in.
+        """
+        keep_fields_in_step(user, identity)
+
+    def takes_roles(
+        self,
+        identity: VerifiedIdentity,  # noqa: ARG002 - for overriding projects
+        user: AbstractBaseUser,  # noqa: ARG002 - for overriding projects
+    ) -> bool:
+        """Whether the setting `ROLES` decides this user's privileges. Default: yes.
+
+        Return False for a user whose privileges operators decide, such as an emergency account. Then roles
+        give nothing to the user, and take nothing away.
+        """
+        return True
 
     def accounts_linked(
         self,
@@ -220,13 +279,10 @@ class Auth0Backend(ModelBackend):
         """Return the default user's fields; without its username if that is a missing email."""
         model: Any = get_user_model()
         known = {field.name: field for field in model._meta.concrete_fields}  # noqa: SLF001 - public in Django
-        fields: dict[str, Any] = {}
-        for field, claim in (("first_name", "given_name"), ("last_name", "family_name")):
-            if field in known and (name := _name(identity.claims.get(claim), known[field].max_length)):
-                fields[field] = name
+        fields = first_fields(identity)
         email_field = model.get_email_field_name()
         if email_field in known:
-            email = _email(identity.claims.get("email"), known[email_field].max_length)
+            email = email_of(identity.claims.get("email"), known[email_field].max_length)
             if email:
                 fields[email_field] = email
             elif known[email_field].null and email_field != model.USERNAME_FIELD:
@@ -268,16 +324,19 @@ def _close_undone_link(identity: VerifiedIdentity) -> bool:
     )
 
 
-def _name(claim: object, longest: int | None) -> str:
-    """Return a name, which people may have chosen, as every database keeps it."""
-    return _UNUSABLE.sub("", claim)[:longest] if isinstance(claim, str) else ""
-
-
-def _email(claim: object, longest: int | None) -> str:
-    """Return an email to the letter, or an empty text: a shortened email would be another user's."""
-    if not isinstance(claim, str) or _UNUSABLE.search(claim):
-        return ""
-    return claim if longest is None or len(claim) <= longest else ""
+def _warn_of_same_username(identity: VerifiedIdentity) -> None:
+    """Warn where a user of another package's is there, whose username is the `sub` of the new identity."""
+    model: Any = get_user_model()
+    people = model._base_manager.using(router.db_for_write(model))  # noqa: SLF001 - public in Django
+    longest = model._meta.get_field(model.USERNAME_FIELD).max_length  # noqa: SLF001 - public in Django
+    if longest is not None and len(identity.subject) > longest:
+        return
+    if key := people.filter(**{model.USERNAME_FIELD: identity.subject}).values_list("pk", flat=True).first():
+        logger.warning(
+            "user %s has the `sub` of a new identity as its username, and another user is made for the "
+            "identity: run `manage.py adopt_users --from username`",
+            key,
+        )
 
 
 def backend_path() -> str:

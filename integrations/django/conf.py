@@ -86,7 +86,9 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "CONNECT_TIMEOUT": 3.0,
     "READ_TIMEOUT": 8.0,
     "FEDERATED_LOGOUT": False,
+    "CALLBACK_URL": "",
     "CONNECTIONS": {},
+    "KEPT_CLAIMS": ("email", "name", "picture"),
     "LINKING": "off",
     "LINKING_APP_METADATA_KEYS": (),
     "LINKING_TRIES": 3,
@@ -96,6 +98,8 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "MANAGEMENT_CLIENT_SECRET": "",
     "MANAGEMENT_DOMAIN": "",
     "PROVIDER_USERINFO": {},
+    "ROLES": {},
+    "USER_FIELDS": {"first_name": "given_name", "last_name": "family_name"},
 }
 
 

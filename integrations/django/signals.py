@@ -1,4 +1,4 @@
-"""The signals that a project may listen to. Both are sent after the commit, and no receiver can undo it.
+"""The signals that a project may listen to. All are sent after the commit, and no receiver can undo it.
 
 A receiver that raises is logged (`django.dispatch`) and changes nothing: neither the transaction nor the
 response. It runs in the request or the sweep that moved the transaction, between two steps of it, so it has
@@ -23,6 +23,10 @@ transition_made: Final = Signal(use_caching=True)
 # Sender: the model `FlowTransaction`. Argument: `outcome`, of `flows.engine.outcomes`: how a transaction
 # ended, of which flow and tenant, with which code; and of a sign-in, whose it was.
 flow_settled: Final = Signal(use_caching=True)
+
+# Sender: the user model. Arguments: `request`, or None where recovery finished the sign-in; `user`; `claims`,
+# those of the verified ID token; `created`, whether the user was made at this sign-in.
+signed_in: Final = Signal(use_caching=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

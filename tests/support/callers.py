@@ -44,8 +44,8 @@ class Person:
     def session_of(self, subject: str) -> dict[str, str]:
         return {"sub": subject}
 
-    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
-        return SystemCaller().resolve_account(identity)
+    def resolve_account(self, identity: VerifiedIdentity, *, tenant: str) -> KnownUser:
+        return SystemCaller().resolve_account(identity, tenant=tenant)
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         SystemCaller().accounts_linked(primary=primary, secondary=secondary)

@@ -165,12 +165,20 @@ def _holds(value: object, hidden: Sequence[Secret]) -> bool:
 def callback_url(tenant: str, name: str = "callback", *, base_url: str = "") -> str:
     """Return a `redirect_uri`, which comes from the settings (docs/security-checklist.md S10).
 
+    `CALLBACK_URL` replaces that of the sign-in: by the name of a URL pattern, a path, or a whole URL.
+
     Args:
         name: Of the URL pattern; each flow has its own (RFC 9700 §4.4).
         base_url: One of the site's base URLs; `BASE_URL` by default.
     """
+    chosen: str = conf.tenant(tenant).callback_url if name == "callback" else ""
+    if chosen.startswith(("https://", "http://")):
+        return chosen
+    base_url = base_url or conf.base_url
+    if chosen:
+        return base_url + (chosen if chosen.startswith("/") else reverse(chosen))
     where = (get_urlconf(settings.ROOT_URLCONF), get_script_prefix(), get_language())
-    return (base_url or conf.base_url) + _callback_path(tenant, name, where)
+    return base_url + _callback_path(tenant, name, where)
 
 
 @lru_cache(maxsize=256)

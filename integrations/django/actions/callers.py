@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import authenticate, get_user_model, load_backend
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
-from django.db import router
+from django.db import router, transaction
 
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.browser.binding import bind as bind_browser
 from stateful_oauth.django.browser.binding import current_binding
 from stateful_oauth.django.browser.navigation import is_navigation
 from stateful_oauth.django.conf import conf
-from stateful_oauth.django.sessions.endings import standing_of, standing_of_user
+from stateful_oauth.django.sessions.endings import found_of, standing_of, standing_of_user
 from stateful_oauth.django.sessions.sign_ins import (
     forget_session,
     renew_key,
     renew_sign_in,
     session_details,
     sign_in,
+    without_claims,
 )
+from stateful_oauth.django.signals import signed_in
+from stateful_oauth.django.users.claims import sealed_claims
 from stateful_oauth.flows.engine.transaction import BROWSER, SYSTEM, Actor
 from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.inputs import LinkingChoices
@@ -53,6 +58,7 @@ class BrowserCaller:
     def __init__(self, request: HttpRequest, *, bind: bool = False) -> None:
         self._request = request
         self._user: Any = None
+        self._identity: VerifiedIdentity | None = None
         self.is_new_browser = current_binding(request) is None
         self._binding = bind_browser(request) if bind else current_binding(request)
 
@@ -106,12 +112,14 @@ class BrowserCaller:
     def session_of(self, subject: str) -> Mapping[str, Any]:
         """Return what the session keeps, if it is of this `sub`."""
         details = session_details(self._request)
-        return details if details.get("sub") == subject else {}
+        # A row keeps it in clear, and the claims are personal.
+        return without_claims(details) if details.get("sub") == subject else {}
 
-    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
+    def resolve_account(self, identity: VerifiedIdentity, *, tenant: str) -> KnownUser:
         """Ask the project's authentication backends."""
-        self._user = _authenticated(self._request, identity)
-        return _known(self._user, identity)
+        self._identity = replace(identity, tenant=tenant)
+        self._user = _authenticated(self._request, self._identity)
+        return _known(self._user, self._identity)
 
     def settled(self, outcome: Outcome) -> None:
         """Sign the browser in: if that fails, nothing is settled.
@@ -128,6 +136,7 @@ class BrowserCaller:
                     renew_sign_in(self._request, outcome)
                 else:
                     sign_in(self._request, outcome, self._user)
+                    _announce(self._request, self._user, self._identity)
             except BaseException:
                 forget_session(self._request)  # or the middleware would save it with the refusal
                 raise
@@ -142,6 +151,8 @@ class SystemCaller:
     is_navigation = False
     is_new_browser = False
     user_id = None
+    _user: Any = None
+    _identity: VerifiedIdentity | None = None
 
     def link_check_due(self, identity: VerifiedIdentity) -> bool:
         """Ask the project's backend, without a request."""
@@ -169,12 +180,16 @@ class SystemCaller:
         """Return a keyed digest of what ends the sessions of the identity's user."""
         return standing_of(identity)
 
-    def resolve_account(self, identity: VerifiedIdentity) -> KnownUser:
+    def resolve_account(self, identity: VerifiedIdentity, *, tenant: str) -> KnownUser:
         """Ask our own backend alone: others of the project's may need a request, and there is none."""
-        return _known(_recovered(identity), identity)
+        self._identity = replace(identity, tenant=tenant)
+        self._user = _recovered(self._identity)
+        return _known(self._user, self._identity)
 
     def settled(self, outcome: Outcome) -> None:
-        """Do nothing: the browser gets its session when it asks."""
+        """Announce a sign-in. The browser gets its session when it asks."""
+        if isinstance(outcome, SignedIn) and not isinstance(outcome, Connected | Reauthenticated):
+            _announce(None, self._user, self._identity)
 
 
 class OperatorCaller(SystemCaller):
@@ -244,7 +259,27 @@ def _recovered(identity: VerifiedIdentity) -> Any:
 
 
 def _known(user: Any, identity: VerifiedIdentity) -> KnownUser:
-    return KnownUser(id=str(user.pk), standing=standing_of_user(user, identity))
+    return KnownUser(
+        id=str(user.pk),
+        standing=standing_of_user(user, identity),
+        kept_claims=sealed_claims(identity),
+        note=found_of(user).note,
+    )
+
+
+def _announce(request: HttpRequest | None, user: Any, identity: VerifiedIdentity | None) -> None:
+    """Send `signed_in` once the sign-in is committed."""
+    if user is None or identity is None or not signed_in.has_listeners(type(user)):
+        return
+    send = partial(
+        signed_in.send_robust,
+        type(user),
+        request=request,
+        user=user,
+        claims=identity.claims,
+        created=found_of(user).created,
+    )
+    transaction.on_commit(send, using=router.db_for_write(type(user)), robust=True)
 
 
 @database_answers()

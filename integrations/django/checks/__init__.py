@@ -1,8 +1,8 @@
 """System checks: report at start what would otherwise fail at a user's sign-in.
 
-`site.py` checks the values for the site, `tenants.py` those of each tenant, `project.py` what the package
-needs of the project around it, `hosts.py` its hosts, `cookies.py` its own cookies, `cache.py` its cache, and
-`database.py` its databases.
+`site.py` checks the values for the site, `tenants.py` those of each tenant, `users.py` what users get from
+claims, `project.py` what the package needs of the project around it, `hosts.py` its hosts, `cookies.py` its
+own cookies, `cache.py` its cache, and `database.py` its databases.
 `docs/settings.md` lists the ids.
 """
 
@@ -21,6 +21,7 @@ from stateful_oauth.django.checks.hosts import check_hosts  # noqa: F401 - regis
 from stateful_oauth.django.checks.project import check_project
 from stateful_oauth.django.checks.site import check_types, check_values
 from stateful_oauth.django.checks.tenants import check_tenants
+from stateful_oauth.django.checks.users import check_users
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.documentation import documentation
 
@@ -47,7 +48,9 @@ def check_settings(
         ]
     if wrong := [*check_types(values)]:
         return wrong  # the other checks compute with the values
-    return [*check_values(values, conf), *check_tenants(conf), *check_project(conf)]
+    wrong = [*check_values(values, conf), *check_tenants(conf), *check_project(conf)]
+    # These need the user model and the URLs.
+    return wrong if any(each.is_serious() for each in wrong) else [*wrong, *check_users(conf)]
 
 
 @register(Tags.security, deploy=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from stateful_oauth.flows.engine.effects import Effect
     from stateful_oauth.flows.engine.transaction import Transaction
+
+
+_NOTED_BY_US: Final = ("account_resolved",)  # events whose line holds no text of another service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class LogLine:
 
     Attributes:
         detail: What another service said: text from outside, to be shown escaped.
+        note: What the site itself noted, for example which roles changed. It may name roles and groups.
         after: Seconds since the transition before it; for a rejected event, since the one it came after.
         gap: Seconds since the line before it, rejected or not; None for the first line.
     """
@@ -82,6 +86,7 @@ class LogLine:
     code: str
     reason: str
     detail: str
+    note: str
     rejected: bool
 
 
@@ -179,7 +184,8 @@ def log_lines(records: Iterable[TransitionRecord]) -> list[LogLine]:
                 effect=record.effect,
                 code=record.code,
                 reason=record.reason,
-                detail=record.detail,
+                detail="" if record.event in _NOTED_BY_US else record.detail,
+                note=record.detail if record.event in _NOTED_BY_US else "",
                 rejected=record.rejected,
             )
         )

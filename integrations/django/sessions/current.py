@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django import wiring
@@ -12,6 +13,7 @@ from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.sessions.sign_ins import session_details
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from django.http import HttpRequest
@@ -31,6 +33,8 @@ class CurrentSignIn:
         acr: How the user authenticated: the authentication context class, or an empty string.
         amr: The authentication methods, for example `("pwd", "otp")`; empty if the provider did not say.
         organization: The id of the Auth0 organization (`org_…`), or an empty string.
+        claims: The claims of the ID token that the setting `KEPT_CLAIMS` names: email, name and picture by
+            default. They are as they were when the user signed in.
     """
 
     user_id: str
@@ -42,6 +46,7 @@ class CurrentSignIn:
     acr: str = ""
     amr: tuple[str, ...] = ()
     organization: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def authenticated_within(self, period: timedelta) -> bool:
         """Return whether the user authenticated at most `period` ago; False if the provider did not say when.
@@ -72,6 +77,7 @@ def current_sign_in(request: HttpRequest) -> CurrentSignIn | None:
         acr=details.get("acr") or "",
         amr=tuple(details.get("amr") or ()),
         organization=details.get("organization") or "",
+        claims=MappingProxyType(dict(details.get("claims") or {})),
     )
 
 

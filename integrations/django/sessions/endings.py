@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -60,14 +61,35 @@ def replace_unusable_password(user: Any) -> bool:
     return True
 
 
-def found_by(user: Any, identity: Identity) -> None:
-    """Note on a user by which identity it was found, so that it is not looked for again."""
-    setattr(user, _FOUND, identity)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How a user was found at a sign-in.
+
+    Attributes:
+        identity: By which row, or None.
+        created: Whether the user was made at this sign-in.
+        note: What the log is to say of it.
+    """
+
+    identity: Identity | None = None
+    created: bool = False
+    note: str = ""
+
+
+def found_by(user: Any, identity: Identity, *, created: bool = False, note: str = "") -> None:
+    """Note on a user how it was found, so that it is not looked for again."""
+    setattr(user, _FOUND, Found(identity, created, note))
+
+
+def found_of(user: Any) -> Found:
+    """Return how a user was found; of one that another backend found, nothing is known."""
+    found: Found = getattr(user, _FOUND, None) or Found()
+    return found
 
 
 def standing_of_user(user: Any, identity: VerifiedIdentity) -> str:
     """Return how a sign-in as this user stands with the user's sessions: see `Caller.standing_of`."""
-    row = getattr(user, _FOUND, None) or find_identity(identity)
+    row = found_of(user).identity or find_identity(identity)
     return _digest(user, *((None, 0) if row is None else (row.pk, row.session_generation)))
 
 

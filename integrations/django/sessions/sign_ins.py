@@ -29,6 +29,7 @@ from stateful_oauth.django.sessions.registry import (
     registered_row,
     reregister_session,
 )
+from stateful_oauth.django.users.claims import opened_claims
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
@@ -37,6 +38,8 @@ from stateful_oauth.storage.grants import present_grant
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.http import HttpRequest
 
     from stateful_oauth.flows.oauth.outcomes import Reauthenticated
@@ -63,7 +66,9 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
         request.session.cycle_key()
     renew_binding(request, str(user.pk))
     request.session[ARRIVED_KEY] = [outcome.asked, int(wiring.clock.now().timestamp())]
-    details = dict(outcome.session)
+    details = without_claims(outcome.session)
+    if claims := _claims_of(outcome, previous if same_account else {}):
+        details["claims"] = claims
     if outcome.tenant != DEFAULT_TENANT:
         details["tenant"] = outcome.tenant
     same_tenant = previous.get("tenant", DEFAULT_TENANT) == outcome.tenant
@@ -80,6 +85,19 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     end_questions_of_others(
         request, issuer=conf.tenant(outcome.tenant).issuer, subject=details.get("sub", "")
     )
+
+
+def without_claims(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a session keeps of a sign-in, but for the claims."""
+    return {name: value for name, value in details.items() if name != "claims"}
+
+
+def _claims_of(outcome: SignedIn, previous: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims that `KEPT_CLAIMS` names; those of before where this sign-in brings none."""
+    if "claims" not in outcome.session:
+        return dict(previous.get("claims", {}))
+    issuer = conf.tenant(outcome.tenant).issuer
+    return opened_claims(outcome.session["claims"], issuer=issuer, subject=outcome.session.get("sub", ""))
 
 
 def _log_in(request: HttpRequest, user: Any, *, keeps_forms: bool) -> None:

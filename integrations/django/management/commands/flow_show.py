@@ -127,6 +127,7 @@ def _line(line: LogLine, width: int) -> str:
         f"calls {line.effect}" if line.effect else "",
         f"({line.reason!r})" if line.reason else "",
         f"the provider says: {line.detail!r}" if line.detail else "",
+        f"noted: {line.note!r}" if line.note else "",
     ]
     text = "  ".join(filter(None, details))
     return f"{_moment(line.at)}  {'+' + _span(line.after):>9}  {line.event:<{width}}  {step}  {text}"

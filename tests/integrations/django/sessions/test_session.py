@@ -107,7 +107,7 @@ def test_the_whole_way_works_with_every_engine(browser, engine):
 def test_the_session_knows_subject_provider_session_and_tenant_and_no_token(browser, tenant):
     browser.sign_in(ADA)
     details = browser.client.session["stateful_oauth"]
-    assert set(details) == {"sub", "sid"}
+    assert set(details) == {"sub", "sid", "claims"}
     assert details["sub"] == Identity.objects.get().subject
     assert tenant.ledger.last("session_started").fields["sid"] == details["sid"]
 
@@ -125,7 +125,7 @@ def test_the_session_knows_when_and_how_the_user_authenticated(browser, tenant, 
 def test_the_session_keeps_no_authentication_of_another_form(browser, tenant, claims):
     tenant.id_token_hook = lambda found, header: found.update(claims)
     browser.sign_in(ADA)
-    assert set(browser.client.session["stateful_oauth"]) == {"sub", "sid"}
+    assert set(browser.client.session["stateful_oauth"]) == {"sub", "sid", "claims"}
 
 
 def test_djangos_signal_is_sent_once_and_last_login_is_noted(browser):

@@ -140,14 +140,21 @@ def test_the_same_subject_at_another_issuer_is_another_user():
 
 @pytest.mark.security("L16")
 @pytest.mark.usefixtures("db")
-def test_the_address_of_an_identity_is_kept_true_and_the_users_own_is_left_alone(browser, tenant):
-    """An address may change; it belongs to people to read."""
+@pytest.mark.parametrize(
+    ("fields", "expected"), [({}, "ada@new.example"), ({"email": None}, "chosen@example.com")]
+)
+def test_email_of_an_identity_is_kept_true_and_the_users_own_unless_it_opts_out(
+    browser, tenant, settings, fields, expected
+):
+    """An email may change; it belongs to people to read."""
+    settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "USER_FIELDS": fields}
     browser.sign_in(ADA)
     users().update(email="chosen@example.com")
-    tenant.people.users[next(iter(tenant.people.users))].email = "ada@new.example"
+    ada = tenant.people.users[next(iter(tenant.people.users))]
+    ada.email, ada.email_verified = "ada@new.example", True
     browser.sign_in(ADA)
     assert Identity.objects.get().email == "ada@new.example"
-    assert users().get().email == "chosen@example.com"
+    assert users().get().email == expected
 
 
 # The user that is made.
@@ -264,7 +271,8 @@ def test_somebody_deleted_while_they_sign_in_starts_anew(browser):
 def test_an_inactive_user_is_refused_and_nothing_is_written(browser, tenant, known_user):
     """Refused, not re-activated."""
     user = known_user(is_active=False)
-    tenant.people.users[next(iter(tenant.people.users))].email = "ada@new.example"
+    ada = tenant.people.users[next(iter(tenant.people.users))]
+    ada.email, ada.email_verified = "ada@new.example", True
     response = browser.get(browser.visitor.authorize(browser.start(), ADA))
     assert shown(browser, response) == ("account_inactive", 403)
     user.refresh_from_db()
