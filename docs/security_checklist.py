@@ -21,7 +21,6 @@ BEGINS = "<!-- What follows is written by `make docs` from the markers of the te
 # Rules that no test proves, and why. A rule that has a test must not stand here.
 NOT_PROVEN: Final = {
     "S19": "The package has no endpoint for back-channel logout yet, so no logout token can end a session.",
-    "T16": "A sign-in never calls the UserInfo endpoint: everything that it needs is in the signed ID token.",
 }
 
 # Rules whose tests show less than the rule says.

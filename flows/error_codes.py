@@ -285,6 +285,21 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "kept_apart": ErrorCode(
         "The user chose to keep the accounts separate.", 200,
         _("The accounts stay separate."), _NOTHING),
+    # UserInfo, and what only Auth0 has.
+    "userinfo_failed": ErrorCode(
+        "UserInfo could not be read, or the provider has none. The code is spent, so the user starts again.", 502,
+        _("The sign-in service did not respond. Please sign in again."),
+        "Check the provider's response times, and that the scope includes `openid`. USERINFO says when it is asked."),
+    "userinfo_rejected": ErrorCode(
+        "The signed UserInfo has a wrong signature, issuer, or audience.", 403, _BAD_TOKEN, _REPORT_TOKEN),
+    "userinfo_subject_mismatch": ErrorCode(
+        "UserInfo is about another user than the ID token (OpenID Connect Core §5.3.2).", 403, _BAD_TOKEN, _REPORT_TOKEN),
+    "claims_distributed": ErrorCode(
+        "The provider keeps claims of the user elsewhere (OpenID Connect Core §5.6.2). They are not fetched.", 403,
+        _OUR_SIDE, "Have the provider put the claims named in the message into the token, or set DISTRIBUTED_CLAIMS.", is_site_fault=True),
+    "auth0_only": ErrorCode(
+        "The feature is Auth0's own, and PROVIDER names another provider.", 500, _OUR_SIDE,
+        "Do not call it for this tenant.", is_site_fault=True),
     # Grants, connected accounts, and linked accounts: refused calls and lost refresh tokens.
     "grant_dead": ErrorCode(
         "The provider no longer accepts the refresh token (`invalid_grant`).", 401,

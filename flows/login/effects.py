@@ -68,9 +68,11 @@ def resolve_account(context: OAuthEffectContext) -> Event:
         )
     if context.payload in (_GONE, _BLOCKED):
         raise ServiceRefused(context.payload.reason, "The account that signed in is gone, or blocked.")
-    user = account_caller(context.caller).resolve_account(sign_in.identity, tenant=context.transaction.tenant)
+    caller = account_caller(context.caller)
+    user = caller.resolve_account(sign_in.identity, tenant=context.transaction.tenant)
     checked = isinstance(context.payload, NoCandidates)
-    resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=checked)
+    hint = "" if sign_in.id_token is None else caller.sealed_for_session(sign_in.id_token)
+    resolved = AccountResolved(sign_in=sign_in, user=user, link_checked=checked, id_token_hint=hint)
     return Event("account_resolved", resolved, context.transaction.code, user.note)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.flows.engine.errors import FlowError
@@ -49,19 +50,21 @@ def url_of(provider: Provider, transaction: Transaction, request: AuthorizationR
     return provider.authorization_url(request)
 
 
-def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
+def granted(context: OAuthEffectContext, *, completes: bool = True, **expected: Any) -> SignIn:
     """POST the code to the token endpoint, and check the ID token that comes back.
 
     Args:
         context: The payload is the `AuthorizationResponse`.
+        completes: Add what UserInfo says, where the settings ask for it.
         expected: Fields of `IdTokenExpectation`, besides those that every exchange has.
 
     Raises:
         FlowError: `code_sent_before`, and nothing was sent.
         IdTokenRejected: `id_token_missing`, or what is wrong with it.
         Mismatch: It is not about what was asked for.
-        FlowError: What else became of the exchange.
+        FlowError: What else became of the exchange, or of UserInfo.
     """
+    inputs = AuthorizationInputs.of(context.transaction)
     secrets, provider = context.transaction.secrets, context.services.provider
     if not context.services.codes.may_send(context.payload.code):
         raise FlowError("code_sent_before", "Another attempt, or a lost row, has sent the code.")
@@ -69,7 +72,7 @@ def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
     try:
         tokens = provider.exchange_code(
             code=context.payload.code,
-            redirect_uri=AuthorizationInputs.of(context.transaction).redirect_uri,
+            redirect_uri=inputs.redirect_uri,
             code_verifier=secrets["code_verifier"],
             time_limit=context.time_limit,
         )
@@ -83,10 +86,23 @@ def granted(context: OAuthEffectContext, **expected: Any) -> SignIn:
         nonce=secrets["nonce"], access_token=tokens.access_token, exchanged_at=exchanged_at, **expected
     )
     identity = provider.verify_id_token(tokens.id_token, expectation, now=context.clock.now())
+    if completes:
+        scope = inputs.scope if tokens.scope is None else tokens.scope
+        identity = provider.with_userinfo(
+            identity, tokens.access_token, scope=scope, time_limit=context.time_limit
+        )
+    # One that is not kept is revoked: it was received, and no grant holds it.
+    if not provider.keeps_refresh_token(inputs.scope):
+        tokens = replace(tokens, refresh_token=None)
+    if not provider.wants_id_token_hint():
+        tokens = replace(tokens, id_token=None)
     return SignIn.granted(identity, tokens, at=exchanged_at)
 
 
 def _receive(context: OAuthEffectContext, refresh_token: Secret | None) -> None:
-    """Note a refresh token before anything is checked: the provider honours it from now on."""
-    if refresh_token is not None:
+    """Note a refresh token before anything is checked: the provider honours it from now on.
+
+    Not where the provider revokes none: then there is nothing to do for a token that is let go.
+    """
+    if refresh_token is not None and context.services.provider.revokes_refresh_tokens():
         context.receive(**{RECEIVED: refresh_token})

@@ -78,6 +78,25 @@ class Provider(Protocol):
             IdTokenRejected: Any other rule is broken.
         """
 
+    def with_userinfo(
+        self, identity: VerifiedIdentity, access_token: Secret, *, scope: str, time_limit: float
+    ) -> VerifiedIdentity:
+        """Add the claims that UserInfo has and the ID token lacks, where the settings ask for it.
+
+        Raises:
+            FlowError: `userinfo_failed`, `userinfo_rejected`, `userinfo_subject_mismatch`, or
+                `claims_distributed`; nothing that would have the exchange repeated.
+        """
+
+    def keeps_refresh_token(self, scope: str) -> bool:
+        """Whether a refresh token that came is kept, where this scope was asked for."""
+
+    def revokes_refresh_tokens(self) -> bool:
+        """Whether the provider revokes refresh tokens, as far as is known. It is not called for that."""
+
+    def wants_id_token_hint(self) -> bool:
+        """Whether a sign-out sends the ID token, so that the session has to keep it."""
+
     def revoke_refresh_token(self, token: Secret, *, time_limit: float) -> None:
         """Revoke a refresh token (RFC 7009). Safe to repeat; an unknown token counts as revoked."""
 
@@ -337,6 +356,9 @@ class AccountCaller(Caller, Protocol):
             AccountRefused: The project does not let this identity in; or `sign_in_outdated`: the user's
                 sessions were ended, or the email was proved, since the claims were obtained.
         """
+
+    def sealed_for_session(self, id_token: Secret) -> str:
+        """Return an ID token encrypted, as the session keeps it for the sign-out."""
 
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Do what becomes of the Django user whose account is one with another's now.

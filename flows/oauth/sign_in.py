@@ -32,11 +32,13 @@ class SignIn:
     Attributes:
         refresh_token: The head of a new family, or None.
         scope: What was granted, or None when the provider left it out, which means "as asked".
+        id_token: For the sign-out, where the provider wants it then; otherwise None.
     """
 
     identity: VerifiedIdentity
     refresh_token: Secret | None = None
     scope: str | None = None
+    id_token: Secret | None = None
 
     @classmethod
     def granted(cls, identity: VerifiedIdentity, tokens: TokenResponse, *, at: datetime) -> SignIn:
@@ -46,7 +48,12 @@ class SignIn:
             at: When the request for it was sent.
         """
         identity = replace(identity, obtained_at=at)
-        return cls(identity=identity, refresh_token=tokens.refresh_token, scope=tokens.scope)
+        return cls(
+            identity=identity,
+            refresh_token=tokens.refresh_token,
+            scope=tokens.scope,
+            id_token=tokens.id_token,
+        )
 
     def held(self, standing: str) -> SignIn:
         """Return it as it is kept for a later decision."""
@@ -70,6 +77,7 @@ class SignIn:
                     "standing": identity.standing,
                     "refresh_token": None if token is None else token.reveal(),
                     "scope": self.scope,
+                    **({"id_token": self.id_token.reveal()} if self.id_token else {}),
                 }
             )
         )
@@ -88,6 +96,7 @@ class SignIn:
             ),
             refresh_token=Secret(kept.value["refresh_token"]) if kept.value["refresh_token"] else None,
             scope=kept.value["scope"],
+            id_token=Secret(kept.value["id_token"]) if "id_token" in kept.value else None,
         )
 
 
@@ -114,11 +123,13 @@ class AccountResolved:
 
     Attributes:
         link_checked: Whether accounts that it might be linked to were looked for.
+        id_token_hint: The ID token as the session keeps it, encrypted, or an empty string.
     """
 
     sign_in: SignIn
     user: KnownUser
     link_checked: bool = False
+    id_token_hint: str = ""
 
 
 def check_may_finish(transaction: Transaction, held_until: str, *, now: datetime) -> None:
@@ -144,7 +155,9 @@ def moment_of(kept: str | None) -> datetime | None:
 
 
 # What a result holds for the session, beside what else came of the flow.
-_SESSION: Final = ("sub", "sid", "grant", "auth_time", "acr", "amr", "organization", "claims")
+_SESSION: Final = (
+    *("sub", "sid", "grant", "auth_time", "acr", "amr", "organization", "claims", "id_token_hint"),
+)
 
 
 def session_result(session: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,8 +185,9 @@ def note_sign_in(transition: TransitionContext, resolved: AccountResolved) -> No
         session["organization"] = identity.organization
     if resolved.user.kept_claims:
         session["claims"] = resolved.user.kept_claims
-    # A refresh token that was not asked for is not kept: what is not there cannot leak.
-    if sign_in.refresh_token is not None and "offline_access" in inputs.scope.split():
+    if resolved.id_token_hint:
+        session["id_token_hint"] = resolved.id_token_hint
+    if sign_in.refresh_token is not None:
         grant = GrantIssued(
             id=identifiers.new_transaction_id(transition.now),
             identity=identity,

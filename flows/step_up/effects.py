@@ -41,6 +41,7 @@ def exchange_code(context: OAuthEffectContext) -> Event:
     )
     sign_in = granted(
         context,
+        completes=False,  # the user's data are none of a step-up's
         acr_values=tuple(inputs.acr_values.split()),
         organization=inputs.parameters.get("organization"),
         subject=inputs.subject,

@@ -27,6 +27,8 @@ AssertionAlg = Literal[
 SigningAlg = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256"
 ]
+UserInfoMode = Literal["never", "when_missing", "always"]
+DistributedClaims = Literal["refuse", "ignore"]
 AssertionAudience = Literal["issuer", "token_endpoint"]
 
 _MAX_LEEWAY: Final = 60  # seconds; docs/security-checklist.md T9
@@ -49,6 +51,15 @@ class Auth0Config:
         client_certificate_key: File of its private key, where the certificate's own does not hold it.
         pkce_without_metadata: The provider verifies S256 although its metadata do not say so. S256 is sent in
             any case.
+        userinfo: When a sign-in asks UserInfo: `never`, `when_missing` (the ID token lacks what the scope
+            promises), or `always`.
+        distributed_claims: What becomes of a sign-in whose claims are elsewhere (OpenID Connect Core §5.6.2):
+            `refuse`, or `ignore` them.
+        keep_unasked_refresh_tokens: Keep a refresh token that came without `offline_access` in the scope.
+        end_session_endpoint: In the place of the announced one; empty for that.
+        logout_return_parameter: Its parameter for where to go after the sign-out.
+        logout_sends_sid: Send the provider's session id as `logout_hint`, which is what Auth0 takes there.
+        logout_sends_id_token: Send the ID token as `id_token_hint`; the session keeps it encrypted.
         is_auth0: Whether the provider is Auth0, with APIs and sign-out of its own.
         id_token_signing_alg: The only algorithm that an ID token may have (docs/security-checklist.md T7).
         access_token_signing_alg: The only algorithm that an access token for an API of the site may have.
@@ -93,6 +104,13 @@ class Auth0Config:
     client_certificate: str = ""
     client_certificate_key: str = ""
     pkce_without_metadata: bool = False
+    userinfo: UserInfoMode = "never"
+    distributed_claims: DistributedClaims = "refuse"
+    keep_unasked_refresh_tokens: bool = False
+    end_session_endpoint: str = ""
+    logout_return_parameter: str = "post_logout_redirect_uri"
+    logout_sends_sid: bool = True
+    logout_sends_id_token: bool = False
     is_auth0: bool = True
     id_token_signing_alg: SigningAlg = "RS256"  # noqa: S105 - not a password
     access_token_signing_alg: AssertionAlg = "RS256"  # noqa: S105 - not a password
@@ -118,6 +136,9 @@ class Auth0Config:
 
     def __post_init__(self) -> None:
         check_url(self.issuer, "issuer", allow_http_on_loopback=self.allow_insecure_http_on_loopback)
+        if self.end_session_endpoint:
+            insecure = self.allow_insecure_http_on_loopback
+            check_url(self.end_session_endpoint, "end_session_endpoint", allow_http_on_loopback=insecure)
         if "?" in self.issuer:
             raise ValueError("issuer must not have a query (OpenID Connect Core §2).")
         if not self.client_id:
@@ -140,6 +161,8 @@ class Auth0Config:
             ("client_auth", ClientAuth),
             ("private_key_alg", AssertionAlg),
             ("client_assertion_audience", AssertionAudience),
+            ("userinfo", UserInfoMode),
+            ("distributed_claims", DistributedClaims),
             ("id_token_signing_alg", SigningAlg),
             ("access_token_signing_alg", AssertionAlg),
         ):

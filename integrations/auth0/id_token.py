@@ -1,7 +1,7 @@
 """The rules of an ID token (OpenID Connect Core §3.1.3.7), one function and one error code each.
 
-The numbers T1 to T19 are those of docs/security-checklist.md. T16 (the `sub` of UserInfo) has nothing to
-check: a sign-in never calls UserInfo, everything it needs is in the signed token. T17 is about refreshing.
+The numbers T1 to T19 are those of docs/security-checklist.md. T16 (the `sub` of UserInfo) is checked in
+`userinfo`, where the settings ask for UserInfo at all. T17 is about refreshing.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def verify_id_token(
     """
     # T1, T6, T7, T8: encrypted, not signed, or signed with something else than configured.
     case = _Case(
-        _certain(verified_claims(token, algorithm=config.id_token_signing_alg, key=key, key_again=key_again)),
+        certain_claims(
+            verified_claims(token, algorithm=config.id_token_signing_alg, key=key, key_again=key_again)
+        ),
         config,
         expected,
         now.timestamp(),
@@ -83,7 +85,7 @@ def verify_id_token(
     return VerifiedIdentity(issuer=case.claims["iss"], subject=case.claims["sub"], claims=case.claims)
 
 
-def _certain(claims: dict[str, Any]) -> dict[str, Any]:
+def certain_claims(claims: dict[str, Any]) -> dict[str, Any]:
     """Return claims with the types that OpenID Connect Core gives them, where the meaning is certain.
 
     Custom databases, SAML connections and other providers send `email_verified` and moments as texts.

@@ -1,8 +1,8 @@
-"""RP-initiated logout: the URL that ends the session at the provider."""
+"""RP-initiated logout: the URL that ends the session at the provider, if it has one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.auth0.transport import form
 from stateful_oauth.flows.engine.secret import SecretURL
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.engine.secret import Secret
 
 
+_LONGEST_HINT: Final = 6000  # characters; servers refuse URLs that are much longer
+
+
 def logout_url(
     config: Auth0Config,
     metadata: Metadata,
@@ -22,26 +25,38 @@ def logout_url(
     return_to: str | None,
     sid: str | None,
     id_token_hint: Secret | None,
+    state: Secret | None,
     federated: bool,
-) -> str:
-    """Return the URL to send the browser to.
+) -> str | None:
+    """Return the URL to send the browser to, or None: the provider has no sign-out of its own.
 
-    OpenID Connect RP-Initiated Logout 1.0 §2 when the provider announces it, else Auth0's `/v2/logout`.
+    OpenID Connect RP-Initiated Logout 1.0 §2 when the provider announces it or the settings name it, else
+    Auth0's `/v2/logout`, if it is Auth0.
     """
-    if metadata.end_session_endpoint is None:
+    end_session = config.end_session_endpoint or metadata.end_session_endpoint
+    if not end_session:
+        if not config.is_auth0 or not _has_auth0_urls(config, metadata):
+            return None
         endpoint = config.issuer.removesuffix("/") + "/v2/logout"
         fields: dict[str, str | Secret | None] = {"client_id": config.client_id, "returnTo": return_to}
     else:
-        endpoint = metadata.end_session_endpoint
+        endpoint = end_session
+        fits = id_token_hint is not None and len(id_token_hint.reveal()) <= _LONGEST_HINT
         fields = {
             "client_id": config.client_id,
-            "logout_hint": sid,
-            "id_token_hint": id_token_hint,
-            "post_logout_redirect_uri": return_to,
+            "logout_hint": sid if config.logout_sends_sid else None,
+            "id_token_hint": id_token_hint if fits else None,
+            config.logout_return_parameter: return_to,
+            "state": state,
         }
     given = {name: value for name, value in fields.items() if value}
     # Auth0 looks only for its presence.
-    return with_query(endpoint, {**given, **({"federated": ""} if federated else {})})
+    return with_query(endpoint, {**given, **({"federated": ""} if federated and config.is_auth0 else {})})
+
+
+def _has_auth0_urls(config: Auth0Config, metadata: Metadata) -> bool:
+    """Whether the endpoints are where Auth0 has them: no other provider has `/v2/logout`."""
+    return metadata.token_endpoint == config.issuer.removesuffix("/") + "/oauth/token"
 
 
 def with_query(endpoint: str, fields: Mapping[str, str | Secret]) -> str:

@@ -20,6 +20,7 @@ from stateful_oauth.auth0.oauth_answers import pushed_response, refusal, token_r
 from stateful_oauth.auth0.provider_user import ProviderUsers
 from stateful_oauth.auth0.token_grants import TokenGrants
 from stateful_oauth.auth0.transport import Transport
+from stateful_oauth.auth0.userinfo import UserInfo
 from stateful_oauth.flows.engine.errors import FlowError, InvalidInput
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Auth0Provider:
             else Keys(config, self._discovery, self._transport, now, algorithm=alg)
         )
         self._grants = TokenGrants(self._discovery, self._post, now)
+        self._userinfo = UserInfo(
+            config, self._discovery, self._transport, key=self._key, key_again=self._keys.find_again
+        )
         self._my_account = Auth0MyAccount(config, self._transport)
         self._provider_users = ProviderUsers(config, self._transport)
         # What most requests have in common is quoted once.
@@ -197,6 +201,27 @@ class Auth0Provider:
             token, expected, config=self._config, key=keys.find, key_again=keys.find_again, now=now
         )
 
+    def with_userinfo(
+        self, identity: VerifiedIdentity, access_token: Secret, *, scope: str, time_limit: float
+    ) -> VerifiedIdentity:
+        """Add what UserInfo says, where the settings ask for it; see `userinfo.UserInfo.complete`."""
+        return self._userinfo.complete(identity, access_token, scope=scope, time_limit=time_limit)
+
+    def keeps_refresh_token(self, scope: str) -> bool:
+        """Whether a refresh token that came is kept: it was asked for, or the settings keep any."""
+        return self._config.keep_unasked_refresh_tokens or "offline_access" in scope.split()
+
+    def revokes_refresh_tokens(self) -> bool:
+        """Whether a refresh token can be revoked: yes, unless the metadata are known to say otherwise."""
+        try:
+            return self._discovery.metadata(0).revocation_endpoint is not None
+        except FlowError:
+            return True
+
+    def wants_id_token_hint(self) -> bool:
+        """Whether a sign-out sends the ID token, so that the session has to keep it."""
+        return self._config.logout_sends_id_token
+
     def rotates_refresh_tokens(self) -> bool:
         """Whether a refresh token must be assumed dead once it was sent."""
         return self._config.refresh_token_rotation
@@ -242,6 +267,7 @@ class Auth0Provider:
             ProviderAnswerLost: It was sent and no usable answer came.
             FlowError: Metadata is not usable; nothing was sent.
         """
+        self._demand_auth0("Token Vault")
         return self._grants.provider_token(
             refresh_token, connection=connection, login_hint=login_hint, time_limit=time_limit
         )
@@ -256,7 +282,12 @@ class Auth0Provider:
 
     @property
     def my_account(self) -> Auth0MyAccount:
-        """Auth0's My Account API."""
+        """Auth0's My Account API.
+
+        Raises:
+            FlowError: The provider is another one. Code: `auth0_only`.
+        """
+        self._demand_auth0("The My Account API")
         return self._my_account
 
     @property
@@ -267,6 +298,7 @@ class Auth0Provider:
             FlowError: There is no client id for it, or auth0-python is not installed. Code:
                 `management_not_configured`.
         """
+        self._demand_auth0("The Management API")
         if self._management is None:
             raise FlowError(
                 "management_not_configured",
@@ -302,14 +334,16 @@ class Auth0Provider:
         return_to: str | None,
         sid: str | None = None,
         id_token_hint: Secret | None = None,
+        state: Secret | None = None,
         federated: bool = False,
-    ) -> str:
-        """Return the URL that ends the session at the provider; see `logout.logout_url`.
+    ) -> str | None:
+        """Return the URL that ends the session at the provider, or None; see `logout.logout_url`.
 
         Args:
             return_to: Where to go afterwards; it must be among the application's allowed logout URLs.
             sid: The provider's session, so that it does not ask the user which one to end.
             id_token_hint: The same, for providers without `logout_hint`. It ends up in the URL.
+            state: Comes back with the browser.
             federated: Also end the session at the identity provider behind Auth0.
 
         Raises:
@@ -321,8 +355,13 @@ class Auth0Provider:
             return_to=return_to,
             sid=sid,
             id_token_hint=id_token_hint,
+            state=state,
             federated=federated,
         )
+
+    def _demand_auth0(self, what: str) -> None:
+        if not self._config.is_auth0:
+            raise FlowError("auth0_only", f"{what} is Auth0's own, and PROVIDER names another provider.")
 
     def _authorization_fields(self, request: AuthorizationRequest) -> dict[str, str | Secret]:
         reserved = sorted(_OVERRIDING.intersection(request.parameters))

@@ -99,8 +99,13 @@ class Answer:
         raise ProviderAnswerLost(f"The provider answered {self.status} without a JSON array.", code=_INVALID)
 
     @property
+    def media_type(self) -> str:
+        """The type of the body, without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
     def _is_json(self) -> bool:
-        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = self.media_type
         return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 

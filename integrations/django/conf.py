@@ -19,6 +19,7 @@ from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
 
 from stateful_oauth.django.documentation import documentation
+from stateful_oauth.django.provider_profiles import AUTH0, PROFILES
 
 DEFAULT_TENANT: Final = "default"
 ANY_CONNECTION: Final = "*"  # a key of CONNECTIONS: those that are not named may be connected, too
@@ -59,6 +60,7 @@ SITE_DEFAULTS: Final[dict[str, Any]] = {
 }
 
 TENANT_DEFAULTS: Final[dict[str, Any]] = {
+    "PROVIDER": AUTH0,
     "DOMAIN": "",
     "ISSUER": "",
     "CLIENT_ID": _REQUIRED,
@@ -85,8 +87,15 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "TRUSTED_AUDIENCES": (),
     "CONNECT_TIMEOUT": 3.0,
     "READ_TIMEOUT": 8.0,
+    "DISTRIBUTED_CLAIMS": "refuse",
+    "END_SESSION_ENDPOINT": "",
     "FEDERATED_LOGOUT": False,
     "CALLBACK_URL": "",
+    "KEEP_UNASKED_REFRESH_TOKENS": False,
+    "LOGOUT_RETURN_PARAMETER": "post_logout_redirect_uri",
+    "LOGOUT_SENDS_ID_TOKEN": False,
+    "LOGOUT_SENDS_SID": True,
+    "USERINFO": "never",
     "CONNECTIONS": {},
     "KEPT_CLAIMS": ("email", "name", "picture"),
     "LINKING": "off",
@@ -114,8 +123,19 @@ class TenantSettings:
         key = name.upper()
         if key not in TENANT_DEFAULTS:
             raise AttributeError(name)
-        value = vars(self)[name] = _read(self._values, TENANT_DEFAULTS, key)
+        value = vars(self)[name] = _read(self._values, self._defaults, key)
         return value
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, Any]:
+        """The defaults, with those of the provider's profile; an unknown one is the check's business."""
+        provider = self._values.get("PROVIDER", AUTH0)
+        return {**TENANT_DEFAULTS, **(PROFILES.get(provider, {}) if isinstance(provider, str) else {})}
+
+    @property
+    def own_issuer(self) -> str:
+        """`ISSUER`, or an empty string where `DOMAIN` stands for it."""
+        return str(_read(self._values, TENANT_DEFAULTS, "ISSUER"))
 
     @cached_property
     def issuer(self) -> str:

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import declarations
 from stateful_oauth.django.once import once
+from stateful_oauth.django.provider_profiles import AUTH0
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,14 @@ def provider_config(tenant: str) -> Auth0Config:
         client_certificate=chosen.client_certificate,
         client_certificate_key=chosen.client_certificate_key,
         pkce_without_metadata=chosen.pkce_without_metadata,
+        userinfo=chosen.userinfo,
+        distributed_claims=chosen.distributed_claims,
+        keep_unasked_refresh_tokens=chosen.keep_unasked_refresh_tokens,
+        end_session_endpoint=chosen.end_session_endpoint,
+        logout_return_parameter=chosen.logout_return_parameter,
+        logout_sends_sid=chosen.logout_sends_sid,
+        logout_sends_id_token=chosen.logout_sends_id_token,
+        is_auth0=chosen.provider == AUTH0,
         id_token_signing_alg=chosen.id_token_signing_alg,
         access_token_signing_alg=chosen.access_token_signing_alg,
         leeway=chosen.leeway,

@@ -72,7 +72,7 @@ def read_ask(
         raise Denied("invalid_request", "Invalid prompt parameter")
     audience = params.get("audience")
     if audience is not None and audience not in tenant.apis:
-        if audience != f"{tenant.issuer}userinfo":
+        if audience != f"{tenant.base_url}/userinfo":
             raise Denied("access_denied", f"Service not found: {audience}")
         audience = None
     connection = params.get("connection")

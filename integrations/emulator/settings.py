@@ -91,6 +91,22 @@ class Settings:
     used_request_uri_text: str = "The request_uri is unknown, was used already, or is another client's"
 
     # What other OpenID Providers do differently.
+    pkce_in_discovery: bool = True
+    """Whether discovery has ``code_challenge_methods_supported``; S256 is verified in any case."""
+    revocation_in_discovery: bool = True
+    auth0_logout: bool = True
+    """Whether ``/v2/logout`` is there."""
+    logout_needs_id_token: bool = False
+    """Whether ``/oidc/logout`` answers 400 without ``id_token_hint``."""
+    logout_state: Literal["same", "none", "other"] = "same"
+    """What ``/oidc/logout`` makes of ``state``."""
+    profile_in_id_token: bool = True
+    """Whether ID tokens have what the scopes profile and email give, or only UserInfo has it."""
+    userinfo_signed: bool = False
+    userinfo_overrides: dict[str, Any] = field(default_factory=dict)
+    """Members to replace in UserInfo; the value None removes the member."""
+    refresh_without_asking: bool = False
+    """Whether a code buys a refresh token without ``offline_access`` in the scope."""
     assertion_audience: str = ""
     """What ``aud`` of a client assertion must be; empty for the issuer, which is Auth0's."""
     assertion_algs: tuple[str, ...] = ("RS256", "RS384", "PS256")

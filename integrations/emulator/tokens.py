@@ -92,7 +92,7 @@ def id_token(tenant: TenantState, subject: Subject, access_token: str) -> str:
     now = int(tenant.clock.now())
     hashed = _HASHES.get(subject.client.signing_alg[2:], hashlib.sha512)(access_token.encode()).digest()
     claims: dict[str, Any] = {
-        **profile_claims(subject.user, subject.scopes),
+        **(profile_claims(subject.user, subject.scopes) if tenant.settings.profile_in_id_token else {}),
         "iss": tenant.issuer,
         "aud": subject.client.client_id,
         "sub": subject.user.user_id,
@@ -148,7 +148,7 @@ def access_token(tenant: TenantState, subject: Subject) -> tuple[str, int]:
     claims: dict[str, Any] = {
         "iss": tenant.issuer,
         "sub": subject.user.user_id,
-        "aud": [api.identifier, tenant.issuer + "userinfo"] if openid else api.identifier,
+        "aud": [api.identifier, f"{tenant.base_url}/userinfo"] if openid else api.identifier,
         "iat": now,
         "exp": now + ttl,
         "scope": " ".join(subject.scopes),

@@ -18,6 +18,7 @@ from stateful_oauth.django.browser.binding import current_binding
 from stateful_oauth.django.browser.navigation import is_navigation
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.sessions.endings import found_of, standing_of, standing_of_user
+from stateful_oauth.django.sessions.id_token_hints import seal_id_token
 from stateful_oauth.django.sessions.sign_ins import (
     forget_session,
     renew_key,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.django.browser.binding import Binding
     from stateful_oauth.flows.engine.outcomes import Outcome
+    from stateful_oauth.flows.engine.secret import Secret
     from stateful_oauth.flows.oauth.openid import VerifiedIdentity
 
 
@@ -109,6 +111,10 @@ class BrowserCaller:
         """Return a keyed digest of what ends the sessions of the identity's user."""
         return standing_of(identity)
 
+    def sealed_for_session(self, id_token: Secret) -> str:
+        """Encrypt it with the site's keys."""
+        return seal_id_token(id_token)
+
     def session_of(self, subject: str) -> Mapping[str, Any]:
         """Return what the session keeps, if it is of this `sub`."""
         details = session_details(self._request)
@@ -169,6 +175,10 @@ class SystemCaller:
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         """Ask the project's backend, without a request."""
         _accounts_linked(None, primary, secondary)
+
+    def sealed_for_session(self, id_token: Secret) -> str:
+        """Encrypt it with the site's keys: a browser's second delivery gets the session."""
+        return seal_id_token(id_token)
 
     def session_of(self, subject: str) -> Mapping[str, Any]:
         """Return nothing: there is no session."""

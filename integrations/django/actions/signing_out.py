@@ -15,6 +15,7 @@ from stateful_oauth.django.browser.hosts import base_url_of
 from stateful_oauth.django.browser.next_url import may_go_to, requested_next
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, whole_response
+from stateful_oauth.django.sessions.id_token_hints import id_token_of
 from stateful_oauth.django.sessions.sign_ins import session_details
 from stateful_oauth.flows.engine.errors import FlowError
 
@@ -46,7 +47,8 @@ def sign_out(
         tenant: The alias of the tenant to sign out at. Empty means that of the session, or the first one.
 
     Returns:
-        A redirect to the provider, which sends the browser back.
+        A redirect to the provider, which sends the browser back; or, where the provider has no sign-out,
+        to where it would send the browser.
     """
     details, user = session_details(request), request.session.get(AUTH_USER_ID)
     base_url = base_url_of(request)
@@ -86,12 +88,16 @@ def _onward(details: dict[str, str], chosen: str, home: str) -> str:
     tenant = chosen or own
     # The session at another tenant has another id.
     sid = details.get("sid") or None if tenant == own else None
+    id_token = id_token_of(details) if tenant == own else None
     try:
         federated = conf.tenant(tenant).federated_logout
-        return wiring.provider(tenant).logout_url(return_to=home, sid=sid, federated=federated)
+        url = wiring.provider(tenant).logout_url(
+            return_to=home, sid=sid, id_token_hint=id_token, federated=federated
+        )
     except (FlowError, KeyError) as error:
         logger.warning("signed out here, but not at the provider of %s: %s", tenant, error)
         return home
+    return home if url is None else url
 
 
 asign_out = async_twin(sign_out)

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 
 from stateful_oauth.django.checks.client_credentials import client_credentials
+from stateful_oauth.django.checks.providers import check_provider
 from stateful_oauth.django.declarations import callbacks
 from stateful_oauth.django.documentation import documentation
 
@@ -110,6 +111,7 @@ def _tenant(tenant: TenantSettings, *, insecure: bool) -> Iterator[CheckMessage]
             hint="Copy it from the application in Auth0.",
             id="stateful_oauth.E007",
         )
+    yield from check_provider(tenant, name)
     yield from client_credentials(tenant, name)
     yield from _own_api(tenant, name)
     if not 0 <= tenant.leeway <= _LONGEST_LEEWAY:

@@ -66,7 +66,7 @@ def _discovery(context: ProbeContext) -> Iterator[Finding]:
             "the proof for linking is asked with.",
             _PAR_ON,
         )
-    if metadata.end_session_endpoint is None:
+    if metadata.end_session_endpoint is None and context.config.is_auth0:
         yield warning(
             "There is no end_session_endpoint. Sign-out uses Auth0's older /v2/logout.",
             "In Auth0, turn on Settings > Advanced > RP-Initiated Logout End Session Endpoint Discovery.",
@@ -241,6 +241,8 @@ def _logout(context: ProbeContext) -> Iterator[Finding]:
 
 def _signed_out(context: ProbeContext, home: str) -> Finding:
     url = context.provider.logout_url(return_to=home)
+    if url is None:
+        return fine(f"The provider has no sign-out: the session here ends, and the browser goes to {home}.")
     landing = context.probes.open(url, time_limit=TIME_LIMIT)
     if landing.status >= 500:
         return failed(f"The provider responded with {landing.status}.", "Check the provider's status page.")

@@ -63,7 +63,7 @@ def _redeem(tenant: TenantState, client: Client, code: Code, user: User) -> dict
         raise revoked_by_action(action.revocation)
     organization_id = ask.organization.id if ask.organization else None
     refresh = None
-    if "offline_access" in code.scopes:
+    if "offline_access" in code.scopes or settings.refresh_without_asking:
         life = client.refresh_token_ttl or settings.refresh_token_ttl
         code.family = Family(
             client.client_id,

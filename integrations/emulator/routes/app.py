@@ -7,7 +7,7 @@ import logging
 import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from werkzeug.wrappers import Request
 
@@ -46,8 +46,11 @@ class Application:
         """
         call = Call(Request(environ, populate_request=False))
         method, path = call.request.method, call.request.path
+        # An issuer may have a path (OpenID Connect Discovery 1.0 §4.1).
+        prefix = urlsplit(self.tenant.base_url).path
+        path = path.removeprefix(prefix)
         routes, call.path = table().find(path)
-        raw = str(environ.get("RAW_URI", "")).partition("?")[0]
+        raw = str(environ.get("RAW_URI", "")).partition("?")[0].removeprefix(prefix)
         if "%2f" in raw.lower():
             # A slash inside a segment, as some providers' user ids have it.
             routes, named = table().find(raw)

@@ -84,6 +84,10 @@ def document(tenant: TenantState) -> dict[str, Any]:
         "grant_types_supported": list(GRANT_TYPES),
         "dpop_signing_alg_values_supported": ["ES256"],
     }
+    if not settings.pkce_in_discovery:
+        del data["code_challenge_methods_supported"]
+    if not settings.revocation_in_discovery:
+        del data["revocation_endpoint"]
     if settings.backchannel_in_discovery:
         data |= {"backchannel_logout_supported": True, "backchannel_logout_session_supported": True}
     if settings.end_session_in_discovery:

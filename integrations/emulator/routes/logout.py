@@ -60,6 +60,8 @@ def _leave(tenant: TenantState, call: Call, target: str | None) -> Answer:
 
 
 def _v2(tenant: TenantState, call: Call) -> Answer:
+    if not tenant.settings.auth0_logout:
+        return text_answer("Not Found", 404)
     params = _params(call)
     target = params.get("returnTo")
     client = _client(tenant, params.get("client_id"))
@@ -86,6 +88,8 @@ def _hint(tenant: TenantState, params: dict[str, str]) -> dict[str, Any] | None:
 def _oidc(tenant: TenantState, call: Call) -> Answer:
     params = _params(call)
     hint = _hint(tenant, params)
+    if hint is None and tenant.settings.logout_needs_id_token:
+        raise _refuse("The id_token_hint parameter is required")
     client = _client(tenant, params.get("client_id") or (str(hint["aud"]) if hint else None))
     target = params.get("post_logout_redirect_uri")
     if target is not None:
@@ -94,7 +98,8 @@ def _oidc(tenant: TenantState, call: Call) -> Answer:
                 f'The "post_logout_redirect_uri" parameter "{target}" is not defined as a valid URL in '
                 '"Allowed Logout URLs".'
             )
-        target = with_query(target, {"state": params.get("state")})
+        states = {"same": params.get("state"), "none": None, "other": "another-state"}
+        target = with_query(target, {"state": states[tenant.settings.logout_state]})
     session = session_of(tenant, call)
     sid = hint.get("sid") if hint else params.get("logout_hint")
     if session is None or session.sid == sid:

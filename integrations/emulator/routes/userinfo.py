@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import jwt
+
 from stateful_oauth.emulator.answers import Answer, json_answer, text_answer
 from stateful_oauth.emulator.routes import Route
 from stateful_oauth.emulator.tokens import profile_claims, verify_access
@@ -26,14 +28,21 @@ def _userinfo(tenant: TenantState, call: Call) -> Answer:
         )
         return text_answer("Unauthorized", 401, [("WWW-Authenticate", header)])
     user_id, scopes = found
-    return json_answer({"sub": user_id, **profile_claims(tenant.people.users[user_id], scopes)})
+    claims = {"sub": user_id, **profile_claims(tenant.people.users[user_id], scopes)}
+    claims |= tenant.settings.userinfo_overrides
+    claims = {name: value for name, value in claims.items() if value is not None}
+    if not tenant.settings.userinfo_signed:
+        return json_answer(claims)
+    key = tenant.keys.current()
+    signed = jwt.encode(claims, key.material.private, algorithm="RS256", headers={"kid": key.kid})
+    return Answer(200, [("Content-Type", "application/jwt")], signed.encode())
 
 
 def _holder(tenant: TenantState, token: str) -> tuple[str, Collection[str]] | None:
     access = tenant.issued.access.get(token)
     if access is not None:
         return (access.user_id, access.scopes) if access.expires_at > tenant.clock.now() else None
-    claims = verify_access(tenant, token, f"{tenant.issuer}userinfo")
+    claims = verify_access(tenant, token, f"{tenant.base_url}/userinfo")
     return None if claims is None else (str(claims["sub"]), str(claims.get("scope", "")).split())
 
 

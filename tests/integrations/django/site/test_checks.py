@@ -168,6 +168,13 @@ WRONG = [
     ("E011", {"CLIENT_AUTHENTICATION": "client_secret_jwt", "CLIENT_SECRET": ""}),
     ("E017", {"CLIENT_AUTHENTICATION": "client_secret_jwt", "CLIENT_SECRET": "short"}),
     ("E017", {"CLIENT_AUTHENTICATION": "tls_client_auth", "CLIENT_CERTIFICATE": "/no/such/file.pem"}),
+    ("E071", {"PROVIDER": "azure"}),
+    ("E071", {"PROVIDER": "okta", "ISSUER": "", "DOMAIN": "example.okta.com"}),
+    ("E072", {"PROVIDER": "okta", "LINKING": "confirm"}),
+    ("E072", {"PROVIDER": "google", "FEDERATED_LOGOUT": True}),
+    ("E073", {"USERINFO": "sometimes"}),
+    ("E073", {"DISTRIBUTED_CLAIMS": "fetch"}),
+    ("E017", {"END_SESSION_ENDPOINT": "http://tenant.example/logout"}),
     ("E070", {"CLIENT_ASSERTION_AUDIENCE": "app"}),
     (
         "E011",
