@@ -136,7 +136,7 @@ check-django: $(VENV)/.dev ## Django's system checks, and no warning of Python
 
 ##@ Generated files
 # Modules that write a document, and with --check only compare it. Add one, and `docs` and `check-docs` run it.
-GENERATED_DOCS := docs.error_codes docs.diagram_style docs.security_checklist
+GENERATED_DOCS := docs.error_codes docs.diagram_style docs.security_checklist docs.travelled
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the generated documents

@@ -54,6 +54,8 @@ def main() -> int:
     shutil.rmtree(SITE, ignore_errors=True)
     options = ["--fail-on-warning", "--keep-going", "--quiet", "--conf-dir", str(layout.ROOT / "docs/site")]
     status: int = sphinx([*options, "-d", str(SOURCE.parent / "site-doctrees"), str(SOURCE), str(SITE)])
+    # Under the same URL as long as the name stays: the README shows one of them.
+    shutil.copytree(layout.ROOT / "docs/pictures", SITE / "pictures", dirs_exist_ok=True)
     if not status:
         sys.stdout.write(f"{SITE.relative_to(layout.ROOT)}/index.html\n")
     return status

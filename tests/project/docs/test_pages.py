@@ -57,11 +57,9 @@ def test_the_readme_turns_a_new_project_into_one_that_signs_in(tmp_path):
     subprocess.run(django_admin, check=True, cwd=tmp_path)
     settings_block, urls_block = blocks("README.md", "python")
     settings = tmp_path / "site_from_readme" / "settings.py"
-    settings.write_text(
-        "import os\n" + settings.read_text() + "\nALLOWED_HOSTS = ['www.example.com']\n" + settings_block
-    )
+    settings.write_text(settings.read_text() + "\nALLOWED_HOSTS = ['www.example.com']\n" + settings_block)
     urls = tmp_path / "site_from_readme" / "urls.py"
-    urls.write_text(urls.read_text() + "\nfrom django.urls import include\n" + urls_block)
+    urls.write_text(urls.read_text() + urls_block)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SIGN_IN],
         cwd=tmp_path,

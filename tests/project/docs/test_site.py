@@ -65,6 +65,20 @@ def test_urls_on_the_site_lead_to_a_page():
     assert not {name: urls for name, urls in found.items() if urls}
 
 
+def test_links_of_the_readme_work_on_a_package_index():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    relative = [link for link in re.findall(r"\]\(([^)]+)\)", readme) if not link.startswith("https://")]
+    assert not relative, f"Name the page by its URL, {BASE}…: {relative}"
+
+
+def test_the_readmes_first_screen_says_what_starts_it():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    settings = readme.partition("```python\n")[2].partition("```")[0]
+    lines = [line for line in settings.splitlines() if line and not line.startswith("#")]
+    assert len(lines) <= 10
+    assert f"]({BASE}pictures/" in readme.partition("\n## ")[0]
+
+
 @pytest.mark.parametrize(
     ("url", "found"),
     [
