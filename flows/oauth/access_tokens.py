@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.errors import AnswerLost, RateLimited, ServiceRefused
-from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderUnreachable
+from stateful_oauth.flows.oauth.errors import ProviderUnreachable, RefusedWithServerError
 from stateful_oauth.flows.oauth.grants import AccessToken, Grant, key_of
 from stateful_oauth.flows.oauth.narrowing import granted_scope, narrowed
 
@@ -198,7 +198,7 @@ class AccessTokens:
         except (ProviderUnreachable, RateLimited):
             self._store.release(grant)
             raise
-        except DeniedByAction as error:
+        except RefusedWithServerError as error:
             if provider.rotates_refresh_tokens():
                 # It may be spent, and a second use would end more than this grant.
                 self._store.end(grant, code=error.code, now=self._clock.now())
@@ -245,7 +245,7 @@ class AccessTokens:
         raise ServiceRefused("refresh_lost", "The refresh token was sent, and no answer came.") from None
 
     def _end_if_dead(self, grant: Grant, error: ServiceRefused) -> bool:
-        if error.code != "grant_dead":
+        if error.code != "grant_dead" or isinstance(error, RefusedWithServerError):
             return False
         self._store.end(grant, code=error.code, now=self._clock.now())
         return True

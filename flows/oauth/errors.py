@@ -32,10 +32,18 @@ class ProviderAnswerLost(AnswerLost):
     refresh_token: Secret | None = None
 
 
-class DeniedByAction(ServiceRefused):
+class RefusedWithServerError(ServiceRefused):
+    """The provider refused in so many words, under a status above 499.
+
+    Nothing was issued. Whether a refresh token that rotates was spent is unknown, and a grant that the words
+    call dead may be alive.
+    """
+
+
+class DeniedByAction(RefusedWithServerError):
     """The tenant's own code denied the user at the token endpoint, which answered 500.
 
-    Nothing was issued. Whether a refresh token that rotates was spent is unknown. Code: `sign_in_refused`.
+    Code: `sign_in_refused`.
     """
 
     def __init__(self, message: str = "", *, detail: str = "") -> None:

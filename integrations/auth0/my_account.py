@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from stateful_oauth.auth0.logout import with_query
-from stateful_oauth.auth0.problem_answers import problem_of, unusable
+from stateful_oauth.auth0.problem_answers import problem_of, token_problem_of, unusable
 from stateful_oauth.auth0.urls import check_url
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
 from stateful_oauth.flows.engine.secret import Secret
@@ -191,7 +191,7 @@ def _refusal(answer: Answer, scope: str, code_of: Callable[[Problem], str | None
         scope: What the call needs, for the message.
         code_of: The call's own codes, asked before the general ones.
     """
-    problem = problem_of(answer)
+    problem = problem_of(answer) or token_problem_of(answer)
     if problem is None:
         return unusable(answer)
     code = None if code_of is None else code_of(problem)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.flows.engine.errors import FlowError, ServiceRefused
-from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderAnswerLost
+from stateful_oauth.flows.oauth.errors import DeniedByAction, ProviderAnswerLost, RefusedWithServerError
 from stateful_oauth.flows.oauth.openid import PushedAuthorizationResponse, TokenResponse
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ REFUSALS: Final = {
 _FAULTS: Final = {
     error: REFUSALS[error] for error in ("too_many_requests", "temporarily_unavailable", "server_error")
 }
+# Errors of which a body under a 5xx is the provider's own word, beside those above (RFC 6749 §5.2, RFC 7009
+# §2.2.1, RFC 8707 §2, RFC 9101 §6.2). A gateway that gave up writes none of them.
+_STANDARD: Final = frozenset(
+    {"invalid_request", "invalid_scope", "invalid_target", "invalid_request_object", "invalid_request_uri",
+     "unsupported_token_type"}
+)  # fmt: skip
 # What is different at the token endpoint, where it is about a user (docs/auth0-contract.md §4.1). A key may
 # begin with the status, or end with the description, in lower case.
 TOKEN_REFUSALS: Final = {
@@ -112,10 +118,10 @@ def _check_token_type(members: Members) -> None:
 def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str | None = None) -> FlowError:
     """Return the error that an unsuccessful answer stands for.
 
-    Only a 4xx status with an OAuth error proves that nothing happened. A 5xx may come from a gateway that
-    gave up waiting while the provider went on, and a 4xx without that body is not the provider's own word.
-    The exception is a 5xx that `refusals` names. Of the others, one that says that the provider is busy, or
-    had an error, gets the code for that, and is a lost answer all the same.
+    Only an OAuth error proves that nothing happened. A 5xx may come from a gateway that gave up waiting while
+    the provider went on, and a 4xx without that body is not the provider's own word. Under a 5xx, only an
+    error that is known counts. One that says that the provider is busy, or had an error, gets the code for
+    that, and is a lost answer all the same.
 
     Args:
         refusals: Our code for each of the provider's: by `error`, by status and `error`, or by `error` and
@@ -127,11 +133,9 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
         members = None  # a gateway's, whatever its body says
     error = None if members is None else members.get("error")
     by_status = refusals.get(f"{min(answer.status, 500)} {error}")
-    if not isinstance(error, str) or (answer.status >= 500 and by_status is None):
+    if not isinstance(error, str) or (answer.status >= 500 and not _is_refusal(error, refusals)):
         said = _FAULTS.get(error, _INVALID) if isinstance(error, str) else _INVALID
         return ProviderAnswerLost(f"The provider answered with status {answer.status}.", code=said)
-    if answer.status >= 500 and by_status == "sign_in_refused":
-        return DeniedByAction(f"The provider refused: {answer.status}, {error}.", detail=_said(members))
     described = f"{error}: {_description(members)}"
     code = by_status or refusals.get(described) or refusals.get(error) or default
     if code is None:
@@ -140,7 +144,17 @@ def refusal(answer: Answer, refusals: Mapping[str, str] = REFUSALS, default: str
     named = error if error in refusals else "another error"
     # Only about the user: what is said of the client may quote its credentials.
     detail = _said(members) if code in _OF_THE_USER else ""
-    return ServiceRefused(code, f"The provider refused: {answer.status}, {named}.", detail=detail)
+    message = f"The provider refused: {answer.status}, {named}."
+    if answer.status < 500:
+        return ServiceRefused(code, message, detail=detail)
+    if code == "sign_in_refused":
+        return DeniedByAction(message, detail=detail)
+    return RefusedWithServerError(code, message, detail=detail)
+
+
+def _is_refusal(error: str, refusals: Mapping[str, str]) -> bool:
+    """Whether an error under a 5xx says that the provider refused, and not that it had a fault."""
+    return error not in _FAULTS and (error in refusals or error in _STANDARD)
 
 
 def _said(members: Members | None) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.json_members import Members
     from stateful_oauth.auth0.transport import Answer
 
+# The statuses of what RFC 6750 §3.1 says about the token: the request was not looked at.
+_OF_THE_TOKEN: Final = {"invalid_token": 401, "insufficient_scope": 403}
 _TEXTS: Final = ("type", "title", "detail", "message", "error", "error_description")
 
 
@@ -51,6 +53,14 @@ def problem_of(answer: Answer) -> Problem | None:
         text=" ".join(said).lower(),
         fields=frozenset(_fields(members)),
     )
+
+
+def token_problem_of(answer: Answer) -> Problem | None:
+    """Return the problem that the body of a 5xx answer has with the access token, or None."""
+    members = answer.members_or_none() if answer.status >= 500 else None
+    error = None if members is None else members.get("error")
+    status = _OF_THE_TOKEN.get(error) if isinstance(error, str) else None
+    return None if status is None else Problem(status, text=str(error))
 
 
 def _fields(members: Members) -> list[str]:

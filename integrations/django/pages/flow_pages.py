@@ -36,7 +36,7 @@ from stateful_oauth.django.browser.next_url import destination, may_go_to
 from stateful_oauth.django.browser.script_name import take_forwarded_prefix
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.pages import other_browser
-from stateful_oauth.django.pages.failures import failure
+from stateful_oauth.django.pages.failures import Way, failure
 from stateful_oauth.django.pages.site_faults import for_developers
 from stateful_oauth.django.sessions.sign_ins import forget_session, save_session, session_details
 from stateful_oauth.flows.engine.errors import StoreUnavailable
@@ -259,7 +259,11 @@ def error_page(
     known, inputs = ERROR_CODES.get(code, ERROR_CODES["internal_error"]), inputs or {}
     tenant = _known_tenant(tenant)
     next_url = str(inputs.get("next", ""))
+    elsewhere = other_browser.reference_of(request) if code in other_browser.CODES else ""
     found = failure(code, kind, inputs, tenant)
+    if elsewhere and found.way is Way.BACK:
+        # There is nothing to go back to in this browser. The sign-in leads to where the user wanted to go.
+        found = replace(found, way=Way.SIGN_IN, label=gettext("Continue here"))
     if other_browser.blocks_cookies(request, code):
         found = replace(found, message=gettext(ERROR_CODES["cookies_blocked"].user))
     context = {
@@ -271,7 +275,7 @@ def error_page(
         "reference": reference,
         "description": description,
         "developer": for_developers(code, reference),
-        "elsewhere": other_browser.reference_of(request) if code in other_browser.CODES else "",
+        "elsewhere": elsewhere,
         "attempt": reference,
     }
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=known.status)

@@ -31,11 +31,12 @@ _TITLES: Final[dict[str, Any]] = {
 
 
 @ensure_csrf_cookie  # the forms need it, even if the project does not use the middleware
-def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
+def link_page(request: HttpRequest, outcome: Outcome, *, description: str = "") -> HttpResponse:
     """Render the question, or a link to the provider if the user has already been sent there.
 
     Args:
         outcome: `ConfirmationNeeded`, or `RedirectTo` for a user who came back with the back button.
+        description: What the provider said when the user came back: text from outside.
     """
     context: dict[str, Any] = {
         "transaction_id": outcome.transaction_id,
@@ -53,6 +54,7 @@ def link_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
             "wrong_account": outcome.wrong_account,
             "tries_left": outcome.tries_left,
             "message": _message(outcome),
+            "description": description,
         }
     response = TemplateResponse(request, "stateful_oauth/link.html", context).render()
     # As on every page with a form: see `pages.sign_in_page`.

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 from django.urls import path
 from django.views.decorators.http import require_GET
 
+from stateful_oauth.django.actions.callers import BrowserCaller
 from stateful_oauth.django.actions.completing import followed, send_event
+from stateful_oauth.django.conf import conf
 from stateful_oauth.django.pages.flow_pages import flow_view
 from stateful_oauth.django.pages.form_protection import form_view
 from stateful_oauth.django.pages.link_page import link_page
 from stateful_oauth.django.pages.responses import respond
 from stateful_oauth.flows.engine.outcomes import RedirectTo
 from stateful_oauth.flows.oauth.outcomes import ConfirmationNeeded
+from stateful_oauth.storage.store import last_detail, started_by
 
 if TYPE_CHECKING:
     import uuid
 
     from django.http import HttpRequest, HttpResponse
+
+    from stateful_oauth.flows.engine.outcomes import Outcome
 
 KIND = "account_linking"
 
@@ -30,7 +35,7 @@ def page(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     outcome = followed(request, transaction_id)
     if isinstance(outcome, (ConfirmationNeeded, RedirectTo)):
         # A user who comes back from the provider by the back button may go there again, or choose anew.
-        return link_page(request, outcome)
+        return link_page(request, outcome, description=_description(request, outcome))
     return respond(outcome, request)
 
 
@@ -44,6 +49,14 @@ def confirm(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
 def cancel(request: HttpRequest, transaction_id: uuid.UUID) -> HttpResponse:
     """Keep the accounts apart, and finish the sign-in with the one that the user came with."""
     return send_event(request, transaction_id, "cancel", kind=KIND, code="kept_apart")
+
+
+def _description(request: HttpRequest, outcome: Outcome) -> str:
+    """Return what the provider said when the user came back from there, if the site shows it."""
+    if not conf.show_untrusted_error_description or not outcome.code or outcome.transaction_id is None:
+        return ""
+    row = started_by(BrowserCaller(request).browsers, outcome.transaction_id)
+    return "" if row is None else last_detail(row)
 
 
 urlpatterns = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stateful_oauth.django import wiring
 from stateful_oauth.flows.engine.errors import ServiceRefused
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -79,3 +80,47 @@ def test_revocation_by_an_action_ends_the_grant_at_the_next_refresh(granted, rot
     grant.tenant.action = None
     with pytest.raises(ServiceRefused, match="grant_dead"):
         grant.token()
+
+
+WITH_SERVER_ERROR = pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("invalid_grant", "grant_dead"),
+        ("mfa_required", "step_up_required"),
+        ("invalid_client", "client_rejected"),
+        ("unauthorized", "sign_in_refused"),
+        ("invalid_scope", "scope_not_granted"),
+    ],
+)
+
+
+@WITH_SERVER_ERROR
+def test_refusal_with_a_server_error_leaves_a_grant_that_does_not_rotate(granted, error, code):
+    """It may be alive, whatever the answer says: the next refresh tells."""
+    grant = granted(rotation=False)
+    grant.tenant.faults.add("/oauth/token", "answer", status=502, json={"error": error})
+    with pytest.raises(ServiceRefused, match=code):
+        grant.token()
+    assert grant.token().value
+
+
+@WITH_SERVER_ERROR
+def test_refusal_with_a_server_error_ends_a_grant_that_rotates(granted, error, code):
+    """The token may be spent, and is not sent again."""
+    grant = granted(rotation=True)
+    grant.tenant.faults.add("/oauth/token", "answer", status=502, json={"error": error})
+    with pytest.raises(ServiceRefused, match=code):
+        grant.token()
+    assert grant.end == (code, True)
+    with pytest.raises(ServiceRefused, match="grant_dead"):
+        grant.token()
+    assert grant.sent == 1
+
+
+@WITH_SERVER_ERROR
+def test_token_vault_with_a_server_error_ends_no_grant(granted, error, code):
+    grant = granted(rotation=False)
+    grant.tenant.faults.add("/oauth/token", "answer", status=502, json={"error": error})
+    with pytest.raises(ServiceRefused):
+        wiring.access_tokens().provider_token(grant.id, connection="google-oauth2", time_limit=10)
+    assert grant.row.ended_at is None, code

@@ -252,7 +252,7 @@ class TestTokenRefusals:
     @pytest.mark.parametrize(
         ("error", "code"),
         [("temporarily_unavailable", "provider_busy"), ("too_many_requests", "provider_busy"),
-         ("server_error", "provider_error"), ("invalid_grant", "provider_answer_invalid"),
+         ("server_error", "provider_error"), ("Internal Server Error", "provider_answer_invalid"),
          ("something_new", "provider_answer_invalid"), (7, "provider_answer_invalid")],
     )  # fmt: skip
     def test_answer_above_499_is_lost_and_has_the_code_of_its_error(self, web, status, error, code):

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
 
+from stateful_oauth.django import Auth0Backend
 from stateful_oauth.django.sweeps.sweeping import recover_due
+from tests.support.error_pages import Form, shown
 from tests.support.rows import nothing_working, the_row
 
 PROJECT = '''
@@ -158,3 +161,37 @@ def test_recovery_asks_our_own_backend_alone(browser, tenant, settings, clock):
     assert (the_row().state, the_row().code) == ("signed_in", "")
     assert get_user_model().objects.count() == 1
     nothing_working()
+
+
+class OnlyFromTheOffice(Auth0Backend):
+    """A project's own Auth0 backend that reads the request, and forgets that recovery has none."""
+
+    def authenticate(self, request, *, identity):
+        if request.META["REMOTE_ADDR"] != "127.0.0.1":
+            raise PermissionDenied
+        return super().authenticate(request, identity=identity)
+
+
+@pytest.mark.database
+def test_own_backend_that_needs_a_request_stops_no_sweep_and_shows_a_page(
+    strict_browser, another_browser, tenant, settings, clock, caplog
+):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OnlyFromTheOffice"]
+    settings.STATEFUL_OAUTH = settings.STATEFUL_OAUTH | {"LINKING": "confirm", "HELD_SIGN_IN_LIFETIME": 7200}
+    tenant.faults.add("/api/v2/users-by-email", "rate_limit", times=2)
+    pages = {}
+    for each in (strict_browser, another_browser()):
+        callback = each.visitor.authorize(each.start("/profile/"), "ada@example.com")
+        pages[each] = each.get(callback)["Location"]
+        assert "/progress/" in pages[each]
+    clock.advance(3600)
+    report = recover_due()
+    assert [problem.code for problem in report.problems] == ["AttributeError", "AttributeError"]
+    assert "has no attribute 'META'" in caplog.text, "The developer reads what the backend lacks."
+    nothing_working()
+    for browser, url in pages.items():
+        assert shown(browser, browser.get(url)) == ("internal_error", 500)
+    page = strict_browser.opens(strict_browser.get(pages[strict_browser]))
+    location = Form.of(page).submit(strict_browser)["Location"]
+    callback = strict_browser.authorize(location, "ada@example.com")
+    assert strict_browser.get(callback)["Location"] == "/profile/", "Here the backend has a request."
