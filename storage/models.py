@@ -357,6 +357,8 @@ class TenantDifference(models.Model):
     key = models.CharField(max_length=64)  # part and primary key, for example `users:7`
     what = models.CharField(max_length=32)
     subject = models.CharField(max_length=255)
+    # Of a user that is gone: which user at the provider has its account by now. Empty where none was found.
+    linked_to = models.CharField(max_length=255, blank=True, default="", db_default="")
     found_at = models.DateTimeField()
 
     class Meta:

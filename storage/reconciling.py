@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router
+from django.db.models import Exists, OuterRef
 
 from stateful_oauth.storage.availability import database_answers
-from stateful_oauth.storage.models import AccountLink, Grant, Identity, TenantDifference
+from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity, TenantDifference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ class KnownRow:
         asks_for: The `sub` of the user at Auth0 that tells; a grant's id.
         identity: Provider and provider user id that the primary of a link has to show; None otherwise.
         alias: The database that the row is in.
+        email: A user's, as the last sign-in brought it.
+        has_accounts: Whether the user has connected accounts here.
     """
 
     key: str
@@ -37,6 +40,8 @@ class KnownRow:
     asks_for: str
     identity: tuple[str, str] | None
     alias: str
+    email: str = field(default="", repr=False)
+    has_accounts: bool = False
 
 
 def known_rows(
@@ -88,11 +93,12 @@ def _links(tenant: str, issuer: str, last: int, since: datetime | None) -> Itera
 
 def _users(issuer: str, last: int, since: datetime | None) -> Iterator[KnownRow]:
     alias = router.db_for_write(Identity)
-    rows = Identity.objects.using(alias).filter(issuer=issuer)
+    connected = Exists(ConnectedAccount.objects.filter(owner=OuterRef("pk")))
+    rows = Identity.objects.using(alias).filter(issuer=issuer).annotate(connected=connected)
     if since is not None:
         rows = rows.filter(created_at__gte=since)
-    for pk, subject in _pages(rows, ("pk", "subject"), last):
-        yield KnownRow(f"users:{pk}", issuer, subject, subject, None, alias)
+    for pk, subject, email, has_accounts in _pages(rows, ("pk", "subject", "email", "connected"), last):
+        yield KnownRow(f"users:{pk}", issuer, subject, subject, None, alias, email, has_accounts)
 
 
 def _grants(tenant: str, issuer: str, last: uuid.UUID, since: datetime | None) -> Iterator[KnownRow]:
@@ -123,17 +129,20 @@ def listed_keys(tenant: str) -> set[str]:
 
 
 @database_answers()
-def list_difference(tenant: str, row: KnownRow, what: str, *, now: datetime) -> None:
+def list_difference(tenant: str, row: KnownRow, what: str, *, now: datetime, linked_to: str = "") -> None:
     """Put a row on the operator's list, or take it off.
 
     Args:
         what: What differs still, or an empty string.
+        linked_to: The `sub` of the user at the provider that the row's account is part of by now, if known.
         now: Aware.
     """
     rows = TenantDifference.objects.using(router.db_for_write(TenantDifference))
     if what:
         rows.update_or_create(
-            tenant=tenant, key=row.key, defaults={"what": what, "subject": row.subject, "found_at": now}
+            tenant=tenant,
+            key=row.key,
+            defaults={"what": what, "subject": row.subject, "linked_to": linked_to, "found_at": now},
         )
     else:
         rows.filter(tenant=tenant, key=row.key).delete()

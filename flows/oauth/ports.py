@@ -225,6 +225,13 @@ class Management(Protocol):
         Without their metadata. A user whose profile cannot be read has no identities.
         """
 
+    def connected_accounts(self, user_id: str, *, time_limit: float) -> Sequence[RemoteAccount]:
+        """List a user's connected accounts, all pages.
+
+        Raises:
+            ServiceRefused: `user_unknown`.
+        """
+
     def update_metadata(
         self,
         user_id: str,

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.auth0.management_token import ManagementToken
+from stateful_oauth.auth0.my_account import read_account, read_page
 from stateful_oauth.auth0.problem_answers import problem_of, unusable
 from stateful_oauth.auth0.user_profiles import (
     FIELDS,
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.management_sdk import Operation
     from stateful_oauth.auth0.problem_answers import Problem
     from stateful_oauth.auth0.transport import Answer, Transport
-    from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.accounts import RemoteAccount, UserProfile
 
 _INVALID: Final = "provider_answer_invalid"
 _SCOPES: Final = frozenset({"read:users", "update:users"})
 _APP_METADATA_SCOPES: Final = _SCOPES | {"update:users_app_metadata"}
+_TAKE: Final = 20  # per page of connected accounts; the API allows no more
+_MAX_PAGES: Final = 50
 _INSTALL: Final = (
     "The Management API needs auth0-python: install django-stateful-oauth[linking]. "
     "It cannot share an environment with another package that brings a module called auth0."
@@ -77,6 +80,28 @@ class Auth0Management:
             raise _refusal(answer, "read:users")
         found = [_profile(each, listed_profile) for each in answer.array(tolerant=True)]
         return tuple(profile for profile in found if profile.email == email)
+
+    def connected_accounts(self, user_id: str, *, time_limit: float) -> Sequence[RemoteAccount]:
+        """List a user's connected accounts; see `flows.oauth.ports.Management.connected_accounts`."""
+        deadline = time.monotonic() + time_limit
+        found: list[RemoteAccount] = []
+        cursors: list[str] = []
+        for _ in range(_MAX_PAGES):
+            page = {"take": _TAKE, **({"from_": cursors[-1]} if cursors else {})}
+            answer = self._call(
+                lambda sdk, page=page: sdk.users.connected_accounts.list(user_id, **page),  # type: ignore[misc]  # of the SDK
+                time_limit=deadline - time.monotonic(),
+            )
+            if answer.status != 200:
+                raise _refusal(answer, "read:users")
+            entries, cursor = read_page(answer.members(), "connected_accounts")
+            found += map(read_account, entries)
+            if not cursor:
+                return tuple(found)
+            if cursor in cursors:
+                raise _not_usable("next goes round in a circle.")
+            cursors.append(cursor)
+        raise _not_usable(f"the list has more than {_MAX_PAGES} pages.")
 
     def update_metadata(
         self,

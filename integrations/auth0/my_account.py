@@ -95,14 +95,14 @@ class Auth0MyAccount:
                     "The provider answered 409: the code was used, it does not say by which request."
                 )
             raise _refusal(answer, _CREATE, _complete_code)
-        return _account(answer.members())
+        return read_account(answer.members())
 
     def accounts(
         self, token: Secret, *, connection: str | None = None, time_limit: float
     ) -> Sequence[RemoteAccount]:
         """List the user's connected accounts; see `flows.oauth.ports.MyAccount.accounts`."""
         query = {} if connection is None else {"connection": connection}
-        return tuple(map(_account, self._pages("accounts", query, token, time_limit)))
+        return tuple(map(read_account, self._pages("accounts", query, token, time_limit)))
 
     def connections(self, token: Secret, *, time_limit: float) -> Sequence[ConnectionInfo]:
         """List the connections that can be connected; see `flows.oauth.ports.MyAccount.connections`."""
@@ -130,7 +130,7 @@ class Auth0MyAccount:
             answer = self._send("GET", f"/{name}?{urlencode(fields)}", token, deadline - time.monotonic())
             if answer.status != 200:
                 raise _refusal(answer, _READ)
-            entries, cursor = _page(answer.members(), name)
+            entries, cursor = read_page(answer.members(), name)
             yield from entries
             if not cursor:
                 return
@@ -219,7 +219,12 @@ def _complete_code(problem: Problem) -> str | None:
     return None
 
 
-def _page(members: Members, name: str) -> tuple[tuple[Members, ...], str]:
+def read_page(members: Members, name: str) -> tuple[tuple[Members, ...], str]:
+    """Return the entries of a page, and where the next one begins, or an empty string.
+
+    Raises:
+        ProviderAnswerLost: `provider_answer_invalid`.
+    """
     try:
         entries, cursor = members.objects(name), members.optional_text("next") or ""
         if len(cursor) > _MAX_CURSOR:
@@ -231,7 +236,12 @@ def _page(members: Members, name: str) -> tuple[tuple[Members, ...], str]:
     raise _not_usable(problem)
 
 
-def _account(members: Members) -> RemoteAccount:
+def read_account(members: Members) -> RemoteAccount:
+    """Return a connected account as the My Account and the Management API list it.
+
+    Raises:
+        ProviderAnswerLost: `provider_answer_invalid`.
+    """
     try:
         account_id = members.text("id")
         if not _ACCOUNT_ID.fullmatch(account_id):

@@ -84,5 +84,5 @@ class AccountLinkAdmin(ReadOnlyAdmin):
 class TenantDifferenceAdmin(ReadOnlyAdmin):
     """What `flows_reconcile` found and left to an operator."""
 
-    fields = ("what", "key", "subject", "tenant", "found_at")
+    fields = ("what", "key", "subject", "linked_to", "tenant", "found_at")
     list_display = fields

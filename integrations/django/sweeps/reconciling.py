@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from stateful_oauth.flows.oauth.accounts import UserProfile
+    from stateful_oauth.flows.oauth.ports import Management
     from stateful_oauth.storage.reconciling import KnownRow
 
 DIFFERENCES_KEPT: Final = 1000  # listed; all are counted
@@ -59,12 +60,14 @@ class Difference:
         key: The part and the row's primary key, for example `links:12`.
         subject: The `sub` that it is about.
         repaired: Whether this run has put it right.
+        linked_to: Of a user that is gone: the `sub` of the user that has its account now. Empty if not found.
     """
 
     what: str
     key: str
     subject: str
     repaired: bool = False
+    linked_to: str = ""
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ class ReconcileReport:
         repaired: How many of them were put right.
         differences: The first `DIFFERENCES_KEPT` of them.
         after: The last row that was compared: where the next run goes on. Empty if none was.
-        latest: What the last difference was.
+        latest: The last difference.
         stopped: The code of the error that ended the run early, or an empty string.
     """
 
@@ -86,7 +89,7 @@ class ReconcileReport:
     repaired: int = 0
     differences: list[Difference] = field(default_factory=list)
     after: str = ""
-    latest: str = field(default="", repr=False)
+    latest: Difference | None = field(default=None, repr=False)
     stopped: str = ""
 
     @property
@@ -102,7 +105,7 @@ class ReconcileReport:
         """Count a difference, and list it."""
         self.counts[difference.what] = self.counts.get(difference.what, 0) + 1
         self.repaired += difference.repaired
-        self.latest = difference.what
+        self.latest = difference
         if len(self.differences) < DIFFERENCES_KEPT:
             self.differences.append(difference)
 
@@ -119,6 +122,8 @@ def reconcile(
     progress: Callable[[int], None] | None = None,
 ) -> ReconcileReport:
     """Compare the links and users of a tenant with Auth0: one call to the Management API for a row.
+
+    A user with connected accounts takes a second call, and so does one that is gone.
 
     Never call it inside a request: it waits where Auth0 limits the rate.
 
@@ -153,15 +158,13 @@ def reconcile(
             if row.key.startswith("grants:"):
                 _compare_grant(report, row, tenant, longest_wait)
             else:
-                read = partial(provider.management.user, row.asks_for, time_limit=_TIME_LIMIT)
-                _compare(report, row, _waiting(read, longest_wait), asked_at, dry_run=dry_run)
+                _compare(report, row, tenant, longest_wait, dry_run=dry_run)
         except FlowError as error:
             report.stopped = error.code
             break
-        differs = report.needs_operator > differing
-        if not dry_run and (differs or row.key in on_list):
-            what = report.latest if differs else ""
-            list_difference(tenant, row, what, now=asked_at)
+        left = report.latest if report.needs_operator > differing else None
+        if not dry_run and (left is not None or row.key in on_list):
+            _list(tenant, row, left, asked_at)
         report.after, report.compared = row.key, report.compared + 1
         if progress is not None:
             progress(report.compared)
@@ -169,6 +172,11 @@ def reconcile(
         if not (dry_run or after or since):
             drop_earlier_differences(tenant, before=started)
     return report
+
+
+def _list(tenant: str, row: KnownRow, left: Difference | None, now: datetime) -> None:
+    what, linked_to = ("", "") if left is None else (left.what, left.linked_to)
+    list_difference(tenant, row, what, now=now, linked_to=linked_to)
 
 
 def _waiting(call: Callable[[], Answer], longest_wait: float) -> Answer:
@@ -185,14 +193,77 @@ def _waiting(call: Callable[[], Answer], longest_wait: float) -> Answer:
 
 
 def _compare(
+    report: ReconcileReport, row: KnownRow, tenant: str, longest_wait: float, *, dry_run: bool
+) -> None:
+    management, asked_at = wiring.provider(tenant).management, wiring.clock.now()
+    profile = _waiting(partial(management.user, row.asks_for, time_limit=_TIME_LIMIT), longest_wait)
+    if row.identity is None:
+        _compare_user(report, row, profile, tenant, longest_wait, dry_run=dry_run)
+    else:
+        _compare_link(report, row, profile, asked_at, dry_run=dry_run)
+
+
+def _compare_user(
+    report: ReconcileReport,
+    row: KnownRow,
+    profile: UserProfile | None,
+    tenant: str,
+    longest_wait: float,
+    *,
+    dry_run: bool,
+) -> None:
+    management = wiring.provider(tenant).management
+    if profile is None:
+        linked_to = _now_part_of(management, row, longest_wait)
+        report.add(Difference("user_gone", row.key, row.subject, linked_to=linked_to))
+        return
+    if row.has_accounts:
+        _compare_accounts(report, row, tenant, longest_wait, dry_run=dry_run)
+    if profile.blocked:  # last, because it stays on the operator's list
+        report.add(Difference("user_blocked", row.key, row.subject))
+
+
+def _now_part_of(management: Management, row: KnownRow, longest_wait: float) -> str:
+    """Return the `sub` of the user that has the account of one that is gone, or an empty string.
+
+    Looked for by the email of the last sign-in alone: Auth0 finds users by no linked identity.
+    """
+    if not row.email:
+        return ""
+    read = partial(management.users_by_email, row.email, time_limit=_TIME_LIMIT)
+    provider, _, user_id = row.subject.partition("|")
+    wanted = (provider, user_id)
+    for each in _waiting(read, longest_wait):
+        if wanted in {(identity.provider, identity.user_id) for identity in each.identities}:
+            return each.user_id
+    return ""
+
+
+def _compare_accounts(
+    report: ReconcileReport, row: KnownRow, tenant: str, longest_wait: float, *, dry_run: bool
+) -> None:
+    """Compare a user's connected accounts with those that the Management API lists."""
+    before = set(accounts_of(row.issuer, row.subject).values_list("remote_id", flat=True))
+    management = wiring.provider(tenant).management
+    read = partial(management.connected_accounts, row.subject, time_limit=_TIME_LIMIT)
+    listed = _waiting(read, longest_wait)
+    if not dry_run:
+        keep_in_step(row.issuer, row.subject, tenant=tenant, before=before, listed=listed)
+    _count_accounts(report, row, before, {each.id for each in listed}, repaired=not dry_run)
+
+
+def _count_accounts(
+    report: ReconcileReport, row: KnownRow, before: set[str], listed: set[str], *, repaired: bool
+) -> None:
+    for what, ids in (("account_gone", before - listed), ("account_unknown", listed - before)):
+        for _ in ids:
+            report.add(Difference(what, row.key, row.subject, repaired))
+
+
+def _compare_link(
     report: ReconcileReport, row: KnownRow, profile: UserProfile | None, asked_at: datetime, *, dry_run: bool
 ) -> None:
-    if row.identity is None:
-        if profile is None:
-            report.add(Difference("user_gone", row.key, row.subject))
-        elif profile.blocked:
-            report.add(Difference("user_blocked", row.key, row.subject))
-    elif profile is None:
+    if profile is None:
         report.add(Difference("primary_gone", row.key, row.subject))
     elif row.identity not in {(each.provider, each.user_id) for each in profile.identities}:
         repaired = not dry_run and _close(row, asked_at)
@@ -221,10 +292,7 @@ def _compare_grant(report: ReconcileReport, row: KnownRow, tenant: str, longest_
             raise
         return
     keep_in_step(row.issuer, row.subject, tenant=tenant, before=before, listed=listed)
-    ids = {each.id for each in listed}
-    for what, number in (("account_gone", len(before - ids)), ("account_unknown", len(ids - before))):
-        for _ in range(number):
-            report.add(Difference(what, row.key, row.subject, repaired=True))
+    _count_accounts(report, row, before, {each.id for each in listed}, repaired=True)
 
 
 def _close(row: KnownRow, asked_at: datetime) -> bool:

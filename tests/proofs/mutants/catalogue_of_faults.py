@@ -9,7 +9,19 @@ KEYS = ("tests/integrations/auth0/test_keys.py", "tests/integrations/django/sign
 NARROWED = ("tests/flows/oauth/test_narrowed_tokens.py",)
 EVERY_FLOW = ("tests/proofs/races/test_callbacks_of_every_flow.py",)
 
+RECONCILING = ("tests/integrations/django/sweeps/test_reconciling.py",)
+
 MUTANTS = (
+    # Comparing with the tenant.
+    Mutant("fault: any account of the email is where a user has gone", "integrations/django/sweeps/reconciling.py",
+           "        if wanted in {(identity.provider, identity.user_id) for identity in each.identities}:\n",
+           "        if True:\n", RECONCILING),
+    Mutant("fault: a dry run drops connected accounts", "integrations/django/sweeps/reconciling.py",
+           "    if not dry_run:\n        keep_in_step", "    if True:\n        keep_in_step", RECONCILING),
+    Mutant("fault: only the first page of connected accounts counts", "integrations/auth0/management.py",
+           "            if not cursor:\n", "            if True:\n", RECONCILING),
+    Mutant("fault: a whole run forgets what it found of other tenants", "storage/reconciling.py",
+           "rows.filter(tenant=tenant, found_at__lt=before)", "rows.filter(found_at__lte=before)", RECONCILING),
     # Repeated writes.
     Mutant("fault: a refused unlinking is not read back", "flows/unlink_account/effects.py",
            "    if is_out:\n", "    if False:\n", REPEATED),

@@ -20,8 +20,9 @@ class Command(SweepCommand):
     """`manage.py flows_reconcile`: run it by hand, or every night with `--since`."""
 
     help = (
-        "Compare users and account links with Auth0, one call for each. Closes links that were undone at "
-        "Auth0, and lists what else differs. Exits with 1 if something still differs, or if it stopped early."
+        "Compare users, connected accounts, and account links with Auth0. Closes links that were undone at "
+        "Auth0, brings connected accounts in step, and lists what else differs. "
+        "Exits with 1 if something still differs, or if it stopped early."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -67,7 +68,9 @@ class Command(SweepCommand):
             raise CommandError(str(error), returncode=USAGE) from error
         lines = [f"compared: {report.compared}", f"repaired: {report.repaired}"]
         lines += [
-            f"{each.what}: {each.key} {each.subject}{' (repaired)' if each.repaired else ''}"
+            f"{each.what}: {each.key} {each.subject}"
+            + (f" (linked to {each.linked_to})" if each.linked_to else "")
+            + (" (repaired)" if each.repaired else "")
             for each in report.differences
         ]
         if report.after:
