@@ -9,13 +9,16 @@ from stateful_oauth.diagrams.mermaid import render_mermaid
 from stateful_oauth.diagrams.overview import render_overview
 from stateful_oauth.diagrams.style import page_stylesheet
 from stateful_oauth.diagrams.svg import render_svg
+from stateful_oauth.diagrams.traffic import Traffic, render_traffic
 
 __all__ = [
+    "Traffic",
     "edge_id",
     "page_stylesheet",
     "render_markdown",
     "render_mermaid",
     "render_overview",
     "render_svg",
+    "render_traffic",
     "state_id",
 ]

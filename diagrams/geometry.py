@@ -190,7 +190,7 @@ def label_text(edge: DiagramEdge, times: int = 0) -> LabelText:
         bound = "local" if edge.effect.is_local else f"≤ {duration(edge.effect.time_limit)}"
         space = _LABEL_ROOM - _PILL_PADDING - text_width(f" · {bound}", PILL_SIZE)
         pill = f"{fit(edge.effect.name, PILL_SIZE, space)} · {bound}"
-    count = f" ({times} times)" if times > 1 else ""
+    count = f" ({times:,} times)" if times > 1 else ""
     space = _LABEL_ROOM - len(edge.origins) * ICON - text_width(count, EVENT_SIZE)
     return LabelText(
         event=fit(edge.event, EVENT_SIZE, space) + count,

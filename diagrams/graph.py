@@ -50,6 +50,7 @@ class DiagramState:
         effect: What is in flight in a working state.
         outcome: For a final state, the name of the outcome's type.
         is_goal: The final state that the flow is for: the first that the machine declares.
+        notes: Lines that a drawing adds under the others.
     """
 
     id: str
@@ -60,6 +61,7 @@ class DiagramState:
     deadline: float | None
     effect: Effect | None
     outcome: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from string import Template
 from typing import Final
 
+WIDEST: Final = 8  # how many widths an edge may have
+
 _LIGHT: Final = {
     "paper": "#ffffff", "border": "#d9dee7", "ink": "#1c2430", "muted": "#5b6675",
     "line": "#8793a4", "faint": "#d5dae2",
@@ -99,13 +101,21 @@ _COLOURS: Final = Template(
 )
 
 SCOPE: Final = "flow-diagram"
+_WIDTHS: Final = "".join(
+    f".{SCOPE} .edge.travelled.wide-{n} .line{{stroke-width:{1.5 * n}}}\n" for n in range(1, WIDEST + 1)
+)
 
 
-def stylesheet() -> str:
-    """Return the style sheet; every rule is scoped, because the SVG may stand inside a page."""
+def stylesheet(*, with_widths: bool = False) -> str:
+    """Return the style sheet; every rule is scoped, because the SVG may stand inside a page.
+
+    Args:
+        with_widths: Whether edges have widths of their own.
+    """
     light, dark = (_COLOURS.substitute(colours, scope=SCOPE) for colours in (_LIGHT, _DARK))
     shapes = _SHAPES.substitute(scope=SCOPE, font=_FONT)
-    return f"{shapes}{light}@media (prefers-color-scheme:dark){{\n{dark}}}\n"
+    widths = _WIDTHS if with_widths else ""
+    return f"{shapes}{widths}{light}@media (prefers-color-scheme:dark){{\n{dark}}}\n"
 
 
 def page_stylesheet() -> str:
@@ -119,4 +129,4 @@ def page_stylesheet() -> str:
         dark.replace(f".{SCOPE}", f":root{theme} .{SCOPE}")
         for theme in ('[data-theme="dark"]', ':not([data-theme="light"])')
     )
-    return f"{shapes}{light}{chosen}@media (prefers-color-scheme:dark){{\n{by_system}}}\n"
+    return f"{shapes}{_WIDTHS}{light}{chosen}@media (prefers-color-scheme:dark){{\n{by_system}}}\n"

@@ -61,6 +61,25 @@ def render_svg(
     graph = read_graph(flow)
     known = {edge.id for edge in graph.edges}
     marked = Counter(edge for edge in travelled if edge in known)
+    return draw(graph, marked, current=current, style_nonce=style_nonce, embed_style=embed_style)
+
+
+def draw(
+    graph: FlowGraph,
+    marked: Mapping[str, int],
+    *,
+    current: str | None = None,
+    widths: Mapping[str, int] | None = None,
+    style_nonce: str = "",
+    embed_style: bool = True,
+) -> str:
+    """Draw a graph; arguments as for `render_svg`.
+
+    Args:
+        marked: How often each edge was travelled, by id.
+        widths: How wide to draw an edge, by id: from 1 to `WIDEST`.
+    """
+    widths = widths or {}
     layout = lay_out(graph, marked)
     passed = {value for e in graph.edges if e.id in marked for value in (e.source, e.target)}
     width = max(layout.width, _LEAST_WIDTH)
@@ -82,12 +101,12 @@ def render_svg(
             desc=_description(graph, marked, current),
             size=(width, height),
         ),
-        *([f"<style{nonce}>\n{stylesheet()}</style>"] if embed_style else []),
+        *([f"<style{nonce}>\n{stylesheet(with_widths=bool(widths))}</style>"] if embed_style else []),
         f'<rect class="paper" x=".5" y=".5" width="{n(width - 1)}" height="{n(height - 1)}" rx="12"/>',
         *_header(graph, width),
         f'<g transform="translate({n(shift)} {n(_HEADER)})">',
         *_start(layout),
-        *(line for placed in edges for line in _edge(placed, marked, main)),
+        *(line for placed in edges for line in _edge(placed, marked, main, widths.get(placed.edge.id, 0))),
         *(line for placed in layout.states for line in _state(placed, passed, current)),
         "</g>",
         f'<path class="rule" d="M{n(_MARGIN)} {n(body_bottom)}H{n(width - _MARGIN)}"/>',
@@ -141,12 +160,13 @@ def _start(layout: Layout) -> list[str]:
     ]
 
 
-def _edge(placed: PlacedEdge, marked: Mapping[str, int], main: frozenset[str]) -> list[str]:
+def _edge(placed: PlacedEdge, marked: Mapping[str, int], main: frozenset[str], width: int) -> list[str]:
     edge = placed.edge
     classes = ["edge", *edge.origins]
     classes += ["dashed"] if edge.by_operator_only else []
     classes += ["main"] if edge.id in main else []
     classes += ["travelled"] if edge.id in marked else []
+    classes += [f"wide-{width}"] if width else []
     path = "".join(_path(line) for line in placed.lines)
     return [
         f'<g id="{edge.id}" class="{" ".join(classes)}">',

@@ -113,8 +113,8 @@ def state_lines(state: DiagramState) -> tuple[str, ...]:
     """Return the lines under the name."""
     effect = state.effect
     if effect is not None and effect.lost_answer in LOST:
-        return kind_line(state), LOST[effect.lost_answer]
-    return (kind_line(state),)
+        return kind_line(state), LOST[effect.lost_answer], *state.notes
+    return kind_line(state), *state.notes
 
 
 def state_width(state: DiagramState) -> float:

@@ -373,6 +373,29 @@ class TenantDifference(models.Model):
         return f"{self.what}: {self.key}"
 
 
+class HourOfAttempts(models.Model):
+    """What became of the attempts that started within one hour: numbers only, kept when attempts are purged.
+
+    A cache: it is computed from the rows and their log, again and again until nothing can change any more.
+    """
+
+    hour = models.DateTimeField(primary_key=True)
+    counted_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField()
+    still_open = models.PositiveIntegerField()
+    # All attempts have ended, or some were purged since: never counted again.
+    is_final = models.BooleanField(default=False)
+    figures = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("hour of attempts")
+        verbose_name_plural = _("transactions in numbers")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H:%M}"
+
+
 def identity_digest(issuer: str, subject: str) -> bytes:
     """Return the key of an identity: SHA-256 over issuer and subject, byte-exact."""
     return hashlib.sha256(f"{issuer}\0{subject}".encode()).digest()

@@ -12,6 +12,7 @@ from stateful_oauth.django.operators.accounts import (
     SessionAdmin,
     TenantDifferenceAdmin,
 )
+from stateful_oauth.django.operators.attempts_page import AttemptsAdmin
 from stateful_oauth.django.operators.transactions import StuckTransactionAdmin, TransactionAdmin
 from stateful_oauth.django.operators.user_page import add_inlines
 from stateful_oauth.storage.models import (
@@ -19,6 +20,7 @@ from stateful_oauth.storage.models import (
     ConnectedAccount,
     FlowTransaction,
     Grant,
+    HourOfAttempts,
     Identity,
     Session,
     StuckTransaction,
@@ -27,6 +29,7 @@ from stateful_oauth.storage.models import (
 
 admin.site.register(StuckTransaction, StuckTransactionAdmin)
 admin.site.register(FlowTransaction, TransactionAdmin)
+admin.site.register(HourOfAttempts, AttemptsAdmin)
 admin.site.register(Identity, IdentityAdmin)
 admin.site.register(Grant, GrantAdmin)
 admin.site.register(Session, SessionAdmin)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.attempts.counting import count_hours
 from stateful_oauth.django.sessions.session_stores import living_keys
+from stateful_oauth.storage.attempt_figures import HOUR, hour_of
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.purging import BATCH, Purge
 from stateful_oauth.storage.sessions import purge_sessions
@@ -62,6 +64,7 @@ def purge(
         total = chosen.count()
         return total if limit is None else min(total, limit)
     purge_sessions(now=wiring.clock.now(), living=living_keys)
+    count_hours(before=hour_of(before) + HOUR, are_final=True)  # the numbers outlive the rows
     deleted = 0
     for number in chosen.run(limit=limit, batch=batch):
         deleted += number
