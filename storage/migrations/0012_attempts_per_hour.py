@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stateful_oauth", "0010_roles"),
+        ("stateful_oauth", "0011_tenantdifference_linked_to"),
     ]
 
     operations = [
