@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.access_token import VerifiedAccessToken
     from stateful_oauth.django.actions.callbacks import callback_view
     from stateful_oauth.django.actions.completing import acomplete, asend_event, complete, send_event
+    from stateful_oauth.django.actions.guards import organization_required, recent_sign_in
     from stateful_oauth.django.actions.signing_out import asign_out, sign_out
     from stateful_oauth.django.actions.starting import (
         astart_connect,
@@ -123,11 +124,13 @@ __all__ = [
     "flow_settled",
     "flow_view",
     "linked_accounts",
+    "organization_required",
     "permission_denied_view",
     "provider_token",
     "purge_flows",
     "readiness",
     "readiness_view",
+    "recent_sign_in",
     "recover_flows",
     "refresh_connected_accounts",
     "send_event",
@@ -171,6 +174,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             "stateful_oauth.django.pages.flow_pages": "FlowResponse InsideTransaction flow_view",
             "stateful_oauth.django.pages.permissions": "permission_denied_view",
             "stateful_oauth.django.signals": "Transition flow_settled signed_in transition_made",
+            "stateful_oauth.django.actions.guards": "organization_required recent_sign_in",
             "stateful_oauth.django.actions.signing_out": "asign_out sign_out",
             "stateful_oauth.django.actions.starting": (
                 "astart_connect astart_disconnect astart_flow astart_login astart_unlink start_connect "

@@ -77,6 +77,7 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "ANOTHER_ACCOUNT_PROMPT": "login",
     "API_AUDIENCE": "",
     "AUTHORIZATION_PARAMETERS": {},
+    "ORGANIZATION": "",
     "REQUEST_PARAMETERS": (),
     "SCOPE": "openid profile email",
     "TITLE": "",

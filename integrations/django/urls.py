@@ -16,7 +16,7 @@ from django.urls import path
 
 from stateful_oauth.django.actions.completing import callback_of
 from stateful_oauth.django.declarations import usable_declarations
-from stateful_oauth.django.views import logout, pages
+from stateful_oauth.django.views import initiated_login, logout, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,7 @@ def _views_of(flow: FlowDeclaration) -> ModuleType | None:
 
 urlpatterns = [
     *(pattern for flow in usable_declarations() for pattern in _urls_of(flow)),
+    *initiated_login.urlpatterns,
     path("logout/", logout.logout, name="logout"),
     path("restart/", pages.restart, name="restart"),
     path("error/<slug:code>/", pages.error, name="error"),

@@ -11,6 +11,7 @@ from django.http import Http404
 from stateful_oauth.django import wiring
 from stateful_oauth.django.actions.callbacks import callback_url, tenant_or_404
 from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.actions.organizations import called, organization_of
 from stateful_oauth.django.actions.start_requests import starts
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.browser.hosts import base_url_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from stateful_oauth.django.actions.organizations import Organization
     from stateful_oauth.flows.engine.inputs import FlowInputs
 
 _AGE: Final = re.compile(r"[0-9]{1,9}")
@@ -87,6 +89,7 @@ def start_login(
     scope: str | None = None,
     subject: str = "",
     redirect_uri: str = "",
+    organization: Organization | None = None,
 ) -> FlowResponse:
     """Start a sign-in.
 
@@ -100,6 +103,9 @@ def start_login(
         subject: The account that has to sign in: the `sub` of its ID token. Any other one fails with
             `subject_mismatch`.
         redirect_uri: The URL of a callback view of your own. It has to be an Allowed Callback URL.
+        organization: The Auth0 organization to sign in at: an id (`org_…`), a name, or a function of the
+            request that returns one. It goes over `ORGANIZATION`. Any other one fails with
+            `organization_mismatch`; a session of another organization is replaced.
 
     Returns:
         A redirect to the provider, with the browser's binding cookie. For a GET that asks for nothing of its
@@ -111,6 +117,8 @@ def start_login(
         InsideTransaction: The view runs in a database transaction. Decorate it with `flow_view`.
         InvalidInput: `parameter_reserved`, `scope_invalid` or `input_invalid`. Nothing was started.
     """
+    if organization is not None and (chosen := called(organization, request)):
+        parameters = {**(parameters or {}), "organization": chosen}
     is_plain = request.method == "GET" and parameters is None and scope is None and not subject
     inputs = login_inputs(request, tenant_or_404(tenant), next_url=_next(request, next))
     if parameters or scope is not None or subject or redirect_uri:
@@ -276,6 +284,8 @@ def login_inputs(request: HttpRequest, tenant: TenantSettings, *, next_url: str 
         next_url: A checked one; None for the request's own.
     """
     parameters = dict(tenant.authorization_parameters)
+    if found := organization_of(request, tenant):
+        parameters["organization"] = found
     for name in tenant.request_parameters:
         value = request.GET.get(name, "")
         if _may_be_asked(name, value):

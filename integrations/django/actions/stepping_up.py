@@ -71,6 +71,8 @@ def _inputs(request: HttpRequest, tenant: TenantSettings) -> dict[str, Any]:
     details = session_details(request)
     own = ("acr_values", "connection", "max_age", "prompt")
     parameters = {name: each for name, each in tenant.authorization_parameters.items() if name not in own}
+    if details.get("organization"):
+        parameters["organization"] = details["organization"]
     return {
         "redirect_uri": callback_url(tenant.alias, "step_up_callback", base_url=base_url_of(request)),
         "scope": tenant.scope,

@@ -6,6 +6,9 @@ from tests.proofs.mutants.catalogue import Mutant
 
 RULES = ("tests/integrations/auth0/test_access_token_rules.py",)
 VIEWS = ("tests/integrations/django/api/test_bearer.py",)
+GUARDED = ("tests/integrations/django/front_door/test_guarded_views.py",)
+INITIATED = ("tests/integrations/django/sign_in/test_initiated_login.py",)
+GUARDS = "integrations/django/actions/guards.py"
 TOKEN = "integrations/auth0/access_token.py"
 VERIFYING = "integrations/django/api/verifying.py"
 
@@ -44,6 +47,26 @@ MUTANTS = (
            survivor="No user signs in with the `sub` of an application."),
     Mutant("a token outlives the ending of its user's sessions", "storage/identities.py",
            "    if ended is not None and at < ended.replace(microsecond=0):\n        return None\n", "", VIEWS),
+    # Views that need more than a signed-in user, and sign-ins that others start.
+    Mutant("an old authentication is recent", GUARDS,
+           "found.authenticated_within(age) and ", "", GUARDED),
+    Mutant("any class of authentication will do", GUARDS,
+           " and (not classes or found.acr in classes)", "", GUARDED),
+    Mutant("a member of any organization will do", GUARDS,
+           'wanted in ("", found.organization)', "True", GUARDED),
+    Mutant("a form of another site chooses where to go on", GUARDS,
+           'if page.netloc == request.get_host() else ""', "", GUARDED),
+    Mutant("what a guard starts is in the project's transaction", GUARDS,
+           "outside_of_transactions(login_not_required(guarded))", "login_not_required(guarded)", GUARDED),
+    Mutant("a step-up leaves the organization", "integrations/django/actions/stepping_up.py",
+           '    if details.get("organization"):\n        parameters["organization"] = details["organization"]\n', "", GUARDED),
+    Mutant("a host that the settings do not name chooses an organization", "integrations/django/actions/organizations.py",
+           '"" if own == hostname(urlsplit(conf.base_url).netloc) else own.partition(".")[0]', 'own.partition(".")[0]', GUARDED),
+    Mutant("any issuer starts a sign-in", "integrations/django/views/initiated_login.py",
+           'if conf.tenant(each).issuer == request.GET.get("iss")', "", INITIATED),
+    Mutant("a portal chooses where to go on", "integrations/django/views/initiated_login.py",
+           'target if may_go_to(target) else ""', "target", INITIATED,
+           survivor="`start_login` checks `next` again."),
     Mutant("a view of an API demands a CSRF token", "integrations/django/api/bearer.py",
            '        return cast("View", csrf_exempt(login_not_required(protected)))',
            '        return cast("View", login_not_required(protected))', VIEWS),
