@@ -22,6 +22,7 @@ PROVE_ARGS ?=
 CHAOS_ARGS ?=
 FUZZ_ARGS ?=
 MUTANTS_ARGS ?=
+PROVIDERS_ARGS ?=
 NOX_ARGS ?=
 UNRELEASED ?=
 JOBS ?= auto
@@ -79,6 +80,10 @@ explore: $(VENV)/.dev ## Try every order of two tabs, a second delivery and a cr
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Send random requests and answers; FUZZ_ARGS="--fuzz-seed=2 --fuzz-rounds=50" draws others, and more
 	$(PY) -m pytest -n $(JOBS) -m slow tests/proofs/fuzz $(FUZZ_ARGS)
+
+.PHONY: test-providers
+test-providers: build/providers/.stamp ## Sign in at OpenID Providers from PyPI and npm; prints the table of docs/providers-run.md
+	PYTHONPATH=. $(PY) -m tests.proofs.providers.run $(PROVIDERS_ARGS)
 
 .PHONY: mutants
 mutants: $(VENV)/.dev ## Break the code on purpose, in more than a hundred ways, and see the tests fail; prints table and score
@@ -218,6 +223,17 @@ $(VENV)/.browser: $(VENV)/.dev
 
 $(VENV)/.docs: $(VENV)/.dev
 	@$(PIP_INSTALL) --group docs
+	@touch $@
+
+# Providers that are not ours, in an environment of their own. Without Node, only those of PyPI.
+PROVIDERS := tests/proofs/providers/servers
+build/providers/.stamp: $(VENV)/.dev $(PROVIDERS)/requirements.txt $(PROVIDERS)/package.json
+	@mkdir -p build/providers/node
+	@[ -x build/providers/venv/bin/python ] || $(PY) -m venv build/providers/venv
+	@build/providers/venv/bin/python -m pip install -qq --disable-pip-version-check -r $(PROVIDERS)/requirements.txt
+	@if command -v node >/dev/null && command -v npm >/dev/null; then cp $(PROVIDERS)/package.json build/providers/node/; \
+	npm install --prefix build/providers/node --no-audit --no-fund --no-package-lock --loglevel=error >build/providers/npm.log || \
+	{ cat build/providers/npm.log; exit 1; }; fi
 	@touch $@
 
 # Built in a copy, because setuptools would take along whatever an earlier build left in the checkout.

@@ -21,6 +21,7 @@ from stateful_oauth.storage import rows
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
@@ -30,16 +31,37 @@ if TYPE_CHECKING:
 released: Final = Signal()
 
 
+class _Revocability:
+    """Whether a tenant's provider revokes refresh tokens. What knows providers says it (`is_asked_of`)."""
+
+    def __init__(self) -> None:
+        self._asked: Callable[[str], bool] | None = None
+
+    def is_asked_of(self, asked: Callable[[str], bool]) -> None:
+        """Ask this from now on. It must not wait: it is called in database transactions."""
+        self._asked = asked
+
+    def __call__(self, tenant: str) -> bool:
+        return self._asked is None or self._asked(tenant)
+
+
+can_revoke: Final = _Revocability()
+
+
 def release(
     refresh_token: Secret, *, tenant: str, now: datetime, subject: str = "", grant: str = "", of: str = ""
 ) -> None:
     """Have a refresh token revoked; call it where the same database transaction drops the token.
+
+    Nothing is written where the provider is known to revoke none: such rows would only pile up.
 
     Args:
         subject: The `sub` that it was issued to, if an ID token said so.
         grant: The grant that has ended.
         of: The transaction that let the token go.
     """
+    if not can_revoke(tenant):
+        return
     flow = _flow()
     created = new_transaction(
         flow,

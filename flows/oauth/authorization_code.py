@@ -87,9 +87,9 @@ def granted(context: OAuthEffectContext, *, completes: bool = True, **expected: 
     )
     identity = provider.verify_id_token(tokens.id_token, expectation, now=context.clock.now())
     if completes:
-        scope = inputs.scope if tokens.scope is None else tokens.scope
+        # What was asked for: not every answer names the scope of the user's data, or a true one.
         identity = provider.with_userinfo(
-            identity, tokens.access_token, scope=scope, time_limit=context.time_limit
+            identity, tokens.access_token, scope=inputs.scope, time_limit=context.time_limit
         )
     # One that is not kept is revoked: it was received, and no grant holds it.
     if not provider.keeps_refresh_token(inputs.scope):

@@ -70,7 +70,8 @@ _REFUSAL_WORDS: Final = (
 # of Auth0 and the providers behind it say.
 _DECLINED: Final = re.compile(
     r"\b(end-?user|user|resource owner)( or authorization server)?( has| have)? "
-    r"(did not authorize|did not consent|didn't authorize|denied|declined|cancell?ed|rejected|refused)\b"
+    r"(did not authorize|did not consent|didn't authorize|denied|declined|cancell?ed|rejected|refused"
+    r"|aborted)\b"
     r"|^(permissions error|user_denied|consent (denied|declined|was declined))"
 )
 

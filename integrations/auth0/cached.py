@@ -70,6 +70,11 @@ class Cached(Generic[T]):
         self._is_wanted = False  # whether a forced fetch failed, and none has succeeded since
         _INSTANCES.add(self)
 
+    def peek(self) -> T | None:
+        """Return what was fetched last, however old, or None. It fetches nothing and waits for nothing."""
+        copy = self._copy
+        return None if copy is None else copy.value
+
     def get(self, time_limit: float) -> Copy[T]:
         """Return a copy that may be believed.
 

@@ -57,6 +57,7 @@ class Auth0Config:
             `refuse`, or `ignore` them.
         keep_unasked_refresh_tokens: Keep a refresh token that came without `offline_access` in the scope.
         end_session_endpoint: In the place of the announced one; empty for that.
+        revocation_endpoint: The same.
         logout_return_parameter: Its parameter for where to go after the sign-out.
         logout_sends_sid: Send the provider's session id as `logout_hint`, which is what Auth0 takes there.
         logout_sends_id_token: Send the ID token as `id_token_hint`; the session keeps it encrypted.
@@ -108,6 +109,7 @@ class Auth0Config:
     distributed_claims: DistributedClaims = "refuse"
     keep_unasked_refresh_tokens: bool = False
     end_session_endpoint: str = ""
+    revocation_endpoint: str = ""
     logout_return_parameter: str = "post_logout_redirect_uri"
     logout_sends_sid: bool = True
     logout_sends_id_token: bool = False
@@ -136,9 +138,9 @@ class Auth0Config:
 
     def __post_init__(self) -> None:
         check_url(self.issuer, "issuer", allow_http_on_loopback=self.allow_insecure_http_on_loopback)
-        if self.end_session_endpoint:
-            insecure = self.allow_insecure_http_on_loopback
-            check_url(self.end_session_endpoint, "end_session_endpoint", allow_http_on_loopback=insecure)
+        for name in ("end_session_endpoint", "revocation_endpoint"):
+            if url := getattr(self, name):
+                check_url(url, name, allow_http_on_loopback=self.allow_insecure_http_on_loopback)
         if "?" in self.issuer:
             raise ValueError("issuer must not have a query (OpenID Connect Core §2).")
         if not self.client_id:

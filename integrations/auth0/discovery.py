@@ -72,6 +72,10 @@ class Discovery:
         limit = self._config.call_limit if time_limit is None else time_limit
         return self._cached.get(limit).value
 
+    def known(self) -> Metadata | None:
+        """Return the metadata that this process read last, or None; the provider is not asked."""
+        return self._cached.peek()
+
     def _fetch(self, time_limit: float) -> Metadata:
         url = self._config.issuer.removesuffix("/") + _PATH
         try:
@@ -104,7 +108,8 @@ class Discovery:
                 pushed_authorization_request_endpoint=self._proving_url(
                     members, "pushed_authorization_request_endpoint"
                 ),
-                revocation_endpoint=self._proving_url(members, "revocation_endpoint"),
+                revocation_endpoint=config.revocation_endpoint
+                or self._proving_url(members, "revocation_endpoint"),
                 end_session_endpoint=self._optional_url(members, "end_session_endpoint"),
                 sends_issuer=members.get("authorization_response_iss_parameter_supported") is True,
             )

@@ -213,10 +213,8 @@ class Auth0Provider:
 
     def revokes_refresh_tokens(self) -> bool:
         """Whether a refresh token can be revoked: yes, unless the metadata are known to say otherwise."""
-        try:
-            return self._discovery.metadata(0).revocation_endpoint is not None
-        except FlowError:
-            return True
+        known = self._discovery.known()
+        return known is None or known.revocation_endpoint is not None
 
     def wants_id_token_hint(self) -> bool:
         """Whether a sign-out sends the ID token, so that the session has to keep it."""

@@ -62,7 +62,7 @@ class UserInfo:
         """Return an identity with the claims that UserInfo adds. What the ID token says stays as it is.
 
         Args:
-            scope: What was granted, separated by spaces.
+            scope: What was asked for, separated by spaces.
             time_limit: Seconds for everything. No second try is made.
 
         Raises:

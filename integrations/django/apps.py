@@ -15,10 +15,12 @@ class DjangoIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the receivers."""
-        from stateful_oauth.django import checks  # noqa: F401, PLC0415 - registers on import
+        from stateful_oauth.django import checks, wiring  # noqa: F401, PLC0415 - checks register on import
         from stateful_oauth.django.sessions import receivers  # noqa: F401, PLC0415 - registers on import
         from stateful_oauth.django.sweeps import first_attempts  # noqa: F401, PLC0415 - registers on import
+        from stateful_oauth.storage import releases  # noqa: PLC0415 - needs the apps
 
+        releases.can_revoke.is_asked_of(wiring.can_revoke)
         if apps.is_installed("django.contrib.admin"):
             from django.contrib import admin  # noqa: PLC0415 - needs the apps
 

@@ -92,6 +92,7 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "END_SESSION_ENDPOINT": "",
     "FEDERATED_LOGOUT": False,
     "CALLBACK_URL": "",
+    "REVOCATION_ENDPOINT": "",
     "KEEP_UNASKED_REFRESH_TOKENS": False,
     "LOGOUT_RETURN_PARAMETER": "post_logout_redirect_uri",
     "LOGOUT_SENDS_ID_TOKEN": False,

@@ -92,6 +92,7 @@ def provider_config(tenant: str) -> Auth0Config:
         userinfo=chosen.userinfo,
         distributed_claims=chosen.distributed_claims,
         keep_unasked_refresh_tokens=chosen.keep_unasked_refresh_tokens,
+        revocation_endpoint=chosen.revocation_endpoint,
         end_session_endpoint=chosen.end_session_endpoint,
         logout_return_parameter=chosen.logout_return_parameter,
         logout_sends_sid=chosen.logout_sends_sid,
@@ -127,6 +128,14 @@ def provider(tenant: str) -> Auth0Provider:
 
     config = provider_config(tenant)
     return Auth0Provider(config, new_transport(config), _current)
+
+
+def can_revoke(tenant: str) -> bool:
+    """Whether a tenant's provider revokes refresh tokens, as far as this process knows; it is not asked."""
+    try:
+        return provider(tenant).revokes_refresh_tokens()
+    except (KeyError, ValueError):  # no tenant of today's settings, or wrong ones
+        return True
 
 
 def new_transport(config: Auth0Config) -> Transport:

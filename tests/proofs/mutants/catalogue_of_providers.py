@@ -45,4 +45,6 @@ MUTANTS = (
            "if refresh_token is not None:", TOKENS),
     Mutant("an unasked token is always kept", "flows/oauth/authorization_code.py",
            "    if not provider.keeps_refresh_token(inputs.scope):\n", "    if False:\n", TOKENS),
+    Mutant("tokens that cannot be revoked pile up as rows", "storage/releases.py",
+           "    if not can_revoke(tenant):\n        return\n", "", TOKENS),
 )  # fmt: skip

@@ -57,12 +57,31 @@ def test_token_that_cannot_be_revoked_leaves_no_row_behind(browser, tenant, conf
     assert browser.user_id is not None
 
 
+def test_endpoint_of_the_settings_revokes_what_is_not_announced(browser, tenant, configure):
+    configure(REVOCATION_ENDPOINT="https://tenant.example/oauth/revoke")
+    tenant.settings.revocation_in_discovery = False
+    browser.sign_in(ADA)
+    recover_due()
+    assert tenant.ledger.count("refresh_revoked") == 1
+
+
 def test_failed_sign_in_leaves_no_row_behind_either(browser, tenant, at):
     at("generic")
     tenant.settings.revocation_in_discovery = False
     tenant.id_token_hook = lambda claims, _: claims.update(aud="another")
     browser.sign_in(ADA)
     assert browser.user_id is None
+    assert not end_grants().exists()
+
+
+def test_signing_out_leaves_no_row_where_no_token_can_be_revoked(browser, tenant, at):
+    at("generic", SCOPE="openid offline_access")
+    tenant.settings.revocation_in_discovery = False
+    for _ in range(3):
+        browser.sign_in(ADA)
+        browser.post("/auth/logout/")
+    assert Grant.objects.filter(ended_at=None).count() == 0
+    assert Grant.objects.exclude(refresh_token=None).count() == 0
     assert not end_grants().exists()
 
 

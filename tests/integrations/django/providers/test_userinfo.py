@@ -54,6 +54,13 @@ def test_scope_without_email_makes_nothing_missing(browser, tenant, thin, config
     assert tenant.requests["/userinfo"] == 0
 
 
+def test_scope_of_the_answer_does_not_hide_what_is_missing(browser, tenant, thin, configure):
+    configure(USERINFO="when_missing")
+    tenant.token_reply_hook = lambda body: body.update(scope="dummy")
+    browser.sign_in(ADA)
+    assert user().email == ADA
+
+
 def test_step_up_does_not_ask_userinfo(browser, tenant, thin, configure):
     configure(USERINFO="always")
     browser.sign_in(ADA)

@@ -35,6 +35,7 @@ def denied(browser: Browser, error: str, description: str | None, state: str | N
         ("access_denied", None, "access_denied"),
         ("access_denied", "", "access_denied"),
         ("access_denied", "User did not authorize the request", "access_denied"),
+        ("access_denied", "End-User aborted interaction", "access_denied"),
         ("access_denied", "The user has denied your application access.", "access_denied"),
         ("access_denied", "AADSTS65004: User declined to consent to access the app.", "access_denied"),
         ("access_denied", "The resource owner or authorization server denied the request.", "access_denied"),
