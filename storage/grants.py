@@ -18,10 +18,10 @@ from stateful_oauth.flows.oauth.grants import Grant as GrantValue
 from stateful_oauth.storage import encryption
 from stateful_oauth.storage.availability import database_answers
 from stateful_oauth.storage.models import Grant, identity_digest
-from stateful_oauth.storage.releases import release
+from stateful_oauth.storage.releases import Released, release, release_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.db.models import QuerySet
 
@@ -31,6 +31,7 @@ logger = logging.getLogger("stateful_oauth.grants")
 
 # Sign-ins, one after another in one session, that a flow under way outlasts.
 _MOST_SUCCESSIONS: Final = 10
+_BATCH: Final = 500  # grants per statement
 
 
 class DjangoGrantStore:
@@ -125,6 +126,13 @@ def end_grant(grant_id: str, *, now: datetime, successor: str = "") -> None:
     _end(_live(grant_id), code="", now=now)
 
 
+def end_grants(grant_ids: Sequence[str], *, now: datetime) -> None:
+    """Wipe grants, those that have not ended, and have their refresh tokens revoked."""
+    rows = Grant.objects.using(router.db_for_write(Grant)).filter(ended_at__isnull=True)
+    for start in range(0, len(grant_ids), _BATCH):
+        _end(rows.filter(pk__in=grant_ids[start : start + _BATCH]), code="", now=now)
+
+
 def end_grants_of(identity: Identity, *, code: str, now: datetime, using: str) -> None:
     """End every grant of an identity and of its user: an earlier sign-in may have been another person's.
 
@@ -142,8 +150,7 @@ def _end(grants: QuerySet[Grant], *, code: str, now: datetime) -> None:
         if not grants.update(version=F("version") + 1):
             return
         rows = list(grants.select_related("identity").order_by("pk"))
-        for row in rows:
-            release_grant(row, now=now)
+        release_all([each for row in rows if (each := _released(row)) is not None], now=now)
         grants.filter(pk__in=[row.pk for row in rows]).update(
             refresh_token=None, access_tokens="", claimed_until=None, ended_at=now, code=code
         )
@@ -154,15 +161,21 @@ def release_grant(row: Grant, *, now: datetime) -> None:
 
     A token that no key of the ring opens cannot be revoked; that is logged.
     """
+    released = _released(row)
+    if released is not None:
+        release_all([released], now=now)
+
+
+def _released(row: Grant) -> Released | None:
     if row.refresh_token is None:
-        return
+        return None
     owner = GrantOwner(row.pk, row.user_id, bytes(row.identity.digest))
     try:
         token = Secret(_unseal(row.refresh_token, owner).decode())
     except encryption.UndecryptableError as error:
         logger.warning("the refresh token of grant %s cannot be revoked: %s", row.pk, error)
-        return
-    release(token, tenant=row.tenant, subject=row.identity.subject, grant=str(row.pk), now=now)
+        return None
+    return Released(refresh_token=token, tenant=row.tenant, subject=row.identity.subject, grant=str(row.pk))
 
 
 def present_grant(grant_id: str) -> str:

@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from stateful_oauth.flows.engine.transaction import LONGEST_DETAIL
 from stateful_oauth.storage.role_models import RoleDecision, RoleGroup
-from stateful_oauth.storage.session_models import Session
+from stateful_oauth.storage.session_models import BackchannelLogout, Session
 from stateful_oauth.storage.states import STATES
 
 __all__ = [
     "AccountLink",
+    "BackchannelLogout",
     "ConnectedAccount",
     "FlowTransaction",
     "Grant",

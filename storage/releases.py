@@ -5,6 +5,7 @@ It is created in the database transaction that decides it, due at once, and boun
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from stateful_oauth.storage import rows
 from stateful_oauth.storage.models import FlowTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
@@ -29,6 +30,25 @@ if TYPE_CHECKING:
 
 # Sent after the commit, with `transaction_id` (UUID): the row may be worked off at once. No sender.
 released: Final = Signal()
+_BATCH: Final = 100  # rows per statement: databases take a bounded number of parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """A refresh token that is to be revoked.
+
+    Attributes:
+        tenant: The alias of the tenant that issued it.
+        subject: The `sub` that it was issued to, if an ID token said so.
+        grant: The grant that has ended.
+        of: The transaction that let the token go.
+    """
+
+    refresh_token: Secret
+    tenant: str
+    subject: str = ""
+    grant: str = ""
+    of: str = ""
 
 
 class _Revocability:
@@ -55,30 +75,40 @@ def release(
 
     Nothing is written where the provider is known to revoke none: such rows would only pile up.
 
-    Args:
-        subject: The `sub` that it was issued to, if an ID token said so.
-        grant: The grant that has ended.
-        of: The transaction that let the token go.
+    The arguments are those of `Released`.
     """
-    if not can_revoke(tenant):
-        return
+    release_all(
+        [Released(refresh_token=refresh_token, tenant=tenant, subject=subject, grant=grant, of=of)], now=now
+    )
+
+
+def release_all(tokens: Sequence[Released], *, now: datetime) -> None:
+    """Have refresh tokens revoked, with two statements for every `_BATCH` of them."""
+    alias = router.db_for_write(FlowTransaction)
+    revocable = [each for each in tokens if can_revoke(each.tenant)]
+    for start in range(0, len(revocable), _BATCH):
+        some = [_transition(each, now) for each in revocable[start : start + _BATCH]]
+        rows.insert_all([(each.transaction, each.log) for each in some], using=alias)
+        if released.receivers:
+            for each in some:
+                tell = partial(released.send_robust, None, transaction_id=each.transaction.id)
+                transaction.on_commit(tell, using=alias, robust=True)
+
+
+def _transition(token: Released, now: datetime) -> TransitionContext:
     flow = _flow()
     created = new_transaction(
         flow,
-        tenant=tenant,
+        tenant=token.tenant,
         browser=UNBOUND,  # no browser may follow it
         now=now,
-        inputs=EndGrantInputs(subject=subject, grant=grant, transaction=of).to_json(),
-        secrets={"refresh_token": refresh_token},
+        inputs=EndGrantInputs(subject=token.subject, grant=token.grant, transaction=token.of).to_json(),
+        secrets={"refresh_token": token.refresh_token},
     )
     transition = TransitionContext(created, now=now, actor=SYSTEM, deadlines={})
     flow.take(transition, Event("start"))
     transition.postpone(now, attempts=0)  # the next sweep begins
-    alias = router.db_for_write(FlowTransaction)
-    rows.insert(transition.transaction, transition.log, using=alias)
-    if released.receivers:
-        tell = partial(released.send_robust, None, transaction_id=created.id)
-        transaction.on_commit(tell, using=alias, robust=True)
+    return transition
 
 
 @cache

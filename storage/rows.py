@@ -25,6 +25,12 @@ def insert(transaction: Transaction, log: Sequence[TransitionLog], *, using: str
     append(transaction, log, using=using)
 
 
+def insert_all(created: Sequence[tuple[Transaction, Sequence[TransitionLog]]], *, using: str) -> None:
+    """Insert rows with their first log lines, in two statements."""
+    transactions(using).insert([creation(row) | changing(row) for row, _ in created])
+    records(using).insert([record_of(row, line) for row, log in created for line in log])
+
+
 def append(transaction: Transaction, log: Sequence[TransitionLog], *, using: str) -> None:
     """Insert log lines."""
     records(using).insert([record_of(transaction, line) for line in log])

@@ -49,3 +49,35 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.id}"
+
+
+class BackchannelLogout(models.Model):
+    """A logout token that was accepted: used once, and what it ended.
+
+    No sign-in of the session that it names makes a session here any more.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    tenant = models.CharField(_("tenant"), max_length=32)
+    token_digest = models.BinaryField(max_length=32)  # SHA-256 over issuer and `jti`
+    subject = models.CharField(max_length=255, blank=True)
+    sid = models.CharField(max_length=255, blank=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    received_at = models.DateTimeField(_("received"))
+    sessions = models.PositiveIntegerField(_("sessions ended"), default=0)
+
+    class Meta:
+        verbose_name = _("logout by the provider")
+        verbose_name_plural = _("users' logouts by the provider")
+        default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(fields=["sid"], condition=~Q(sid=""), name="stateful_oauth_ended_sid"),
+            models.Index(fields=["received_at"], name="stateful_oauth_received"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "token_digest"], name="stateful_oauth_one_logout"),
+        ]
+
+    def __str__(self) -> str:
+        return f"logout of {self.sid or self.subject}"

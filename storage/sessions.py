@@ -6,8 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router, transaction
+from django.db.models import Exists
 
-from stateful_oauth.storage.models import Session
+from stateful_oauth.storage.models import BackchannelLogout, Session
 from stateful_oauth.storage.statements import Table
 
 if TYPE_CHECKING:
@@ -25,18 +26,30 @@ def session_rows() -> QuerySet[Session]:
     return Session.objects.using(router.db_for_write(Session)).all()
 
 
-def add_session(row: Mapping[str, Any]) -> None:
-    """Insert a row, in one statement.
+def add_session(row: Mapping[str, Any]) -> bool:
+    """Insert a row, in one statement, unless the provider has ended its session there.
 
     Args:
         row: A value for every column, by attribute name.
+
+    Returns:
+        False if a logout token has named this session: its sign-in came later than that.
     """
-    _table(router.db_for_write(Session)).insert([row])
+    alias = router.db_for_write(Session)
+    if not row["sid"]:
+        _table(alias).insert([row])
+        return True
+    ended = {"tenant": row["tenant"], "sid": row["sid"]}
+    return _table(alias).insert_unless(row, _logouts(alias), ended)
 
 
 def change_session(row_id: str, **changes: Any) -> bool:
     """Change a row; return whether there is one: without it, the session was ended."""
-    return bool(session_rows().filter(pk=row_id).update(**changes))
+    rows = session_rows().filter(pk=row_id)
+    if changes.get("sid"):
+        ended = BackchannelLogout.objects.filter(tenant=changes["tenant"], sid=changes["sid"])
+        rows = rows.filter(~Exists(ended))
+    return bool(rows.update(**changes))
 
 
 def drop_session(row_id: str) -> None:
@@ -106,3 +119,8 @@ def _delete(keys: Sequence[uuid.UUID], using: str) -> None:
 @cache
 def _table(alias: str) -> Table:
     return Table(Session, alias)
+
+
+@cache
+def _logouts(alias: str) -> Table:
+    return Table(BackchannelLogout, alias)

@@ -54,6 +54,24 @@ class Table:
             self._texts[len(rows)] = text
         self._execute(text, [(name, row[name]) for row in rows for name in self._fields])
 
+    def insert_unless(self, row: Mapping[str, Any], other: Table, where: Mapping[str, Any]) -> bool:
+        """Insert a row unless another table has one that matches, in one statement; return whether it did."""
+        shape = ("unless", other._table, *where)
+        text = self._texts.get(shape)
+        if text is None:
+            values = ", ".join(["%s"] * len(self._fields))
+            text = (
+                f"INSERT INTO {self._table} ({self._names}) SELECT {values} WHERE NOT EXISTS "  # noqa: S608 - our own columns
+                f"(SELECT 1 FROM {other._table} WHERE {other._conditions(where)})"
+            )
+            self._texts[shape] = text
+        connection = connections[self._alias]
+        parameters = self._to_database(connection, [(name, row[name]) for name in self._fields])
+        parameters += other._to_database(connection, where.items())
+        with connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            return int(cursor.rowcount) == 1
+
     def update(self, changes: Mapping[str, Any], where: Mapping[str, Any]) -> int:
         """Change the rows that match, and return how many did."""
         shape = (*changes, None, *where)

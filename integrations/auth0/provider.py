@@ -14,6 +14,7 @@ from stateful_oauth.auth0.discovery import Discovery
 from stateful_oauth.auth0.id_token import verify_id_token
 from stateful_oauth.auth0.jwks import Keys
 from stateful_oauth.auth0.logout import logout_url, with_query
+from stateful_oauth.auth0.logout_token import verify_logout_token
 from stateful_oauth.auth0.management import Auth0Management
 from stateful_oauth.auth0.my_account import Auth0MyAccount
 from stateful_oauth.auth0.oauth_answers import pushed_response, refusal, token_response
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.access_token import AccessTokenExpectation, VerifiedAccessToken
     from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.logout_token import LogoutNotice
     from stateful_oauth.auth0.transport import Answer
     from stateful_oauth.flows.engine.ports import Clock
     from stateful_oauth.flows.engine.secret import Secret
@@ -219,6 +221,12 @@ class Auth0Provider:
     def wants_id_token_hint(self) -> bool:
         """Whether a sign-out sends the ID token, so that the session has to keep it."""
         return self._config.logout_sends_id_token
+
+    def verify_logout_token(self, logout_token: Secret, *, now: datetime) -> LogoutNotice:
+        """Check every rule of a logout token; see `logout_token.verify_logout_token`."""
+        return verify_logout_token(
+            logout_token, config=self._config, key=self._key, key_again=self._keys.find_again, now=now
+        )
 
     def rotates_refresh_tokens(self) -> bool:
         """Whether a refresh token must be assumed dead once it was sent."""

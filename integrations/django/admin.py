@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from stateful_oauth.django.operators.accounts import (
     AccountLinkAdmin,
+    BackchannelLogoutAdmin,
     ConnectedAccountAdmin,
     GrantAdmin,
     IdentityAdmin,
@@ -17,6 +18,7 @@ from stateful_oauth.django.operators.transactions import StuckTransactionAdmin, 
 from stateful_oauth.django.operators.user_page import add_inlines
 from stateful_oauth.storage.models import (
     AccountLink,
+    BackchannelLogout,
     ConnectedAccount,
     FlowTransaction,
     Grant,
@@ -33,6 +35,7 @@ admin.site.register(HourOfAttempts, AttemptsAdmin)
 admin.site.register(Identity, IdentityAdmin)
 admin.site.register(Grant, GrantAdmin)
 admin.site.register(Session, SessionAdmin)
+admin.site.register(BackchannelLogout, BackchannelLogoutAdmin)
 admin.site.register(ConnectedAccount, ConnectedAccountAdmin)
 admin.site.register(AccountLink, AccountLinkAdmin)
 admin.site.register(TenantDifference, TenantDifferenceAdmin)

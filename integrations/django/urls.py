@@ -16,7 +16,7 @@ from django.urls import path
 
 from stateful_oauth.django.actions.completing import callback_of
 from stateful_oauth.django.declarations import usable_declarations
-from stateful_oauth.django.views import initiated_login, logout, pages
+from stateful_oauth.django.views import backchannel_logout, initiated_login, logout, pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,10 @@ urlpatterns = [
     *(pattern for flow in usable_declarations() for pattern in _urls_of(flow)),
     *initiated_login.urlpatterns,
     path("logout/", logout.logout, name="logout"),
+    path("backchannel-logout/", backchannel_logout.backchannel_logout, name="backchannel_logout"),
+    path(
+        "<slug:tenant>/backchannel-logout/", backchannel_logout.backchannel_logout, name="backchannel_logout"
+    ),
     path("restart/", pages.restart, name="restart"),
     path("error/<slug:code>/", pages.error, name="error"),
     path("progress/<uuid:transaction_id>/", pages.progress, name="progress"),

@@ -27,6 +27,8 @@ class Client:
     callbacks: Sequence[str] = ()
     """Allowed Callback URLs, compared exactly."""
     logout_urls: Sequence[str] = ()
+    backchannel_logout_url: str | None = None
+    """Where its logout tokens go: a server of the tenant sends them, see ``logout_tokens``."""
     grant_types: Sequence[str] = DEFAULT_GRANT_TYPES
     signing_alg: SigningAlg = "RS256"
     """Algorithm of its ID tokens; HS256 is keyed with the client secret."""

@@ -39,6 +39,7 @@ SHAPES: dict[str, dict[str, str]] = {
         "name": TEXT,
         "callbacks": TEXTS,
         "logout_urls": TEXTS,
+        "backchannel_logout_url": TEXT,
         "grant_types": TEXTS,
         "signing_alg": TEXT,
         "rotation": FLAG,

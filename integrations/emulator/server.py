@@ -10,6 +10,7 @@ from ipaddress import AddressValueError, IPv4Address
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.emulator.logout_tokens import post
 from stateful_oauth.emulator.routes.app import reason
 from stateful_oauth.emulator.wire import BODY_LIMIT, environ
 
@@ -205,6 +206,7 @@ class EmulatorServer:
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
         self.tenant.issuer = (self._public_url or f"{self.scheme}://{self.netloc}").rstrip("/") + "/"
+        self.tenant.logout_tokens.send = post
         self._thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
         return self
@@ -214,6 +216,7 @@ class EmulatorServer:
         server, thread = self._server, self._thread
         if server is None or thread is None:
             return
+        self.tenant.logout_tokens.send = None
         server.shutdown()
         server.server_close()
         server.drop_connections()

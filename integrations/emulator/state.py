@@ -13,6 +13,7 @@ from stateful_oauth.emulator.ids import opaque
 from stateful_oauth.emulator.issued import Issued
 from stateful_oauth.emulator.keys import KeyRing
 from stateful_oauth.emulator.ledger import Ledger
+from stateful_oauth.emulator.logout_tokens import INITIATORS, LogoutTokens
 from stateful_oauth.emulator.people import (
     DATABASE,
     Connection,
@@ -69,6 +70,7 @@ class TenantState:
         self.ledger = Ledger(self.clock)
         self.requests: Counter[str] = Counter()
         self.browsers = Browsers()
+        self.logout_tokens = LogoutTokens()
         self.issued = Issued()
         self.id_token_hook: Callable[[dict[str, Any], dict[str, Any]], str | None] | None = None
         self.token_reply_hook: Callable[[dict[str, Any]], None] | None = None
@@ -283,9 +285,14 @@ class TenantState:
     def note_end(self, session: Session, reason: str) -> None:
         """Record the end of a session that is already forgotten."""
         self.ledger.record("session_ended", user_id=session.user_id, sid=session.sid, reason=reason)
+        for client_id in sorted(session.clients) if reason in INITIATORS else ():
+            self.owe_logout_token(client_id, session.user_id, session.sid, reason)
+
+    def owe_logout_token(self, client_id: str, user_id: str, sid: str, reason: str) -> None:
+        """Have a logout token delivered to a client: ``Tenant`` signs them."""
 
     def end_sessions(self, user_id: str, reason: str = "session-revoked") -> None:
-        """End every session of a user, as an administrator does."""
+        """End every session of a user, as an administrator does; ``reason`` is one of Auth0's initiators."""
         with self.lock:
             for session in self.browsers.drop_user(user_id):
                 self.note_end(session, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stateful_oauth.emulator.logout_tokens import LogoutDelivery
 from stateful_oauth.emulator.routes.app import Application
 from stateful_oauth.emulator.state import TenantState
 from stateful_oauth.emulator.tokens import logout_token
@@ -28,8 +29,8 @@ class Tenant(TenantState):
     placeholders) and ``redirect_uri`` is required; organizations are allowed to every client by default;
     there is one issuer per tenant (no custom domains beside it) and only RSA keys sign; wrong passwords
     lock no user out; a person asked for MFA has it, without enrolment; the provider behind a social
-    connection is a page of this tenant, so ``federated`` logout changes nothing; logout tokens are made but
-    not delivered; implicit and hybrid flows, JAR, DPoP, mTLS, CIBA and the device flow are missing; rate
+    connection is a page of this tenant, so ``federated`` logout changes nothing; logout tokens also go to
+    plain http; implicit and hybrid flows, JAR, DPoP, mTLS, CIBA and the device flow are missing; rate
     limits are off by default, and there are none at the Authentication API.
 
     At the APIs beside it: codes of the My Account API other than A0E-400-0003, 401-0003, 404-0001, 409-0001
@@ -53,9 +54,20 @@ class Tenant(TenantState):
         """What an administrator does to users."""
         return self.part(Users)
 
-    def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
-        """Sign a back-channel logout token for a client (docs/auth0-contract.md §6)."""
-        return logout_token(self, self.clients[client_id], user_id, sid)
+    def logout_token(self, client_id: str, user_id: str, sid: str, /, **changes: Any) -> str:
+        """Sign a back-channel logout token for a client (docs/auth0-contract.md §6).
+
+        ``changes`` are claims that replace those of Auth0; None leaves one out.
+        """
+        return logout_token(self, self.clients[client_id], user_id, sid, **changes)
+
+    def owe_logout_token(self, client_id: str, user_id: str, sid: str, reason: str) -> None:
+        """Have a logout token delivered to a client that has a URL for it (docs/auth0-contract.md §6)."""
+        client = self.clients.get(client_id)
+        if client is None or client.backchannel_logout_url is None:
+            return
+        token, url = logout_token(self, client, user_id, sid), client.backchannel_logout_url
+        self.logout_tokens.add(LogoutDelivery(client_id, url, token, user_id, sid, reason))
 
     @property
     def wsgi(self) -> Application:

@@ -226,10 +226,11 @@ def verify_own(tenant: TenantState, token: str) -> dict[str, Any] | None:
     return claims if claims.get("iss") == tenant.issuer else None
 
 
-def logout_token(
-    tenant: TenantState, client: Client, user_id: str, sid: str, trace_id: str | None = None
-) -> str:
-    """Sign a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4) as Auth0 does: ``typ`` is JWT."""
+def logout_token(tenant: TenantState, client: Client, user_id: str, sid: str, /, **changes: Any) -> str:
+    """Sign a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4) as Auth0 does: ``typ`` is JWT.
+
+    ``changes`` are claims that replace those of Auth0; None leaves one out.
+    """
     now = int(tenant.clock.now())
     claims = {
         "iss": tenant.issuer,
@@ -240,9 +241,12 @@ def logout_token(
         "jti": opaque(16),
         "events": {BACKCHANNEL_EVENT: {}},
         "sid": sid,
-        "trace_id": trace_id or opaque(8),
-    }
-    return _sign_access(tenant, claims)
+        "trace_id": opaque(8),
+    } | changes
+    header: dict[str, Any] = {"alg": client.signing_alg, "typ": "JWT"}
+    if header["alg"] != "HS256":
+        header["kid"] = tenant.keys.current(header["alg"]).kid
+    return sign(tenant, client, {name: each for name, each in claims.items() if each is not None}, header)
 
 
 def user_reply(

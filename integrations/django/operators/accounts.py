@@ -43,6 +43,15 @@ class SessionAdmin(ReadOnlyAdmin):
     search_help_text = _("Search by the user's name, email, or primary key, or by a session's id.")
 
 
+class BackchannelLogoutAdmin(ReadOnlyAdmin):
+    """What the provider said of sessions that it has ended, and what that ended here."""
+
+    fields = ("tenant", "subject", "sid", "issued_at", "received_at", "sessions")
+    list_display = ("received_at", "tenant", "subject", "sid", "sessions")
+    never_read = ("token_digest",)
+    search_key, search_help_text = "id", _("Search by the id of the line.")
+
+
 class ConnectedAccountAdmin(ReadOnlyAdmin):
     """Accounts at other providers."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, router, transaction
 
 from stateful_oauth.django import wiring
 from stateful_oauth.storage import grants
 from stateful_oauth.storage.models import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 logger = logging.getLogger("stateful_oauth.grants")
 
@@ -27,3 +31,12 @@ def end_grant(grant_id: str, *, successor: str = "") -> None:
             grants.end_grant(grant_id, now=wiring.clock.now(), successor=successor)
     except DatabaseError as error:
         logger.warning("grant %s was not ended: %s", grant_id, error)
+
+
+def end_grants(grant_ids: Sequence[str]) -> None:
+    """Wipe many grants, and have their refresh tokens revoked, in the caller's database transaction.
+
+    Raises:
+        DatabaseError: They were not ended, and neither is what the caller does with them.
+    """
+    grants.end_grants(grant_ids, now=wiring.clock.now())

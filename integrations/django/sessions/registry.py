@@ -19,9 +19,10 @@ from stateful_oauth.django import wiring
 from stateful_oauth.django.browser.user_agent import user_agent_family
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.keyed_digests import keyed_digest
-from stateful_oauth.django.sessions.grants import end_grant
+from stateful_oauth.django.sessions.grants import end_grants
 from stateful_oauth.django.sessions.session_stores import end_keys, registered_key
 from stateful_oauth.flows.engine.identifiers import new_transaction_id
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.storage import sessions
 from stateful_oauth.storage.models import Session
 
@@ -51,18 +52,21 @@ def register_session(request: HttpRequest, details: Mapping[str, Any], user: Any
     Args:
         details: What the sign-in leaves in the session.
         user: The user who signed in.
+
+    Raises:
+        AccountRefused: `sign_in_outdated`: the provider has ended its own session meanwhile, and said so.
     """
     now, session = wiring.clock.now(), request.session
     row_id = new_transaction_id(now)  # a UUIDv7, as everywhere
-    sessions.add_session(
-        {
-            "id": row_id,
-            "user_id": user.pk,
-            "started_at": now,
-            "user_agent": user_agent_family(request),
-            **_changing(session, details, now),
-        }
-    )
+    row = {
+        "id": row_id,
+        "user_id": user.pk,
+        "started_at": now,
+        "user_agent": user_agent_family(request),
+        **_changing(session, details, now),
+    }
+    if not sessions.add_session(row):
+        raise AccountRefused("sign_in_outdated", "The provider has ended the session.")
     _note(session, str(row_id))
 
 
@@ -74,7 +78,10 @@ def reregister_session(request: HttpRequest, details: Mapping[str, Any]) -> bool
     """
     session, row = request.session, registered_row(request)
     if not row:
-        register_session(request, details, request.user)
+        try:
+            register_session(request, details, request.user)
+        except AccountRefused:
+            return False
         return True
     _note(session, row)
     return sessions.change_session(row, **_changing(session, details, wiring.clock.now()))
@@ -107,9 +114,7 @@ def end_registered(rows: QuerySet[Session]) -> Sequence[Session]:
     """End sessions and their grants, in one database transaction; return the rows that they had."""
     with transaction.atomic(using=router.db_for_write(Session)):
         ended = sessions.take_sessions(rows, end_keys)
-        for row in ended:
-            if row.grant_id is not None:
-                end_grant(str(row.grant_id))
+        end_grants([str(row.grant_id) for row in ended if row.grant_id is not None])
     if ended:
         logger.info("%d sessions were ended", len(ended))
     return ended

@@ -32,6 +32,7 @@ from stateful_oauth.django.sessions.registry import (
 from stateful_oauth.django.users.claims import opened_claims
 from stateful_oauth.flows.engine.errors import Mismatch, StoreUnavailable
 from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
+from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
 from stateful_oauth.storage.availability import is_unavailable
 from stateful_oauth.storage.grants import present_grant
@@ -249,7 +250,11 @@ def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:
     user = load_backend(backend_path()).get_user(cast("Any", outcome.user_id))
     if user is None or not user.is_active or not may_come_back(outcome.standing, user):
         return False
-    sign_in(request, outcome, user)
+    try:
+        sign_in(request, outcome, user)
+    except AccountRefused:  # the provider has ended its session since
+        forget_session(request)
+        return False
     return True
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.attempts.counting import count_hours
+from stateful_oauth.django.conf import conf
 from stateful_oauth.django.sessions.session_stores import living_keys
 from stateful_oauth.storage.attempt_figures import HOUR, hour_of
 from stateful_oauth.storage.availability import database_answers
+from stateful_oauth.storage.backchannel_logouts import purge_logouts
 from stateful_oauth.storage.purging import BATCH, Purge
 from stateful_oauth.storage.sessions import purge_sessions
 
@@ -48,7 +50,8 @@ def purge(
 ) -> int:
     """Delete finished transactions that are older than that, with their logs; return how many.
 
-    The registry of sessions loses the rows of sessions that are over, whatever the arguments.
+    The registry of sessions loses the rows of sessions that are over, whatever the arguments. Logout tokens
+    from before that moment are forgotten, too, unless an attempt may still come back with their session.
 
     Args:
         limit: How many at most.
@@ -65,6 +68,8 @@ def purge(
         return total if limit is None else min(total, limit)
     purge_sessions(now=wiring.clock.now(), living=living_keys)
     count_hours(before=hour_of(before) + HOUR, are_final=True)  # the numbers outlive the rows
+    under_way = timedelta(seconds=conf.attempt_lifetime + conf.duplicate_grace)
+    purge_logouts(before=min(before, wiring.clock.now() - under_way))
     deleted = 0
     for number in chosen.run(limit=limit, batch=batch):
         deleted += number

@@ -18,6 +18,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "stateful_oauth.django.SignInSessionMiddleware",
 ]
 TEMPLATES = [
     {

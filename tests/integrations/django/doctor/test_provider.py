@@ -361,3 +361,25 @@ def test_a_stage_of_one_tenant_says_nothing_of_another(two_tenants, healthy):
 
 def test_the_support_tenant_is_the_one_of_the_site(healthy):
     assert tenants.current == [healthy]
+
+
+# Back-channel logout.
+
+
+def test_the_url_to_register_for_back_channel_logout_is_shown(stages):
+    (found,) = stages()["backchannel_logout"].findings
+    assert "https://app.example/auth/backchannel-logout/" in found.message
+
+
+def test_a_site_without_the_middleware_of_sessions_is_told(stages, settings):
+    settings.MIDDLEWARE = [
+        name for name in settings.MIDDLEWARE if not name.endswith("SignInSessionMiddleware")
+    ]
+    message, remedy = problem(stages()["backchannel_logout"])
+    assert "another key" in message
+    assert "stateful_oauth.django.SignInSessionMiddleware" in remedy
+
+
+def test_sessions_in_cookies_cannot_be_ended_by_the_provider(stages, settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert stages()["backchannel_logout"].verdict is Verdict.NOT_PROBED

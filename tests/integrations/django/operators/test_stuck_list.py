@@ -38,7 +38,7 @@ def test_it_is_the_first_entry_of_the_app(operator):
     page = operator.page("/admin/stateful_oauth/")
     entries = re.findall(r"<tr class=\"model-(\w+)", page)
     assert entries[:2] == ["stucktransaction", "flowtransaction"]
-    assert len(entries) == 9
+    assert len(entries) == 10
 
 
 def test_a_worker_that_did_not_come_back_is_overdue(operator, crashed, clock):
