@@ -14,7 +14,7 @@ def sign_in(browser, person: str = "Ada Lovelace") -> None:
     browser.sees("Identity")
 
 
-def test_signing_in_by_clicking(browser):
+def test_a_user_signs_in_by_clicking_in_chromium(browser):
     sign_in(browser)
     assert browser.path == "/profile/"
     browser.sees("auth0|ada")
@@ -41,7 +41,7 @@ def test_a_page_that_needs_a_sign_in_is_shown_after_it(browser):
     assert browser.driver.current_url == browser.site + "/profile/?from=a-bookmark"
 
 
-def test_declining(browser):
+def test_a_user_who_declines_can_sign_in_again(browser):
     browser.open("/")
     browser.press("Sign in", within="main")
     browser.press("Decline")

@@ -36,5 +36,5 @@ def test_a_package_that_only_a_sign_in_needs_is_not_loaded(loaded, package):
     assert package not in loaded
 
 
-def test_the_addresses_are(loaded):
+def test_the_lists_of_loaded_modules_name_this_package(loaded):
     assert {"django", "stateful_oauth"} <= loaded

@@ -70,7 +70,7 @@ def returns(browser: Browser, email: str = "ada@example.com") -> str:
     return browser.authorize(browser.start("/profile/"), email)
 
 
-def test_a_new_browser_starts(cost, browser):
+def test_a_start_in_a_new_browser_costs_one_commit(cost, browser):
     _, spent = cost(browser.start)
     assert spent == Cost(START, 1, {})
 
@@ -123,7 +123,7 @@ def test_somebody_who_is_signed_in_signs_in_again(cost, browser):
     assert spent == Cost(["SELECT row", *CLAIM, "SELECT identity", *END, *same], 3, {"/oauth/token": 1})
 
 
-def test_the_page_after_it(cost, browser):
+def test_the_page_after_a_sign_in_costs_two_statements(cost, browser):
     arrived = browser.get(returns(browser))
     _, spent = cost(lambda: browser.opens(arrived))
     assert spent == Cost(WHO_IS_THERE, 0, {})
@@ -178,7 +178,7 @@ def test_a_start_with_a_pushed_request(tenant, transactional_db, settings):
     assert calls == {"/oauth/par": 1}
 
 
-def test_signing_out(cost, browser):
+def test_a_sign_out_costs_its_exact_statements(cost, browser):
     browser.sign_in("ada@example.com")
     _, spent = cost(lambda: browser.post("/auth/logout/"))
     # Django reads the session once more before it deletes it.

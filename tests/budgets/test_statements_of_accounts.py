@@ -121,7 +121,7 @@ def connect(browser: Any) -> Any:
     return browser.post("/auth/connect/", {"connection": GOOGLE, "next": "/profile/"})
 
 
-def test_connecting(tenant, browser, xpto):
+def test_connecting_an_account_costs_its_exact_statements_and_calls(tenant, browser, xpto):
     tenant.add_user(email=QWERTY, connection=GOOGLE, signed_up=False)
     answer, spent = cost_of(tenant, lambda: connect(browser))
     room = ["SELECT row"]  # of the browser's attempts that wait
@@ -152,14 +152,14 @@ def test_connecting(tenant, browser, xpto):
     assert spent == Cost(expected, 4, calls)
 
 
-def test_declining_to_connect(tenant, browser, xpto):
+def test_declining_to_connect_costs_one_claim(tenant, browser, xpto):
     answer = connect(browser)
     callback = browser.visitor.decline(answer["Location"])
     _, spent = cost_of(tenant, lambda: browser.get(callback))
     assert spent == Cost(["SELECT row", *WHO_IS_THERE, *CLAIM], 1, {})
 
 
-def test_disconnecting(tenant, browser, xpto):
+def test_disconnecting_costs_its_exact_statements_and_calls(tenant, browser, xpto):
     account = ConnectedAccount.objects.filter(owner__subject=xpto.user_id).first()
     step = lambda: browser.post("/auth/disconnect/", {"account": account.remote_id})  # noqa: E731
     _, spent = cost_of(tenant, step)
@@ -168,7 +168,7 @@ def test_disconnecting(tenant, browser, xpto):
     assert spent == Cost(expected, 4, {TOKEN: 1, f"{ME}/accounts/{{id}}": 1})
 
 
-def test_unlinking(tenant, browser, xpto):
+def test_unlinking_costs_its_exact_statements_and_calls(tenant, browser, xpto):
     link = AccountLink.objects.filter(unlinked_at=None).first()
     _, spent = cost_of(tenant, lambda: browser.post("/auth/unlink/", {"link": str(link.pk)}))
     own = ["SELECT accountlink"]
@@ -273,7 +273,7 @@ def test_a_link_that_is_proved(tenant, browser, xpto):
     assert spent == Cost(expected, 6, {TOKEN: 1, BY_EMAIL: 1, USER: 5, LINK: 1})
 
 
-def test_keeping_accounts_apart(tenant, browser, xpto):
+def test_keeping_accounts_apart_costs_its_exact_statements(tenant, browser, xpto):
     fresh, _, callback = asked(tenant)
     page = fresh.get(callback)["Location"]
     _, spent = cost_of(tenant, lambda: fresh.post(f"{page}cancel/"))

@@ -35,7 +35,9 @@ def test_what_is_committed_is_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert {path.name for path in FOLDER.glob("*.svg")} == drawn
 
 
-def test_writing_and_checking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_written_diagrams_are_fresh_until_one_is_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--output", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == set(rendered(FLOWS))
     assert main(["--check", "--output", str(tmp_path)]) == 0
@@ -74,7 +76,7 @@ def test_missing_files_other_line_ends_and_leftovers_are_stale(
     assert "notes.md" not in said
 
 
-def test_a_projects_own_machine(tmp_path: Path) -> None:
+def test_a_machine_of_a_project_is_drawn_by_its_path(tmp_path: Path) -> None:
     done = _python("-m", "stateful_oauth.diagrams", "machines.LoopsFlow", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"shop.loops.md", "shop.loops.svg"}
@@ -90,7 +92,9 @@ def test_a_projects_own_machine(tmp_path: Path) -> None:
         (["Machine", "--output", "x"], "cannot be imported"),
     ],
 )
-def test_wrong_arguments(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_of_the_command_are_explained(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2

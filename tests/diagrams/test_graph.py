@@ -35,7 +35,7 @@ def _origins(graph: Any, source: str, event: str) -> set[str]:
         ("pushing_request", "retry", {"system", "operator"}),
     ],
 )
-def test_who_sends_an_event(source: str, event: str, expected: set[str]) -> None:
+def test_the_graph_knows_who_sends_an_event(source: str, event: str, expected: set[str]) -> None:
     assert _origins(read_graph(LoginFlow), source, event) == expected
 
 
@@ -78,7 +78,7 @@ def test_ids_are_what_the_log_can_make() -> None:
     assert state_id("login", "signed_in") == "login-state-signed_in"
 
 
-def test_identifiers_stay_different() -> None:
+def test_identifiers_of_different_names_stay_different() -> None:
     names = ["a.b", "a-b", "a b", "a\nb", 'a"b', "ab", "a_b", "aé", "a-2e-b"]
     assert len({identifier(name) for name in names}) == len(names)
     assert all(set(identifier(name)) <= set("abcdef0123456789_-") for name in names)
@@ -96,7 +96,7 @@ def test_identifiers_stay_different() -> None:
         (172800, "2 days"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_are_written_in_the_largest_unit(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 

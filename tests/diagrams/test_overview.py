@@ -69,7 +69,7 @@ def test_boxes_and_words_keep_apart() -> None:
     assert "…" not in "".join(root.itertext()), "a word is cut"
 
 
-def test_hostile_machines_stay_text(machines: ModuleType) -> None:
+def test_names_of_hostile_machines_stay_text_in_the_overview(machines: ModuleType) -> None:
     class Odd(machines.HostileFlow):  # type: ignore[name-defined, misc]
         """Opens <b>nothing</b>."""
 

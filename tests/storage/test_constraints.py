@@ -90,12 +90,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("changes", TAKEN.values(), ids=TAKEN)
-def test_the_database_takes(changes):
+def test_the_database_takes_rows_that_keep_its_constraints(changes):
     row(**changes)
 
 
 @pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
-def test_the_database_refuses(changes):
+def test_the_database_refuses_rows_that_break_its_constraints(changes):
     with pytest.raises(IntegrityError), transaction.atomic():
         row(**changes)
 
@@ -129,7 +129,7 @@ def test_a_rejected_event_moves_nothing():
 
 
 @pytest.mark.parametrize("sequence", [-1, None])
-def test_log_lines_are_numbered(sequence):
+def test_log_lines_of_one_transaction_are_numbered_uniquely(sequence):
     there = row()
     with pytest.raises((IntegrityError, ValueError)), transaction.atomic():
         line(there, sequence=sequence)

@@ -28,7 +28,7 @@ def ring(*keys: str) -> override_settings:
 
 
 @pytest.mark.parametrize("plaintext", [b"", b"x", b"\0\0", "ß".encode(), b"y" * 100_000])
-def test_what_is_sealed_opens(plaintext):
+def test_a_value_that_is_sealed_opens_in_its_context(plaintext):
     assert encryption.unseal(encryption.seal(plaintext, context="a:1"), context="a:1") == plaintext
 
 

@@ -94,7 +94,7 @@ def test_what_was_written_is_read(store, changes):
     assert as_read(loaded) == made
 
 
-def test_nobody_is_none(store):
+def test_loading_a_row_that_does_not_exist_gives_none(store):
     assert store.load(uuid.uuid4()) is None
 
 

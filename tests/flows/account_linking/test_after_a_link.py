@@ -196,7 +196,7 @@ def test_a_project_whose_decision_fails_leaves_nothing_half_done(tenant, two_use
     assert again.user_id == two_users.user_id
 
 
-def test_the_evidence_is_kept(tenant, browser):
+def test_a_link_keeps_the_evidence_of_its_decision(tenant, browser):
     password = tenant.add_user(email=XPTO, password="a good one")
     google = tenant.add_user(email=XPTO, connection="google-oauth2")
     browser.sign_in(google.user_id)

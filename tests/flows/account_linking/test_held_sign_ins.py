@@ -78,7 +78,7 @@ def test_a_held_sign_in_does_not_outlive_the_recovery(tenant, clock, known):
     check_rows()
 
 
-def test_nor_does_a_sweep_settle_it(tenant, clock, planted):
+def test_a_sweep_settles_no_held_sign_in_of_a_planted_account(tenant, clock, planted):
     ask_again(planted)
     _, page = held_back(tenant, planted)
     take_over(tenant, planted)

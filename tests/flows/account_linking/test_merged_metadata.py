@@ -62,7 +62,7 @@ def test_what_was_written_after_the_snapshot_stays(tenant, browser, pair, step):
 
 @pytest.mark.parametrize("kind", ["rate_limit", "lost_request", "html", "server_error", "unreachable"])
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_every_try_reads_again(tenant, browser, clock, pair, kind, method):
+def test_every_try_of_a_merge_reads_the_metadata_again(tenant, browser, clock, pair, kind, method):
     """Rate-limited, or lost: what is written meanwhile is not replaced."""
     first, newcomer = pair
     written = []

@@ -25,7 +25,7 @@ def two_accounts(tenant, connection="google-oauth2"):
     return password, tenant.add_user(email=XPTO, connection=connection)
 
 
-def test_off_looks_at_nobody(tenant, browser):
+def test_linking_that_is_off_looks_at_no_other_account(tenant, browser):
     _, google = two_accounts(tenant)
     with site(LINKING="off"):
         assert browser.sign_in(google.user_id)["Location"] == "/profile/"
@@ -75,7 +75,7 @@ def test_turning_it_on_later_keeps_the_account_that_was_there_first(tenant, brow
 
 
 @pytest.mark.parametrize("evidence", ["e-mail", "connected"])
-def test_confirm_asks_always(tenant, browser, evidence):
+def test_linking_that_confirms_asks_whatever_the_evidence(tenant, browser, evidence):
     password, google = two_accounts(tenant)
     if evidence == "connected":
         tenant.users.patch(password.user_id, {"email": QWERTY})
@@ -179,7 +179,7 @@ def test_who_proves_the_other_candidate_is_linked_to_that_one(tenant, browser):
     assert AccountLink.objects.get().primary_subject == password.user_id
 
 
-def test_with_a_pushed_request(tenant, browser):
+def test_linking_works_with_a_pushed_authorization_request(tenant, browser):
     tenant.settings.par = True
     password, google = two_accounts(tenant, "github")
     with site(PUSHED_AUTHORIZATION_REQUESTS=True):

@@ -290,7 +290,7 @@ CASES = {
 
 @pytest.mark.security("L8", "B39", "B40")
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_what_is_decided(case):
+def test_the_policy_decides_each_case_of_its_table(case):
     rules = LinkingRules(mode=case.mode, trusted_connections=case.trusted)
     decision = decide(case.newcomer, case.candidates, rules, newcomer_inactive=case.newcomer_inactive)
     assert (decision.rule, decision.reason) == (case.rule, case.reason)

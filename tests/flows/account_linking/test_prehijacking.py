@@ -36,7 +36,7 @@ def may_open_the_profile(browser):
 
 
 @pytest.mark.security("L1", "B38")
-def test_classic_federated_merge(tenant, attacker):
+def test_a_classic_federated_merge_lands_in_no_planted_account(tenant, attacker):
     """The victim signs in with Google, and must not land in the account that the attacker made."""
     google = tenant.add_user(email=VICTIM, connection="google-oauth2")
     victim = Browser(tenant)
@@ -52,7 +52,7 @@ def test_classic_federated_merge(tenant, attacker):
 
 
 @pytest.mark.security("L2")
-def test_unexpired_session_identifier(tenant, attacker):
+def test_an_unexpired_session_ends_when_the_victim_takes_over(tenant, attacker):
     """The attacker stays signed in, here and with a refresh token; the victim takes the account over."""
     assert may_open_the_profile(attacker)
     take_over(tenant, attacker.planted)
@@ -77,7 +77,7 @@ def test_unexpired_session_identifier_when_the_victim_comes_by_a_link(tenant, at
 
 
 @pytest.mark.security("L2", "B37")
-def test_trojan_identifier(tenant, attacker):
+def test_a_trojan_identifier_does_not_reach_the_victims_account(tenant, attacker):
     """The attacker connects an account of their own, and comes back with it after the victim took over."""
     own = tenant.add_user(email="attacker@gmail.com", connection="google-oauth2", signed_up=False)
     attacker.connect("google-oauth2", own.user_id)
@@ -115,7 +115,7 @@ def test_trojan_identifier_of_a_linked_account(tenant, attacker):
 
 
 @pytest.mark.security("L2")
-def test_unexpired_email_change(tenant, browser):
+def test_an_unexpired_email_change_links_nothing(tenant, browser):
     """The attacker's own account asks for the victim's address, and the change is never confirmed."""
     account = tenant.add_user(email="attacker@example.com", password="x")
     browser.sign_in(account.user_id)
@@ -189,7 +189,7 @@ def test_an_address_that_changed_hands_between_the_question_and_the_answer(tenan
 
 @pytest.mark.security("L2", "L3")
 @pytest.mark.parametrize("first", ["the victim", "the attacker"])
-def test_non_verifying_identity_provider(tenant, browser, first):
+def test_a_provider_that_verifies_no_email_is_no_evidence(tenant, browser, first):
     """A provider lets anybody claim an address and says that it is verified: it is none that is trusted."""
     tenant.add_connection("careless")
     victim = tenant.add_user(email=VICTIM, password="the victim's own")

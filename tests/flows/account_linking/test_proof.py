@@ -116,7 +116,7 @@ def test_a_sign_in_by_other_means_ends_what_waits(
     nothing_linked(tenant)
 
 
-def test_another_browser_ends_nothing(tenant, people, question):
+def test_a_sign_in_of_another_browser_ends_no_question(tenant, people, question):
     elsewhere = Browser(tenant)
     elsewhere.sign_in(people[0].user_id)
     assert question.confirm(people[0].user_id)["Location"] == "/profile/"

@@ -47,7 +47,7 @@ def agree(tenant, owner):
 @pytest.mark.security("B9")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("call", CALLS)
-def test_one_failure(tenant, owner, clock, call, kind):
+def test_one_failure_of_each_call_ends_a_connection_as_declared(tenant, owner, clock, call, kind):
     planned = fault(tenant, call, kind)
     response = waited(owner, owner.connect("google-oauth2", GOOGLE, next_url="/accounts/"), clock)
     assert planned.fired == 1, "The call was never made, so nothing was tested."
@@ -204,7 +204,7 @@ def test_a_connection_that_vanishes_in_between(tenant, owner, how):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_disconnecting_survives_a_failure(tenant, owner, clock, kind):
+def test_disconnecting_survives_a_failure_of_the_call(tenant, owner, clock, kind):
     owner.connect("google-oauth2", GOOGLE)
     row = ConnectedAccount.objects.get()
     tenant.faults.add("/me/v1/connected-accounts/accounts/{id}", kind, method="DELETE")

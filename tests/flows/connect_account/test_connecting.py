@@ -58,7 +58,7 @@ def test_who_was_connected_is_kept_and_not_who_connected_it(tenant, owner):
 
 
 @pytest.mark.security("S8")
-def test_the_sessions_key_changes(owner):
+def test_connecting_an_account_changes_the_key_of_the_session(owner):
     """Who holds the old key is not to gain what was connected."""
     before = owner.client.session.session_key
     owner.connect("google-oauth2", FIRST)
@@ -162,7 +162,7 @@ def test_a_call_adds_scopes_and_nothing_is_asked_for_twice(tenant, owner):
 
 
 @pytest.mark.security("B10")
-def test_a_form_adds_nothing(tenant, owner):
+def test_the_fields_of_a_connect_form_add_no_scopes(tenant, owner):
     """A page that somebody else wrote could ask for anything."""
     owner.post(
         "/auth/connect/",
@@ -212,7 +212,7 @@ def test_a_parameter_that_is_none_is_dropped(tenant, owner):
     assert asked(tenant).login_hint is None
 
 
-def test_progressive_consent(tenant, owner):
+def test_each_connection_asks_only_for_the_scopes_it_needs(tenant, owner):
     """Only what is required at sign-in; more when an account is connected; still more when it is again."""
     authorize = Browser(tenant).start()
     assert "calendar" not in authorize
@@ -236,7 +236,7 @@ def test_a_person_may_agree_to_less(tenant, owner):
 # The provider says no.
 
 
-def test_declining_at_the_provider(tenant, owner):
+def test_a_user_who_declines_at_the_provider_keeps_a_way_back(tenant, owner):
     location = owner.post("/auth/connect/", {"connection": "github", "next": "/accounts/"})["Location"]
     response = owner.get(owner.visitor.decline(location))
     assert shown(owner, response) == ("provider_declined", 403)
@@ -404,7 +404,7 @@ def test_an_access_token_is_kept_while_it_lasts(tenant, owner, clock):
 
 
 @pytest.mark.security("B28")
-def test_the_providers_own_token(tenant, owner):
+def test_the_provider_token_is_of_the_account_that_was_named(tenant, owner):
     owner.connect("google-oauth2", FIRST)
     owner.connect("google-oauth2", SECOND)
     token = provider_token(request_of(owner), "google-oauth2", login_hint="100")

@@ -169,7 +169,7 @@ def test_who_was_signed_in_as_the_primary_keeps_the_grant_that_was_there(tenant,
     assert browser.connect("github", "github|102", next_url="/accounts/")["Location"] == "/accounts/"
 
 
-def test_nobody_is_signed_in(tenant, browser):
+def test_functions_of_accounts_give_nothing_without_a_signed_in_user(tenant, browser):
     request = request_of(browser)
     assert connected_accounts(request) == []
     assert linked_accounts(request) == []

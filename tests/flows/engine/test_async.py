@@ -45,7 +45,7 @@ def test_a_whole_sign_in_without_a_synchronous_call(tenant):
     rows.check_rows()
 
 
-def test_recovery(tenant, clock):
+def test_the_async_engine_recovers_a_crashed_attempt(tenant, clock):
     attempt = Attempt(tenant).authorize()
     with crash_at("effect.before", "exchange_code"):
         attempt.deliver()

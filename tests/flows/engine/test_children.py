@@ -170,7 +170,7 @@ def test_a_registry_without_the_child_can_still_tell_of_a_finished_parent(family
     assert (type(outcome), outcome.code) == (Rejected, "quarantined")
 
 
-def test_registering_twice_is_refused():
+def test_registering_two_flows_of_one_kind_is_refused():
     parent, growing = make_family(Counter())
     other, _ = make_family(Counter())
     with pytest.raises(TypeError, match="Two flows"):

@@ -236,7 +236,7 @@ def test_a_provider_that_announces_its_issuer_has_to_send_it(tenant):
 
 
 @pytest.mark.security("B4")
-def test_declining_is_cancelling(tenant):
+def test_a_declined_sign_in_ends_as_cancelled(tenant):
     outcome = Attempt(tenant).decline().deliver()
     assert isinstance(outcome, Cancelled)
     assert outcome.code == "access_denied"

@@ -85,7 +85,7 @@ def toyland(watcher: Watcher, clock: Any, **options: Any) -> Toyland:
     return town
 
 
-def test_a_sign_in(watcher, tenant):
+def test_the_observer_is_told_each_step_of_a_sign_in(watcher, tenant):
     attempt = Attempt(tenant, engine=engine(watcher))
     assert watcher.told == [
         *("start {", "claim start {", "}", "moved awaiting_callback", "RedirectTo", "}"),
@@ -101,7 +101,7 @@ def test_a_sign_in(watcher, tenant):
     ]
 
 
-def test_a_second_delivery(watcher, tenant):
+def test_the_observer_is_told_of_a_second_delivery(watcher, tenant):
     attempt = Attempt(tenant, engine=engine(watcher)).authorize()
     attempt.deliver()
     watcher.told.clear()
@@ -109,7 +109,7 @@ def test_a_second_delivery(watcher, tenant):
     assert watcher.told == ["dispatch {", "rejected callback already_completed", "SignedIn", "}"]
 
 
-def test_another_browser(watcher, tenant):
+def test_the_observer_is_told_of_another_browsers_callback(watcher, tenant):
     attempt = Attempt(tenant, engine=engine(watcher)).authorize()
     watcher.told.clear()
     attempt.deliver(Person("eve's laptop"))

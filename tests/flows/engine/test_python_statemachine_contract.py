@@ -70,7 +70,7 @@ def test_an_event_without_a_transition_raises_and_changes_nothing():
     assert model.state == "idle"
 
 
-def test_an_unknown_event_raises():
+def test_an_event_that_the_machine_does_not_know_raises():
     with pytest.raises(TransitionNotAllowed):
         Machine(Model("idle")).send("no_such_event")
 

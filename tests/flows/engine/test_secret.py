@@ -34,7 +34,7 @@ class Holder:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("wrap", [lambda secret: secret, Holder, lambda secret: {"a": [secret]}])
-def test_secret_cannot_be_pickled(protocol: int, wrap: Any) -> None:
+def test_a_secret_cannot_be_pickled_or_copied_out(protocol: int, wrap: Any) -> None:
     with pytest.raises(TypeError, match="cannot be pickled") as caught:
         pickle.dumps(wrap(Secret(PLANTED)), protocol)
     assert PLANTED not in str(caught.value)
@@ -76,7 +76,7 @@ def test_no_way_of_showing_shows_a_secret(show: Any) -> None:
         lambda secret: secret[0],
     ],
 )
-def test_secret_is_no_text(use: Any) -> None:
+def test_a_secret_cannot_be_used_as_text(use: Any) -> None:
     with pytest.raises(TypeError) as caught:
         use([Secret(PLANTED)] if use == "".join else Secret(PLANTED))
     assert PLANTED not in str(caught.value)

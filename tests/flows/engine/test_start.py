@@ -40,7 +40,7 @@ def test_a_start_is_one_row_and_one_line(tenant):
     assert rows.steps() == [("created", "start", "awaiting_callback")]
 
 
-def test_two_tabs_share_nothing(tenant):
+def test_two_tabs_share_no_state_nonce_or_challenge(tenant):
     first, second = Attempt(tenant), Attempt(tenant)
     from urllib.parse import parse_qs, urlsplit
 

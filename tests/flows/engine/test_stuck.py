@@ -70,7 +70,7 @@ def test_no_pause_is_longer_than_ten_minutes(land):
     assert pauses_of(land) == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600]
 
 
-def test_a_pause_is_kept(land):
+def test_a_pause_between_repetitions_is_kept_by_all(land):
     land = land("request lost", "request lost")
     land.go()
     land.clock.advance(4)

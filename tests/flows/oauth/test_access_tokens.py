@@ -165,7 +165,7 @@ def test_an_answer_without_a_scope_means_as_asked(grant):
         ("01890000-0000-7000-8000-000000000000", "grant_dead"),
     ],
 )
-def test_no_grant(tenant, db, grant_id, code):
+def test_an_access_token_without_a_living_grant_is_refused(tenant, db, grant_id, code):
     with pytest.raises(ServiceRefused) as caught:
         wiring.access_tokens().access_token(grant_id, time_limit=10)
     assert code_of(caught) == code
@@ -221,7 +221,7 @@ def test_token_vault_is_not_asked_where_refresh_tokens_rotate(grant):
     assert (code_of(caught), grant.sent) == ("token_vault_refused", 0)
 
 
-def test_token_vault_spends_nothing(granted):
+def test_asking_the_token_vault_spends_no_refresh_token(granted):
     grant = granted(rotation=False)
     grant.tenant.add_user(email="ada@gmail.com", connection="google-oauth2", signed_up=False)
     grant.tenant.connect_account(grant.row.identity.subject, "ada@gmail.com")

@@ -169,7 +169,7 @@ def test_another_user_at_the_callback_is_refused(tenant, xpto):
     assert tenant.ledger.count("code_exchanged") == exchanged, "Nothing is asked for somebody else."
 
 
-def test_another_browser_gains_nothing(xpto, another_browser):
+def test_another_browser_gains_nothing_from_a_step_up(xpto, another_browser):
     callback = xpto.authorize(start(xpto), XPTO)
     stranger = another_browser()
     stranger.get("/auth/login/")
@@ -215,7 +215,7 @@ def test_second_delivery_after_signing_out_gives_none(xpto):
     assert xpto.user_id is None
 
 
-def test_expired_callback_changes_nothing(xpto, clock):
+def test_an_expired_step_up_changes_nothing_in_the_session(xpto, clock):
     before, callback = details(xpto), xpto.authorize(start(xpto), XPTO)
     clock.advance(601)
     assert error_code(xpto.get(callback)) == "transaction_expired"

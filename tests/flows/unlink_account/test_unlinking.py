@@ -98,7 +98,7 @@ def test_unlinking_what_is_not_linked_any_more_is_done(tenant, linked):
 
 
 @pytest.mark.security("L14")
-def test_only_the_owner_unlinks(tenant, linked):
+def test_only_the_owner_of_a_link_unlinks_it(tenant, linked):
     key = AccountLink.objects.get().pk
     tenant.add_user(email="eve@example.com", password="x")
     eve = Browser(tenant)

@@ -106,7 +106,7 @@ class TestSignature:
         api.rejected("access_token_signature", api.token(key=other_key))
 
     @pytest.mark.security("T7")
-    def test_unsigned_token_is_refused(self, api):
+    def test_an_unsigned_access_token_is_refused(self, api):
         unsigned = jwt.encode(api.claims(), None, algorithm="none", headers={"kid": "one"})
         api.rejected("access_token_malformed", unsigned)
 
@@ -169,7 +169,7 @@ class TestSignature:
                 api.verify(api.token(kid=f"other-{number}"))
         assert api.bench.key_fetches <= 5
 
-    def test_rotated_key_is_found(self, api, other_key, tools):
+    def test_the_key_of_an_access_token_is_found_after_a_rotation(self, api, other_key, tools):
         api.verify()
         api.bench.answers[api.bench.keys_path] = {"keys": [tools.public_jwk(other_key, kid="two")]}
         assert api.verify(api.token(key=other_key, kid="two")).client_id == "spa"
@@ -247,18 +247,18 @@ class TestClaims:
 
 
 class TestGrants:
-    def test_all_scopes_are_needed(self, api):
+    def test_an_access_token_needs_all_scopes_that_are_asked(self, api):
         api.verify(scopes=frozenset({"read:things", "write:things"}))
         api.rejected("access_token_scope", None, scopes=frozenset({"read:things", "delete:things"}))
 
     def test_scope_is_no_part_of_another_scope(self, api):
         api.rejected("access_token_scope", None, scopes=frozenset({"read:thing"}))
 
-    def test_missing_scope_grants_nothing(self, api):
+    def test_an_access_token_without_a_scope_grants_nothing(self, api):
         api.verify(api.token(scope=None))
         api.rejected("access_token_scope", api.token(scope=None), scopes=frozenset({"read:things"}))
 
-    def test_permission_is_no_scope(self, api):
+    def test_a_permission_of_an_access_token_is_no_scope(self, api):
         token = api.token(permissions=["delete:things"])
         api.verify(token, permissions=frozenset({"delete:things"}))
         api.rejected("access_token_scope", token, scopes=frozenset({"delete:things"}))

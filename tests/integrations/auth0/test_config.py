@@ -11,7 +11,7 @@ from stateful_oauth.flows.engine.secret import Secret
 BASE = {"issuer": "https://tenant.example/", "client_id": "web", "client_secret": Secret("s3cr3t-value" * 3)}
 
 
-def test_defaults():
+def test_a_config_has_safe_defaults_and_hides_its_secret():
     config = Auth0Config(**BASE)
     assert (config.client_auth, config.id_token_signing_alg) == ("client_secret_post", "RS256")
     assert "s3cr3t-value" not in repr(config)
@@ -20,7 +20,7 @@ def test_defaults():
 @pytest.mark.parametrize(
     "issuer", ["https://tenant.example", "https://tenant.example/path", "https://[::1]:8443/"]
 )
-def test_issuers(issuer):
+def test_a_config_keeps_its_issuer_byte_for_byte(issuer):
     assert Auth0Config(**{**BASE, "issuer": issuer}).issuer == issuer
 
 

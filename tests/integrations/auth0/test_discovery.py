@@ -30,7 +30,7 @@ def test_t2_issuer_must_match_to_the_letter(bench, tools, issuer):
      "https://a b/",
      "https://tenant.example:port/", "javascript:alert(1)"],
 )  # fmt: skip
-def test_s14_endpoints_are_safe(bench, tools, name, value):
+def test_s14_metadata_with_an_unsafe_endpoint_is_refused(bench, tools, name, value):
     refused(bench, tools.discovery_document(**{name: value}))
 
 
@@ -94,7 +94,7 @@ def test_s4_whether_callbacks_carry_the_issuer(bench, tools, value, sends):
      (200, {}, b"{}")],
     ids=["html", "list", "repeated", "404", "no type"],
 )  # fmt: skip
-def test_no_document(bench, answer):
+def test_a_response_that_is_no_metadata_document_is_refused(bench, answer):
     refused(bench, answer)
 
 
@@ -105,7 +105,7 @@ def test_no_document(bench, answer):
      ((429, {}, b""), RateLimited)],
     ids=["connect", "read", "502", "redirect", "429"],
 )  # fmt: skip
-def test_it_cannot_be_read(bench, answer, kind):
+def test_no_code_is_sent_while_metadata_cannot_be_read(bench, answer, kind):
     bench.answers[bench.discovery_path] = answer
     with pytest.raises(kind):
         bench.exchange()

@@ -57,16 +57,16 @@ def test_a_list_with_one_audience_is_one_audience(bench):
 
 class TestForm:
     @pytest.mark.security("T1")
-    def test_t1_encrypted(self, bench):
+    def test_t1_an_encrypted_id_token_is_refused_by_name(self, bench):
         rejected(bench, "id_token_encrypted", ".".join(["abcd"] * 5))
 
     @pytest.mark.security("T14")
     @pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c.d", "a.b.c", "..", " . . ", "ä.b.c", "a.b.c\n"])
-    def test_t14_not_a_jwt(self, bench, token):
+    def test_t14_a_text_that_is_no_jwt_is_malformed(self, bench, token):
         rejected(bench, "id_token_malformed", token)
 
     @pytest.mark.security("T14")
-    def test_t14_too_long(self, bench):
+    def test_t14_an_id_token_that_is_too_long_is_refused(self, bench):
         rejected(bench, "id_token_too_large", bench.token(bench.claims(padding="x" * 200_000)))
 
     @pytest.mark.security("T14")
@@ -107,16 +107,16 @@ class TestForm:
 
 class TestSignature:
     @pytest.mark.security("T6")
-    def test_t6_wrong_key(self, bench, other_key):
+    def test_t6_an_id_token_signed_with_another_key_is_refused(self, bench, other_key):
         rejected(bench, "id_token_signature", bench.token(key=other_key))
 
     @pytest.mark.security("T6")
-    def test_t6_changed_payload(self, bench):
+    def test_t6_an_id_token_with_a_changed_payload_is_refused(self, bench):
         header, _, signature = bench.token().split(".")
         rejected(bench, "id_token_signature", f"{header}.{encode(bench.claims(sub='auth0|eve'))}.{signature}")
 
     @pytest.mark.security("T7")
-    def test_t7_none(self, bench):
+    def test_t7_an_id_token_without_a_signature_is_refused(self, bench):
         token = f"{encode({'alg': 'none'})}.{encode(bench.claims())}."
         rejected(bench, "id_token_malformed", token)
         rejected(bench, "id_token_algorithm", token + "AA")
@@ -146,7 +146,7 @@ class TestSignature:
          {"x5c": ["MII"]}, {"crit": ["exp"]}, {"typ": "logout+jwt"}, {"typ": "at+jwt"}, {"typ": 7}],
         ids=lambda header: next(iter(header)),
     )  # fmt: skip
-    def test_t7_header(self, bench, header):
+    def test_t7_an_id_token_whose_header_brings_a_key_is_refused(self, bench, header):
         rejected(bench, "id_token_header", bench.token(headers=header))
 
     @pytest.mark.security("T7")
@@ -181,12 +181,12 @@ class TestWho:
     @pytest.mark.parametrize(
         "issuer", ["https://tenant.example", "https://TENANT.example/", "https://other.example/"]
     )
-    def test_t2_issuer(self, bench, issuer):
+    def test_t2_an_id_token_of_another_issuer_is_refused(self, bench, issuer):
         broken(bench, "id_token_issuer", iss=issuer)
 
     @pytest.mark.security("T3")
     @pytest.mark.parametrize("audience", ["other", ["other"], "Web", ["web", "other"]], ids=str)
-    def test_t3_audience(self, bench, audience):
+    def test_t3_an_id_token_for_another_audience_is_refused(self, bench, audience):
         broken(bench, "id_token_audience", aud=audience, azp="web")
 
     @pytest.mark.security("T3")
@@ -194,7 +194,7 @@ class TestWho:
         broken(bench, "id_token_audience", aud="other", azp="web")
 
     @pytest.mark.security("T3")
-    def test_t3_trusted_audience(self, make_bench):
+    def test_t3_a_second_audience_has_to_be_trusted(self, make_bench):
         bench = make_bench(trusted_audiences=("api",))
         bench.verify(bench.token(bench.claims(aud=["web", "api"], azp="web")))
         broken(bench, "id_token_audience", aud=["web", "api", "third"], azp="web")
@@ -204,39 +204,39 @@ class TestWho:
         broken(make_bench(trusted_audiences=("api",)), "id_token_authorized_party", aud=["web", "api"])
 
     @pytest.mark.security("T5")
-    def test_t5_azp_is_us(self, bench):
+    def test_t5_the_authorized_party_has_to_be_this_client(self, bench):
         bench.verify(bench.token(bench.claims(azp="web")))
         broken(bench, "id_token_authorized_party", azp="other")
 
 
 class TestWhen:
     @pytest.mark.security("T9")
-    def test_t9_expired(self, bench):
+    def test_t9_an_id_token_counts_until_it_expires(self, bench):
         bench.verify(bench.token(bench.claims(exp=bench.clock.seconds - 29)))
         broken(bench, "id_token_expired", exp=bench.clock.seconds - 30)
 
     @pytest.mark.security("T10")
-    def test_t10_from_the_future(self, bench):
+    def test_t10_an_id_token_from_the_future_is_refused(self, bench):
         bench.verify(bench.token(bench.claims(iat=bench.clock.seconds + 30)))
         broken(bench, "id_token_issued_at", iat=bench.clock.seconds + 31)
 
     @pytest.mark.security("T10")
-    def test_t10_too_old(self, bench):
+    def test_t10_an_id_token_that_is_too_old_is_refused(self, bench):
         bench.verify(bench.token(bench.claims(iat=bench.clock.seconds - 630)))
         broken(bench, "id_token_issued_at", iat=bench.clock.seconds - 631)
 
     @pytest.mark.security("T10")
-    def test_t10_not_yet_valid(self, bench):
+    def test_t10_an_id_token_that_is_not_yet_valid_is_refused(self, bench):
         bench.verify(bench.token(bench.claims(nbf=bench.clock.seconds + 30)))
         broken(bench, "id_token_issued_at", nbf=bench.clock.seconds + 31)
 
-    def test_the_callers_clock_counts(self, bench):
+    def test_the_age_of_an_id_token_is_told_by_the_callers_clock(self, bench):
         token = bench.token()
         bench.clock.sleep(4000)
         rejected(bench, "id_token_expired", token)
 
     @pytest.mark.security("T13")
-    def test_t13_auth_time(self, bench):
+    def test_t13_a_requested_max_age_needs_a_recent_auth_time(self, bench):
         now = bench.clock.seconds
         bench.verify(bench.token(bench.claims(auth_time=now - 330)), max_age=300)
         broken(bench, "id_token_auth_time", expected={"max_age": 300}, auth_time=now - 331)
@@ -245,14 +245,14 @@ class TestWhen:
         broken(bench, "id_token_auth_time", expected={"max_age": 0}, auth_time=now - 31)
 
     @pytest.mark.security("T13")
-    def test_t13_nobody_asked(self, bench):
+    def test_t13_an_old_auth_time_counts_when_no_max_age_was_requested(self, bench):
         bench.verify(bench.token(bench.claims(auth_time=1)))
 
 
 class TestWhatWasAskedFor:
     @pytest.mark.security("T11")
     @pytest.mark.parametrize("nonce", ["other", "", None, "n-0S6_WzA2M", "ñ"])
-    def test_t11_nonce(self, bench, nonce):
+    def test_t11_an_id_token_with_another_nonce_is_refused(self, bench, nonce):
         broken(bench, "nonce_mismatch", Mismatch, nonce=nonce)
 
     @pytest.mark.security("T11")
@@ -266,7 +266,7 @@ class TestWhatWasAskedFor:
         assert (Secret(bench.claims()["nonce"]), bench.claims()["nonce"]) in compared
 
     @pytest.mark.security("T12")
-    def test_t12_acr(self, bench):
+    def test_t12_an_id_token_has_to_have_a_requested_acr(self, bench):
         asked = {"acr_values": ("urn:mfa", "urn:phishing-resistant")}
         bench.verify(bench.token(bench.claims(acr="urn:mfa")), **asked)
         broken(bench, "id_token_acr", expected=asked, acr="urn:password")
@@ -274,7 +274,7 @@ class TestWhatWasAskedFor:
 
     @pytest.mark.security("T15")
     @pytest.mark.parametrize("at_hash", ["77QmUPtjPfzWtF2AnpK9RQ", "", "ä"])
-    def test_t15_at_hash(self, bench, at_hash):
+    def test_t15_an_at_hash_of_another_access_token_is_refused(self, bench, at_hash):
         broken(bench, "id_token_at_hash", at_hash=at_hash)
 
     @pytest.mark.security("T18")
@@ -291,7 +291,7 @@ class TestWhatWasAskedFor:
         broken(bench, "organization_mismatch", Mismatch, {"organization": "Acme"}, org_id="org_1")
         broken(bench, "organization_mismatch", Mismatch, {"organization": ""}, org_name="")
 
-    def test_subject(self, bench):
+    def test_another_subject_than_the_requested_one_is_refused(self, bench):
         bench.verify(subject="auth0|ada")
         rejected(bench, "subject_mismatch", bench.token(), Mismatch, subject="auth0|Ada")
 
@@ -300,7 +300,7 @@ class TestTypes:
     @pytest.mark.security("T14")
     @pytest.mark.parametrize("name", ["iss", "sub", "aud", "exp", "iat"])
     @pytest.mark.parametrize("value", [None, "", 0.5j, [], {}, True, [[]], [""], ["web", 1]], ids=str)
-    def test_t14_required_claims(self, bench, name, value):
+    def test_t14_required_claims_have_to_be_of_their_types(self, bench, name, value):
         if value == 0.5j:
             value = "1e5" if name in {"exp", "iat"} else 12
         payload = {**bench.claims(), name: value} if value is not None else bench.claims(**{name: None})
@@ -334,18 +334,18 @@ class TestTypes:
         rejected(bench, "id_token_malformed", signed_raw(bench, payload.encode()))
 
     @pytest.mark.security("T14")
-    def test_t14_fractions_are_moments(self, bench):
+    def test_t14_moments_of_a_token_may_have_fractions(self, bench):
         bench.verify(
             bench.token(bench.claims(iat=bench.clock.seconds + 0.5, exp=bench.clock.seconds + 60.25))
         )
 
     @pytest.mark.security("T14")
     @pytest.mark.parametrize("subject", ["a" * 256, "ä" * 256, "a\0b", "a\nb", "a\x85b", "a\u202eb"])
-    def test_t14_subject(self, bench, subject):
+    def test_t14_a_subject_of_another_type_is_refused(self, bench, subject):
         broken(bench, "id_token_claims", sub=subject)
 
     @pytest.mark.security("T14")
-    def test_t14_longest_subject(self, bench):
+    def test_t14_a_subject_of_255_characters_is_accepted(self, bench):
         bench.verify(bench.token(bench.claims(sub="a" * 255)))
 
     @pytest.mark.security("T14", "T19")

@@ -18,7 +18,7 @@ def failing(bench, code, kind, *args, **kwargs):
     assert (caught.value.code, type(caught.value)) == (code, kind)
 
 
-def test_keys_are_fetched_once(bench):
+def test_keys_and_metadata_are_fetched_once_for_many_tokens(bench):
     for _ in range(5):
         bench.verify()
     assert (bench.key_fetches, bench.discovery_fetches) == (1, 1)
@@ -166,7 +166,7 @@ def test_a_short_key_is_ignored(bench, tools):
     [{}, {"keys": 7}, {"keys": []}, {"keys": [7, None]}, {"keys": [{}] * 65}, []],
     ids=lambda a: str(a)[:20],
 )
-def test_a_useless_key_set(bench, answer):
+def test_a_key_set_without_a_usable_key_is_told(bench, answer):
     bench.answers[bench.keys_path] = answer
     failing(bench, "keys_unavailable", FlowError)
     with pytest.raises(FlowError) as caught:
@@ -186,13 +186,13 @@ class TestBeforeTheCodeIsSpent:
          ((429, {"Retry-After": "7"}, b""), RateLimited)],
         ids=["connect", "read", "503", "redirect", "429"],
     )  # fmt: skip
-    def test_keys_come_first(self, bench, answer, kind):
+    def test_no_code_is_sent_while_keys_cannot_be_read(self, bench, answer, kind):
         bench.answers[bench.keys_path] = answer
         with pytest.raises(kind):
             bench.exchange()
         assert bench.adapter.calls["/oauth/token"] == 0
 
-    def test_hmac_needs_no_keys(self, make_bench):
+    def test_tokens_signed_with_the_secret_need_no_keys(self, make_bench):
         bench = make_bench(id_token_signing_alg="HS256")
         bench.answers["/oauth/token"] = {"access_token": "a", "token_type": "Bearer"}
         bench.exchange()
@@ -266,12 +266,12 @@ class TestThreads:
         bench.provider = Auth0Provider(bench.config, bench.transport, bench.clock)
         return Crowd()
 
-    def test_one_fetch_serves_all(self, bench, crowd, tools):
+    def test_one_fetch_of_metadata_serves_all_waiting_threads(self, bench, crowd, tools):
         bench.answers[bench.discovery_path] = crowd.answer(tools.discovery_document())
         assert crowd.run(bench.provider.sends_issuer) == [False] * self.COUNT
         assert bench.discovery_fetches == 1
 
-    def test_one_failure_serves_all(self, bench, crowd):
+    def test_one_failed_fetch_of_metadata_serves_all_waiting_threads(self, bench, crowd):
         bench.answers[bench.discovery_path] = crowd.answer((503, {}, b""))
         assert crowd.run(bench.provider.sends_issuer) == ["provider_unreachable"] * self.COUNT
         assert bench.discovery_fetches == 1

@@ -27,7 +27,7 @@ def api(room):
 
 
 class TestUser:
-    def test_whole(self, room, api):
+    def test_a_user_is_read_with_metadata_and_identities(self, room, api):
         room.tenant.users.patch(
             room.ada, {"user_metadata": {"colour": "red"}, "app_metadata": {"roles": ["a"]}}
         )
@@ -41,17 +41,17 @@ class TestUser:
             ProfileIdentity(connection=database, provider="auth0", user_id=identifier, is_social=False),
         )
 
-    def test_nobody(self, api):
+    def test_a_user_that_does_not_exist_is_none(self, api):
         assert api.user("auth0|nobody", time_limit=5) is None
 
-    def test_a_blocked_user(self, room, api):
+    def test_a_blocked_user_is_read_as_blocked(self, room, api):
         room.tenant.block_user(room.ada)
         assert api.user(room.ada, time_limit=5).blocked
 
     @pytest.mark.parametrize(
         "user_id", ["auth0|a/b", "auth0|a?b=c", "oidc|at work|ä%7C", "auth0|a#b", "auth0|.."]
     )
-    def test_an_id_is_escaped(self, room, api, user_id):
+    def test_the_id_of_a_user_is_escaped_in_the_url(self, room, api, user_id):
         room.tenant.add_user(email="odd@example.com", user_id=user_id, connection=user_id.partition("|")[0])
         spoken = Spoken(room)
         found = api.user(user_id, time_limit=5)
@@ -152,24 +152,24 @@ class TestUser:
 
 
 class TestUsersByEmail:
-    def test_whole(self, room, api):
+    def test_users_by_email_are_read_by_exact_email_and_never_searched(self, room, api):
         room.tenant.add_user(email=ADA, connection=GOOGLE)
         found = api.users_by_email(ADA, time_limit=5)
         assert {profile.main.provider for profile in found} == {"auth0", GOOGLE}
         assert room.requests["/api/v2/users"] == 0, "never the search index"
 
-    def test_nobody(self, api):
+    def test_an_email_without_users_gives_an_empty_list(self, api):
         assert api.users_by_email("nobody@example.com", time_limit=5) == ()
 
     @pytest.mark.parametrize(
         "email", ["a+b@example.com", "a&c=d@example.com", "ä@example.com", "a b@example.com"]
     )
-    def test_an_address_is_escaped(self, room, api, email):
+    def test_an_email_is_escaped_in_the_url(self, room, api, email):
         user = room.tenant.add_user(email=email, connection=GOOGLE)
         assert [profile.user_id for profile in api.users_by_email(email, time_limit=5)] == [user.user_id]
 
     @pytest.mark.security("L6")
-    def test_only_to_the_letter(self, room, api):
+    def test_users_by_email_are_compared_to_the_letter(self, room, api):
         """Whatever comes back, another spelling is another address."""
         emails = ["ADA@example.com", ADA, None]
         body = [{"user_id": f"a|{n}", "email": email, "identities": []} for n, email in enumerate(emails)]
@@ -188,7 +188,7 @@ class TestUpdateMetadata:
             user_id or room.ada, user_metadata=user or {}, app_metadata=app or {}, time_limit=5
         )
 
-    def test_first_level_merge(self, room):
+    def test_metadata_is_merged_at_its_first_level_only(self, room):
         room.tenant.users.patch(room.ada, {"user_metadata": {"a": 1, "b": {"c": 1}, "gone": 1}})
         self.update(room, user={"b": {"d": None, "e": [{}]}, "gone": None}, app={"roles": ["r"]})
         user = room.tenant.users.get(room.ada)
@@ -206,10 +206,10 @@ class TestUpdateMetadata:
         user = room.tenant.users.get(room.ada)
         assert (user.user_metadata, user.app_metadata) == ({"a": 1, "c": 3}, {"b": 2})
 
-    def test_nobody(self, room):
+    def test_updating_the_metadata_of_an_unknown_user_is_refused(self, room):
         refused(ServiceRefused, "user_unknown", self.update, room, "auth0|nobody", {"a": 1})
 
-    def test_400(self, room):
+    def test_metadata_that_is_refused_shows_no_text_of_the_answer(self, room):
         body = {"statusCode": 400, "error": "Bad Request", "message": "RAW-TEXT", "errorCode": "invalid_body"}
         room.fault("answer", USER, method="PATCH", status=400, json=body)
         assert "RAW-TEXT" not in str(
@@ -258,7 +258,7 @@ class TestEveryCall:
          ("rate_limit", RateLimited, "rate_limited")],
         ids=lambda value: value if isinstance(value, str) else "",
     )  # fmt: skip
-    def test_faults(self, room, name, kind, error, code):
+    def test_a_fault_of_any_management_call_is_typed_and_not_sent_again(self, room, name, kind, error, code):
         """Each is a typed error, and nothing is sent again."""
         endpoint, call = CALLS[name]
         room.fault(kind, endpoint, times=None)
@@ -276,7 +276,7 @@ class TestEveryCall:
          (400, {"message": "RAW-TEXT", "errorCode": "Bearer"}, "management_refused")],
         ids=str,
     )  # fmt: skip
-    def test_refusals(self, room, name, status, body, code):
+    def test_a_refusal_of_any_management_call_has_its_code(self, room, name, status, body, code):
         endpoint, call = CALLS[name]
         room.fault("answer", endpoint, times=None, status=status, json={"statusCode": status, **body})
         raised = refused(ServiceRefused, code, call, room)
@@ -294,7 +294,7 @@ class TestEveryCall:
         call_with(room, endpoint, status, raw)
         refused(*INVALID, call, room)
 
-    def test_no_time_left(self, room, name):
+    def test_a_management_call_without_time_left_is_not_sent(self, room, name):
         api = room.provider.management
         calls = {
             "user": lambda: api.user(room.ada, time_limit=0),
@@ -326,12 +326,12 @@ def call_with(room, endpoint, status, raw):
 
 
 class TestNotConfigured:
-    def test_without_a_client(self):
+    def test_the_management_api_without_a_client_says_what_to_set(self):
         room = Room(config={"management_client_id": "", "management_client_secret": None})
         raised = refused(FlowError, "management_not_configured", getattr, room.provider, "management")
         assert "MANAGEMENT_CLIENT_ID" in str(raised)
 
-    def test_without_the_extra(self, room, monkeypatch):
+    def test_the_management_api_without_its_extra_says_what_to_install(self, room, monkeypatch):
         monkeypatch.setattr(provider_module, "find_spec", lambda name: None)
         raised = refused(FlowError, "management_not_configured", getattr, room.provider, "management")
         assert "django-stateful-oauth[linking]" in str(raised)
@@ -369,7 +369,7 @@ def test_a_sign_in_does_not_pay_for_the_sdk():
     assert loaded.isdisjoint({"auth0", "httpx", "pydantic", "aiohttp"})
 
 
-def test_where_the_api_is():
+def test_the_management_api_is_asked_at_the_canonical_domain():
     """docs/auth0-contract.md §10: the canonical domain, whatever the custom one is."""
     room = Room(config={"management_base_url": "https://tenant.eu.auth0.example"})
     spoken = Spoken(room)

@@ -18,7 +18,7 @@ def api(room):
 
 
 class TestLink:
-    def test_whole(self, room, api, bob):
+    def test_linking_two_users_shows_both_identities(self, room, api, bob):
         user_id, identity = bob
         spoken = Spoken(room)
         api.link(room.ada, **identity, time_limit=5)
@@ -34,14 +34,14 @@ class TestLink:
         refused(ServiceRefused, "link_exists", api.link, room.ada, **bob[1], time_limit=5)
         assert room.requests == {IDENTITIES: 1}
 
-    def test_with_itself(self, room, api):
+    def test_linking_a_user_with_itself_is_refused(self, room, api):
         own = {"provider": "auth0", "user_id": room.ada.removeprefix("auth0|")}
         refused(ServiceRefused, "link_refused", api.link, room.ada, **own, time_limit=5)
 
     @pytest.mark.parametrize(
         "identity", [{"provider": GOOGLE, "user_id": "0"}, {"provider": "nobody", "user_id": "0"}]
     )
-    def test_with_nobody(self, room, api, bob, identity):
+    def test_linking_with_an_identity_that_does_not_exist_is_refused(self, room, api, bob, identity):
         refused(ServiceRefused, "link_refused", api.link, room.ada, **identity, time_limit=5)
 
     def test_a_primary_that_is_not_there(self, api, bob):
@@ -63,14 +63,14 @@ class TestLink:
 
 
 class TestUnlink:
-    def test_whole(self, room, api, bob):
+    def test_unlinking_an_identity_twice_is_done_once(self, room, api, bob):
         api.link(room.ada, **bob[1], time_limit=5)
         for _ in range(2):  # what is not there counts as taken out
             api.unlink(room.ada, **bob[1], time_limit=5)
         assert api.user(bob[0], time_limit=5).user_metadata == {}
         assert len(api.user(room.ada, time_limit=5).identities) == 1
 
-    def test_the_main_identity(self, room, api):
+    def test_unlinking_the_main_identity_is_refused(self, room, api):
         own = {"provider": "auth0", "user_id": room.ada.removeprefix("auth0|")}
         refused(ServiceRefused, "unlink_refused", api.unlink, room.ada, **own, time_limit=5)
 

@@ -32,7 +32,7 @@ def lasting(room, seconds):
     room.tenant.apis[room.tenant.management_audience].token_ttl = seconds
 
 
-def test_once_for_many_calls(room):
+def test_a_management_token_serves_many_calls_of_a_process(room):
     for _ in range(5):
         user(room)
     assert issued(room) == 1
@@ -44,7 +44,7 @@ def test_b17_never_with_the_client_that_users_sign_in_with(room):
     assert room.tenant.ledger.count("m2m_token_issued", client_id="web") == 0
 
 
-def test_once_for_many_threads(room):
+def test_a_management_token_is_fetched_once_for_many_threads(room):
     """Sixteen first requests of a worker must not be sixteen tokens."""
     start = threading.Barrier(16)
 
@@ -90,7 +90,7 @@ class TestRefusedByTheApi:
         assert issued(room) == 2
         assert room.requests[USER] == 3
 
-    def test_once_and_no_more(self, room):
+    def test_a_management_token_that_is_refused_is_renewed_once(self, room):
         user(room)
         room.requests.clear()
         room.fault("answer", USER, times=None, status=401, json=EXPIRED)
@@ -162,12 +162,12 @@ class TestTheTokenEndpointSaysNo:
     @pytest.mark.parametrize(
         "config", [{"management_client_secret": Secret("wrong")}, {"management_client_id": "nobody"}]
     )
-    def test_wrong_credentials(self, config):
+    def test_wrong_credentials_of_the_machine_application_are_told(self, config):
         room = Room(config=config)
         refused(ServiceRefused, "management_refused", user, room)
         assert room.requests[USER] == 0
 
-    def test_no_client_grant(self, room):
+    def test_a_machine_application_without_a_client_grant_is_told(self, room):
         room.tenant.client_grants.clear()
         refused(ServiceRefused, "management_refused", user, room)
 
@@ -181,7 +181,7 @@ class TestTheTokenEndpointSaysNo:
         assert room.requests[USER] == 0
         assert user(room).user_id == room.ada
 
-    def test_rate_limit(self, room):
+    def test_a_rate_limit_of_the_token_endpoint_says_when_to_return(self, room):
         room.fault("rate_limit", TOKEN, reset=60)
         raised = refused(RateLimited, "rate_limited", user, room)
         assert 59 <= raised.retry_at.timestamp() - room.tenant.clock.now() <= 60

@@ -38,7 +38,7 @@ class TestConnect:
     def connect(self, room, token, **changes):
         return room.provider.my_account.connect(token, room.connect_request(**changes), time_limit=5)
 
-    def test_whole(self, room, token):
+    def test_starting_to_connect_gives_a_url_and_a_ticket(self, room, token):
         session = self.connect(room, token)
         assert session.expires_in == 300
         uri = urlsplit(session.connect_uri.reveal())
@@ -51,7 +51,7 @@ class TestConnect:
         assert 0 < len(session.auth_session.reveal()) <= 64
         assert room.tenant.ledger.count("connect_started", user_id=room.ada, connection=GOOGLE) == 1
 
-    def test_what_is_sent(self, room, token):
+    def test_starting_to_connect_sends_what_the_contract_names(self, room, token):
         spoken = Spoken(room)
         self.connect(
             room, token, scopes=("openid", "profile", "openid"),
@@ -127,7 +127,7 @@ class TestConnect:
 
 
 class TestComplete:
-    def test_whole(self, room, token):
+    def test_completing_a_connection_gives_the_account(self, room, token):
         account = Connecting(room, token).agree().complete()
         (row,) = room.tenant.connected_accounts(room.ada)
         assert (account.id, account.connection, account.access_type) == (row.id, GOOGLE, "offline")
@@ -147,7 +147,7 @@ class TestComplete:
         refused(*LOST, connecting.complete)
         assert room.tenant.ledger.count("account_connected") == 1
 
-    def test_a_wrong_code(self, room, token):
+    def test_completing_with_another_code_is_refused(self, room, token):
         refused(ServiceRefused, "connect_code_rejected", Connecting(room, token).agree().complete,
                 connect_code=Secret("another"))  # fmt: skip
 
@@ -155,7 +155,7 @@ class TestComplete:
         refused(ServiceRefused, "connect_code_rejected", Connecting(room, token).agree().complete,
                 code_verifier=Secret("w" * 43))  # fmt: skip
 
-    def test_another_address(self, room, token):
+    def test_completing_with_another_redirect_uri_is_refused(self, room, token):
         refused(ServiceRefused, "request_rejected", Connecting(room, token).agree().complete,
                 redirect_uri="https://elsewhere.example/")  # fmt: skip
 
@@ -170,7 +170,7 @@ class TestComplete:
                 auth_session=Secret("never"))  # fmt: skip
 
     @pytest.mark.security("B31")
-    def test_another_users_session(self, room, token):
+    def test_completing_another_users_connection_is_refused(self, room, token):
         connecting = Connecting(room, token).agree()
         room.tenant.add_user(email="bob@example.com", password="pw")
         refused(ServiceRefused, "connect_session_over", connecting.complete,
@@ -188,7 +188,7 @@ class TestComplete:
          (problem(403), "scope_not_granted")],
         ids=str,
     )  # fmt: skip
-    def test_table(self, room, token, answer, code):
+    def test_refusals_of_a_completion_have_their_codes(self, room, token, answer, code):
         connecting = Connecting(room, token).agree()
         room.fault("answer", COMPLETE, status=answer["status"], json=answer)
         raised = refused(ServiceRefused, code, connecting.complete)

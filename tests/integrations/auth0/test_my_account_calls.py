@@ -67,7 +67,7 @@ def endpoint(request):
         if endpoint != ACCOUNT or kind not in OF_A_BODY
     ],
 )
-def test_faults(room, token, endpoint, kind):
+def test_a_fault_of_any_my_account_call_is_typed_and_not_sent_again(room, token, endpoint, kind):
     """Each is a typed error, and nothing is sent again."""
     room.fault(kind, endpoint, times=None)
     raised = refused(*FAULTS[kind], CALLS[endpoint], room, token)
@@ -107,7 +107,7 @@ def test_the_rate_limit_of_the_tenant(room, token, endpoint):
     assert raised.retry_at > room.now()
 
 
-def test_where_the_api_is(room):
+def test_the_my_account_api_is_asked_where_the_settings_say(room):
     assert room.provider.my_account.audience == room.tenant.my_account_audience
     elsewhere = Room(
         config={

@@ -34,7 +34,7 @@ def api(room):
 
 class TestLists:
     @pytest.mark.security("B35")
-    def test_every_page(self, room, token, api):
+    def test_accounts_are_read_from_every_page_of_the_list(self, room, token, api):
         for number in range(45):
             room.tenant.add_user(email=f"ada{number}@gmail.example", connection=GOOGLE, signed_up=False)
             room.tenant.connect_account(room.ada, f"ada{number}@gmail.example")
@@ -44,7 +44,7 @@ class TestLists:
         ]
         assert room.requests[ACCOUNTS] == 3
 
-    def test_of_one_connection(self, room, token, api):
+    def test_accounts_of_one_connection_are_asked_by_its_escaped_name(self, room, token, api):
         room.tenant.add_connection("a&b=c")
         room.tenant.add_user(email="ada@elsewhere.example", connection="a&b=c", signed_up=False)
         other = room.tenant.connect_account(room.ada, "ada@elsewhere.example")
@@ -52,7 +52,7 @@ class TestLists:
         assert [row.id for row in api.accounts(token, connection="a&b=c", time_limit=5)] == [other.id]
         assert len(api.accounts(token, time_limit=5)) == 2
 
-    def test_the_connections(self, room, token, api):
+    def test_the_connections_of_the_tenant_are_read_from_every_page(self, room, token, api):
         room.tenant.add_connection("github", scopes=["repo"])
         for number in range(25):
             room.tenant.add_connection(f"extra-{number:02}", strategy="oauth2")
@@ -114,7 +114,7 @@ class TestLists:
 
 
 class TestDisconnect:
-    def test_whole(self, room, token, api):
+    def test_disconnecting_an_account_twice_is_done_once(self, room, token, api):
         row = room.tenant.connect_account(room.ada, GMAIL)
         for _ in range(2):  # what is not there counts as deleted
             api.disconnect(token, row.id, time_limit=5)
@@ -122,7 +122,7 @@ class TestDisconnect:
         assert room.tenant.ledger.count("account_disconnected") == 1
 
     @pytest.mark.security("B34")
-    def test_b34_404_is_done(self, room, token, api):
+    def test_b34_a_404_with_its_code_counts_as_disconnected(self, room, token, api):
         room.fault("answer", ACCOUNT, status=404, json=problem(404))
         api.disconnect(token, "cac_gone", time_limit=5)
 

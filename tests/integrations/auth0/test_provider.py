@@ -96,7 +96,7 @@ def refused(kind, code, call, *args, **kwargs):
 
 
 class TestSignIn:
-    def test_whole(self, web):
+    def test_a_code_is_exchanged_and_its_id_token_verified(self, web):
         tokens = web.exchange()
         identity = web.verify(tokens)
         assert identity.issuer == "https://tenant.example/"
@@ -106,25 +106,25 @@ class TestSignIn:
         assert tokens.expires_in == 86_400
         assert web.tenant.ledger.count("code_exchanged") == 1
 
-    def test_client_secret_basic(self):
+    def test_a_client_authenticates_with_a_basic_header(self):
         web = SignIn(config={"client_auth": "client_secret_basic"})
         web.verify(web.exchange())
 
     @pytest.mark.parametrize("algorithm", ["HS256", "PS256"])
-    def test_the_other_algorithms(self, algorithm):
+    def test_id_tokens_of_the_other_algorithms_are_verified(self, algorithm):
         web = SignIn(client={"signing_alg": algorithm}, config={"id_token_signing_alg": algorithm})
         web.verify(web.exchange())
 
-    def test_rotation_between_sign_ins(self, web):
+    def test_keys_that_rotate_between_two_sign_ins_are_read_again(self, web):
         web.verify(web.exchange())
         web.tenant.keys.rotate()
         web.verify(web.exchange())
         assert web.tenant.requests["/.well-known/jwks.json"] == 2
 
-    def test_another_nonce(self, web):
+    def test_the_id_token_of_another_attempt_is_refused_by_nonce(self, web):
         refused(Mismatch, "nonce_mismatch", web.verify, web.exchange(), nonce=Secret("another"))
 
-    def test_max_age(self, web):
+    def test_a_max_age_that_was_requested_is_checked(self, web):
         tokens = web.exchange(web.code(parameters={"max_age": "300"}))
         web.verify(tokens, max_age=300)
         refused(IdTokenRejected, "id_token_auth_time", web.verify, web.exchange(), max_age=300)
@@ -134,7 +134,7 @@ class TestAuthorizationRequest:
     def query(self, url):
         return dict(parse_qs(urlsplit(url).query, keep_blank_values=True).items())
 
-    def test_parameters(self, web):
+    def test_the_authorization_url_carries_the_projects_parameters(self, web):
         request = web.request(parameters={"audience": "https://api.example/", "ui_locales": "de en"})
         url = web.provider.authorization_url(request)
         assert url.startswith("https://tenant.example/authorize?")
@@ -152,7 +152,7 @@ class TestAuthorizationRequest:
         }
 
     @pytest.mark.security("B10")
-    def test_b10_parameters_never_win(self, web):
+    def test_b10_a_projects_parameters_never_replace_protocol_ones(self, web):
         evil = dict.fromkeys(
             ("state", "nonce", "redirect_uri", "code_challenge", "code_challenge_method", "client_id",
              "scope",
@@ -186,7 +186,7 @@ class TestPushedAuthorizationRequests:
     def web(self):
         return SignIn(config={"pushed_authorization_requests": True}, par=True)
 
-    def test_whole(self, web):
+    def test_a_pushed_request_leaves_only_its_uri_in_the_url(self, web):
         assert web.provider.uses_pushed_authorization_requests()
         pushed = self.push(web)
         assert pushed.expires_in == 30
@@ -195,7 +195,7 @@ class TestPushedAuthorizationRequests:
         callback = web.tenant.visitor().authorize(url, as_user="ada@example.com")
         web.verify(web.exchange(callback.fields["code"]))
 
-    def test_the_request_is_refused(self, web):
+    def test_a_pushed_request_that_is_refused_has_its_code(self, web):
         refused(ServiceRefused, "request_rejected", self.push, web, redirect_uri="https://evil.example/")
 
     @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ class TestPushedAuthorizationRequests:
         web.fault("answer", "/oauth/par", status=201, json=body)
         refused(ProviderAnswerLost, "provider_answer_invalid", self.push, web)
 
-    def test_200_is_not_201(self, web):
+    def test_a_pushed_request_answered_with_200_is_no_success(self, web):
         web.fault("answer", "/oauth/par", status=200, json={"request_uri": "urn:x", "expires_in": 30})
         refused(ProviderAnswerLost, "provider_answer_invalid", self.push, web)
 
@@ -220,11 +220,11 @@ class TestTokenRefusals:
         web.exchange(code)
         refused(ServiceRefused, "code_rejected", web.exchange, code)
 
-    def test_wrong_verifier(self, web):
+    def test_a_wrong_code_verifier_is_told_as_a_rejected_code(self, web):
         refused(ServiceRefused, "code_rejected", web.exchange, code_verifier=Secret("w" * 43))
 
     @pytest.mark.parametrize("error", ["access_denied", "invalid_client"])
-    def test_wrong_secret(self, error):
+    def test_a_wrong_client_secret_is_told_as_a_rejected_client(self, error):
         web = SignIn(config={"client_secret": Secret("wrong" * 8)}, wrong_secret_error=error)
         refused(ServiceRefused, "client_rejected", web.exchange)
 
@@ -241,7 +241,7 @@ class TestTokenRefusals:
          (401, "mfa_required", "step_up_required"), (403, "interaction_required", "interaction_required"),
          (400, "temporarily_unavailable", "provider_busy"), (400, "server_error", "provider_error")],
     )  # fmt: skip
-    def test_table(self, web, status, error, code):
+    def test_refusals_of_the_token_endpoint_have_their_codes(self, web, status, error, code):
         web.fault("answer", status=status, json={"error": error, "error_description": "RAW-TEXT"})
         kind = DeniedByAction if status >= 500 else ServiceRefused
         raised = refused(kind, code, web.exchange)
@@ -294,7 +294,7 @@ class TestTokenAnswers:
          ("answer", {"status": 201, "json": {}}, ProviderAnswerLost, "provider_answer_invalid"),
          ("rate_limit", {"reset": 60}, RateLimited, "rate_limited")],
     )  # fmt: skip
-    def test_faults(self, web, kind, details, error, code):
+    def test_a_fault_of_the_token_endpoint_is_typed_and_not_sent_again(self, web, kind, details, error, code):
         web.fault(kind, **details)
         raised = refused(error, code, web.exchange)
         assert web.tenant.requests["/oauth/token"] == 1, "it is never sent again"
@@ -309,7 +309,7 @@ class TestTokenAnswers:
          {"token_type": 7}, {"id_token": 7}, {"id_token": ""}, {"refresh_token": ["a"]}, {"scope": 7}],
         ids=str,
     )  # fmt: skip
-    def test_members_have_their_types(self, web, changes):
+    def test_members_of_a_token_response_have_to_be_of_their_types(self, web, changes):
         web.tenant.token_reply_hook = lambda body: body.update(changes)
         refused(ProviderAnswerLost, "provider_answer_invalid", web.exchange)
 
@@ -341,19 +341,19 @@ class TestTokenAnswers:
 
 
 class TestRevocation:
-    def test_whole(self, web):
+    def test_a_refresh_token_can_be_revoked_twice(self, web):
         token = web.exchange().refresh_token
         for _ in range(2):
             web.provider.revoke_refresh_token(token, time_limit=5)
         assert web.tenant.requests["/oauth/revoke"] == 2
 
-    def test_wrong_secret(self):
+    def test_a_revocation_with_a_wrong_secret_is_refused(self):
         web = SignIn(config={"client_secret": Secret("wrong" * 8)})
         refused(
             ServiceRefused, "client_rejected", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
         )
 
-    def test_lost(self, web):
+    def test_a_revocation_whose_answer_is_lost_is_told(self, web):
         web.fault("lost_answer", "/oauth/revoke")
         refused(
             ProviderAnswerLost,
@@ -363,7 +363,7 @@ class TestRevocation:
             time_limit=5,
         )
 
-    def test_not_announced(self):
+    def test_a_provider_without_a_revocation_endpoint_is_told(self):
         web = SignIn(discovery_overrides={"revocation_endpoint": None})
         refused(
             FlowError, "revocation_unsupported", web.provider.revoke_refresh_token, Secret("x"), time_limit=5
@@ -371,7 +371,7 @@ class TestRevocation:
 
 
 class TestLogout:
-    def test_announced(self, web):
+    def test_the_logout_url_is_the_announced_one_with_its_parameters(self, web):
         identity = web.verify(web.exchange())
         url = urlsplit(
             web.provider.logout_url(
@@ -390,7 +390,7 @@ class TestLogout:
             "federated": [""],
         }
 
-    def test_it_works(self, web):
+    def test_the_logout_url_ends_the_session_at_the_provider(self, web):
         visitor = web.tenant.visitor()
         callback = visitor.authorize(web.provider.authorization_url(web.request()), as_user="ada@example.com")
         identity = web.verify(web.exchange(callback.fields["code"]))
@@ -401,7 +401,7 @@ class TestLogout:
     def test_b14_nothing_is_sent_that_nobody_gave(self, web):
         assert web.provider.logout_url(return_to=None) == "https://tenant.example/oidc/logout?client_id=web"
 
-    def test_not_announced(self):
+    def test_the_logout_url_of_auth0_needs_no_announcement(self):
         web = SignIn(end_session_in_discovery=False)
         url = urlsplit(web.provider.logout_url(return_to="https://app.example/", sid="x"))
         assert url.path == "/v2/logout"

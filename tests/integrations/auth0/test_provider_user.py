@@ -43,7 +43,7 @@ class TestThroughTokenVault:
         _, token = self.connected(room)
         assert ask(room, token).email == ""
 
-    def test_revoked_at_the_provider(self, room):
+    def test_an_account_revoked_at_the_provider_has_no_known_user(self, room):
         row, token = self.connected(room)
         room.tenant.vault.revoke_at_provider(row.id)
         refused(ServiceRefused, "provider_user_unknown", ask, room, token)
@@ -56,7 +56,7 @@ class TestThroughTokenVault:
 
 
 class TestWhomToAsk:
-    def test_nobody_knows_how(self, room):
+    def test_a_connection_without_a_userinfo_endpoint_is_not_asked(self, room):
         assert ask(room, connection="saml-at-work", strategy="samlp") is None
         assert sum(room.requests.values()) == 0
 
@@ -99,7 +99,7 @@ class TestAnswers:
          ({}, {"sub": "a", "email": "a\n@example.com"}, ("a", ""))],
         ids=str,
     )  # fmt: skip
-    def test_what_is_read(self, config, body, expected):
+    def test_the_user_at_the_provider_is_read_from_named_members(self, config, body, expected):
         room = Room(config={"provider_userinfo": {GOOGLE: {"url": ME_AT_THE_TENANT, **config}}})
         room.fault("answer", USERINFO, status=200, json=body)
         found = ask(room)
@@ -137,7 +137,7 @@ class TestAnswers:
          ("rate_limit", {"reset": 60}, RateLimited, "rate_limited")],
         ids=lambda value: value if isinstance(value, str) else "",
     )  # fmt: skip
-    def test_faults(self, room, kind, details, error, code):
+    def test_a_fault_of_the_providers_userinfo_is_typed(self, room, kind, details, error, code):
         room.fault(kind, USERINFO, **details)
         assert "RAW-TEXT" not in str(refused(error, code, ask, room))
 

@@ -28,7 +28,7 @@ def no_proxies(monkeypatch):
      ("localhost", {"HTTPS_PROXY": "http://proxy:1"}, ""),
      ("127.0.0.1", {"HTTPS_PROXY": "http://proxy:1"}, "")],
 )  # fmt: skip
-def test_which_proxy(monkeypatch, host, variables, proxy):
+def test_the_proxy_comes_from_the_environment_variables(monkeypatch, host, variables, proxy):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert Environment.read().proxy_for("https", host) == proxy

@@ -25,7 +25,7 @@ class TestRateLimit:
          ("Retry-After: Fri, 20 Nov 2026 12:00:09 +999999", None), ("Retry-After: , , , : :", None),
          ("Retry-After: 1e999", None), ("X-RateLimit-Reset: NaN", None), ("X-RateLimit-Reset: -1", None)],
     )  # fmt: skip
-    def test_when_to_come_back(self, serve, header, seconds):
+    def test_a_rate_limit_says_when_to_come_back(self, serve, header, seconds):
         line = header.format(int(self.NOW.timestamp()) + 60)
         raw = f"HTTP/1.1 429 Too Many Requests\r\n{line}\r\nContent-Length: 6\r\n\r\n<html>".encode()
         server = serve(lambda server, connection: server.read_request(connection) and connection.sendall(raw))

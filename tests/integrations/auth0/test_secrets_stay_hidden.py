@@ -182,7 +182,7 @@ def frames_of_others(error):
 
 
 @pytest.mark.security("S16")
-def test_on_a_real_connection(make_bench, serve, caplog):
+def test_a_lost_connection_shows_no_secret_in_errors_or_logs(make_bench, serve, caplog):
     caplog.set_level(logging.DEBUG)
 
     def read_and_close(server, connection):
@@ -210,7 +210,7 @@ def test_an_authorization_request_that_is_refused(bench):
 
 
 @pytest.mark.security("S16")
-def test_a_rejected_token(bench):
+def test_a_rejected_token_shows_no_claim_in_its_error(bench):
     token = bench.token(bench.claims(email="SENTINEL@example.com", iss="https://SENTINEL.example/"))
     with pytest.raises(FlowError) as caught:
         bench.verify(token)

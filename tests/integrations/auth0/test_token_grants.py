@@ -44,13 +44,13 @@ class TestRefresh:
     def refresh(self, room, token, **changes):
         return room.provider.refresh(token, **{"time_limit": 5.0, **changes})
 
-    def test_another_audience(self, room, token):
+    def test_a_refresh_for_another_audience_gives_its_scopes(self, room, token):
         tokens = self.refresh(room, token, audience=ME)
         assert ME in tokens.claims.audience
         assert set(tokens.scope.split()) >= SCOPES
         assert (tokens.expires_in, tokens.refresh_token) == (86_400, None)
 
-    def test_fewer_scopes(self, room, token):
+    def test_a_refresh_for_fewer_scopes_gives_only_those(self, room, token):
         tokens = self.refresh(room, token, audience=ME, scope="openid read:me:connected_accounts")
         assert set(tokens.scope.split()) == {"openid", "read:me:connected_accounts"}
 
@@ -61,7 +61,7 @@ class TestRefresh:
         assert fault.fired == 0
         assert room.tenant.ledger.count("refreshed", audience=None) == 1
 
-    def test_what_was_narrowed_shows(self, room, token):
+    def test_a_refresh_that_was_narrowed_shows_it(self, room, token):
         """An audience without a policy is ignored, and a scope that is not granted is left out."""
         tokens = self.refresh(room, token, audience="https://unknown.example/")
         assert "https://unknown.example/" not in (tokens.claims.audience or ())
@@ -85,7 +85,7 @@ class TestRefresh:
         assert self.refresh(room, token).id_token is None
         assert "id_token" in bodies[0]
 
-    def test_rotation_is_a_setting(self):
+    def test_rotation_of_refresh_tokens_is_a_setting(self):
         assert Room().provider.rotates_refresh_tokens()
         assert not Room(config={"refresh_token_rotation": False}).provider.rotates_refresh_tokens()
 
@@ -99,11 +99,11 @@ class TestRefresh:
             room.tenant.users.link(other.user_id, provider, identifier)
         refused(ServiceRefused, "grant_dead", self.refresh, room, token)
 
-    def test_a_revoked_token(self, room, token):
+    def test_refreshing_with_a_revoked_token_tells_a_dead_grant(self, room, token):
         room.provider.revoke_refresh_token(token, time_limit=5)
         refused(ServiceRefused, "grant_dead", self.refresh, room, token)
 
-    def test_a_blocked_user(self, room, token):
+    def test_refreshing_for_a_blocked_user_is_a_refused_sign_in(self, room, token):
         room.tenant.block_user(room.ada)
         refused(ServiceRefused, "sign_in_refused", self.refresh, room, token)
 
@@ -120,7 +120,7 @@ class TestRefresh:
          (401, "something_new", "client_rejected"), (400, "something_new", "request_rejected"),
          (400, "temporarily_unavailable", "provider_busy")],
     )  # fmt: skip
-    def test_table(self, room, token, status, error, code):
+    def test_refusals_of_a_refresh_have_their_codes(self, room, token, status, error, code):
         room.fault("answer", TOKEN, status=status, json={"error": error, "error_description": "RAW-TEXT"})
         kind = DeniedByAction if status == 500 else ServiceRefused
         raised = refused(kind, code, self.refresh, room, token)
@@ -128,7 +128,7 @@ class TestRefresh:
         assert "something_new" not in str(raised)
 
     @pytest.mark.parametrize(("kind", "details", "error", "code"), FAULTS, ids=FAULT_IDS)
-    def test_faults(self, room, token, kind, details, error, code):
+    def test_a_fault_of_a_refresh_is_typed_and_not_sent_again(self, room, token, kind, details, error, code):
         room.requests.clear()
         room.fault(kind, TOKEN, **details)
         raised = refused(error, code, self.refresh, room, token)
@@ -143,7 +143,7 @@ class TestRefresh:
             redirect_uri="https://app.example/", code_verifier=Secret("v"), time_limit=5,
         )  # fmt: skip
 
-    def test_no_time_left(self, room, token):
+    def test_a_refresh_without_time_left_is_not_sent(self, room, token):
         room.requests.clear()
         refused(ProviderUnreachable, "provider_unreachable", self.refresh, room, token, time_limit=0)
         assert room.requests[TOKEN] == 0
@@ -158,7 +158,7 @@ class TestTokenVault:
     def account(self, room):
         return room.tenant.connect_account(room.ada, GMAIL)
 
-    def test_whole(self, room, token, account):
+    def test_the_token_vault_gives_a_token_of_the_provider(self, room, token, account):
         found = self.ask(room, token)
         assert isinstance(found, ProviderToken)
         assert found.scope == "openid profile email"
@@ -167,7 +167,7 @@ class TestTokenVault:
         self.ask(room, token)  # nothing is spent
         assert room.tenant.ledger.count("vault_token_issued", user_id=room.ada) == 2
 
-    def test_one_of_several_accounts(self, room, token, account):
+    def test_the_token_vault_gives_the_account_that_is_hinted(self, room, token, account):
         room.tenant.add_user(email="other@gmail.example", connection=GOOGLE, signed_up=False)
         other = room.tenant.connect_account(room.ada, "other@gmail.example")
         for row in (account, other):
@@ -176,22 +176,22 @@ class TestTokenVault:
                 assert room.tenant.vault.holder(found.value.reveal()) is row
         refused(ServiceRefused, "connected_account_unknown", self.ask, room, token, login_hint="nobody")
 
-    def test_never_connected(self, room, token):
+    def test_the_token_vault_tells_an_account_that_was_never_connected(self, room, token):
         refused(ServiceRefused, "account_not_connected", self.ask, room, token)
 
-    def test_revoked_at_the_provider(self, room, token, account):
+    def test_the_token_vault_tells_an_account_revoked_at_its_provider(self, room, token, account):
         room.tenant.vault.revoke_at_provider(account.id)
         refused(ServiceRefused, "account_not_connected", self.ask, room, token)
 
-    def test_a_dead_grant(self, room, token, account):
+    def test_the_token_vault_tells_a_dead_grant(self, room, token, account):
         room.provider.revoke_refresh_token(token, time_limit=5)
         refused(ServiceRefused, "grant_dead", self.ask, room, token)
 
-    def test_mfa_always(self, room, token, account):
+    def test_the_token_vault_tells_that_step_up_is_required(self, room, token, account):
         room.tenant.settings.mfa_always = True
         refused(ServiceRefused, "step_up_required", self.ask, room, token)
 
-    def test_an_application_that_rotates(self):
+    def test_the_token_vault_refuses_an_application_that_rotates(self):
         room = Room(client={"rotation": True})
         room.tenant.connect_account(room.ada, GMAIL)
         token = room.refresh_token()
@@ -215,7 +215,7 @@ class TestTokenVault:
          (401, "something_new", "token_vault_refused"), (400, "something_new", "token_vault_refused"),
          (400, "server_error", "provider_error")],
     )  # fmt: skip
-    def test_table(self, room, token, status, error, code):
+    def test_refusals_of_the_token_vault_have_their_codes(self, room, token, status, error, code):
         room.fault("answer", TOKEN, status=status, json={"error": error, "error_description": "RAW-TEXT"})
         kind = DeniedByAction if status == 500 else ServiceRefused
         raised = refused(kind, code, self.ask, room, token)
@@ -223,7 +223,7 @@ class TestTokenVault:
         assert "something_new" not in str(raised)
 
     @pytest.mark.parametrize(("kind", "details", "error", "code"), FAULTS, ids=FAULT_IDS)
-    def test_faults(self, room, token, account, kind, details, error, code):
+    def test_a_fault_of_the_token_vault_is_typed(self, room, token, account, kind, details, error, code):
         room.fault(kind, TOKEN, **details)
         refused(error, code, self.ask, room, token)
 
@@ -232,7 +232,7 @@ class TestTokenVault:
         [{"access_token": ""}, {"access_token": 7}, {"token_type": "N_A"}],
         ids=str,
     )
-    def test_members_have_their_types(self, room, token, account, changes):
+    def test_members_of_a_vault_response_have_to_be_of_their_types(self, room, token, account, changes):
         room.tenant.token_reply_hook = lambda body: body.update(changes)
         refused(ProviderAnswerLost, "provider_answer_invalid", self.ask, room, token)
 
@@ -248,10 +248,10 @@ class TestUnverifiedClaims:
          (7, None),
          ([7], None), ({"a": 1}, None)],
     )  # fmt: skip
-    def test_audience(self, audience, expected):
+    def test_the_audience_of_an_unverified_token_is_read(self, audience, expected):
         assert unverified_claims(self.jwt({"aud": audience})).audience == expected
 
-    def test_scope(self):
+    def test_the_scope_of_an_unverified_token_is_read_as_text_only(self):
         assert unverified_claims(self.jwt({"scope": "a b"})).scope == {"a", "b"}
         assert unverified_claims(self.jwt({"scope": ["a"]})).scope is None
 

@@ -106,7 +106,7 @@ class TestItWorks:
          b"Content-Length: 8\r\n\r\n{\"a\": 1}")],
         ids=["chunked", "closing"],
     )  # fmt: skip
-    def test_framings(self, transport, serve, raw):
+    def test_responses_are_read_in_every_framing_of_http(self, transport, serve, raw):
         server = serve(answering(raw, times=2 if b"chunked" in raw else 1))
         for _ in range(2):
             assert transport.get(server.url, time_limit=5).members().get("a") == 1
@@ -122,7 +122,7 @@ class TestItWorks:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: addresses)
         assert transport.get("http://localhost:1/", time_limit=5).status == 200
 
-    def test_cookies_are_not_kept(self, transport, serve):
+    def test_cookies_of_the_provider_are_not_kept(self, transport, serve):
         server = serve(answering(OK.replace(b"Content-Length", b"Set-Cookie: a=b\r\nContent-Length")))
         transport.get(server.url, time_limit=5)
         transport.get(server.url, time_limit=5)
@@ -138,7 +138,7 @@ class TestItWorks:
         Transport().get(server.url, time_limit=5)
         assert b"authorization" not in server.requests[0].lower()
 
-    def test_threads_share_a_transport(self, transport, serve):
+    def test_threads_share_one_transport_and_its_connections(self, transport, serve):
         server = serve(answering(OK))
         results = []
         threads = [
@@ -167,10 +167,10 @@ class TestNotSent:
         assert caught.value.code == code
         assert caught.value.__context__ is None
 
-    def test_refused(self, transport, closed_port):
+    def test_a_refused_connection_was_not_sent(self, transport, closed_port):
         self.unreachable(transport, f"http://127.0.0.1:{closed_port}/")
 
-    def test_no_such_name(self, transport):
+    def test_a_host_that_does_not_exist_was_not_sent(self, transport):
         self.unreachable(transport, "https://does-not-exist.invalid/")
 
     def test_a_name_that_cannot_be_one(self, transport):
@@ -191,14 +191,14 @@ class TestNotSent:
 
         self.unreachable(transport, serve(drop).url.replace("http:", "https:"))
 
-    def test_handshake_takes_too_long(self, serve):
+    def test_a_handshake_that_takes_too_long_was_not_sent(self, serve):
         def stall(server, connection):
             server.stopping.wait(10)
 
         with pytest.raises(ProviderUnreachable):
             Transport(connect_timeout=0.1).get(serve(stall).url.replace("http:", "https:"), time_limit=5)
 
-    def test_no_time_left(self, transport, serve):
+    def test_a_request_without_time_left_is_not_sent(self, transport, serve):
         server = serve(answering(OK))
         self.unreachable(transport, server.url, time_limit=0)
         assert server.accepted == 0
@@ -214,23 +214,23 @@ class TestNotSent:
 
 
 class TestAnswerLost:
-    def test_read_timeout(self, transport, serve):
+    def test_a_read_that_times_out_is_a_lost_answer(self, transport, serve):
         lost(transport, serve(never_answer), time_limit=0.5)
 
-    def test_reset_after_the_request(self, transport, serve):
+    def test_a_reset_after_the_request_is_a_lost_answer(self, transport, serve):
         lost(transport, serve(read_and_reset))
 
-    def test_closed_after_the_request(self, transport, serve):
+    def test_a_close_after_the_request_is_a_lost_answer(self, transport, serve):
         lost(transport, serve(read_and_close))
 
-    def test_truncated_body(self, transport, serve):
+    def test_a_truncated_body_is_a_lost_answer(self, transport, serve):
         lost(transport, serve(answering(OK.replace(b"Length: 8", b"Length: 80"), times=1)))
 
-    def test_truncated_chunks(self, transport, serve):
+    def test_truncated_chunks_are_a_lost_answer(self, transport, serve):
         raw = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n4\r\n: '
         lost(transport, serve(answering(raw, times=1)))
 
-    def test_truncated_headers(self, transport, serve):
+    def test_truncated_headers_are_a_lost_answer(self, transport, serve):
         lost(transport, serve(answering(b"HTTP/1.1 2", times=1)))
 
     @pytest.mark.parametrize(
@@ -241,10 +241,10 @@ class TestAnswerLost:
          b"HTTP/1.1 200 OK\r\nA: " + b"b" * 70_000 + b"\r\n\r\n"],
         ids=["chunk", "two lengths", "status", "many headers", "long header"],
     )  # fmt: skip
-    def test_broken_http(self, transport, serve, raw):
+    def test_broken_http_is_a_lost_answer_too(self, transport, serve, raw):
         lost(transport, serve(answering(raw, times=1)))
 
-    def test_not_http(self, transport, serve):
+    def test_an_answer_that_is_no_http_is_a_lost_answer(self, transport, serve):
         lost(transport, serve(answering(b"SSH-2.0-OpenSSH_9.9\r\n\r\n", times=1)))
 
     @pytest.mark.security("S14")
@@ -297,7 +297,7 @@ class TestAnswerInvalid:
          b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"],
         ids=["announced", "not announced", "compressed", "302", "307"],
     )  # fmt: skip
-    def test_refused(self, transport, serve, raw):
+    def test_an_answer_that_must_not_be_read_is_invalid(self, transport, serve, raw):
         server = serve(answering(raw, times=1))
         lost(transport, server, "provider_answer_invalid")
         assert len(server.requests) == 1
@@ -312,7 +312,7 @@ class TestAnswerInvalid:
          b"HTTP/1.1 204 No Content\r\n\r\n"],
         ids=["html", "empty", "malformed", "list", "not declared", "204"],
     )  # fmt: skip
-    def test_no_json_object(self, transport, serve, raw):
+    def test_an_answer_that_is_no_json_object_is_invalid(self, transport, serve, raw):
         answer = transport.get(serve(answering(raw)).url, time_limit=5)
         with pytest.raises(ProviderAnswerLost) as caught:
             answer.members()

@@ -78,7 +78,7 @@ def test_github_first_and_a_password_later(start):
         visitor.open("/accounts/").shows("you showed that it is yours")
 
 
-def test_somebody_took_the_address(start):
+def test_a_user_whose_email_was_taken_gets_an_account_alone(start):
     with HttpVisitor(start().site) as visitor:
         visitor.sign_in(MALLORY).at("/profile/").shows("not verified")
         visitor.sign_out()

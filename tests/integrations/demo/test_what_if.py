@@ -100,7 +100,7 @@ def followed(visitor: HttpVisitor, page: Page) -> Page:
     return page
 
 
-def test_afterwards_everything_works_again(visitor: HttpVisitor):
+def test_everything_works_again_after_the_faults_of_the_menu(visitor: HttpVisitor):
     visitor.what_if("down")
     visitor.what_if("secret-changed")
     visitor.what_if("keys-gone")

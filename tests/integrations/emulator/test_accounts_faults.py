@@ -94,7 +94,7 @@ def test_any_answer_for_instance_a_conflict(me):
     assert me.desk.tenant.ledger.count("account_connected") == 1
 
 
-def test_faults_at_the_provider(me):
+def test_a_fault_at_the_provider_of_an_account_is_played(me):
     me.connect()
     token = me.exchange().json()["access_token"]
     me.desk.tenant.faults.add("/_provider/*", "server_error")
@@ -126,7 +126,7 @@ def test_a_new_issuer_takes_the_apis_and_grants_along():
         assert requests.get(encoded, headers=headers, timeout=5).status_code == 404
 
 
-def test_configuration_in_python():
+def test_accounts_of_the_emulator_can_be_set_up_in_python():
     tenant = Tenant()
     tenant.add_client(client_id="web")
     ada = tenant.add_user(email="ada@example.com", user_id="ada")

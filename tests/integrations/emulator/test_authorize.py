@@ -79,7 +79,7 @@ def test_other_errors_are_redirects_that_carry_state(desk, params, expected):
     assert error(callback) == (expected, "st+/=&")
 
 
-def test_pkce_can_be_required(desk):
+def test_pkce_can_be_required_by_a_switch(desk):
     plain = {"code_challenge": None, "code_challenge_method": None}
     assert "code" in desk.tenant.visitor().authorize(desk.location(**plain), "ada@example.com").fields
     desk.tenant.settings.require_pkce = True
@@ -91,7 +91,7 @@ def test_grant_type_must_be_enabled(desk):
     assert error(desk.tenant.visitor().authorize(desk.location()))[0] == "unauthorized_client"
 
 
-def test_decline(desk):
+def test_declining_gives_access_denied_and_starts_no_session(desk):
     callback = desk.tenant.visitor().decline(desk.location())
     assert error(callback) == ("access_denied", "st+/=&")
     assert desk.tenant.ledger.count("session_started") == 0
@@ -108,7 +108,7 @@ def test_second_authorize_is_silent_in_the_same_browser_only(desk):
 
 
 @pytest.mark.parametrize("prompt", ["login", "select_account", "login consent"])
-def test_prompts_that_always_ask(desk, prompt):
+def test_prompts_of_some_kinds_always_show_the_page(desk, prompt):
     visitor = desk.tenant.visitor()
     visitor.authorize(desk.location(), "ada@example.com")
     with pytest.raises(PageShown):
@@ -201,7 +201,7 @@ def test_an_invitation_makes_a_member_once(desk):
     assert error(desk.tenant.visitor().authorize(desk.location(**params)))[0] == "access_denied"
 
 
-def test_form_post(desk):
+def test_a_form_post_response_carries_code_and_state(desk):
     callback = desk.tenant.visitor().authorize(desk.location(response_mode="form_post"), "ada@example.com")
     assert (callback, callback.method) == (CALLBACK, "POST")
     assert set(callback.fields) == {"code", "state"}

@@ -48,13 +48,13 @@ def test_scopes_without_grant_are_dropped_silently(machine):
         ({"audience": None}, "No audience parameter was provided"),
     ],
 )
-def test_403_access_denied(machine, params, start):
+def test_a_machine_without_a_grant_gets_403_access_denied(machine, params, start):
     reply = ask(machine, **params)
     assert (reply.status_code, reply.json()["error"]) == (403, "access_denied")
     assert reply.json()["error_description"].startswith(start)
 
 
-def test_organization(machine):
+def test_a_machine_token_names_its_organization(machine):
     organization = machine.tenant.add_organization("acme")
     claims = machine.claims(ask(machine, organization="acme").json()["access_token"], API)
     assert claims["org_id"] == organization.id
@@ -90,7 +90,7 @@ def prove(desk, token, **params):
 
 
 @pytest.mark.parametrize("alg", ["RS256", "RS384", "PS256"])
-def test_assertion_is_accepted_once(signer, alg):
+def test_a_client_assertion_is_accepted_only_once(signer, alg):
     token = assertion(signer, alg)
     assert prove(signer, token).status_code == 200
     again = prove(signer, token)
@@ -119,13 +119,13 @@ def test_assertion_is_accepted_once(signer, alg):
         {"key": KeyMaterial().private},
     ],
 )
-def test_bad_assertions_are_401(signer, changes):
+def test_a_client_assertion_that_breaks_a_rule_is_401(signer, changes):
     reply = prove(signer, assertion(signer, **changes))
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é"])
-def test_no_jwt_at_all(signer, token):
+def test_a_client_assertion_that_is_no_jwt_is_401(signer, token):
     assert prove(signer, token).status_code == 401
 
 
@@ -137,5 +137,5 @@ def test_no_mixing_and_no_secret_for_a_signing_client(signer):
     assert ask(signer, client_id=None, client_secret=None, client_assertion=token).status_code == 400
 
 
-def test_skew_of_ten_seconds(signer):
+def test_a_client_assertion_may_be_ten_seconds_early(signer):
     assert prove(signer, assertion(signer, iat=1_800_000_010)).status_code == 200

@@ -17,7 +17,7 @@ INVALID = {"error": "invalid_grant", "error_description": "Invalid authorization
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_form_and_json_bodies(desk, as_json):
+def test_the_token_endpoint_takes_form_and_json_bodies(desk, as_json):
     reply = desk.post(
         "/oauth/token",
         as_json=as_json,
@@ -42,7 +42,7 @@ def test_without_openid_and_offline_access(desk):
     assert set(desk.tokens(scope="profile")) == {"access_token", "scope", "expires_in", "token_type"}
 
 
-def test_id_token_claims(desk):
+def test_an_id_token_has_the_claims_of_the_contract(desk):
     body = desk.tokens()
     claims = desk.claims(body["id_token"])
     now = int(desk.tenant.clock.now())
@@ -174,7 +174,7 @@ def test_of_32_parallel_exchanges_exactly_one_wins(desk):
         ({"client_id": None}, 401, "invalid_client"),
     ],
 )
-def test_bad_requests(desk, params, status, code):
+def test_a_token_request_that_breaks_a_rule_has_its_error(desk, params, status, code):
     reply = desk.exchange(**{"code": "x", **params})
     assert (reply.status_code, reply.json()["error"]) == (status, code)
 
@@ -212,7 +212,7 @@ def test_legacy_or_modern_error_for_a_wrong_secret(desk):
     assert desk.exchange("x", client_secret="no").json()["error"] == "invalid_client"
 
 
-def test_grant_type_not_enabled(desk):
+def test_a_grant_type_that_is_not_enabled_is_403(desk):
     desk.tenant.clients["web"].grant_types = ["authorization_code"]
     reply = desk.refresh("x")
     assert (reply.status_code, reply.json()) == (
@@ -241,7 +241,7 @@ def test_basic_authentication_with_encoded_halves(desk):
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic dXNlcg==", "Basic /w=="])
-def test_malformed_basic(desk, header):
+def test_a_basic_header_that_is_malformed_is_401(desk, header):
     body = {"grant_type": "refresh_token"}
     reply = desk.http.post(desk.url("/oauth/token"), data=body, headers={"Authorization": header}, timeout=5)
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")

@@ -259,7 +259,7 @@ def test_a_code_is_used_once_then_409(me):
         ({"auth_session": 7}, 400),
     ],
 )
-def test_complete_refuses(me, body, status):
+def test_completing_a_connection_refuses_wrong_bodies(me, body, status):
     started = me.start()
     reply = me.complete(started, me.choose(started), **body)
     assert (reply.status_code, reply.json()["status"]) == (status, status)

@@ -47,7 +47,7 @@ def test_users_do_not_see_each_others_accounts(me):
     assert ids(me) == [mine]
 
 
-def test_the_list_by_connection(me):
+def test_the_list_of_accounts_is_filtered_by_connection(me):
     google, github = me.connect()["id"], me.connect("eve@hub.example", connection="github")["id"]
     assert ids(me, connection="github") == [github]
     assert ids(me, connection=["github", "google-oauth2"]) == [google, github]
@@ -87,7 +87,7 @@ def test_a_cursor_survives_changes_of_the_list(me):
     "params", [{"take": 0}, {"take": 21}, {"take": "x"}, {"from": "x"}, {"from": "é"}, {"next": "x"}]
 )
 @pytest.mark.parametrize("path", ["/accounts", "/connections"])
-def test_bad_pages(me, path, params):
+def test_pages_of_a_list_that_are_wrong_are_400(me, path, params):
     reply = me("GET", path, **params)
     assert (reply.status_code, reply.json()["type"]) == (400, PROBLEM + "A0E-400-0003")
     assert reply.json()["validation_errors"][0]["source"] == "query"
@@ -178,7 +178,7 @@ def test_the_organization_of_the_token_is_kept(me):
     assert ids(me) == [alone, within["id"]]
 
 
-def test_the_management_view(me, admin):
+def test_the_management_api_shows_connected_accounts(me, admin):
     made = me.connect()
     connection = me.desk.tenant.people.connections["google-oauth2"]
     view = admin("GET", "/users/auth0|ada/connected-accounts").json()
@@ -219,7 +219,7 @@ def test_a_connected_account_is_no_identity_and_a_login_connects_nothing(me, adm
     assert me.desk.tenant.connected_accounts("google-oauth2|777") == []
 
 
-def test_connections_of_the_tenant(admin):
+def test_the_management_api_lists_connections_of_the_tenant(admin):
     listed = admin("GET", "/connections").json()
     assert [c["strategy"] for c in listed] == ["auth0", "google-oauth2"]
     named = admin("GET", "/connections", name="google-oauth2", include_totals="true").json()

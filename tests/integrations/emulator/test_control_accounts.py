@@ -34,7 +34,7 @@ def test_connect_list_revoke_and_disconnect(me, control):
     assert control("DELETE", f"/connected_accounts/{account['id']}").status_code == 404
 
 
-def test_grants(me, control):
+def test_the_control_api_grants_management_scopes(me, control):
     assert control("POST", "/management_grants", {"client_id": "other", "scopes": ["read:users"]}).json() == {
         "client_id": "other",
         "audience": "https://tenant.example/api/v2/",
@@ -53,7 +53,7 @@ def test_accounts_with_and_without_user(control):
     assert "auth0|ada" in [account["user_id"] for account in accounts]
 
 
-def test_link_and_unlink(control):
+def test_the_control_api_links_and_unlinks_identities(control):
     body = {"provider": "google-oauth2", "user_id": "123"}
     linked = control("POST", "/users/auth0|ada/identities", body)
     assert (linked.status_code, len(linked.json()["identities"])) == (201, 2)
@@ -81,7 +81,7 @@ def test_what_is_not_understood_is_400(control, path, body):
     assert (reply.status_code, list(reply.json())) == (400, ["error"])
 
 
-def test_settings_ledger_and_overview(me, control):
+def test_the_control_api_shows_settings_and_the_ledger(me, control):
     assert control("PATCH", "/settings", {"search_lag": 0, "rate_limits": True}).status_code == 200
     assert me.desk.tenant.settings.rate_limits
     me.connect()

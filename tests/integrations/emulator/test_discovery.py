@@ -27,7 +27,7 @@ def test_issuer_has_a_trailing_slash_and_endpoints_do_not_double_it(desk):
         ("token_endpoint_auth_signing_alg_values_supported", ["RS256", "RS384", "PS256"]),
     ],
 )
-def test_members_of_the_table(desk, member, value):
+def test_the_discovery_document_has_the_members_of_the_table(desk, member, value):
     assert document(desk)[member] == value
 
 
@@ -41,7 +41,7 @@ def test_members_of_the_table(desk, member, value):
         ("backchannel_in_discovery", "backchannel_logout_session_supported"),
     ],
 )
-def test_members_behind_switches(desk, setting, member):
+def test_members_of_the_discovery_document_follow_their_switches(desk, setting, member):
     setattr(desk.tenant.settings, setting, True)
     assert member in document(desk)
     setattr(desk.tenant.settings, setting, False)
@@ -81,7 +81,7 @@ def test_neighbouring_tenants_and_rotated_keys_share_no_key(tenant):
 
 
 @pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/oauth/nothing", 404), ("/", 404)])
-def test_unknown_paths(desk, path, status):
+def test_paths_that_are_unknown_are_answered_and_counted(desk, path, status):
     reply = desk.http.get(desk.url(path), timeout=5)
     assert (reply.status_code, reply.text) == (status, "Not found.")
     assert desk.tenant.requests["unknown"] == 1

@@ -17,7 +17,7 @@ def exchanged(desk, code):
     return desk.tenant.ledger.count("code_exchanged", code=code)
 
 
-def test_lost_request_happens_nowhere(desk):
+def test_a_lost_request_happens_nowhere_at_all(desk):
     code = desk.code()
     fault = desk.tenant.faults.add("/oauth/token", "lost_request")
     with pytest.raises(requests.ConnectionError) as caught:
@@ -27,7 +27,7 @@ def test_lost_request_happens_nowhere(desk):
     assert desk.exchange(code).status_code == 200
 
 
-def test_lost_answer_happens_once(desk):
+def test_a_lost_answer_happens_exactly_once(desk):
     code = desk.code()
     desk.tenant.faults.add("/oauth/token", "lost_answer")
     with pytest.raises(requests.ReadTimeout):
@@ -78,7 +78,7 @@ def test_spoilt_bodies_after_the_effect(desk, kind):
         reply.json()
 
 
-def test_truncated_raises_when_read(desk):
+def test_a_truncated_answer_raises_when_it_is_read(desk):
     code = desk.code()
     desk.tenant.faults.add("/oauth/token", "truncated")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
@@ -108,7 +108,7 @@ def test_slow_is_a_read_timeout_only_beyond_the_callers_patience(desk):
     assert time.perf_counter() - started < 4, "Nobody really waits for nine seconds."
 
 
-def test_any_answer(desk):
+def test_a_fault_can_answer_with_anything(desk):
     body = {"error": "mfa_required", "mfa_token": "Fe26"}
     desk.tenant.faults.add("/oauth/token", "answer", status=403, json=body, headers={"x-extra": "1"})
     reply = desk.exchange("x")
@@ -153,7 +153,7 @@ def test_reset_forgets_what_happened_and_keeps_the_configuration(desk):
     assert desk.code(visitor)
 
 
-def test_clock():
+def test_the_clock_can_stand_advance_and_be_set():
     now = [10.0]
     clock = Clock(source=lambda: now[0])
     assert clock.now() == 10
@@ -168,7 +168,7 @@ def test_clock():
     assert abs(clock.now() - time.time()) < 5
 
 
-def test_httpx_transport(desk):
+def test_the_httpx_transport_serves_sync_clients(desk):
     with httpx.Client(transport=desk.tenant.httpx_transport(), timeout=5) as client:
         assert client.get(desk.url("/.well-known/jwks.json")).json()["keys"]
         body = {
@@ -190,7 +190,7 @@ def test_httpx_transport(desk):
                 client.post(desk.url("/oauth/token"), json=body)
 
 
-def test_httpx_transport_async(desk):
+def test_the_httpx_transport_serves_async_clients(desk):
     import asyncio
 
     async def fetch():

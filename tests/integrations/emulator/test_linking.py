@@ -119,7 +119,7 @@ def test_the_secondarys_connected_accounts_and_memberships_go(me, admin):
     assert organization.members == set()
 
 
-def test_linking_twice_is_409(admin):
+def test_linking_an_identity_twice_is_409(admin):
     link(admin)
     again = link(admin)
     assert (again.status_code, again.json()) == (409, EXISTS)
@@ -162,7 +162,7 @@ def test_an_identity_of_another_primary_is_409(admin):
         ),
     ],
 )
-def test_400(admin, body, message):
+def test_a_link_request_that_breaks_a_rule_is_400(admin, body, message):
     reply = link(admin, **body)
     assert (reply.status_code, reply.json()["message"]) == (400, message)
     assert admin.desk.tenant.ledger.count("identity_linked") == 0
@@ -203,7 +203,7 @@ def test_link_with_an_id_token(admin):
     assert link(admin, link_with=token).json() == EXISTS
 
 
-def test_link_with_oneself(admin):
+def test_linking_with_the_own_id_token_is_refused(admin):
     reply = link(admin, link_with=id_token(admin.desk, "ada@example.com"))
     assert reply.json()["message"] == "Main identity and the new one are the same."
 
@@ -290,7 +290,7 @@ def test_the_unlinked_identity_is_a_fresh_user_without_metadata(admin):
     assert admin.desk.claims(body["id_token"])["sub"] == BOB
 
 
-def test_link_again_after_unlink(admin):
+def test_an_identity_can_be_linked_again_after_unlinking(admin):
     link(admin)
     unlink(admin)
     assert link(admin).status_code == 201

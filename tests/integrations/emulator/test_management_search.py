@@ -60,7 +60,7 @@ ADA, BOB, SOCIAL, EVE, X = "auth0|ada", "google-oauth2|123", "google-oauth2|a1",
         ("nothing:here", set()),
     ],
 )
-def test_the_query_language(crowd, q, expected):
+def test_the_query_language_of_the_user_search_works(crowd, q, expected):
     assert found(crowd, q) == expected
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_query_is_400(crowd, q):
     assert (reply.status_code, reply.json()["errorCode"]) == (400, "invalid_query_string")
 
 
-def test_pages_and_totals(crowd):
+def test_the_user_search_has_pages_and_totals(crowd):
     shown = crowd("GET", "/users", include_totals="true", per_page=2, page=1, sort="user_id:1").json()
     assert {key: shown[key] for key in ("start", "limit", "length", "total")} == {
         "start": 2,
@@ -101,7 +101,7 @@ def test_pages_and_totals(crowd):
         ({"page": 10, "per_page": 100}, "invalid_paging"),
     ],
 )
-def test_bad_parameters(crowd, params, code):
+def test_parameters_of_the_user_search_that_are_wrong_are_400(crowd, params, code):
     reply = crowd("GET", "/users", **params)
     assert (reply.status_code, reply.json()["errorCode"]) == (400, code)
 
@@ -160,7 +160,7 @@ def test_a_deleted_or_linked_user_is_found_until_the_lag_is_over(admin):
     assert found(admin, "*") == set()
 
 
-def test_no_lag(admin):
+def test_the_user_search_has_no_lag_when_switched_off(admin):
     admin.desk.tenant.settings.search_lag = 0
     admin("DELETE", "/users/auth0|ada")
     assert found(admin, "*") == {BOB}

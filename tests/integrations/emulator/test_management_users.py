@@ -14,7 +14,7 @@ GONE = {
 }
 
 
-def test_the_token(desk):
+def test_the_management_token_carries_the_granted_scopes(desk):
     desk.tenant.allow_management("web", ["read:users", "update:users"])
     audience = "https://tenant.example/api/v2/"
     assert desk.tenant.management_audience == audience
@@ -67,7 +67,7 @@ def test_users_get_tokens_for_themselves_only(desk):
         ("Bearer x", 401, "Invalid token", "invalid_token"),
     ],
 )
-def test_bad_authentication(desk, header, status, message, code):
+def test_a_management_call_without_a_good_token_is_401(desk, header, status, message, code):
     headers = {} if header is None else {"Authorization": header}
     reply = desk.http.get(desk.url("/api/v2/users/auth0|ada"), headers=headers, timeout=5)
     body = reply.json()
@@ -76,7 +76,7 @@ def test_bad_authentication(desk, header, status, message, code):
     assert set(body) <= {"statusCode", "error", "message", "errorCode"}
 
 
-def test_expired_and_foreign_tokens(admin):
+def test_tokens_that_are_expired_or_foreign_are_401(admin):
     foreign = admin.desk.tokens(audience="https://api.example/")["access_token"]
     reply = admin.desk.call("GET", "/api/v2/users/auth0|ada", foreign)
     assert (reply.status_code, reply.json()["errorCode"]) == (401, "invalid_token")
@@ -141,7 +141,7 @@ def test_the_shape_of_a_user(admin):
     }
 
 
-def test_a_login_shows(admin):
+def test_a_sign_in_shows_in_the_users_login_count(admin):
     admin.desk.tokens()
     shown = admin.user("auth0|ada")
     assert (shown["logins_count"], shown["last_login"]) == (1, "2027-01-15T08:00:00.000Z")
@@ -154,7 +154,7 @@ def test_get_is_immediate_and_404_when_there_is_nobody(admin):
     assert (reply.status_code, reply.json()) == (404, GONE)
 
 
-def test_ids_are_url_encoded(admin):
+def test_ids_of_users_are_decoded_from_the_url(admin):
     admin.desk.tenant.add_user(connection="samlp", user_id="corp|a/b c", email="s@corp.example")
     reply = admin("GET", "/users/samlp%7Ccorp%7Ca%2Fb%20c")
     assert (reply.status_code, reply.json()["user_id"]) == (200, "samlp|corp|a/b c")
@@ -168,7 +168,7 @@ def test_ids_without_provider_are_400(admin, bad):
         assert (reply.status_code, reply.json()["errorCode"]) == (400, "invalid_uri")
 
 
-def test_fields(admin):
+def test_fields_of_a_user_can_be_included_and_excluded(admin):
     some = admin("GET", "/users/auth0|ada", fields="user_id,email", include_fields="true")
     assert some.json() == {"user_id": "auth0|ada", "email": "ada@example.com"}
     others = admin("GET", "/users/auth0|ada", fields="user_id,email", include_fields="false").json()
@@ -238,7 +238,7 @@ def test_a_blocked_user_gets_no_tokens(admin):
         [],
     ],
 )
-def test_patch_refuses_bodies(admin, body):
+def test_patching_a_user_refuses_bodies_that_break_a_rule(admin, body):
     reply = admin("PATCH", "/users/auth0|ada", body)
     assert (reply.status_code, reply.json()["errorCode"]) == (400, "invalid_body")
     assert admin.desk.tenant.ledger.count("user_patched") == 0
@@ -308,7 +308,7 @@ def test_delete_is_204_also_when_there_is_nobody(admin):
     assert admin.desk.tenant.ledger.count("user_deleted", user_id="auth0|ada") == 1
 
 
-def test_delete_takes_everything_along(me, admin):
+def test_deleting_a_user_takes_accounts_and_tokens_along(me, admin):
     account = me.connect()["id"]
     admin("DELETE", "/users/auth0|ada")
     reply = me.desk.refresh(me.refresh_token)

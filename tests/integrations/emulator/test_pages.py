@@ -64,7 +64,7 @@ def test_every_control_has_a_name_and_the_page_a_language(desk):
     assert len(re.findall(r"<label>[^<]+<input", html)) == len(visible)
 
 
-def test_names_are_escaped_everywhere(desk):
+def test_names_are_escaped_on_every_page_of_the_emulator(desk):
     desk.tenant.add_user(email=f"{EVIL}@example.com", name=EVIL)
     desk.tenant.add_user(name=EVIL, connection=EVIL)
     desk.tenant.clients["web"].name = EVIL
@@ -93,7 +93,7 @@ def sign_in(desk, **form):
     return visitor.request("POST", "/u/login", {"state": state, "connection": DATABASE, **form})
 
 
-def test_password_form(desk):
+def test_the_password_form_of_the_emulator_signs_in(desk):
     answer = sign_in(desk, action="password", username="ADA@example.com", password="correct horse")
     assert answer.header("Location").startswith(CALLBACK)
     answer = sign_in(desk, action="password", username="ada@example.com", password="wrong")

@@ -41,7 +41,7 @@ def test_201_with_a_request_uri_for_30_seconds(pushing, as_json):
     assert pushing.tenant.ledger.count("par_consumed", request_uri=uri) == 1
 
 
-def test_single_use(pushing):
+def test_a_pushed_request_uri_is_single_use(pushing):
     uri = pushing.post("/oauth/par", **REQUEST).json()["request_uri"]
     visitor = pushing.tenant.visitor()
     assert visitor.request("GET", follow(pushing, uri)).status == 302
@@ -74,7 +74,7 @@ def test_expires_by_the_tenant_clock(pushing):
         ({"client_secret": None}, 401, "invalid_client"),
     ],
 )
-def test_errors(pushing, params, status, code):
+def test_a_pushed_request_that_breaks_a_rule_has_its_error(pushing, params, status, code):
     pushing.tenant.settings.wrong_secret_error = "invalid_client"
     reply = pushing.post("/oauth/par", **{**REQUEST, **params})
     assert (reply.status_code, reply.json()["error"]) == (status, code)
@@ -92,5 +92,5 @@ def test_a_client_can_be_held_to_it(pushing):
     assert callback.fields["error"] == "invalid_request"
 
 
-def test_off_by_default(desk):
+def test_pushed_requests_are_off_by_default(desk):
     assert desk.post("/oauth/par", **REQUEST).status_code == 400

@@ -95,7 +95,7 @@ def test_a_refused_completion_may_be_repeated(limited):
     assert me.complete(started, code).status_code == 201
 
 
-def test_other_numbers(limited):
+def test_the_numbers_of_rate_limits_can_be_changed(limited):
     _me, admin = limited
     settings = admin.desk.tenant.settings
     settings.requests_per_second, settings.burst = 10, 4

@@ -74,14 +74,14 @@ def test_rotation_does_not_extend_the_absolute_lifetime(rotating):
     assert rotating.refresh(token).json() == INVALID
 
 
-def test_bound_to_the_client(desk):
+def test_a_refresh_token_is_bound_to_its_client(desk):
     token = desk.tokens()["refresh_token"]
     assert desk.refresh(token, client_id="other").json() == INVALID
     assert desk.refresh("made-up").json() == INVALID
     assert desk.refresh(token).status_code == 200
 
 
-def test_deleted_and_blocked_users(desk):
+def test_refreshing_for_deleted_and_blocked_users_is_403(desk):
     token = desk.tokens()["refresh_token"]
     desk.tenant.block_user("auth0|ada")
     assert desk.refresh(token).status_code == 403
@@ -112,7 +112,7 @@ def test_mrrt_reaches_the_audiences_of_the_policy(desk):
 @pytest.mark.parametrize(
     "spoil", ["unknown", "no policy", "third party", "not refreshable", "consent not skipped"]
 )
-def test_mrrt_narrows_silently(desk, spoil):
+def test_a_refresh_for_several_audiences_narrows_silently(desk, spoil):
     client = desk.tenant.clients["web"]
     api = desk.tenant.add_api(ME, scopes=["read:me"])
     client.refresh_policies = {} if spoil == "no policy" else {ME: ["read:me"]}
@@ -168,7 +168,7 @@ def test_revoke_can_take_the_grant_too(desk):
         ({"token": "x", "client_id": None}, 401, "invalid_client"),
     ],
 )
-def test_revoke_errors(desk, params, status, code):
+def test_a_revocation_that_breaks_a_rule_has_its_error(desk, params, status, code):
     desk.tenant.settings.wrong_secret_error = "invalid_client"
     reply = desk.post("/oauth/revoke", **params)
     assert (reply.status_code, reply.json()["error"]) == (status, code)

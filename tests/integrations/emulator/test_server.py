@@ -62,13 +62,13 @@ def test_lost_messages_close_the_socket(served, kind, effects):
     assert served.tenant.ledger.count("code_exchanged", code=code) == effects
 
 
-def test_truncated_on_the_wire(served):
+def test_a_truncated_answer_is_truncated_on_the_wire(served):
     served.tenant.faults.add("/.well-known/jwks.json", "truncated")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         served.http.get(served.url("/.well-known/jwks.json"), timeout=5)
 
 
-def test_slow_really_delays(served):
+def test_a_slow_answer_really_delays_the_client(served):
     served.tenant.faults.add("/.well-known/jwks.json", "slow", delay=1)
     with pytest.raises(requests.ReadTimeout):
         # However late this thread looks, the answer is not there yet; and connecting may take its time.
@@ -87,7 +87,7 @@ def test_slow_really_delays(served):
         ({"Transfer-Encoding": "chunked"}, 411),
     ],
 )
-def test_bad_lengths(served, headers, status):
+def test_content_lengths_that_are_wrong_are_refused(served, headers, status):
     connection = http.client.HTTPConnection("127.0.0.1", served.server.port, timeout=5)
     connection.putrequest("POST", "/oauth/token")
     for name, value in headers.items():
@@ -97,25 +97,25 @@ def test_bad_lengths(served, headers, status):
     connection.close()
 
 
-def test_head_and_unknown_methods(served):
+def test_head_and_methods_that_are_unknown_are_answered(served):
     reply = served.http.head(served.url("/.well-known/openid-configuration"), timeout=5)
     assert (reply.status_code, reply.content) == (200, b"")
     assert served.http.request("BREW", served.url("/"), timeout=5).status_code == 501
     assert served.http.get(served.url("/"), timeout=5).status_code == 404
 
 
-def test_loopback_only():
+def test_the_server_listens_on_loopback_only():
     with pytest.raises(ValueError, match="loopback"):
         EmulatorServer(Tenant(), host="0.0.0.0")
 
 
-def test_public_url():
+def test_the_server_takes_its_public_url_as_issuer():
     tenant = Tenant()
     with EmulatorServer(tenant, public_url="http://login.localhost:9") as server:
         assert (tenant.issuer, server.url) == ("http://login.localhost:9/", "http://login.localhost:9")
 
 
-def test_control_people_and_clients(served):
+def test_the_control_api_makes_users_and_clients(served):
     user = control(served, "POST", "/users", {"email": "eve@example.com", "connection": "github"})
     assert user.status_code == 201
     user_id = user.json()["user_id"]
@@ -200,7 +200,7 @@ def test_web_pages_cannot_steer_it(served):
     assert rebound.status_code == 403
 
 
-def test_as_a_process(tmp_path):
+def test_the_emulator_runs_as_a_process_of_its_own(tmp_path):
     people = tmp_path / "people.json"
     people.write_text(
         json.dumps(
@@ -241,7 +241,7 @@ def test_bad_people_files_say_what_is_wrong(document):
         seed(Tenant(), document)
 
 
-def test_https(tmp_path):
+def test_the_emulator_serves_https_with_a_certificate(tmp_path):
     import datetime as dt
     import ipaddress
     import ssl

@@ -20,7 +20,7 @@ def userinfo(me, token, connection="google-oauth2"):
     return me.desk.call("GET", f"/_provider/{connection}/userinfo", token)
 
 
-def test_the_reply(me):
+def test_the_vaults_reply_has_the_members_of_the_contract(me):
     account = me.connect()["id"]
     reply = me.exchange()
     body = reply.json()
@@ -65,7 +65,7 @@ def test_userinfo_gives_what_the_scopes_give(me):
     }
 
 
-def test_userinfo_refuses_other_tokens(me):
+def test_the_providers_userinfo_refuses_tokens_of_others(me):
     me.connect()
     token = me.exchange().json()["access_token"]
     assert userinfo(me, token, "github").status_code == 401
@@ -83,7 +83,7 @@ def test_deleting_the_account_does_not_revoke_at_the_provider(me):
     assert error(me.exchange()) == (401, "federated_connection_refresh_token_not_found")
 
 
-def test_never_connected(me):
+def test_the_vault_refuses_an_account_that_was_never_connected(me):
     reply = me.exchange()
     assert error(reply) == (401, "federated_connection_refresh_token_not_found")
     assert reply.json()["error_description"] == "Federated connection Refresh Token not found."
@@ -95,7 +95,7 @@ def test_a_login_never_fills_the_vault(me):
     assert me.desk.tenant.connected_accounts("google-oauth2|123") == []
 
 
-def test_the_provider_revoked_it(me):
+def test_the_vault_refuses_an_account_revoked_at_its_provider(me):
     account = me.connect()["id"]
     token = me.exchange().json()["access_token"]
     me.desk.tenant.vault.revoke_at_provider(account)
@@ -139,13 +139,13 @@ def test_login_hint_chooses_among_several_accounts(me, hint):
     assert userinfo(me, token).json()["sub"] == "777"
 
 
-def test_without_hint_the_latest(me):
+def test_the_vault_without_a_hint_takes_the_latest_account(me):
     me.connect("ada@gmail.com")
     me.connect("eve@gmail.com")
     assert userinfo(me, me.exchange().json()["access_token"]).json()["sub"] == "777"
 
 
-def test_a_wrong_hint(me):
+def test_the_vault_refuses_a_hint_that_matches_no_account(me):
     me.connect()
     reply = me.exchange(login_hint="nobody@gmail.com")
     assert error(reply) == (401, "user_not_found")
@@ -165,7 +165,7 @@ def test_a_refresh_token_of_another_client(me):
     assert error(me.exchange(client_id="other")) == (403, "invalid_grant")
 
 
-def test_preconditions(me):
+def test_the_vault_refuses_when_a_precondition_is_missing(me):
     me.connect()
     client = me.desk.tenant.clients["web"]
     client.rotation = True
@@ -185,7 +185,7 @@ def test_a_public_client_has_no_vault(me):
     assert error(reply) == (403, "unauthorized_client")
 
 
-def test_mfa_always(me):
+def test_the_vault_demands_mfa_when_it_is_always_on(me):
     me.connect()
     me.desk.tenant.settings.mfa_always = True
     reply = me.exchange()
@@ -204,7 +204,7 @@ def test_mfa_always(me):
         {"requested_token_type": ACCESS},
     ],
 )
-def test_400_for_bad_parameters(me, params):
+def test_the_vault_refuses_bad_parameters_with_400(me, params):
     assert error(me.exchange(**params)) == (400, "invalid_request")
 
 
@@ -259,7 +259,7 @@ def test_nulls_in_json_are_absent_parameters(me):
     assert me.desk.http.post(me.desk.url("/oauth/token"), json=sent, timeout=5).status_code == 200
 
 
-def test_the_reply_hook(me):
+def test_the_reply_hook_changes_the_vaults_reply(me):
     me.connect()
     me.desk.tenant.token_reply_hook = lambda body: body.pop("scope")
     assert "scope" not in me.exchange().json()

@@ -17,7 +17,7 @@ def userinfo(desk, token):
 
 
 @pytest.mark.parametrize("audience", [None, API])
-def test_userinfo_by_scope(desk, audience):
+def test_userinfo_has_the_claims_of_its_scopes(desk, audience):
     body = userinfo(desk, desk.tokens(audience=audience)["access_token"]).json()
     assert (body["sub"], body["email"], body["name"]) == ("auth0|ada", "ada@example.com", "Ada")
     body = userinfo(desk, desk.tokens(audience=audience, scope="openid")["access_token"]).json()
@@ -32,7 +32,7 @@ def test_userinfo_401_has_www_authenticate(desk, header):
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_userinfo_refuses_other_tokens(desk):
+def test_userinfo_refuses_tokens_that_are_no_access_tokens(desk):
     tokens = desk.tokens(audience=API, scope="openid offline_access")
     assert userinfo(desk, tokens["id_token"]).status_code == 401
     assert userinfo(desk, tokens["refresh_token"]).status_code == 401
@@ -103,7 +103,7 @@ def test_oidc_logout_with_id_token_hint_also_expired(desk):
     assert not still_in(desk, visitor)
 
 
-def test_oidc_logout_by_post(desk):
+def test_the_logout_endpoint_takes_a_form_by_post(desk):
     visitor, tokens = signed_in(desk)
     form = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": BYE}
     answer = visitor.request("POST", "/oidc/logout", form)
@@ -138,7 +138,7 @@ def test_oidc_logout_without_a_matching_hint_asks(desk, params):
         {"client_id": "nobody"},
     ],
 )
-def test_oidc_logout_error_pages(desk, params):
+def test_the_logout_endpoint_shows_error_pages_for_wrong_requests(desk, params):
     visitor, _ = signed_in(desk)
     assert visitor.request("GET", oidc(**params)).status == 400
     assert still_in(desk, visitor)
@@ -156,7 +156,7 @@ def test_a_confirmation_belongs_to_its_browser(desk):
     assert desk.tenant.visitor().request("POST", "/oidc/logout/confirm", {"ticket": ticket}).status == 400
 
 
-def test_logout_token(desk):
+def test_a_logout_token_has_the_claims_of_the_specification(desk):
     claims = desk.claims(desk.tenant.logout_token("web", "auth0|ada", "sid-1"))
     assert claims["exp"] == claims["iat"] + 120
     assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
@@ -164,7 +164,7 @@ def test_logout_token(desk):
     assert {"sub", "sid", "jti", "trace_id"} <= claims.keys()
 
 
-def test_ending_sessions_from_outside(desk):
+def test_sessions_can_be_ended_from_outside(desk):
     visitor, _ = signed_in(desk)
     desk.tenant.end_sessions("auth0|ada")
     assert not still_in(desk, visitor)

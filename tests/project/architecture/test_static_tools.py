@@ -114,7 +114,7 @@ def test_each_package_is_imported_from_its_folder(project: dict[str, Any], root:
 
 
 @pytest.mark.slow
-def test_the_install_is_whole(checkout: Checkout) -> None:
+def test_the_editable_install_has_files_plugin_and_types(checkout: Checkout) -> None:
     seen = json.loads(checkout.run(checkout.python, "-c", LOOK).stdout)
     assert Path(seen["file"]).samefile(checkout.folder / "flows" / "engine" / "errors.py")
     assert seen["plugin"] == "stateful_oauth.testing.plugin"
@@ -125,7 +125,7 @@ def test_the_install_is_whole(checkout: Checkout) -> None:
 
 
 @pytest.mark.slow
-def test_mypy_resolves_the_checkout(checkout: Checkout, consumer: Path) -> None:
+def test_mypy_resolves_imports_to_the_files_of_the_checkout(checkout: Checkout, consumer: Path) -> None:
     command = [
         sys.executable,
         "-m",
@@ -146,7 +146,7 @@ def test_mypy_resolves_the_checkout(checkout: Checkout, consumer: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pyright_resolves_the_checkout(checkout: Checkout, consumer: Path) -> None:
+def test_pyright_resolves_imports_to_the_files_of_the_checkout(checkout: Checkout, consumer: Path) -> None:
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", str(checkout.python)]
     found = json.loads(checkout.run(*command, str(consumer), check=False).stdout)["generalDiagnostics"]
     assert [each["message"] for each in found if each["severity"] in {"error", "warning"}] == []

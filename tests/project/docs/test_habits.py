@@ -56,7 +56,7 @@ def test_pre_commit_takes_the_configuration():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_hooks_download_nothing():
+def test_the_hooks_before_a_commit_download_nothing():
     assert {repository["repo"] for repository in CONFIGURATION["repos"]} == {"local"}
     assert {hook["language"] for hook in HOOKS} == {"system"}
 

@@ -94,7 +94,7 @@ def test_these_tables_name_every_place_that_a_sign_in_passes(tenant, browser, cl
     assert passed == [*START_PLAIN, *CALLBACK]
 
 
-def test_and_those_of_one_whose_request_is_pushed(tenant, browser, clock, pushing):
+def test_the_crash_points_of_a_pushed_start_are_all_listed(tenant, browser, clock, pushing):
     passed: list[tuple[str, str]] = []
     with observed(lambda *place: passed.append(place)):
         browser.start()
@@ -107,7 +107,7 @@ def test_no_crash_point_is_left_out():
 
 
 @pytest.mark.parametrize(("place", "becomes"), START_PLAIN.items(), ids=map(" of ".join, START_PLAIN))
-def test_a_crash_while_starting(tenant, browser, clock, place, becomes):
+def test_a_crash_while_starting_leaves_a_row_that_recovers(tenant, browser, clock, place, becomes):
     after_crash, in_the_end, _ = becomes
     with crash_at(*place):
         browser.start()
@@ -151,7 +151,7 @@ def test_a_crash_of_recovery_itself(tenant, browser, clock, pushing, place, beco
 @pytest.mark.parametrize(
     "place", [("claim.before_commit", "expire"), ("claim.after_commit", "expire")], ids=" of ".join
 )
-def test_a_crash_while_expiring(tenant, browser, clock, place):
+def test_a_crash_while_expiring_leaves_a_row_that_expires(tenant, browser, clock, place):
     browser.start()
     clock.advance(601)
     with crash_at(*place):

@@ -186,7 +186,7 @@ def test_a_crash_while_an_account_is_unlinked(tenant, browser, clock, pair, plac
     nothing_twice(tenant)
 
 
-def test_and_of_linking_without_asking_and_unlinking(tenant, browser, clock, pair):
+def test_the_crash_points_of_automatic_linking_and_unlinking_are_all_listed(tenant, browser, clock, pair):
     pair = pair(asks=False)
     callback = browser.authorize(browser.start(), pair.newcomer.user_id)
     _, passed = passed_by(lambda: browser.get(callback))
@@ -195,7 +195,7 @@ def test_and_of_linking_without_asking_and_unlinking(tenant, browser, clock, pai
     assert passed == list(UNLINK)
 
 
-def test_and_of_linking_after_a_proof(tenant, browser, clock, pair):
+def test_the_crash_points_of_linking_after_a_proof_are_all_listed(tenant, browser, clock, pair):
     pair = pair(asks=True)
     page = asked(browser, pair)
     answer, passed = passed_by(lambda: browser.post(f"{page}confirm/"))
@@ -205,7 +205,7 @@ def test_and_of_linking_after_a_proof(tenant, browser, clock, pair):
     assert passed == list(PROVED)
 
 
-def test_and_of_keeping_accounts_apart(tenant, browser, clock, pair):
+def test_the_crash_points_of_keeping_accounts_apart_are_all_listed(tenant, browser, clock, pair):
     page = asked(browser, pair(asks=True))
     _, passed = passed_by(lambda: browser.post(f"{page}cancel/"))
     assert passed == list(KEEP_APART)

@@ -53,7 +53,7 @@ def file(transactional_db: None, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", JOURNEYS)
-def test_the_tables_count_everything(tenant, clock, file, name):
+def test_the_tables_of_writes_count_every_write_and_commit(tenant, clock, file, name):
     journey = prepared(name, tenant, clock)
     with connection.execute_wrapper(writes := Writes()), commits() as committed:
         journey.travel()

@@ -114,7 +114,7 @@ def visit(tenant: Any, browser: Browser, people: list[Any], rng: Any) -> None:
     fine(browser.post("/auth/logout/"))
 
 
-def test_random_answers_break_nothing(tenant, clock, rng, rounds, caplog):
+def test_random_answers_of_the_provider_break_nothing(tenant, clock, rng, rounds, caplog):
     caplog.set_level(logging.CRITICAL)
     accounts_site.prepare(tenant)
     tenant.add_user(email="c@example.com", connection="github", signed_up=False)

@@ -56,7 +56,7 @@ def waiting(tenant):
 
 
 @pytest.mark.security("S1", "S4")
-def test_random_callbacks_move_nothing(waiting, tenant, rng, rounds):
+def test_random_callbacks_move_no_row_and_send_no_code(waiting, tenant, rng, rounds):
     before, sent = waiting.picture(), tenant.requests["/oauth/token"]
     for _ in rounds(1200):
         fields = dict(rng.choice(waiting.visits).fields)

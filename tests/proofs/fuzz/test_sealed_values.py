@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 PEOPLE = ("ada@example.com", "bob@example.com", "eve@example.com")
 
 
-def test_moved_values_open_nowhere(tenant, clock, rng, rounds):
+def test_sealed_values_that_are_moved_open_nowhere(tenant, clock, rng, rounds):
     accounts_site.prepare(tenant)
     tenant.add_user(email=PEOPLE[2], password="x")
     with accounts_site.site(LINKING="off"):

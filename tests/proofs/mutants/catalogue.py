@@ -285,7 +285,7 @@ MUTANTS = (
     # Connecting.
     Mutant("another user finishes a connection", "flows/connect_account/machine.py",
            "        if context.caller.user_id != context.transaction.user_id:\n            return Event(\"mismatch\", response, \"user_changed\")\n", "",
-           ("tests/proofs/paths/test_every_path.py::test_path[connect_account-start-connection_requested-mismatch--mismatched]",
+           ("tests/proofs/paths/test_every_path.py::test_a_path_of_a_flow_ends_in_its_final_state[connect_account-start-connection_requested-mismatch--mismatched]",
            "tests/integrations/django/accounts/test_callbacks_of_accounts.py", *LINKING, *PATHS)),
     Mutant("an account that was there before counts as new", "flows/connect_account/effects.py",
            "each for each in listed if each.id not in known", "each for each in listed",
@@ -392,7 +392,7 @@ MUTANTS = (
            ("tests/flows/account_linking/test_after_a_link.py::test_the_newcomers_refresh_token_is_kept_for_nobody", *LINKING)),
     Mutant("who planted an account stays signed in", "integrations/django/backends.py",
            "        if refresh_identity(row, identity, now=now):", "        if refresh_identity(row, identity, now=now) and False:",
-           ("tests/flows/account_linking/test_prehijacking.py::test_unexpired_session_identifier", *LINKING)),
+           ("tests/flows/account_linking/test_prehijacking.py::test_an_unexpired_session_ends_when_the_victim_takes_over", *LINKING)),
     Mutant("the proof needs no second factor", "flows/account_linking/effects.py",
            '        acr_values=tuple(parameters.get("acr_values", "").split()),\n', "",
            ("tests/flows/account_linking/test_modes.py::test_the_proof_needs_the_factor_that_the_sign_in_needed", *LINKING)),

@@ -45,7 +45,7 @@ CASES = [
 MOST_PATHS = 1000  # about a tenth of a second each
 
 
-def test_every_flow_is_walked():
+def test_every_flow_has_a_walker_of_its_paths():
     assert set(WALKERS) == {flow.kind for flow in wiring.flows()}
 
 
@@ -82,7 +82,7 @@ def test_there_are_not_too_many_paths():
 
 
 @pytest.mark.parametrize(("kind", "path"), CASES)
-def test_path(kind, path, tenant, clock, browser, record_property):
+def test_a_path_of_a_flow_ends_in_its_final_state(kind, path, tenant, clock, browser, record_property):
     walker = WALKERS[kind](prepare(tenant), clock, browser)
     walker.walk(path)
 

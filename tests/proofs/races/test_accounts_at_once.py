@@ -188,7 +188,7 @@ def test_confirming_and_keeping_apart_at_once(tenant, browser):
     assert tenant.ledger.count("identity_linked") == 0
 
 
-def test_unlinking_twice_at_once(tenant, browser):
+def test_unlinking_at_once_from_several_tabs_happens_once(tenant, browser):
     tenant.add_user(email=XPTO, password="x")
     google = tenant.add_user(email=XPTO, connection="google-oauth2")
     browser.sign_in(google.user_id)
@@ -202,7 +202,7 @@ def test_unlinking_twice_at_once(tenant, browser):
     assert AccountLink.objects.get().unlinked_at is not None
 
 
-def test_disconnecting_twice_at_once(tenant, browser):
+def test_disconnecting_at_once_from_several_tabs_happens_once(tenant, browser):
     user = tenant.add_user(email=XPTO, password="x")
     tenant.add_user(email="g@example.com", connection="google-oauth2", user_id="100", signed_up=False)
     browser.sign_in(user.user_id)

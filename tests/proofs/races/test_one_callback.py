@@ -24,7 +24,7 @@ ROUNDS = 3
 
 @pytest.mark.security("B11")
 @pytest.mark.parametrize("before", ["nobody", "the same user", "another user"])
-def test_through_the_views(tenant, browser, before):
+def test_parallel_deliveries_through_the_views_have_one_winner(tenant, browser, before):
     """In one browser: nobody signed in yet, or somebody, whose session the sign-in replaces."""
     if before != "nobody":
         browser.sign_in(ADA if before == "the same user" else "bob@example.com")
@@ -52,7 +52,7 @@ def test_through_the_views(tenant, browser, before):
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
-def test_through_the_engine(tenant, round_):
+def test_parallel_deliveries_through_the_engine_have_one_winner(tenant, round_):
     person_per_delivery = [Person() for _ in range(DELIVERIES)]
     attempt = Attempt(tenant).authorize()
     outcomes = deliver_at_once(wiring.engine(), attempt, person_per_delivery)

@@ -62,7 +62,7 @@ def at_once(store, grant, *, scopes=("",) * WORKERS):
 @pytest.mark.security("S15", "B24")
 @rotations
 @pytest.mark.parametrize("round_", range(3))
-def test_one_refresh_for_all(tenant, grant, rotation, round_):
+def test_one_refresh_serves_all_who_ask_at_once(tenant, grant, rotation, round_):
     tokens = at_once(LockstepGrants(), grant)
     assert tenant.requests["/oauth/token"] == 1, "More than one worker sent the refresh token."
     assert len({token.value.reveal() for token in tokens}) == 1

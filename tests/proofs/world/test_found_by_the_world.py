@@ -94,7 +94,7 @@ def test_what_was_started_before_signing_out_signs_nobody_in():
     )
 
 
-def test_nor_does_a_question_of_before_signing_out():
+def test_a_question_of_before_a_sign_out_signs_in_no_user():
     World.replay(
         step("settle_in", configuration=Configuration(linking="confirm", par=True, rotation=True)),
         step("sign_in", browser=0, account=1),

@@ -385,7 +385,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_the_invariant_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_invariant_of_the_world_notices_its_break(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = BREAKS[name]
     World.replay(*broken.steps)  # as it is, all is well
     broken.patch(monkeypatch)

@@ -27,7 +27,7 @@ def first_tabs(order):
 
 
 @pytest.mark.parametrize("how", BACKGROUND_REQUESTS)
-def test_background_request_starts_nothing(how):
+def test_the_worlds_background_request_starts_nothing(how):
     World.replay(SETTLED, step("ask_in_background", browser=0, how=how))
 
 
@@ -55,7 +55,7 @@ def end_states(monkeypatch):
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
-def test_first_tabs_all_finish(order, end_states):
+def test_the_worlds_first_tabs_all_finish(order, end_states):
     assert end_states(*first_tabs(order)) == ["signed_in"] * 3
 
 

@@ -17,7 +17,7 @@ def test_scenario_of_a_step_up(name):
     World.replay(*CORPUS[name])
 
 
-def test_scenarios_take_every_edge(monkeypatch):
+def test_the_scenarios_of_step_up_take_every_edge(monkeypatch):
     taken = set()
 
     def note(world):

@@ -151,7 +151,7 @@ def test_another_browser_is_refused_and_burns_nothing(attempt, browser, tenant, 
 @pytest.mark.parametrize(
     "header", [{"HTTP_SEC_PURPOSE": "prefetch"}, {"HTTP_PURPOSE": "prefetch"}, {"HTTP_X_MOZ": "prefetch"}]
 )
-def test_a_prefetch_claims_nothing(attempt, browser, header):
+def test_a_prefetched_callback_of_an_account_claims_nothing(attempt, browser, header):
     response = browser.get(attempt.callback, **header)
     assert (response.status_code, response["Cache-Control"]) == (204, "no-store")
     assert attempt.happened() == 0
@@ -159,7 +159,7 @@ def test_a_prefetch_claims_nothing(attempt, browser, header):
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "head"])
-def test_other_methods_are_refused(attempt, browser, method):
+def test_other_methods_on_an_account_callback_are_refused(attempt, browser, method):
     response = browser._ask(method, str(attempt.callback), {})
     assert response.status_code == 405
     assert response["Referrer-Policy"] == "no-referrer"
@@ -177,7 +177,7 @@ def test_the_answer_has_the_headers_that_suit_it(attempt, browser):
 
 
 @pytest.mark.security("S6")
-def test_too_late(attempt, browser, clock, tenant):
+def test_an_account_callback_that_comes_too_late_expires_the_attempt(attempt, browser, clock, tenant):
     clock.advance(601)
     response = browser.get(attempt.callback)
     assert shown(browser, response) == ("transaction_expired", 410)
@@ -187,7 +187,7 @@ def test_too_late(attempt, browser, clock, tenant):
 
 
 @pytest.mark.security("S5")
-def test_twice(attempt, browser):
+def test_an_account_callback_delivered_twice_happens_once(attempt, browser):
     for _ in range(3):
         assert browser.get(attempt.callback)["Location"] == "/accounts/?tab=2"
     assert attempt.happened() == 1
@@ -207,7 +207,7 @@ def test_a_second_time_while_the_first_is_worked_on(attempt, browser, clock):
     assert attempt.happened() == 1
 
 
-def test_after_signing_out(attempt, browser):
+def test_an_account_callback_after_signing_out_does_nothing(attempt, browser):
     browser.post("/auth/logout/")
     assert error_code(browser.get(attempt.callback)) == "browser_unknown"
     assert browser.user_id is None
@@ -217,7 +217,7 @@ def test_after_signing_out(attempt, browser):
 @pytest.mark.security("S4")
 @pytest.mark.parametrize("issuer", ["https://evil.example/", "https://tenant.example", ""])
 @pytest.mark.parametrize("answer", ["code", "error"])
-def test_a_wrong_issuer(attempt, browser, issuer, answer):
+def test_an_account_callback_of_another_issuer_is_refused(attempt, browser, issuer, answer):
     fields = attempt.callback.fields
     first = (attempt.code, fields[attempt.code]) if answer == "code" else ("error", "access_denied")
     bad = query(first, ("state", fields["state"]), ("iss", issuer))
@@ -231,7 +231,7 @@ def test_a_wrong_issuer(attempt, browser, issuer, answer):
     "target",
     ["//evil.example/", "https://evil.example/", "\\\\evil.example", "javascript:alert(1)", "/%09/evil"],
 )
-def test_nobody_is_sent_elsewhere(attempt, browser, target):
+def test_a_planted_next_leads_an_account_callback_nowhere_else(attempt, browser, target):
     row = attempt.row()
     row.inputs["next"] = target
     row.save()
@@ -334,7 +334,7 @@ def test_a_double_click_on_keeping_apart(linking, browser):
     assert browser.client.session["stateful_oauth"]["sub"] == linking.newcomer.user_id
 
 
-def test_confirming_after_keeping_apart(linking, browser):
+def test_confirming_after_keeping_apart_links_nothing(linking, browser):
     browser.post(f"{linking.page.address}cancel/")
     assert browser.post(f"{linking.page.address}confirm/")["Location"] == "/accounts/?tab=2"
     assert browser.get(linking.callback)["Location"] == "/accounts/?tab=2"
@@ -342,7 +342,7 @@ def test_confirming_after_keeping_apart(linking, browser):
     assert browser.get(linking.page.address)["Location"] == "/accounts/?tab=2"
 
 
-def test_keeping_apart_after_linking(linking, browser):
+def test_keeping_apart_after_linking_changes_nothing(linking, browser):
     browser.get(linking.callback)
     assert browser.post(f"{linking.page.address}cancel/")["Location"] == "/accounts/?tab=2"
     assert linking.row().state == "linked"
@@ -356,7 +356,7 @@ def test_keeping_apart_while_at_the_provider(linking, browser):
     assert linking.happened() == 0
 
 
-def test_a_stale_page(linking, browser, clock):
+def test_a_link_page_that_is_stale_says_so(linking, browser, clock):
     clock.advance(601)
     for response in (browser.get(linking.page.address), browser.post(f"{linking.page.address}confirm/")):
         assert shown(browser, response) == ("transaction_expired", 410)

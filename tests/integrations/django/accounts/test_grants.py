@@ -74,7 +74,7 @@ def test_an_answer_with_less_scope_is_believed(browser, tenant, configure):
     assert Grant.objects.get().scope == "openid"
 
 
-def test_the_audience_is_noted(browser, tenant, configure):
+def test_the_grant_notes_the_audience_that_was_requested(browser, tenant, configure):
     tenant.add_api("https://api.example/", scopes=["read:notes"], allow_offline_access=True)
     configure(SCOPE=OFFLINE, AUTHORIZATION_PARAMETERS={"audience": "https://api.example/"})
     browser.sign_in(ADA)

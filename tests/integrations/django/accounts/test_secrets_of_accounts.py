@@ -73,7 +73,7 @@ def fails(tenant, endpoint):
 
 
 @pytest.mark.parametrize("world", ["works", "fails", "is refused"])
-def test_of_a_connection(tenant, browser, secrets, caplog, world):
+def test_no_secret_of_a_connection_is_in_database_or_log(tenant, browser, secrets, caplog, world):
     user = tenant.add_user(email=XPTO, password="x")
     tenant.add_user(email="g@example.com", connection="google-oauth2", user_id="100", signed_up=False)
     browser.sign_in(user.user_id)
@@ -111,7 +111,7 @@ def test_of_a_connection(tenant, browser, secrets, caplog, world):
 
 @pytest.mark.security("S16", "B50")
 @pytest.mark.parametrize("world", ["works", "fails", "is refused", "is kept apart"])
-def test_of_a_link(tenant, browser, secrets, caplog, world):
+def test_no_secret_of_a_link_is_in_database_or_log(tenant, browser, secrets, caplog, world):
     social = tenant.add_user(email=XPTO, connection="google-oauth2", user_metadata={"diary": DIARY})
     Browser(tenant).sign_in(social.user_id)
     newcomer = tenant.add_user(email=XPTO, password="x", user_metadata={"plan": "secret-plan-of-a-user"})

@@ -124,7 +124,7 @@ def test_token_in_the_query_or_the_body_is_not_read(tenant):
     assert client.post("/things/", {"access_token": token}).status_code == 401
 
 
-def test_expired_token_is_invalid(tenant, clock):
+def test_an_expired_access_token_is_told_as_invalid(tenant, clock):
     token = user_token(tenant, ADA, scopes=["read:things"])
     clock.advance(86_400 + 31)
     answer = call("/things/", token)
@@ -180,7 +180,7 @@ def test_user_of_the_token_is_the_one_who_signed_in(tenant, browser):
     assert call("/mine/", machine_token(tenant)).status_code == 403
 
 
-def test_inactive_user_is_refused(tenant, browser):
+def test_the_access_token_of_an_inactive_user_is_refused(tenant, browser):
     browser.sign_in(ADA)
     get_user_model().objects.update(is_active=False)
     assert call("/mine/", user_token(tenant, ADA)).json()["code"] == "access_token_user"

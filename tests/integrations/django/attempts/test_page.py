@@ -132,7 +132,7 @@ def test_the_command_draws_an_svg_file(attempts):
     assert svg.tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_the_command_gives_json(attempts):
+def test_the_report_command_gives_one_json_object(attempts):
     assert json.loads(run("--format", "json", "--since", "7d"))["funnel"][0]["count"] == 3
 
 

@@ -33,7 +33,7 @@ def signed_in(healthy):
 # The Management API.
 
 
-def test_a_healthy_machine_application(stages):
+def test_the_doctor_finds_a_healthy_machine_application_well(stages):
     found = stages()["management"]
     assert found.verdict is Verdict.OK
     assert [each.message for each in found.findings] == [
@@ -72,7 +72,7 @@ def test_an_application_without_a_client_grant(stages, healthy):
 
 
 @pytest.mark.parametrize("scope_in_reply", [True, False])
-def test_missing_scopes_are_named(stages, healthy, scope_in_reply):
+def test_the_doctor_names_scopes_that_are_missing(stages, healthy, scope_in_reply):
     healthy.settings.scope_in_reply = scope_in_reply
     healthy.allow_management("linker", ["read:users"])
     ((message, remedy),) = bad(stages()["management"])
@@ -144,7 +144,7 @@ def test_a_management_api_that_does_not_answer(stages, healthy, fault):
     assert stages()["management"].verdict is Verdict.FAILED
 
 
-def test_without_auth0_python(stages, monkeypatch):
+def test_the_doctor_without_auth0_python_says_what_to_install(stages, monkeypatch):
     monkeypatch.setattr("stateful_oauth.django.doctor.accounts.find_spec", lambda name: None)
     assert bad(stages()["management"])[0] == (
         "auth0-python is not installed.",
@@ -175,7 +175,7 @@ def test_without_offline_access_there_is_nothing_to_look_at(stages, configure):
         assert found[name].verdict is Verdict.NOT_PROBED
 
 
-def test_connections_without_offline_access(stages, configure):
+def test_the_doctor_demands_offline_access_for_connections(stages, configure):
     configure(SCOPE="openid", CONNECTIONS={"github": {}})
     ((_, remedy),) = bad(stages()["refresh_tokens"])
     assert remedy == "Add `offline_access` to SCOPE."
@@ -208,7 +208,7 @@ def test_token_vault_of_an_application_that_rotates(stages, healthy, configure):
 # With the token of a user.
 
 
-def test_with_a_users_token(stages, signed_in):
+def test_the_doctor_looks_with_a_users_token_when_asked(stages, signed_in):
     found = stages(grant="newest")["my_account"]
     assert found.verdict is Verdict.OK
     assert "https://tenant.example/me/ with every scope" in found.findings[0].message

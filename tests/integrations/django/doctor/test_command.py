@@ -28,7 +28,7 @@ def sick(healthy: Any) -> Any:
     return healthy
 
 
-def test_all_is_well(healthy):
+def test_the_doctors_command_says_that_all_is_well(healthy):
     out, code = doctor()
     assert code == 0, out
     assert "OK         client of default (" in out
@@ -36,7 +36,7 @@ def test_all_is_well(healthy):
     assert " 0 failed" not in out
 
 
-def test_something_failed(sick):
+def test_the_doctors_command_fails_and_says_what_to_do(sick):
     out, code = doctor()
     assert code == 1
     assert "FAILED     callbacks of default (" in out
@@ -52,7 +52,7 @@ def test_a_warning_fails_only_who_asks_for_it(healthy, settings):
     assert "WARNING    sessions (" in out
 
 
-def test_json(sick):
+def test_the_doctors_command_gives_one_json_object(sick):
     out, code = doctor("--format", "json")
     report = json.loads(out.rpartition("}")[0] + "}")
     assert code == 1
@@ -78,7 +78,7 @@ def test_a_dry_run_lists_the_stages_and_runs_none(healthy, chosen):
     assert not healthy.requests
 
 
-def test_offline(sick):
+def test_the_doctors_command_asks_no_provider_when_offline(sick):
     out, code = doctor("--offline")
     assert code == 0
     assert "of default" not in out
@@ -90,7 +90,7 @@ def test_a_tenant_that_is_not_there(healthy):
     assert (out, code) == ("There is no tenant 'nowhere'.", 2)
 
 
-def test_one_tenant(healthy):
+def test_the_doctors_command_examines_one_tenant_when_asked(healthy):
     out, code = doctor("--tenant", "default")
     assert code == 0
     assert "client of default" in out
@@ -103,7 +103,7 @@ def test_it_says_what_is_wrong_with_settings_that_django_would_not_start_with(he
     assert "stateful_oauth.E013" in out
 
 
-def test_no_secret_is_printed(healthy, settings):
+def test_the_doctors_command_prints_no_secret_at_all(healthy, settings):
     out, _ = doctor("--grant", "newest")
     for secret in (settings.STATEFUL_OAUTH["CLIENT_SECRET"], *settings.STATEFUL_OAUTH["ENCRYPTION_KEYS"]):
         assert secret not in out

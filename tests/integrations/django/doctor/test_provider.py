@@ -20,7 +20,7 @@ def problem(stage: Stage) -> tuple[str, str]:
     return bad[0].message, bad[0].remedy
 
 
-def test_a_healthy_tenant(stages):
+def test_the_doctor_finds_a_healthy_tenant_well(stages):
     found = stages()
     assert {name: str(found[name].verdict) for name in STAGES} == dict.fromkeys(STAGES, "ok"), found
 
@@ -32,7 +32,7 @@ def test_every_stage_says_how_long_it_took(stages):
 # Discovery.
 
 
-def test_another_issuer(stages, configure):
+def test_the_doctor_shows_both_issuers_when_they_differ(stages, configure):
     configure(ISSUER="https://tenant.example")  # without the slash, as people copy it
     found = stages()
     message, remedy = problem(found["discovery"])
@@ -87,7 +87,7 @@ def test_an_endpoint_that_one_can_do_without(stages, healthy, member, words):
         ("rate_limit", "rate_limited"),
     ],
 )
-def test_no_document(stages, healthy, fault, words):
+def test_the_doctor_tells_why_there_is_no_metadata(stages, healthy, fault, words):
     healthy.faults.add("/.well-known/openid-configuration", fault, times=None)
     found = stages()
     assert found["discovery"].verdict is Verdict.FAILED
@@ -136,7 +136,7 @@ def test_a_shared_secret_needs_no_key(stages, healthy, configure):
     ("skew", "verdict"),
     [(0, "ok"), (10, "ok"), (-10, "ok"), (20, "warning"), (120, "failed"), (-120, "failed")],
 )
-def test_clocks_that_differ(stages, healthy, clock, skew, verdict):
+def test_the_doctor_measures_clocks_that_differ(stages, healthy, clock, skew, verdict):
     healthy.clock.set(clock.timestamp() + skew)
     found = stages()["clock"]
     assert str(found.verdict) == verdict
@@ -146,7 +146,7 @@ def test_clocks_that_differ(stages, healthy, clock, skew, verdict):
         assert "NTP" in remedy
 
 
-def test_assertions_allow_less(stages, healthy, configure, clock):
+def test_the_doctor_tells_that_assertions_allow_less_skew(stages, healthy, configure, clock):
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -190,7 +190,7 @@ def test_a_provider_that_does_not_say_what_time_it_is(stages, healthy, date):
 
 
 @pytest.mark.parametrize("error", ["access_denied", "invalid_client"])
-def test_a_wrong_secret(stages, healthy, configure, error):
+def test_the_doctor_tells_a_wrong_client_secret(stages, healthy, configure, error):
     healthy.settings.wrong_secret_error = error
     configure(CLIENT_SECRET="another-secret-of-the-tests-0123456789")
     found = stages()["client"]
@@ -244,7 +244,7 @@ def test_each_callback_that_is_needed_is_looked_at(stages, healthy, configure):
     assert stages()["callbacks"].verdict is Verdict.OK
 
 
-def test_an_unknown_client(stages, healthy, configure):
+def test_the_doctor_tells_a_client_that_is_unknown(stages, healthy, configure):
     configure(CLIENT_ID="nobody")
     found = stages()
     assert found["client"].verdict is Verdict.FAILED
@@ -263,7 +263,7 @@ def test_a_request_that_is_refused_for_what_it_asks(stages, healthy, configure):
     assert "AUTHORIZATION_PARAMETERS" in found.findings[0].remedy
 
 
-def test_pushed_requests(stages, healthy, configure):
+def test_the_doctor_tries_callbacks_by_pushed_requests(stages, healthy, configure):
     healthy.settings.par = True
     healthy.clients["web"].require_par = True
     configure(PUSHED_AUTHORIZATION_REQUESTS=True, CONNECTIONS={"github": {}})
@@ -343,7 +343,7 @@ def two_tenants(stages, settings):
     return stages
 
 
-def test_one_of_several_tenants(two_tenants):
+def test_the_doctor_examines_one_of_several_tenants(two_tenants):
     assert two_tenants(tenants=["default"])["client"].verdict is Verdict.OK
     assert two_tenants(tenants=["other"])["client"].verdict is Verdict.FAILED
 

@@ -68,7 +68,7 @@ def test_a_tenant_that_is_not_there(healthy):
         readiness(outbound=True, tenants=["nowhere"])
 
 
-def test_the_view(healthy):
+def test_the_readiness_view_shows_the_cheap_stages(healthy):
     response = readiness_view(RequestFactory().get("/ready/"))
     body = json.loads(response.content)
     assert response.status_code == 200
@@ -105,7 +105,7 @@ def test_the_view_is_open_to_who_is_not_signed_in(healthy, settings):
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_the_view_changes_nothing(healthy, method):
+def test_the_readiness_view_refuses_methods_that_change(healthy, method):
     assert readiness_view(getattr(RequestFactory(), method)("/ready/")).status_code == 405
 
 

@@ -35,7 +35,7 @@ def bad(stage: Any) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_healthy_site(site):
+def test_the_doctor_finds_a_healthy_site_well(site):
     found = site()
     assert {name: str(stage.verdict) for name, stage in found.items()} == dict.fromkeys(SITE, "ok"), found
 
@@ -174,7 +174,7 @@ def test_the_oldest_and_the_newest_are_looked_at(site, healthy, configure, setti
         ({"ALLOWED_HOSTS": ["*"]}, "ok", ""),
     ],
 )
-def test_cookie_settings(site, settings, changes, verdict, words):
+def test_the_doctor_judges_settings_of_the_session_cookie(site, settings, changes, verdict, words):
     for name, value in changes.items():
         setattr(settings, name, value)
     found = site()["sessions"]
@@ -198,7 +198,7 @@ def test_secure_cookies_on_an_http_site(site, configure):
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_hosts_while_developing(site, settings, configure, debug):
+def test_the_doctor_allows_missing_hosts_while_developing(site, settings, configure, debug):
     settings.DEBUG, settings.ALLOWED_HOSTS = debug, []
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     configure(**ON_LOOPBACK)
@@ -225,7 +225,7 @@ DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
         ("signed_cookies", LOCMEM, "not probed"),
     ],
 )
-def test_session_engines(site, settings, tmp_path, engine, caches, verdict):
+def test_the_doctor_judges_engines_of_sessions(site, settings, tmp_path, engine, caches, verdict):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     settings.SESSION_FILE_PATH = str(tmp_path)
     settings.CACHES = caches

@@ -102,7 +102,7 @@ def test_sign_out_ends_the_session(browser, tenant):
     assert not browser.get("/who/").content
 
 
-def test_prefetch_starts_nothing(browser):
+def test_a_prefetch_of_an_async_view_starts_nothing(browser):
     assert browser.get("/start/", headers={"Sec-Purpose": "prefetch"}).status_code == 204
 
 

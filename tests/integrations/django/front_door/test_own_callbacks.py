@@ -49,7 +49,7 @@ def come_back(settings, tenant):
     return visit
 
 
-def test_a_receipt_is_confirmed(come_back):
+def test_a_receipt_of_a_projects_flow_is_confirmed(come_back):
     assert come_back(receipt="r-1").state == "paid"
     assert own_payments.CONFIRMED == ["r-1"]
 

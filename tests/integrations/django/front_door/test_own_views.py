@@ -213,7 +213,7 @@ def test_response_has_the_headers_of_the_packages_own(browser, address):
 
 
 @pytest.mark.parametrize(("address", "status"), [("/own/start/", 204), ("/own/bare/", 401)])
-def test_prefetch_starts_nothing(browser, address, status):
+def test_a_prefetch_of_a_projects_view_starts_nothing(browser, address, status):
     """`flow_view` answers before it asks the view; the function that starts has an answer of its own."""
     with_purpose = browser.get(address, HTTP_SEC_PURPOSE="prefetch")
     assert (with_purpose.status_code, with_purpose.cookies) == (status, {})

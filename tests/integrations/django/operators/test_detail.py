@@ -181,7 +181,7 @@ def test_the_diagram_marks_the_path_and_the_state(operator, crashed):
     assert with_class(svg, "current") == {"login-state-exchanging_code"}
 
 
-def test_the_diagram_counts_loops(operator, stuck_toy):
+def test_the_diagram_of_a_transaction_counts_its_loops(operator, stuck_toy):
     row = stuck_toy()
     loops = sum(event == "retry" for _, event, _ in steps(row.pk))
     assert loops > 1

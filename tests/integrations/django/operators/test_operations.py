@@ -163,7 +163,7 @@ def test_what_is_not_possible_is_shown_on_the_way(operator, crashed, attempt):
         ("nul\0", "Null characters are not allowed."),
     ],
 )
-def test_a_reason_is_demanded(operator, crashed, reason, complaint):
+def test_an_operation_without_a_reason_is_not_done(operator, crashed, reason, complaint):
     row = crashed()
     response = operator.post(f"{STUCK}operate/abandon/", {"transaction": [str(row.pk)], "reason": reason})
     assert response.status_code == 200

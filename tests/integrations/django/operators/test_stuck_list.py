@@ -124,7 +124,7 @@ def test_what_has_been_due_for_longest_comes_first(operator, crashed, toy, stuck
     assert listed(operator) == [str(row.pk) for row in rows]
 
 
-def test_a_column_orders_it(operator, crashed, toy):
+def test_a_column_of_the_stuck_list_orders_it(operator, crashed, toy):
     overdue, postponed = crashed(), toy("busy")
     by_state = [postponed, overdue]
     column = 1

@@ -87,7 +87,7 @@ def test_userinfo_that_fails_ends_the_sign_in_and_repeats_nothing(browser, tenan
     refused(browser, tenant, "userinfo_failed")
 
 
-def test_long_userinfo_is_refused(browser, tenant, configure):
+def test_a_userinfo_response_that_is_too_long_is_refused(browser, tenant, configure):
     configure(USERINFO="always")
     tenant.settings.userinfo_overrides = {"note": "x" * 70_000}
     refused(browser, tenant, "userinfo_failed")

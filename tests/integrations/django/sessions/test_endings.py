@@ -135,7 +135,9 @@ class KeepsSessions(Auth0Backend):
         """Leave them."""
 
 
-def test_nor_where_the_project_keeps_the_sessions(browser, another_browser, tenant, settings):
+def test_a_planted_session_of_a_backend_that_keeps_sessions_still_ends(
+    browser, another_browser, tenant, settings
+):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.KeepsSessions"]
     planted = tenant.add_user(email="victim@example.com", password="x", email_verified=False)
     callback = browser.authorize(browser.start("/profile/"), planted.user_id)

@@ -38,7 +38,7 @@ def test_by_a_view_of_the_projects_own(browser):
     assert browser.user_id is None
 
 
-def test_nor_by_the_page_of_an_attempt_in_progress(browser):
+def test_the_progress_page_signs_in_no_user_who_signed_out(browser):
     browser.sign_in(ADA)
     browser.get("/leave/")
     row = FlowTransaction.objects.get()
@@ -46,7 +46,7 @@ def test_nor_by_the_page_of_an_attempt_in_progress(browser):
     assert browser.user_id is None
 
 
-def test_nor_by_what_was_started_before(browser):
+def test_a_callback_started_before_a_sign_out_signs_in_no_user(browser):
     """A project's own view keeps the cookie, and the answer to a request in flight brings it back."""
     browser.sign_in(ADA)
     callback = browser.authorize(browser.start(), ADA)
@@ -56,7 +56,7 @@ def test_nor_by_what_was_started_before(browser):
     assert browser.sign_in(ADA)["Location"] == "/profile/", "What is started later is not concerned."
 
 
-def test_nor_after_somebody_else_used_the_browser(browser):
+def test_a_callback_replayed_after_another_users_sign_out_signs_in_no_user(browser):
     adas = browser.authorize(browser.start(), ADA)
     browser.get(adas)
     browser.visitor.close_browser()
@@ -88,7 +88,9 @@ def test_signing_in_anew_ends_the_grant_of_the_session_before(browser, settings)
     assert Grant.objects.count() == 2
 
 
-def test_nor_after_somebody_signed_in_by_another_backend(browser, django_user_model, client):
+def test_a_callback_replayed_after_another_backends_sign_in_signs_in_no_user(
+    browser, django_user_model, client
+):
     adas = browser.authorize(browser.start(), ADA)
     browser.get(adas)
     other = django_user_model.objects.create_user("other", password="pw")

@@ -50,7 +50,7 @@ def test_the_provider_is_called_outside_any_database_transaction(browser):
     assert seen == [False]
 
 
-def test_errors_have_their_pages(browser):
+def test_errors_have_their_pages_under_atomic_requests(browser):
     assert error_code(browser.get("/auth/callback/?code=x")) == "state_missing"
     assert browser.get("/auth/error/state_missing/").status_code == 400
     assert browser.get("/auth/restart/").status_code == 200

@@ -171,7 +171,7 @@ def test_a_new_user_has_the_names_of_the_claims_and_no_usable_password():
 
 @pytest.mark.security("L17", "B49")
 @pytest.mark.usefixtures("db")
-def test_no_claim_gives_privileges():
+def test_no_claim_gives_a_user_any_privileges():
     user = user_of(
         is_staff=True, is_superuser=True, is_active=False, groups=["admin"], roles=["admin"],
         username="admin", id=1, pk=1, password="x", user_permissions=["auth.add_user"],
@@ -232,7 +232,7 @@ def test_no_control_character_and_no_half_of_a_pair_reaches_the_database():
 
 
 @pytest.mark.usefixtures("db")
-def test_names_may_be_cut():
+def test_names_that_are_too_long_are_cut():
     user = user_of(given_name="A" * 400, family_name="L" * 400)
     assert (user.first_name, user.last_name) == ("A" * 150, "L" * 150)
 
@@ -246,7 +246,7 @@ def test_the_username_fits_its_column(monkeypatch, length):
     assert first.username != second.username
 
 
-def test_somebody_deleted_starts_anew(browser):
+def test_a_user_whose_row_was_deleted_starts_anew(browser):
     browser.sign_in(ADA)
     first = browser.user_id
     users().all().delete()
@@ -382,7 +382,7 @@ def test_passwords_still_work_beside_it_and_it_still_works_beside_them(browser, 
     assert browser.client.session["_auth_user_backend"] == OURS
 
 
-def test_it_takes_no_passwords(db, settings):
+def test_the_backend_takes_no_passwords_at_all(db, settings):
     users().create_user("root", password="correct horse")
     assert authenticate(None, username="root", password="correct horse") is None
     assert async_to_sync(aauthenticate)(None, username="root", password="correct horse") is None

@@ -150,14 +150,14 @@ class TestOwnViews:
 
     @EACH_BACKGROUND
     @pytest.mark.parametrize("page", ["/enter/", "/bare/", "/flow/"])
-    def test_background_request_starts_nothing(self, browser, headers, page):
+    def test_a_background_request_to_a_projects_view_starts_nothing(self, browser, headers, page):
         response = browser.get(f"{page}?next=/profile/", **headers)
         assert response.status_code in (401, 204)  # `flow_view` answers a prefetch before it asks the view
         assert not response.cookies
         assert not FlowTransaction.objects.exists()
 
     @pytest.mark.parametrize("method", ["head", "options"])
-    def test_other_methods_start_nothing(self, browser, method):
+    def test_another_method_on_a_projects_view_starts_nothing(self, browser, method):
         assert browser._ask(method, "/enter/", {}).status_code == 401
         assert not FlowTransaction.objects.exists()
 

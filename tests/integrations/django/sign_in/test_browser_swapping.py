@@ -136,7 +136,9 @@ class TestOfAccounts:
     def attempt(self, request, tenant, browser):
         return request.param(tenant, browser)
 
-    def test_it_ends(self, attempt, browser, another_browser):
+    def test_a_callback_of_an_account_in_another_browser_ends_the_attempt(
+        self, attempt, browser, another_browser
+    ):
         victim = another_browser()
         refused = victim.get(attempt.callback, **NAVIGATION)
         assert "accounts" not in refused["Location"]

@@ -140,7 +140,7 @@ def test_a_forged_state_with_the_right_row_in_it_is_unknown(browser):
     assert browser.get(good)["Location"] == "/profile/"
 
 
-def test_unknown_parameters_are_ignored(browser):
+def test_parameters_of_a_callback_that_are_unknown_are_ignored(browser):
     """RFC 6749 §4.1.2: the client must ignore what it does not know."""
     good = browser.visitor.authorize(browser.start(), ADA)
     assert browser.get(f"{good}&utm_source=mail&utm_source=mail&scope=openid")["Location"] == "/profile/"

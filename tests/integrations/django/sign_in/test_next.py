@@ -92,7 +92,7 @@ HERE = {
 
 @pytest.mark.security("S9", "B29")
 @pytest.mark.parametrize("target", [*ELSEWHERE, *BROKEN], ids=repr)
-def test_nobody_is_sent_elsewhere(browser, target):
+def test_a_next_that_leads_elsewhere_is_replaced_by_the_default(browser, target):
     assert browser.sign_in(ADA, next_url=target)["Location"] == DEFAULT
     assert "next" not in the_row().inputs
 

@@ -58,7 +58,7 @@ def test_a_prefetched_sign_out_signs_nobody_out(browser):
 
 
 @pytest.mark.security("S5", "S13")
-def test_head_claims_nothing(browser, tenant, clock):
+def test_a_head_request_claims_and_starts_nothing(browser, tenant, clock):
     """Link checkers and mail scanners."""
     assert browser._ask("head", "/auth/login/", {}).status_code == 405
     assert not FlowTransaction.objects.exists()

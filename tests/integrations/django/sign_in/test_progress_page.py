@@ -93,7 +93,7 @@ def test_a_stuck_transaction_says_that_somebody_has_to_look_at_it(browser, clock
     assert the_row().version == 2, "Looking moved it."
 
 
-def test_and_goes_on_once_somebody_has(browser, clock, in_flight):
+def test_the_progress_page_goes_on_once_an_operator_has_decided(browser, clock, in_flight):
     row_with(clock, stuck_since=clock.now(), due_in=0)
     assert look(browser, in_flight)[0] == 60
     wiring.engine().recover(the_row().pk, Operator())
@@ -107,7 +107,7 @@ def test_a_row_that_moved_between_two_looks_is_followed(browser, clock, in_fligh
     assert look(browser, in_flight)[0] == 1
 
 
-def test_another_browser_learns_nothing(browser, clock, in_flight, another_browser):
+def test_the_progress_page_tells_another_browser_nothing(browser, clock, in_flight, another_browser):
     row_with(clock, stuck_since=clock.now())
     page = another_browser().get(in_flight)
     assert page.status_code == 303

@@ -41,7 +41,7 @@ def lines(caplog, db):
     return read
 
 
-def test_a_sign_in(browser, lines, clock):
+def test_a_sign_in_writes_one_log_line_a_transition(browser, lines, clock):
     address = browser.authorize(browser.start(), ADA)
     clock.advance(12.5)
     browser.get(address)
@@ -75,7 +75,7 @@ def test_the_message_reads_without_the_fields(browser, lines, caplog):
     ]
 
 
-def test_a_rejected_event(tenant, lines, clock):
+def test_a_rejected_event_writes_a_log_line_that_moves_nothing(tenant, lines, clock):
     attempt = Attempt(tenant).authorize()
     clock.advance(3)
     attempt.deliver(Person("eve's laptop"))
@@ -102,7 +102,7 @@ def test_an_operator_by_id_and_not_what_they_wrote(tenant, lines):
     assert "the customer" not in str(lines())
 
 
-def test_repetitions_and_their_durations(lines, clock):
+def test_repetitions_are_logged_with_their_attempts_and_durations(lines, clock):
     counter = Counter(troubles=["request lost"])
     town = Toyland(make_toy(counter), counter, clock, observer=SiteObserver(wiring.flows))
     town.go()
@@ -115,7 +115,7 @@ def test_repetitions_and_their_durations(lines, clock):
     ]
 
 
-def test_a_sweep(tenant, lines, clock):
+def test_a_sweep_logs_its_transitions_as_the_system(tenant, lines, clock):
     attempt = Attempt(tenant)
     clock.advance(601)
     wiring.engine().recover(attempt.id, SystemCaller())

@@ -46,7 +46,7 @@ def test_no_page_of_a_sign_in_reads_a_replica(browser, tenant, settings):
     assert browser.post("/auth/logout/").status_code == 303
 
 
-def test_nor_in_one_of_a_database_beside_the_default_one(monkeypatch):
+def test_a_view_is_not_atomic_in_any_database_of_the_site(monkeypatch):
     """This site has one database; a decorator that knew only of that would pass above."""
     monkeypatch.setattr(pages, "connections", ["default", "of sign-ins"])
     assert pages.flow_view(HttpResponse)._non_atomic_requests == {"default", "of sign-ins"}

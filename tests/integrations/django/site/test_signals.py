@@ -181,7 +181,7 @@ def test_a_receiver_that_raises_changes_nothing_and_is_logged(browser, listen, c
     assert all(record.levelno == logging.ERROR for record in logged)
 
 
-def test_a_receiver_may_write(browser, listen):
+def test_a_receiver_of_a_signal_may_write_to_the_database(browser, listen):
     from django.contrib.auth.models import Group
 
     listen(flow_settled, lambda outcome: Group.objects.create(name=f"signed in: {outcome.user_id}"))

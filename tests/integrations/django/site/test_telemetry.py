@@ -129,7 +129,7 @@ def test_a_mistake_is_marked_with_its_class_alone(recorded, tenant, db, clock):
         assert recorded.span(name).attributes["error.type"] == "Bug"
 
 
-def test_what_is_counted(recorded, tenant, browser, clock):
+def test_transitions_and_durations_are_counted_by_their_names(recorded, tenant, browser, clock):
     address = browser.authorize(browser.start(), ADA)
     clock.advance(42)
     browser.get(address)

@@ -77,7 +77,7 @@ def test_the_providers_own_words_are_shown_to_no_user_and_kept_in_the_log_alone(
     assert {place.partition(".")[0] for place in found} <= {"stateful_oauth_transitionrecord"}, found
 
 
-def test_messages_are_escaped():
+def test_messages_of_pages_are_escaped_in_templates():
     context = {
         "code": "<b>",
         "message": "<script>",

@@ -265,7 +265,7 @@ def test_a_rejected_event_is_marked_and_the_operators_reason_is_there(run, tenan
     assert "next due" not in printed
 
 
-def test_the_timeline_for_machines(run, working):
+def test_flow_show_gives_the_timeline_as_json(run, working):
     (id_,) = working()
     code, printed = run("flow_show", str(id_), "--format=json")
     found = json.loads(printed)
@@ -333,7 +333,7 @@ def test_a_transaction_that_is_not_there(run, db):
     assert (code, "There is no such transaction" in printed) == (1, True)
 
 
-def test_nothing_secret_is_shown(run, tenant, db, settings):
+def test_flow_show_shows_no_secret_of_any_row(run, tenant, db, settings):
     """Whatever the row, its inputs and its result hold: a sentinel in each, and the state itself."""
     from tests.support.attempts import Attempt
     from tests.support.crashes import crash_at

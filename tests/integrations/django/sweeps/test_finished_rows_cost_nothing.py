@@ -33,7 +33,7 @@ def by_an_index(count: Count, *names: str) -> str:
 
 
 @pytest.mark.parametrize("chosen", [{}, {"kind": "login", "tenant": "default"}], ids=["all", "chosen"])
-def test_expiring(waiting, in_ten_minutes, chosen):
+def test_expiring_reads_open_rows_by_their_index(waiting, in_ten_minutes, chosen):
     waiting(30)
     seed_finished(_ROWS)
     in_ten_minutes()
@@ -43,7 +43,7 @@ def test_expiring(waiting, in_ten_minutes, chosen):
 
 
 @pytest.mark.parametrize("chosen", [{}, {"kind": "login", "tenant": "default"}], ids=["all", "chosen"])
-def test_recovering(working, in_ten_minutes, chosen):
+def test_recovering_reads_open_rows_by_their_index(working, in_ten_minutes, chosen):
     working(30)
     seed_finished(_ROWS)
     in_ten_minutes()
@@ -52,7 +52,7 @@ def test_recovering(working, in_ten_minutes, chosen):
     by_an_index(count, "stateful_oauth_working")
 
 
-def test_looking_and_counting(waiting, working, in_ten_minutes, clock):
+def test_looking_and_counting_read_open_rows_by_their_index(waiting, working, in_ten_minutes, clock):
     waiting(3)
     working(3)
     FlowTransaction.objects.filter(pk=working()[0]).update(stuck_since=clock.now())

@@ -33,12 +33,12 @@ def left() -> tuple[int, int]:
         ("8w", timedelta(weeks=8)),
     ],
 )
-def test_ages(text, expected):
+def test_an_age_is_a_number_with_a_unit(text, expected):
     assert age(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "30 d", "30D", "1d2h", "99999999d", "٣d"])
-def test_what_is_no_age(text):
+def test_an_age_that_is_written_wrongly_is_explained(text):
     with pytest.raises(ValueError, match="for example 30d"):
         age(text)
 
@@ -103,7 +103,7 @@ def test_a_limit_takes_the_oldest_first(db, clock):
     assert [*FlowTransaction.objects.order_by("pk").values_list("pk", flat=True)] == ids[4:]
 
 
-def test_a_dry_run_counts(run, db, clock):
+def test_a_dry_run_of_purging_only_counts(run, db, clock):
     seed_finished(3)
     assert run("purge_flows", "--older-than=30d", "--dry-run") == (0, "due: 3\n")
     assert run("purge_flows", "--older-than=30d", "--dry-run", "--max=2", "--format=json")[1] == (

@@ -27,7 +27,7 @@ def states() -> set[str]:
     return set(FlowTransaction.objects.values_list("state", flat=True))
 
 
-def test_nothing_is_due(waiting, working):
+def test_a_sweep_leaves_rows_alone_that_are_not_due(waiting, working):
     waiting()
     working()
     assert counts(recover_due()) == counts(expire_due()) == {}

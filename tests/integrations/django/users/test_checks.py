@@ -70,7 +70,7 @@ def test_each_check_speaks_of_what_it_is_about(choose, number, keys):
         {"CALLBACK_URL": "https://app.example/auth/callback/"},
     ],
 )
-def test_right_values_are_silent(choose, keys):
+def test_checks_of_users_are_silent_about_right_values(choose, keys):
     choose(**keys)
     assert found() == []
 
