@@ -1,4 +1,4 @@
-"""System checks of what users get from claims, `USER_FIELDS` and `ROLES`, and of `CALLBACK_URL`."""
+"""System checks of what users get from claims, of users to adopt, and of `CALLBACK_URL`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.db import DatabaseError, router
 from django.urls import NoReverseMatch, Resolver404, resolve
 
 from stateful_oauth.django.conf import TENANT_DEFAULTS
 from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from django.apps import AppConfig
 
     from stateful_oauth.django.conf import SiteSettings, TenantSettings
 
@@ -102,3 +105,33 @@ def _callback(site: SiteSettings, tenant: TenantSettings, name: str) -> Iterator
             hint="Name a URL pattern, a path, or a whole URL, with a view that calls `complete`.",
             id="stateful_oauth.E073",
         )
+
+
+@register(Tags.database)
+def check_usernames(
+    app_configs: Sequence[AppConfig] | None = None,  # noqa: ARG001 - Django calls checks with it
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,  # noqa: ARG001 - Django calls checks with it
+) -> list[CheckMessage]:
+    """Check whether users of another package wait to be adopted (`check --database`, and `migrate`)."""
+    model: Any = get_user_model()
+    alias = router.db_for_write(model)
+    if alias not in (databases or ()):
+        return []
+    people = model._base_manager.using(alias)  # noqa: SLF001 - public in Django
+    waiting = people.filter(**{f"{model.USERNAME_FIELD}__contains": "|"}, auth0_identities__isnull=True)
+    try:
+        found = waiting.exists()
+    except DatabaseError:  # the tables are not there yet
+        return []
+    if not found:
+        return []
+    return [
+        Warning(
+            "There are users whose username is an Auth0 `sub`, and who have no identity. "
+            "When they sign in, new users are made for them.",
+            hint="Run `manage.py adopt_users --from username --dry-run`. "
+            f"See {documentation('how-to/move-from-another-package')}.",
+            id="stateful_oauth.W071",
+        )
+    ]
