@@ -19,6 +19,7 @@ from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
 
 from stateful_oauth.django.documentation import documentation
+from stateful_oauth.django.origins import as_browsers_write
 from stateful_oauth.django.provider_profiles import AUTH0, PROFILES
 
 DEFAULT_TENANT: Final = "default"
@@ -185,15 +186,14 @@ class SiteSettings:
 
     @cached_property
     def base_url(self) -> str:
-        """Scheme and host of the site, without a slash at the end."""
-        base: str = _read(self.values, SITE_DEFAULTS, "BASE_URL")
-        return base.rstrip("/")
+        """Scheme and host of the site as browsers write them, without a slash at the end."""
+        return as_browsers_write(_read(self.values, SITE_DEFAULTS, "BASE_URL"))
 
     @cached_property
     def base_urls(self) -> tuple[str, ...]:
-        """`BASE_URL`, and then `OTHER_BASE_URLS`, without slashes at the end."""
+        """`BASE_URL`, and then `OTHER_BASE_URLS`, as browsers write them, without slashes at the end."""
         others: Iterable[str] = _read(self.values, SITE_DEFAULTS, "OTHER_BASE_URLS")
-        return (self.base_url, *(each.rstrip("/") for each in others))
+        return (self.base_url, *map(as_browsers_write, others))
 
     @property
     def logout_return_path(self) -> str:

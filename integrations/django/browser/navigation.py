@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
+
 from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
@@ -25,6 +27,13 @@ _LIBRARIES: Final = (
     "HTTP_X_INERTIA",
     "HTTP_X_PJAX",
     "HTTP_X_UP_VERSION",
+    "HTTP_X_UP_TARGET",
+    "HTTP_X_BARBA",
+    "HTTP_X_LIVEWIRE",
+    "HTTP_TURBOLINKS_REFERRER",
+    "HTTP_RSC",  # React Server Components
+    "HTTP_SERVICE_WORKER",  # a browser that looks for a newer script
+    "HTTP_PING_FROM",  # <a ping>
 )
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml", "text/*"})
 _ANYTHING: Final = frozenset({"*/*", ""})
@@ -59,9 +68,15 @@ def is_background(request: HttpRequest) -> bool:
     return (
         is_prefetch(request)
         or any(name in request.META for name in _LIBRARIES)
+        or _sends_no_form(request)
         or _names_a_script(request.META.get("HTTP_X_REQUESTED_WITH", ""))
         or _fetches(request)
     )
+
+
+def _sends_no_form(request: HttpRequest) -> bool:
+    """Whether it brings what no form can: the CSRF token in a header, or JSON."""
+    return settings.CSRF_HEADER_NAME in request.META or request.content_type == "application/json"
 
 
 def _names_a_script(requested_with: str) -> bool:

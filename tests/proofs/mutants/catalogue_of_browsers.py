@@ -7,6 +7,11 @@ from tests.proofs.mutants.catalogue import Mutant
 MUTANTS = (
     Mutant("a cache of one process remembers for all", "integrations/django/checks/cache.py",
            "(LocMemCache, DummyCache)", "DummyCache", ("tests/integrations/django/site/test_cache_check.py",)),
+    Mutant("BASE_URL counts as it is written", "integrations/django/origins.py",
+           "    with suppress(ValueError):  # no port", "    return url\n    with suppress(ValueError):  # no port",
+           ("tests/integrations/django/sign_in/test_base_url.py",)),
+    Mutant("a script with a CSRF header starts a sign-in", "integrations/django/browser/navigation.py",
+           "        or _sends_no_form(request)\n", "", ("tests/integrations/django/sign_in/test_background_requests.py",)),
     Mutant("a code that was sent is sent again for another attempt", "flows/oauth/authorization_code.py",
            "    if not context.services.codes.may_send(context.payload.code):\n", "    if False:\n",
            ("tests/integrations/django/sign_in/test_sent_codes.py",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 _BEGINNING: Final = re.compile("[0-9a-f]{4,32}")
+_WHOLE: Final = re.compile("(?<![0-9a-f])[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?![0-9a-f])")
+_DASHES: Final = re.compile("[\u2010-\u2015\u2212]")  # what editors and chats make of a hyphen
+_AROUND: Final = " .,;:#'\"`(){}<>[]\u2018\u2019\u201c\u201d"  # what text puts around an id, or behind its beginning
 _MOST_LISTED: Final = 10
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
@@ -55,7 +59,7 @@ class Command(BaseCommand):
         Raises:
             CommandError: There is no such transaction (exit code 1), or the id is not valid (2).
         """
-        beginning = options["id"].strip().replace("-", "").lower()
+        beginning = _id_in(options["id"])
         if not _BEGINNING.fullmatch(beginning):
             raise CommandError(
                 "This is not an id. Write it like 01900000-0000-7000-8000-000000000000, or its first 4 "
@@ -78,6 +82,14 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(found.as_json()))
         else:
             self.stdout.write("\n".join(_text(found)))
+
+
+def _id_in(text: str) -> str:
+    """Return the id that a text holds, or its beginning: users paste a line of the page, or its URL."""
+    text = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf").lower()
+    text = _DASHES.sub("-", text)
+    whole = _WHOLE.search(text)
+    return (whole[0] if whole else text.strip().strip(_AROUND)).replace("-", "")
 
 
 def _text(found: TransactionReport) -> Iterator[str]:

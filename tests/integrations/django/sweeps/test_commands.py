@@ -72,6 +72,35 @@ def test_transaction_is_shown_by_the_beginning_of_its_id(run, waiting):
     assert run("flow_show", "abc")[0] == 2
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "access_denied \u00b7 {id}",
+        "https://app.example/auth/error/access_denied/?transaction={id}&tenant=b",
+        "urn:uuid:{id}",
+        "{{{id}}}",
+        "UUID('{id}')",
+        "\u201c{id}\u201d.",
+        "\u200e{id}\u00a0",
+        "#{beginning}\u2026",
+        "{beginning}...",
+        "({beginning}),",
+    ],
+)
+@pytest.mark.parametrize("dash", ["-", "\u2013", "\u2011", ""])
+def test_id_is_found_in_what_users_paste(run, waiting, pasted, dash):
+    (row,) = waiting(1)
+    written = {"id": str(row).replace("-", dash), "beginning": str(row)[:18].replace("-", dash)}
+    code, printed = run("flow_show", pasted.format(**written))
+    assert (code, str(row) in printed) == (0, True), printed
+
+
+@pytest.mark.parametrize("pasted", ["", "...", "abc", "%", "____", "' OR 1=1", "{id}0", "not an id"])
+def test_what_holds_no_id_is_no_id(run, waiting, pasted):
+    (row,) = waiting(1)
+    assert run("flow_show", pasted.format(id=row))[0] == 2
+
+
 def test_codes_are_explained_as_in_the_admin(run, working, in_ten_minutes):
     (row,) = working(1)
     in_ten_minutes()
