@@ -1,4 +1,4 @@
-"""Origins as browsers write them (WHATWG URL Standard): what a setting says is compared with what they send."""
+"""Origins as browsers write them (WHATWG URL Standard): a setting is compared with what they send."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _BEGINNING: Final = re.compile("[0-9a-f]{4,32}")
 _WHOLE: Final = re.compile("(?<![0-9a-f])[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?![0-9a-f])")
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")  # what editors and chats make of a hyphen
-_AROUND: Final = " .,;:#'\"`(){}<>[]\u2018\u2019\u201c\u201d"  # what text puts around an id, or behind its beginning
+_AROUND: Final = " .,;:#'\"`(){}<>[]\u2018\u2019\u201c\u201d"  # what a text puts around it
 _MOST_LISTED: Final = 10
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
