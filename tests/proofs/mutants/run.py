@@ -39,6 +39,7 @@ from tests.proofs.mutants import (
     catalogue_of_pages,
     catalogue_of_providers,
     catalogue_of_sessions,
+    catalogue_of_users,
     catalogue_of_values,
 )
 from tests.proofs.mutants.catalogue import Mutant
@@ -230,6 +231,7 @@ def main() -> int:
         *catalogue_of_pages.MUTANTS,
         *catalogue_of_providers.MUTANTS,
         *catalogue_of_sessions.MUTANTS,
+        *catalogue_of_users.MUTANTS,
         *catalogue_of_values.MUTANTS,
     )
     chosen = [mutant for mutant in mutants if arguments.only in f"{mutant.file} {mutant.name}"]
