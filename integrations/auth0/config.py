@@ -28,6 +28,7 @@ SigningAlg = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256"
 ]
 UserInfoMode = Literal["never", "when_missing", "always"]
+ResponseMode = Literal["query", "form_post"]
 DistributedClaims = Literal["refuse", "ignore"]
 AssertionAudience = Literal["issuer", "token_endpoint"]
 
@@ -51,6 +52,7 @@ class Auth0Config:
         client_certificate_key: File of its private key, where the certificate's own does not hold it.
         pkce_without_metadata: The provider verifies S256 although its metadata do not say so. S256 is sent in
             any case.
+        response_mode: How the provider sends the browser back: `query` or `form_post`.
         userinfo: When a sign-in asks UserInfo: `never`, `when_missing` (the ID token lacks what the scope
             promises), or `always`.
         distributed_claims: What becomes of a sign-in whose claims are elsewhere (OpenID Connect Core §5.6.2):
@@ -105,6 +107,7 @@ class Auth0Config:
     client_certificate: str = ""
     client_certificate_key: str = ""
     pkce_without_metadata: bool = False
+    response_mode: ResponseMode = "query"
     userinfo: UserInfoMode = "never"
     distributed_claims: DistributedClaims = "refuse"
     keep_unasked_refresh_tokens: bool = False
@@ -163,6 +166,7 @@ class Auth0Config:
             ("client_auth", ClientAuth),
             ("private_key_alg", AssertionAlg),
             ("client_assertion_audience", AssertionAudience),
+            ("response_mode", ResponseMode),
             ("userinfo", UserInfoMode),
             ("distributed_claims", DistributedClaims),
             ("id_token_signing_alg", SigningAlg),

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 # Parameters that would make the provider ignore or override the ones that the flow sets (RFC 9101 §6.3).
 _OVERRIDING: Final = frozenset({"request", "request_uri"})
 # Parameters of every request that the settings, or the caller's code, determine.
-_KNOWN: Final = frozenset({"response_type", "client_id", "redirect_uri", "scope", "code_challenge_method"})
+_KNOWN: Final = frozenset(
+    {"response_type", "client_id", "redirect_uri", "scope", "code_challenge_method", "response_mode"}
+)
 _QUERIES_KEPT: Final = 32
 
 
@@ -388,6 +390,7 @@ class Auth0Provider:
             "redirect_uri": redirect_uri,
             "scope": scope,
             "code_challenge_method": "S256",
+            **({} if self._config.response_mode == "query" else {"response_mode": "form_post"}),
         }
 
     def _post(self, endpoint: str, fields: Mapping[str, str | Secret], deadline: float) -> Answer:

@@ -93,6 +93,7 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "END_SESSION_ENDPOINT": "",
     "FEDERATED_LOGOUT": False,
     "CALLBACK_URL": "",
+    "RESPONSE_MODE": "query",
     "REVOCATION_ENDPOINT": "",
     "KEEP_UNASKED_REFRESH_TOKENS": False,
     "LOGOUT_RETURN_PARAMETER": "post_logout_redirect_uri",

@@ -89,6 +89,7 @@ def provider_config(tenant: str) -> Auth0Config:
         client_certificate=chosen.client_certificate,
         client_certificate_key=chosen.client_certificate_key,
         pkce_without_metadata=chosen.pkce_without_metadata,
+        response_mode=chosen.response_mode,
         userinfo=chosen.userinfo,
         distributed_claims=chosen.distributed_claims,
         keep_unasked_refresh_tokens=chosen.keep_unasked_refresh_tokens,

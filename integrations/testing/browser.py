@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -12,10 +14,13 @@ from django.urls import reverse
 from stateful_oauth.django.conf import conf
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.http import HttpResponse
 
     from stateful_oauth.emulator import Callback, Tenant
 
+_FIELDS: Final = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 _SHOWN: Final = 2000  # characters of a page in the message of a failing test
 
 
@@ -62,7 +67,25 @@ class Browser:
 
     def sign_in(self, as_user: str, next_url: str = "") -> HttpResponse:
         """Start, sign in at the tenant, and come back; return the callback's response."""
-        return self.get(self.authorize(self.start(next_url), as_user))
+        return self.arrive(self.authorize(self.start(next_url), as_user))
+
+    def arrive(self, callback: Callback, **headers: str) -> HttpResponse:
+        """Open a callback: its URL, or, with `RESPONSE_MODE = "form_post"`, the form and then the site's own.
+
+        The provider's form brings no cookie, as from another site.
+        """
+        if callback.method == "GET":
+            return self.get(callback, **headers)
+        page = Browser(self._tenant).post_form(callback, callback.fields, **headers)
+        if page.status_code != 200:
+            return page
+        form = _FIELDS.findall(page.content.decode())
+        return self.post_form(callback, {unescape(name): unescape(value) for name, value in form}, **headers)
+
+    def post_form(self, url: str, fields: Mapping[str, Any], **headers: str) -> HttpResponse:
+        """Send a form in the encoding that browsers use (application/x-www-form-urlencoded)."""
+        kind = {"content_type": "application/x-www-form-urlencoded"}
+        return self._ask("post", url, {**headers, **kind}, urlencode(fields, doseq=True))
 
     def connect(self, connection: str, as_account: str, next_url: str = "") -> HttpResponse:
         """Start to connect an account, choose it at its provider, and come back; return the last response.

@@ -18,6 +18,12 @@ from django.views.decorators.http import require_http_methods
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.actions.callers import BrowserCaller
+from stateful_oauth.django.actions.form_posts import (
+    bridge,
+    is_bridged,
+    taken_from_form,
+    takes_form_posts,
+)
 from stateful_oauth.django.browser.navigation import is_navigation
 from stateful_oauth.django.browser.seen_codes import remember_codes, was_seen
 from stateful_oauth.django.conf import DEFAULT_TENANT, TenantSettings, conf
@@ -48,10 +54,17 @@ def callback_view(view: View) -> View:
     every frame has it in a variable.
     """
     page: Any = flow_view(require_http_methods(["GET"])(view))
+    posted: Any = flow_view(require_http_methods(["POST"])(view))
+    bridged: Any = flow_view(bridge)
     if iscoroutinefunction(page):
 
         @wraps(page)
         async def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if _posts(request, kwargs):
+                if not is_bridged(request):
+                    return cast("HttpResponse", await sync_to_async(bridged)(request))
+                _take_out(request, taken_from_form(request))
+                return cast("HttpResponse", await posted(request, *args, **kwargs))
             await sync_to_async(_guard)(request)
             response: HttpResponse = await page(request, *args, **kwargs)
             return response
@@ -60,11 +73,16 @@ def callback_view(view: View) -> View:
 
         @wraps(page)
         def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if _posts(request, kwargs):
+                if not is_bridged(request):
+                    return cast("HttpResponse", bridged(request))
+                _take_out(request, taken_from_form(request))
+                return cast("HttpResponse", posted(request, *args, **kwargs))
             _guard(request)
             response: HttpResponse = page(request, *args, **kwargs)
             return response
 
-    # It takes no POST, and says so itself: with headers that suit a URL which may hold a code.
+    # What it takes no POST of, it says itself: with headers that suit a URL which may hold a code.
     return cast("View", csrf_exempt(without_query))
 
 
@@ -76,6 +94,10 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
     """
     parameters = _take_out(request)
     tenant_or_404(tenant)
+    if request.method == "GET" and kind != "connect_account" and takes_form_posts(tenant):
+        # `response_mode` was changed on the way to the provider: the code has stood in a URL.
+        _remember_codes(parameters)
+        parameters = [(name, values) for name, values in parameters if name not in _code_parameters()]
     declared = declaration_of(kind).callback
     code_parameter = "code" if declared is None else declared.code_parameter
     try:
@@ -98,6 +120,11 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
     if outcome.code in other_browser.CODES and outcome.transaction_id is None:
         other_browser.note_attempt(request, transaction_id)
     return _refused(request, parameters, outcome) if outcome.code == "transaction_unknown" else outcome
+
+
+def _posts(request: HttpRequest, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a request is a form of the provider's, and the tenant of its URL is asked for forms."""
+    return request.method == "POST" and takes_form_posts(kwargs.get("tenant", DEFAULT_TENANT))
 
 
 def _guard(request: HttpRequest) -> None:
@@ -135,8 +162,13 @@ def _code_parameters() -> frozenset[str]:
     return frozenset({"code", *(each.code_parameter for each in callbacks())})
 
 
-def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
+def _take_out(
+    request: HttpRequest, form: Sequence[tuple[str, Sequence[Secret]]] | None = None
+) -> Sequence[tuple[str, Sequence[Secret]]]:
     """Return the query as secrets, and leave none of it in the request.
+
+    Args:
+        form: What was taken from a form, in the place of the query.
 
     Servers and proxies write the URL into variables of their own (`REQUEST_URI`, `X-Original-URL`, …). Each
     variable that holds the query, or a value of it as long as a code or a `state`, is emptied.
@@ -144,7 +176,7 @@ def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
     found: Sequence[tuple[str, Sequence[Secret]]] | None = getattr(request, _TAKEN_OUT, None)
     if found is None:
         found = [(name, [Secret(value) for value in values]) for name, values in request.GET.lists()]
-        setattr(request, _TAKEN_OUT, found)
+        setattr(request, _TAKEN_OUT, found if form is None else form)
         hidden = [
             Secret(request.META.get("QUERY_STRING", "")),
             *(value for _, all_ in found for value in all_),
@@ -153,7 +185,7 @@ def _take_out(request: HttpRequest) -> Sequence[tuple[str, Sequence[Secret]]]:
         for name in [name for name in request.META if _URLS.search(name)]:
             if _holds(request.META[name], hidden):
                 request.META[name] = ""
-    return found
+    return found if form is None else form
 
 
 def _holds(value: object, hidden: Sequence[Secret]) -> bool:

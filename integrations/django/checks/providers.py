@@ -30,7 +30,11 @@ def check_provider(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
     Args:
         name: What messages call the tenant.
     """
-    from stateful_oauth.auth0.config import DistributedClaims, UserInfoMode  # noqa: PLC0415 - not needed to serve
+    from stateful_oauth.auth0.config import (  # noqa: PLC0415 - not needed to serve
+        DistributedClaims,
+        ResponseMode,
+        UserInfoMode,
+    )
 
     if tenant.provider not in PROFILES:
         yield Error(
@@ -52,7 +56,11 @@ def check_provider(tenant: TenantSettings, name: str) -> Iterator[CheckMessage]:
                 hint="Remove them. Connected accounts, linking, and federated sign-out are Auth0's own.",
                 id="stateful_oauth.E072",
             )
-    for key, choices in (("USERINFO", UserInfoMode), ("DISTRIBUTED_CLAIMS", DistributedClaims)):
+    for key, choices in (
+        ("USERINFO", UserInfoMode),
+        ("DISTRIBUTED_CLAIMS", DistributedClaims),
+        ("RESPONSE_MODE", ResponseMode),
+    ):
         if getattr(tenant, key.lower()) not in get_args(choices):
             yield Error(
                 f"{name}: {key} is not one of {', '.join(get_args(choices))}.",

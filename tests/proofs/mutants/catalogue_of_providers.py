@@ -9,6 +9,7 @@ DISCOVERY = ("tests/integrations/auth0/test_discovery.py",)
 CLIENTS = ("tests/integrations/auth0/test_client_authentication.py",)
 USERINFO = ("tests/integrations/django/providers/test_userinfo.py",)
 SIGN_OUT = ("tests/integrations/django/providers/test_sign_out.py",)
+FORM_POST = ("tests/integrations/django/providers/test_form_post.py",)
 TOKENS = ("tests/integrations/django/providers/test_unasked_refresh_tokens.py",)
 
 MUTANTS = (
@@ -47,4 +48,9 @@ MUTANTS = (
            "    if not provider.keeps_refresh_token(inputs.scope):\n", "    if False:\n", TOKENS),
     Mutant("tokens that cannot be revoked pile up as rows", "storage/releases.py",
            "    if not can_revoke(tenant):\n        return\n", "", TOKENS),
+    Mutant("a form of the provider's is taken without the bridge", "integrations/django/actions/form_posts.py",
+           "    return request.content_type == _FORM and _BRIDGED in request.POST\n", "    return True\n", FORM_POST),
+    Mutant("a code in a URL is taken where forms are asked for", "integrations/django/actions/callbacks.py",
+           '    if request.method == "GET" and kind != "connect_account" and takes_form_posts(tenant):\n',
+           "    if False:\n", FORM_POST),
 )  # fmt: skip

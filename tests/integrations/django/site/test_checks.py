@@ -172,6 +172,7 @@ WRONG = [
     ("E071", {"PROVIDER": "okta", "ISSUER": "", "DOMAIN": "example.okta.com"}),
     ("E072", {"PROVIDER": "okta", "LINKING": "confirm"}),
     ("E072", {"PROVIDER": "google", "FEDERATED_LOGOUT": True}),
+    ("E073", {"RESPONSE_MODE": "fragment"}),
     ("E073", {"USERINFO": "sometimes"}),
     ("E073", {"DISTRIBUTED_CLAIMS": "fetch"}),
     ("E017", {"END_SESSION_ENDPOINT": "http://tenant.example/logout"}),
