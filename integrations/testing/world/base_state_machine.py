@@ -79,7 +79,20 @@ def not_twice(world: BaseStateMachine) -> bool:
 
 
 _ONCE: Final = frozenset(
-    {"wait", "purge", "change", "sweep", "administer_tenant", "administer_site", "end_sessions", "sign_out"}
+    {
+        "wait",
+        "purge",
+        "change",
+        "sweep",
+        "administer_tenant",
+        "administer_site",
+        "end_sessions",
+        "sign_out",
+        "link_elsewhere",
+        "unlink_elsewhere",
+        "change_action",
+        "compare_with_provider",
+    }
 )
 
 

@@ -16,6 +16,8 @@ from stateful_oauth.testing.world.fault_scenarios import FAULT_SCENARIOS
 from stateful_oauth.testing.world.flow_rules import corpus_of_flows, rules_of_flows
 from stateful_oauth.testing.world.invariants import AT_REST, EVERY_STEP
 from stateful_oauth.testing.world.operating import Operating
+from stateful_oauth.testing.world.others import CORPUS as CORPUS_OF_OTHERS
+from stateful_oauth.testing.world.others import Others
 from stateful_oauth.testing.world.passing_time import PassingTime
 from stateful_oauth.testing.world.starting import Starting
 
@@ -36,7 +38,7 @@ else:
     FlowRules = type("FlowRules", rules_of_flows() or (BaseStateMachine,), {})
 
 
-class World(Starting, Accounts, PassingTime, Operating, FlowRules):
+class World(Starting, Accounts, PassingTime, Operating, Others, FlowRules):
     """A site, a tenant, browsers with tabs, people, operators and bad weather.
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
@@ -48,7 +50,12 @@ class World(Starting, Accounts, PassingTime, Operating, FlowRules):
         at_rest: What has to hold when faults have ended and recovery has run.
     """
 
-    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {**CORPUS, **FAULT_SCENARIOS, **corpus_of_flows()}
+    corpus: ClassVar[Mapping[str, tuple[Step, ...]]] = {
+        **CORPUS,
+        **FAULT_SCENARIOS,
+        **CORPUS_OF_OTHERS,
+        **corpus_of_flows(),
+    }
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP
     at_rest: ClassVar[tuple[Invariant, ...]] = AT_REST
 
@@ -74,6 +81,9 @@ class World(Starting, Accounts, PassingTime, Operating, FlowRules):
         self.look()
         self.check()
         self.calm()
+        self.compare_at_rest()
+        self.look()
+        self.check()
         for each in self.at_rest:
             each(self)
         for row in self.seen.rows.values():

@@ -18,6 +18,7 @@ from stateful_oauth.testing.world.tabs import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from stateful_oauth.testing.browser import Browser
     from stateful_oauth.testing.world.gateway import Gateway
@@ -103,6 +104,10 @@ class Memory:
             remember, because its cache keeps nothing.
         seen: Codes that another browser navigated with, while their transaction waited for them.
         searched: For secrets.
+        undone: When others undid a link that the site believed in, by primary and secondary.
+        linked_elsewhere: Links that others made, by primary and secondary.
+        others_changed: Whether others have changed users or links at the provider.
+        compared: Whether the comparison with the provider has run to its end, when all was at rest.
     """
 
     owners: dict[uuid.UUID, Owner] = field(default_factory=dict)
@@ -121,6 +126,10 @@ class Memory:
     injected: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
     searched: Searched = field(default_factory=Searched)
+    undone: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    linked_elsewhere: set[tuple[str, str]] = field(default_factory=set)
+    others_changed: bool = False
+    compared: bool = False
 
     def new_rows(self) -> list[uuid.UUID]:
         """Return the transactions that have no owner yet."""

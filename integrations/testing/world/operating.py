@@ -53,6 +53,7 @@ class Operating(BaseStateMachine):
         if who.user_id not in tenant.people.users:
             return
         self.trace.note(f"At the provider, an administrator: {what} {who.name}.")
+        self.memory.others_changed = True
         match what:
             case "block" | "unblock":
                 tenant.block_user(who.user_id, what == "block")

@@ -152,9 +152,7 @@ def _in_one_order() -> Iterator[None]:
 
 def empty_database() -> None:
     """Delete every row that a scenario can have made."""
-    from stateful_oauth.storage.models import AccountLink, ConnectedAccount, Grant, Identity, TransitionRecord  # noqa: PLC0415 - one place
-
-    models: list[Any] = [FlowTransaction, TransitionRecord, Grant, ConnectedAccount, AccountLink, Identity]
+    models: list[Any] = [*apps.get_app_config("stateful_oauth").get_models()]
     models.append(get_user_model())
     if apps.is_installed("django.contrib.sessions"):
         models.append(apps.get_model("sessions", "Session"))

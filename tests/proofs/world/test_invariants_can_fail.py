@@ -30,6 +30,7 @@ from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionR
 from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing.world import CORPUS, Configuration, Step, Violation, World, step
 from stateful_oauth.testing.world.faults import WorkerDies
+from tests.support.breaks_of_others import BREAKS_OF_OTHERS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -380,6 +381,7 @@ BREAKS = {
         Break(recovery_does_nothing, CRASH, "nothing is left working"),
         Break(retry_forever, CRASH, "nothing is left working"),
         Break(refused_tokens_are_forgotten, REFUSED, "no token is left alive"),
+        *(Break(*each) for each in BREAKS_OF_OTHERS),
     )
 }
 
@@ -419,5 +421,6 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "planted secrets appear nowhere in clear",
         "nothing is left working",
         "no token is left alive",
+        *(invariant for _, _, invariant in BREAKS_OF_OTHERS),
     }
     assert noticed == named

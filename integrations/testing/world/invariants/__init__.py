@@ -5,6 +5,7 @@ from typing import Final
 from stateful_oauth.testing.world.invariants import (
     accounts,
     cost,
+    others,
     rest,
     secrets,
     sign_ins,
@@ -26,6 +27,9 @@ EVERY_STEP: Final = (
     sign_ins.no_account_signs_in_as_another_user,
     sign_ins.no_refresh_family_is_killed_by_us,
     accounts.metadata_is_merged_and_nothing_else,
+    others.a_link_that_others_undid_is_made_only_by_its_user,
+    others.a_sign_in_notices_what_others_undid,
+    others.a_denial_ends_no_grant,
     secrets.nothing_secret_is_in_clear,
     cost.every_action_stays_within_its_limits,
 )
@@ -34,6 +38,7 @@ AT_REST: Final = (
     rest.links_agree,
     rest.metadata_is_merged_completely,
     rest.connected_accounts_agree,
+    others.the_comparison_lists_what_is_left,
     tokens.no_token_is_left_alive,
 )
 

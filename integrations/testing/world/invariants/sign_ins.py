@@ -143,5 +143,5 @@ def no_refresh_family_is_killed_by_us(world: BaseStateMachine) -> None:
     for entry in ledger.entries("family_revoked"):
         if entry.fields.get("family") in of_injected:
             continue
-        if entry.fields.get("reason") not in ("admin", "revoked"):
+        if entry.fields.get("reason") not in ("admin", "revoked", "action"):
             raise Violation(name, f"the tenant revoked a family: {dict(entry.fields)}")
