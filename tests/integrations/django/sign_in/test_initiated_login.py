@@ -44,7 +44,7 @@ def test_invitation_goes_on_to_the_provider(browser):
 @pytest.mark.parametrize(
     "issuer", ["https://tenant.example", "https://evil.example/", "", "https://TENANT.example/"]
 )
-def test_other_issuer_starts_nothing(browser, issuer):
+def test_an_initiated_login_of_another_issuer_starts_nothing(browser, issuer):
     refused = browser.get(PAGE, QUERY_STRING=f"iss={issuer}")
     assert b"<code>issuer_mismatch</code>" in refused.content
     assert not FlowTransaction.objects.exists()
@@ -86,6 +86,6 @@ def test_form_of_a_portal_comes_back_with_the_cookies_of_the_browser(browser):
     assert not FlowTransaction.objects.exists()
 
 
-def test_script_starts_nothing(browser):
+def test_an_initiated_login_by_a_script_starts_nothing(browser):
     browser.get(f"{PAGE}?iss={ISSUER}", HTTP_SEC_FETCH_MODE="cors", HTTP_SEC_FETCH_DEST="empty")
     assert not FlowTransaction.objects.exists()
