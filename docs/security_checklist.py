@@ -24,7 +24,6 @@ NOT_PROVEN: Final[dict[str, str]] = {}
 # Rules whose tests show less than the rule says.
 PROVEN_IN_PART: Final = {
     "S2": "The exchange is tried against our own emulator only, and against no provider written elsewhere.",
-    "S17": "The cookie and the refused POST are tested; no real browser makes a cross-site request.",
     "L14": "The first account cannot be unlinked. Disconnecting does not ask for a fresh sign-in.",
     "L17": "Claims grant nothing at all: there is no mapping from claims to privileges that could be tested.",
 }
