@@ -111,6 +111,15 @@ def newest_grant(tenant: str) -> GrantValue | None:
     return None if row is None else _value(row)
 
 
+def newest_grant_of(user_id: Any, tenant: str) -> str | None:
+    """Return the id of a user's newest grant of a tenant that lasts, or None."""
+    rows = Grant.objects.using(router.db_for_write(Grant))
+    with database_answers():
+        found = rows.filter(user_id=user_id, tenant=tenant, ended_at__isnull=True).order_by("-pk")
+        key = found.values_list("pk", flat=True).first()
+    return None if key is None else str(key)
+
+
 def end_grant(grant_id: str, *, now: datetime, successor: str = "") -> None:
     """Wipe a grant, if it has not ended, and have its refresh token revoked.
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+class Remedy(Protocol):
+    """A flow that helps with an error."""
+
+    def start(self, request: Any, *, next: str | None = None) -> Any:  # noqa: A002 - Django's own name for it
+        """Start the flow; return the response for a view to return."""
+
+    async def astart(self, request: Any, *, next: str | None = None) -> Any:  # noqa: A002 - Django's own name for it
+        """Do the same as `start`, for async views."""
 
 
 class FlowError(Exception):
@@ -14,11 +24,13 @@ class FlowError(Exception):
     Attributes:
         code: A key of `error_codes.ERROR_CODES`.
         event: The event of the machine that records it when an effect raises it.
+        remedy: What the user can do about it, where a front door knows; None elsewhere.
         detail: What the other service said about it: text from outside, kept in the log of the transaction.
             It is no part of the message, which tracebacks and log files show.
     """
 
     event = "fail"
+    remedy: Remedy | None = None
 
     def __init__(self, code: str, message: str = "", *, detail: str = "") -> None:
         super().__init__(f"{code}: {message}" if message else code)

@@ -32,6 +32,16 @@ if TYPE_CHECKING:
         start_unlink,
     )
     from stateful_oauth.django.actions.stepping_up import astart_step_up, start_step_up
+    from stateful_oauth.django.actions.tokens import (
+        aaccess_token,
+        aavailable_connections,
+        access_token,
+        aprovider_token,
+        arefresh_connected_accounts,
+        available_connections,
+        provider_token,
+        refresh_connected_accounts,
+    )
     from stateful_oauth.django.api.bearer import bearer_required
     from stateful_oauth.django.api.rest_framework import Auth0Bearer
     from stateful_oauth.django.api.verifying import averify_access_token, verify_access_token
@@ -40,18 +50,10 @@ if TYPE_CHECKING:
     from stateful_oauth.django.pages.flow_pages import FlowResponse, InsideTransaction, flow_view
     from stateful_oauth.django.pages.permissions import permission_denied_view
     from stateful_oauth.django.sessions.accounts import (
-        aaccess_token,
-        aavailable_connections,
-        access_token,
         aconnected_accounts,
         alinked_accounts,
-        aprovider_token,
-        arefresh_connected_accounts,
-        available_connections,
         connected_accounts,
         linked_accounts,
-        provider_token,
-        refresh_connected_accounts,
     )
     from stateful_oauth.django.sessions.current import CurrentSignIn, acurrent_sign_in, current_sign_in
     from stateful_oauth.django.sessions.endings import aend_sessions, end_sessions
@@ -152,9 +154,11 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
         __name__,
         {
             "stateful_oauth.django.sessions.accounts": (
-                "aaccess_token aavailable_connections access_token aconnected_accounts "
-                "alinked_accounts aprovider_token arefresh_connected_accounts available_connections "
-                "connected_accounts linked_accounts provider_token refresh_connected_accounts"
+                "aconnected_accounts alinked_accounts connected_accounts linked_accounts"
+            ),
+            "stateful_oauth.django.actions.tokens": (
+                "aaccess_token aavailable_connections access_token aprovider_token "
+                "arefresh_connected_accounts available_connections provider_token refresh_connected_accounts"
             ),
             "stateful_oauth.auth0.access_token": "VerifiedAccessToken",
             "stateful_oauth.django.api.bearer": "bearer_required",

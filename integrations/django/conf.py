@@ -77,6 +77,7 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "ACCESS_TOKEN_SIGNING_ALG": "RS256",
     "ANOTHER_ACCOUNT_PROMPT": "login",
     "API_AUDIENCE": "",
+    "API_SCOPES": {},
     "AUTHORIZATION_PARAMETERS": {},
     "ORGANIZATION": "",
     "REQUEST_PARAMETERS": (),

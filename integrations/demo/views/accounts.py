@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from stateful_oauth.django.actions import tokens
 from stateful_oauth.django.actions.starting import start_connect
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.pages.failures import failure
@@ -122,7 +123,7 @@ def token(request: HttpRequest) -> HttpResponse:
     if account is None:
         raise Http404
     try:
-        found = accounts.provider_token(
+        found = tokens.provider_token(
             request, account.connection, login_hint=account.provider_user_id or None
         )
     except FlowError as error:

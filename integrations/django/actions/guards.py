@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction
 from django.contrib import messages
@@ -17,6 +16,7 @@ from stateful_oauth.django.actions.organizations import called
 from stateful_oauth.django.actions.starting import start_login
 from stateful_oauth.django.actions.stepping_up import start_step_up
 from stateful_oauth.django.async_twins import async_twin
+from stateful_oauth.django.browser.next_url import page_of
 from stateful_oauth.django.pages.flow_pages import outside_of_transactions
 from stateful_oauth.django.sessions.current import current_sign_in
 
@@ -143,8 +143,7 @@ def _atomic(view: Callable[..., Any]) -> Callable[..., Any]:
 def _way_back(request: HttpRequest) -> str:
     """Return where the user goes on: the page itself, or after a form, the page that has it."""
     if request.method in ("GET", "HEAD"):
-        return request.get_full_path()
+        return page_of(request)
     text = gettext("Please send the form again: it was not sent, because you had to confirm who you are.")
     messages.warning(request, text, fail_silently=True)
-    page = urlsplit(request.META.get("HTTP_REFERER", ""))
-    return page._replace(scheme="", netloc="").geturl() if page.netloc == request.get_host() else ""
+    return page_of(request)

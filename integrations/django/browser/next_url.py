@@ -35,6 +35,17 @@ def requested_next(request: HttpRequest) -> str:
     return wanted if may_go_to(wanted) else ""
 
 
+def page_of(request: HttpRequest) -> str:
+    """Return the page that the user is at: that of the request, or after a form, the one that has it."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    try:
+        page = urlsplit(request.META.get("HTTP_REFERER", ""))
+    except ValueError:  # brackets that do not match
+        return ""
+    return page._replace(scheme="", netloc="").geturl() if page.netloc == request.get_host() else ""
+
+
 def destination(next_url: str) -> str:
     """Return `next_url` if it may be gone to, and `LOGIN_REDIRECT_URL` otherwise."""
     if may_go_to(next_url):

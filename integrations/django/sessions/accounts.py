@@ -1,4 +1,4 @@
-"""What a project asks about the accounts of the signed-in user: connected ones, linked ones, and tokens.
+"""What a project asks about the accounts of the signed-in user: connected ones, and linked ones.
 
 Functions here take a request, call the provider where they say so, and raise `FlowError` with a code whose
 text says what the user can do (`docs/error-codes.md`).
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     from stateful_oauth.auth0.provider import Auth0Provider
     from stateful_oauth.flows.engine.secret import Secret
-    from stateful_oauth.flows.oauth.accounts import ConnectionInfo, ProviderToken
-    from stateful_oauth.flows.oauth.grants import AccessToken
+    from stateful_oauth.flows.oauth.accounts import ConnectionInfo
     from stateful_oauth.storage.models import AccountLink, ConnectedAccount
 
 Answer = TypeVar("Answer")
@@ -85,46 +84,18 @@ def linked_accounts(request: HttpRequest) -> Sequence[AccountLink]:
     return list(links_of(_issuer(request), subject)) if subject else []
 
 
-def access_token(request: HttpRequest, *, audience: str = "", scope: str = "") -> AccessToken:
-    """Return an access token of the user for an API, kept or refreshed.
-
-    Args:
-        audience: The API's identifier, or an empty string for the one of the sign-in.
-        scope: What is needed, separated by spaces, or an empty string for all that was granted.
+def grant_of_session(request: HttpRequest) -> tuple[str | None, str]:
+    """Return the id of the session's grant, or None, and the alias of its tenant.
 
     Raises:
-        FlowError: `grant_missing` (sign in with `offline_access` in SCOPE), `grant_dead`, `refresh_lost`,
-            `step_up_required`, `audience_not_granted`, `scope_not_granted`, `grant_in_use`, or what became of
-            the call.
+        ServiceRefused: `grant_missing`: no user is signed in with the provider in this session.
     """
     _check_signed_in(request)
-    grant = session_details(request).get("grant")
-    return wiring.access_tokens().access_token(grant, audience=audience, scope=scope, time_limit=_TIME_LIMIT)
-
-
-def provider_token(request: HttpRequest, connection: str, *, login_hint: str | None = None) -> ProviderToken:
-    """Return an access token of the identity provider behind a connected account (Token Vault).
-
-    Args:
-        login_hint: The provider's user id or email, when the user has several accounts of the connection.
-
-    Raises:
-        FlowError: `account_not_connected`, `connected_account_unknown`, `grant_missing`, `grant_dead`,
-            `step_up_required`, `token_vault_refused`, or what became of the call.
-    """
-    _check_signed_in(request)
-    grant = session_details(request).get("grant")
-    return wiring.access_tokens().provider_token(
-        grant, connection=connection, login_hint=login_hint, time_limit=_TIME_LIMIT
-    )
+    return session_details(request).get("grant"), _tenant(request)
 
 
 aconnected_accounts = async_twin(connected_accounts)
-arefresh_connected_accounts = async_twin(refresh_connected_accounts)
-aavailable_connections = async_twin(available_connections)
 alinked_accounts = async_twin(linked_accounts)
-aaccess_token = async_twin(access_token)
-aprovider_token = async_twin(provider_token)
 
 
 def own_connected_account(request: HttpRequest, account_id: str) -> ConnectedAccount | None:

@@ -33,6 +33,8 @@ class CurrentSignIn:
         acr: How the user authenticated: the authentication context class, or an empty string.
         amr: The authentication methods, for example `("pwd", "otp")`; empty if the provider did not say.
         organization: The id of the Auth0 organization (`org_…`), or an empty string.
+        grant: The id of the refresh token that the session holds, for `access_token(grant=…)` in the
+            background; or an empty string.
         claims: The claims of the ID token that the setting `KEPT_CLAIMS` names: email, name and picture by
             default. They are as they were when the user signed in.
     """
@@ -46,6 +48,7 @@ class CurrentSignIn:
     acr: str = ""
     amr: tuple[str, ...] = ()
     organization: str = ""
+    grant: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def authenticated_within(self, period: timedelta) -> bool:
@@ -77,6 +80,7 @@ def current_sign_in(request: HttpRequest) -> CurrentSignIn | None:
         acr=details.get("acr") or "",
         amr=tuple(details.get("amr") or ()),
         organization=details.get("organization") or "",
+        grant=details.get("grant") or "",
         claims=MappingProxyType(dict(details.get("claims") or {})),
     )
 

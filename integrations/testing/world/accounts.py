@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from django.http import HttpRequest
 from django.urls import reverse
 
-from stateful_oauth.django.sessions import accounts
+from stateful_oauth.django.actions import tokens
 from stateful_oauth.flows.account_linking.inputs import AccountLinkingInputs
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import AccountLink, ConnectedAccount
@@ -169,11 +169,11 @@ class Accounts(SignIn):
         def use() -> object:
             match what:
                 case "accounts":
-                    return accounts.refresh_connected_accounts(request)
+                    return tokens.refresh_connected_accounts(request)
                 case "connections":
-                    return accounts.available_connections(request)
+                    return tokens.available_connections(request)
                 case _:
-                    return accounts.access_token(request)
+                    return tokens.access_token(request)
 
         try:
             self.act("grant", use, faults)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
 
-from stateful_oauth.storage.models import ConnectedAccount
+from stateful_oauth.flows.engine.errors import FlowError
+from stateful_oauth.storage.models import ConnectedAccount, Grant
 from stateful_oauth.testing.browser import Browser
 from tests.support.accounts_site import QWERTY, XPTO
 from tests.support.checkout import ROOT
@@ -89,17 +92,24 @@ def test_the_views_of_connecting_work(example, person, monkeypatch):
         path("auth/", include("stateful_oauth.django.urls")),
         path("calendar/", example["calendar"]),
         path("allow/", example["allow_calendar"]),
+        path("agenda/", example["agenda"]),
     ]
     addresses = type("Addresses", (), {"urlpatterns": own})
     chosen = settings_of("connecting.md", monkeypatch)
     with override_settings(ROOT_URLCONF=addresses, STATEFUL_OAUTH=chosen):
         assert person.get("/calendar/").status_code == 409
         assert shown.pop() == ("connect_google.html", {"code": "account_not_connected"})
+        assert b"account_not_connected" in person.get("/agenda/").content
         started = person.post("/allow/", {"next": "/calendar/"})["Location"]
         back = person.get(person.visitor.connect(started, as_account=QWERTY))
         assert back["Location"] == "/calendar/"
         assert "calendar.readonly" in str(ConnectedAccount.objects.get().scopes)
+        assert person.get("/agenda/").status_code == 200
+        assert shown.pop()[1]["until"] > datetime.now(UTC) - timedelta(days=3650)
         assert person.get("/calendar/").status_code == 200
+        user = get_user_model().objects.get(pk=person.user_id)
+        with pytest.raises(FlowError, match=r"audience_not_granted|scope_not_granted|request_rejected"):
+            example["nightly_report"](user, str(Grant.objects.get().pk))  # the tenant has no such API
     page, context = shown.pop()
     assert page == "calendar.html"
     assert context["events"]["Authorization"].startswith("Bearer ")

@@ -11,14 +11,14 @@ from django.urls import include, path
 from stateful_oauth.django import flow_view, start_connect, wiring
 from stateful_oauth.django.actions.callers import BrowserCaller
 from stateful_oauth.django.actions.starting import connect_inputs
-from stateful_oauth.django.conf import conf
-from stateful_oauth.django.sessions.accounts import (
+from stateful_oauth.django.actions.tokens import (
     access_token,
     available_connections,
-    connected_accounts,
     provider_token,
     refresh_connected_accounts,
 )
+from stateful_oauth.django.conf import conf
+from stateful_oauth.django.sessions.accounts import connected_accounts
 from stateful_oauth.emulator.connect_flows import ConnectFlows
 from stateful_oauth.flows.engine.errors import InvalidInput
 from stateful_oauth.storage.models import ConnectedAccount, FlowTransaction

@@ -6,14 +6,13 @@ import html
 
 import pytest
 
-from stateful_oauth.django.sessions.accounts import (
+from stateful_oauth.django.actions.tokens import (
     access_token,
     available_connections,
-    connected_accounts,
-    linked_accounts,
     provider_token,
     refresh_connected_accounts,
 )
+from stateful_oauth.django.sessions.accounts import connected_accounts, linked_accounts
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.storage.models import ConnectedAccount, Grant
 from stateful_oauth.testing.browser import Browser

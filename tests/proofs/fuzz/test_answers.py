@@ -14,7 +14,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPResponse
 
-from stateful_oauth.django.sessions.accounts import access_token, provider_token
+from stateful_oauth.django.actions.tokens import access_token, provider_token
 from stateful_oauth.django.sweeps.sweeping import expire_due, recover_due
 from stateful_oauth.emulator import PageShown
 from stateful_oauth.flows.engine.errors import FlowError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stateful_oauth.django.sessions.accounts import access_token
+from stateful_oauth.django.actions.tokens import access_token
 from stateful_oauth.flows.engine.errors import Quarantined, ServiceRefused
 from stateful_oauth.storage.models import FlowTransaction, Grant
 from stateful_oauth.storage.store import DjangoTransactionStore

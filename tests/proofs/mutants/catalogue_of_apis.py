@@ -9,6 +9,8 @@ VIEWS = ("tests/integrations/django/api/test_bearer.py",)
 GUARDED = ("tests/integrations/django/front_door/test_guarded_views.py",)
 INITIATED = ("tests/integrations/django/sign_in/test_initiated_login.py",)
 GUARDS = "integrations/django/actions/guards.py"
+BACKGROUND = ("tests/flows/connect_account/test_tokens_of_users.py",)
+TOKENS = "integrations/django/actions/tokens.py"
 TOKEN = "integrations/auth0/access_token.py"
 VERIFYING = "integrations/django/api/verifying.py"
 
@@ -67,6 +69,16 @@ MUTANTS = (
     Mutant("a portal chooses where to go on", "integrations/django/views/initiated_login.py",
            'target if may_go_to(target) else ""', "target", INITIATED,
            survivor="`start_login` checks `next` again."),
+    # Tokens in the background, and what a user can do about an error.
+    Mutant("an inactive user's tokens are handed out", TOKENS, "    if not user.is_active:", "    if False:", BACKGROUND),
+    Mutant("an ended grant is the newest", "storage/grants.py",
+           "rows.filter(user_id=user_id, tenant=tenant, ended_at__isnull=True)", "rows.filter(user_id=user_id, tenant=tenant)", BACKGROUND),
+    Mutant("the oldest grant is used", "storage/grants.py",
+           'ended_at__isnull=True).order_by("-pk")\n        key', 'ended_at__isnull=True).order_by("pk")\n        key', BACKGROUND),
+    Mutant("a remedy connects an account by GET", "integrations/django/actions/remedies.py",
+           '        if request.method == "POST":', "        if True:", BACKGROUND),
+    Mutant("a remedy brings no refresh token", "integrations/django/actions/remedies.py",
+           '[*tenant.scope.split(), "offline_access"]', "tenant.scope.split()", BACKGROUND),
     Mutant("a view of an API demands a CSRF token", "integrations/django/api/bearer.py",
            '        return cast("View", csrf_exempt(login_not_required(protected)))',
            '        return cast("View", login_not_required(protected))', VIEWS),

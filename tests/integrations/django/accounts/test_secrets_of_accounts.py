@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from stateful_oauth.django.sessions.accounts import access_token, provider_token
+from stateful_oauth.django.actions.tokens import access_token, provider_token
 from stateful_oauth.emulator.connect_flows import ConnectFlows
 from stateful_oauth.storage.models import FlowTransaction
 from stateful_oauth.storage.store import DjangoTransactionStore

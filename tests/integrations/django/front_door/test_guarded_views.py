@@ -95,7 +95,7 @@ def test_age_that_the_provider_did_not_tell_is_not_recent(browser):
 
 @pytest.mark.security("T12")
 def test_class_of_authentication_is_that_of_the_token(browser, tenant):
-    browser.sign_in(ADA)
+    browser.get(browser.authorize(browser.get("/payments/")["Location"], ADA))
     started = browser.get("/vault/")
     assert asked(started)["acr_values"] == MFA
     browser.get(browser.authorize(started["Location"], ADA))

@@ -16,9 +16,9 @@ from stateful_oauth.auth0 import id_token
 from stateful_oauth.auth0.jwks import Keys
 from stateful_oauth.auth0.transport import Transport
 from stateful_oauth.django.actions import callbacks, callers
+from stateful_oauth.django.actions.tokens import access_token, provider_token
 from stateful_oauth.django.backends import Auth0Backend
 from stateful_oauth.django.pages import flow_pages as pages
-from stateful_oauth.django.sessions.accounts import access_token, provider_token
 from stateful_oauth.django.telemetry.observer import SiteObserver
 from stateful_oauth.emulator.transports import RequestsAdapter
 from stateful_oauth.flows.engine.engine import Engine
