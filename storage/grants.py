@@ -151,6 +151,12 @@ def end_grants_of(identity: Identity, *, code: str, now: datetime, using: str) -
     _end(Grant.objects.using(using).filter(own, ended_at__isnull=True), code=code, now=now)
 
 
+def end_grants_of_user(user_id: Any, *, now: datetime) -> None:
+    """End every grant of a user, also those that no session has any more."""
+    rows = Grant.objects.using(router.db_for_write(Grant))
+    _end(rows.filter(user_id=user_id, ended_at__isnull=True), code="", now=now)
+
+
 def _end(grants: QuerySet[Grant], *, code: str, now: datetime) -> None:
     """Wipe grants and have their refresh tokens revoked, both in one database transaction."""
     with transaction.atomic(using=grants.db):

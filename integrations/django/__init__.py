@@ -56,7 +56,12 @@ if TYPE_CHECKING:
         linked_accounts,
     )
     from stateful_oauth.django.sessions.current import CurrentSignIn, acurrent_sign_in, current_sign_in
-    from stateful_oauth.django.sessions.endings import aend_sessions, end_sessions
+    from stateful_oauth.django.sessions.endings import (
+        aend_sessions,
+        asign_out_everywhere,
+        end_sessions,
+        sign_out_everywhere,
+    )
     from stateful_oauth.django.sessions.middleware import SignInSessionMiddleware
     from stateful_oauth.django.sessions.own_sessions import (
         UserSession,
@@ -105,6 +110,7 @@ __all__ = [
     "arefresh_connected_accounts",
     "asend_event",
     "asign_out",
+    "asign_out_everywhere",
     "astart_connect",
     "astart_disconnect",
     "astart_flow",
@@ -137,6 +143,7 @@ __all__ = [
     "refresh_connected_accounts",
     "send_event",
     "sign_out",
+    "sign_out_everywhere",
     "signed_in",
     "start_connect",
     "start_disconnect",
@@ -169,7 +176,9 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             "stateful_oauth.django.actions.completing": "acomplete asend_event complete send_event",
             "stateful_oauth.django.sessions.current": "CurrentSignIn acurrent_sign_in current_sign_in",
             "stateful_oauth.django.doctor": "areadiness readiness",
-            "stateful_oauth.django.sessions.endings": "aend_sessions end_sessions",
+            "stateful_oauth.django.sessions.endings": (
+                "aend_sessions asign_out_everywhere end_sessions sign_out_everywhere"
+            ),
             "stateful_oauth.django.sessions.middleware": "SignInSessionMiddleware",
             "stateful_oauth.django.sessions.own_sessions": (
                 "UserSession aend_other_sessions aend_session auser_sessions end_other_sessions end_session "

@@ -15,6 +15,7 @@ from stateful_oauth.django.browser.hosts import base_url_of
 from stateful_oauth.django.browser.next_url import may_go_to, requested_next
 from stateful_oauth.django.conf import DEFAULT_TENANT, conf
 from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, whole_response
+from stateful_oauth.django.sessions.endings import sign_out_everywhere
 from stateful_oauth.django.sessions.id_token_hints import id_token_of
 from stateful_oauth.django.sessions.sign_ins import session_details
 from stateful_oauth.flows.engine.errors import FlowError
@@ -32,6 +33,8 @@ def sign_out(
     *,
     next: str | None = None,  # noqa: A002 - Django's own name for it
     tenant: str = "",
+    everywhere: bool = False,
+    provider: bool = True,
 ) -> FlowResponse:
     """End the session and its grant, and go on to the provider's own sign-out.
 
@@ -45,6 +48,8 @@ def sign_out(
             the Allowed Logout URLs in Auth0. None means the request's own `next`, if `LOGOUT_NEXT_URLS` names
             it. Any other one counts as empty, which means `LOGOUT_RETURN_PATH`.
         tenant: The alias of the tenant to sign out at. Empty means that of the session, or the first one.
+        everywhere: End all sessions and grants of the user, in other browsers, too (`sign_out_everywhere`).
+        provider: False to sign out here only: the session at the provider goes on.
 
     Returns:
         A redirect to the provider, which sends the browser back; or, where the provider has no sign-out,
@@ -54,9 +59,13 @@ def sign_out(
     base_url = base_url_of(request)
     wanted = _wanted(request, base_url) if next is None else next
     home = _absolute(wanted, base_url) or base_url + conf.logout_return_path
+    if everywhere and request.user.is_authenticated:
+        sign_out_everywhere(request.user)
     django_logout(request)
     chosen = tenant if tenant in conf.tenant_aliases else ""
-    if not (details or chosen) and (user or not conf.logout_without_session_goes_to_provider):
+    if not provider:
+        response = SeeOther(home)
+    elif not (details or chosen) and (user or not conf.logout_without_session_goes_to_provider):
         response = SeeOther(home)  # not a session of ours: no user to sign out at the provider
     else:
         response = SeeOther(_onward(details, chosen, home))

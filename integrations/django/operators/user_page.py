@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from stateful_oauth.django.sessions.endings import sign_out_everywhere
 from stateful_oauth.storage.models import AccountLink, Grant, Identity, Session
 
 if TYPE_CHECKING:
@@ -106,8 +108,23 @@ class AccountLinkInline(ReadOnlyInline):
 INLINES = (IdentityInline, SessionInline, GrantInline, AccountLinkInline)
 
 
+@admin.action(description=_("Sign out of every browser"), permissions=["change"])
+def sign_out_users(page: admin.ModelAdmin[Any], request: HttpRequest, users: QuerySet[Any]) -> None:
+    """End all sessions and grants of the chosen users, each in a database transaction of its own."""
+    ended = 0
+    for user in users:
+        ended += sign_out_everywhere(user)
+        page.log_change(request, user, "Signed out of every browser.")
+    page.message_user(
+        request,
+        ngettext("%(ended)d session was ended.", "%(ended)d sessions were ended.", ended) % {"ended": ended},
+    )
+
+
 def add_inlines(site: admin.AdminSite) -> None:
-    """Add the inlines to the user's page, if the project has one in this admin."""
+    """Add the inlines to the user's page and the action to its list, if this admin has that page."""
     page: Any = site._registry.get(get_user_model())  # noqa: SLF001 - `get_model_admin` raises where there is none
     if page is not None:
         page.inlines = [*page.inlines, *(each for each in INLINES if each not in page.inlines)]
+        if sign_out_users not in (actions := list(page.actions or ())):
+            page.actions = [*actions, sign_out_users]

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from django.db import router, transaction
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.keyed_digests import keyed_digest
 from stateful_oauth.django.sessions.registry import end_registered
+from stateful_oauth.storage.grants import end_grants_of_user
 from stateful_oauth.storage.identities import find_identity, generations_of, note_ending
+from stateful_oauth.storage.models import Session
 from stateful_oauth.storage.sessions import session_rows
 
 if TYPE_CHECKING:
@@ -45,6 +48,29 @@ def end_sessions(user: Any) -> None:
 
 
 aend_sessions = async_twin(end_sessions)
+
+
+def sign_out_everywhere(user: Any) -> int:
+    """End all sessions and all grants of a user: what `end_sessions` does, and more.
+
+    A sweep revokes the refresh tokens at the provider. The provider's own session of each browser goes on, so
+    that a browser may sign in again without a question; block the user there to keep them out.
+
+    Returns:
+        How many sessions that began with Auth0 were ended.
+
+    Raises:
+        DatabaseError: Nothing was ended.
+    """
+    with transaction.atomic(using=router.db_for_write(Session)):
+        note_ending(user.pk, at=wiring.clock.now())
+        ended = end_registered(session_rows().filter(user_id=user.pk))
+        replace_unusable_password(user)
+        end_grants_of_user(user.pk, now=wiring.clock.now())
+    return len(ended)
+
+
+asign_out_everywhere = async_twin(sign_out_everywhere)
 
 
 def replace_unusable_password(user: Any) -> bool:

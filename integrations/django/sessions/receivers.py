@@ -5,21 +5,26 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import DatabaseError, router, transaction
-from django.db.models.signals import pre_delete
+from django.db.models.signals import post_save, pre_delete
 from django.dispatch import receiver
 
 from stateful_oauth.django import wiring
 from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.sessions.grants import end_grant
-from stateful_oauth.django.sessions.registry import forget_registered, registered_row
+from stateful_oauth.django.sessions.registry import end_registered, forget_registered, registered_row
 from stateful_oauth.django.sessions.sign_ins import end_questions_of_others, session_details, withdraw
-from stateful_oauth.storage.grants import release_grant
-from stateful_oauth.storage.models import FlowTransaction, Grant
+from stateful_oauth.storage.grants import end_grants_of_user, release_grant
+from stateful_oauth.storage.identities import note_ending
+from stateful_oauth.storage.models import FlowTransaction, Grant, Session
+from stateful_oauth.storage.sessions import session_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.http import HttpRequest
 
 logger = logging.getLogger("stateful_oauth.sessions")
@@ -51,6 +56,33 @@ def grant_deleted(*, instance: Grant, **_: Any) -> None:
     In the database transaction of the deletion. What is deleted by SQL alone is not seen.
     """
     release_grant(instance, now=wiring.clock.now())
+
+
+def user_saved(
+    *, instance: Any, created: bool, update_fields: Collection[str] | None = None, **_: Any
+) -> None:
+    """End the sessions and grants of a user who has been deactivated; asks nothing for an active user.
+
+    In the database transaction of the change. What is changed by `QuerySet.update` is not seen: Django keeps
+    such a user out at the next request.
+    """
+    is_about_it = update_fields is None or "is_active" in update_fields
+    if created or not is_about_it or getattr(instance, "is_active", True):
+        return
+    with transaction.atomic(using=router.db_for_write(Session)):
+        note_ending(instance.pk, at=wiring.clock.now())
+        end_registered(session_rows().filter(user_id=instance.pk))
+        end_grants_of_user(instance.pk, now=wiring.clock.now())
+
+
+def user_deleted(*, instance: Any, **_: Any) -> None:
+    """End the sessions of a user who is deleted. The rows and grants go with the user."""
+    end_registered(session_rows().filter(user_id=instance.pk))
+
+
+# By the setting's name: a receiver that every model's saving calls would cost them all.
+post_save.connect(user_saved, sender=settings.AUTH_USER_MODEL, dispatch_uid="stateful_oauth.user_saved")
+pre_delete.connect(user_deleted, sender=settings.AUTH_USER_MODEL, dispatch_uid="stateful_oauth.user_deleted")
 
 
 @receiver(user_logged_in, dispatch_uid="stateful_oauth.end_questions")

@@ -13,5 +13,9 @@ if TYPE_CHECKING:
 
 @form_view("POST")
 def logout(request: HttpRequest) -> HttpResponse:
-    """End the session here, and at the provider; takes `next`, and the `tenant` to sign out at."""
-    return sign_out(request, tenant=request.POST.get("tenant", ""))
+    """End the session here, and at the provider.
+
+    Takes `next`, the `tenant` to sign out at, and `everywhere=1` to end the user's other sessions, too.
+    """
+    everywhere = request.POST.get("everywhere") == "1"
+    return sign_out(request, tenant=request.POST.get("tenant", ""), everywhere=everywhere)

@@ -6,6 +6,7 @@ import re
 from types import ModuleType
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import include, path
 
 from tests.support.checkout import ROOT
@@ -58,3 +59,10 @@ def test_the_middleware_of_the_page_is_accepted(browser, settings):
     settings.MIDDLEWARE = loaded("MIDDLEWARE").MIDDLEWARE
     browser.sign_in(ADA)
     assert browser.user_id is not None
+
+
+def test_the_snippet_signs_a_user_out_everywhere(browser, another_browser):
+    another_browser().sign_in(ADA)
+    browser.sign_in(ADA)
+    user = get_user_model().objects.get(pk=browser.user_id)
+    assert loaded("account_was_stolen").account_was_stolen(user) == 2

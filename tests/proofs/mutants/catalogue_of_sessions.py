@@ -8,6 +8,8 @@ REGISTRY = ("tests/integrations/django/sessions/test_registry.py",)
 
 TOKENS = ("tests/integrations/django/sessions/test_backchannel_logout.py",)
 
+EVERYWHERE = ("tests/integrations/django/sessions/test_sign_out_everywhere.py",)
+
 _RULES = (
     ("issuer", "_check_issuer"),
     ("audience", "_check_audience"),
@@ -19,6 +21,14 @@ _RULES = (
 )
 
 MUTANTS = (
+    Mutant("signing out everywhere leaves grants without a session", "integrations/django/sessions/endings.py",
+           "        end_grants_of_user(user.pk, now=wiring.clock.now())\n", "", EVERYWHERE),
+    Mutant("a deactivated user keeps the sessions", "integrations/django/sessions/receivers.py",
+           '    if created or not is_about_it or getattr(instance, "is_active", True):', "    if True:", EVERYWHERE),
+    Mutant("the sessions of a deleted user stay", "integrations/django/sessions/receivers.py",
+           "    end_registered(session_rows().filter(user_id=instance.pk))\n\n\n# By", "    pass\n\n\n# By", EVERYWHERE),
+    Mutant("any operator signs users out", "integrations/django/operators/user_page.py",
+           ', permissions=["change"])', ")", EVERYWHERE),
     *(
         Mutant(f"a logout token is taken whatever its {name}", "integrations/auth0/logout_token.py",
                f"    {rule},\n", "", TOKENS)
