@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from stateful_oauth.flows.oauth.openid import IdTokenExpectation
 
 _MOMENTS: Final = ("exp", "iat", "nbf", "auth_time")
+_OPTIONAL_TEXTS: Final = ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name")
+_OPTIONAL: Final = ("nbf", "auth_time", *_OPTIONAL_TEXTS)
 _DIGITS: Final = re.compile("[0-9]{1,12}")
 _FLAGS: Final = {"true": True, "false": False}
 
@@ -88,8 +90,12 @@ def verify_id_token(
 def certain_claims(claims: dict[str, Any]) -> dict[str, Any]:
     """Return claims with the types that OpenID Connect Core gives them, where the meaning is certain.
 
-    Custom databases, SAML connections and other providers send `email_verified` and moments as texts.
+    Custom databases, SAML connections and other providers send `email_verified` and moments as texts, and
+    null for a claim that is not there, which OpenID Connect Core §5.3.2 says to leave out.
     """
+    for name in _OPTIONAL:
+        if name in claims and claims[name] is None:
+            del claims[name]
     for name in _MOMENTS:
         value = claims.get(name)
         if isinstance(value, str) and _DIGITS.fullmatch(value):
@@ -113,7 +119,7 @@ def _check_types(case: _Case) -> None:
     for name in ("nbf", "auth_time"):
         if name in claims and not is_moment(claims.get(name)):
             raise IdTokenRejected("id_token_claims", name)
-    for name in ("azp", "nonce", "acr", "at_hash", "sid", "org_id", "org_name"):
+    for name in _OPTIONAL_TEXTS:
         if name in claims and not isinstance(claims.get(name), str):
             raise IdTokenRejected("id_token_claims", name)
     if "sid" in claims and not is_session_id(claims.get("sid")):

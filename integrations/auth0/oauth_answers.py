@@ -81,8 +81,10 @@ def token_response(
         return TokenResponse(
             access_token=members.secret("access_token"),
             id_token=members.optional_secret("id_token"),
-            refresh_token=members.optional_secret("refresh_token"),
-            scope=members.optional_text("scope"),
+            refresh_token=None
+            if members.get("refresh_token") == ""
+            else members.optional_secret("refresh_token"),
+            scope=_scope(members),
             expires_in=members.informative_lifetime("expires_in"),
         )
     except ValueError as error:
@@ -108,6 +110,13 @@ def pushed_response(answer: Answer) -> PushedAuthorizationResponse:
         )
     except ValueError as error:
         raise ProviderAnswerLost(f"The PAR answer is not usable: {error}", code=_INVALID) from None
+
+
+def _scope(members: Members) -> str | None:
+    """Return the scope. Twitch, for one, sends an array of what RFC 6749 §3.3 separates by spaces."""
+    if not isinstance(members.get("scope"), list):
+        return members.optional_text("scope")
+    return " ".join(members.texts("scope") or ())
 
 
 def _check_token_type(members: Members) -> None:

@@ -33,6 +33,9 @@ MUTANTS = (
            "    if elsewhere and found.way is Way.BACK:\n", "    if False:\n",
            ("tests/integrations/django/accounts/test_in_another_browser.py",)),
     # Projects and tokens as they really are.
+    Mutant("null is a claim", "integrations/auth0/id_token.py", "            del claims[name]\n", "            pass\n", _TOKENS),
+    Mutant("a scope is one text", "integrations/auth0/oauth_answers.py", "            scope=_scope(members),\n",
+           '            scope=members.optional_text("scope"),\n', _TOKENS),
     Mutant("recovery asks all backends", "integrations/django/actions/callers.py",
            "user = backend.authenticate(None, identity=identity)", "user = authenticate(None, identity=identity)",
            _PROJECTS),

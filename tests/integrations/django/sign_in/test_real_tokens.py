@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 
-from stateful_oauth.storage.models import Identity
-from tests.support.error_pages import shown
+from stateful_oauth.storage.models import Grant, Identity
+from tests.support.error_pages import error_code, shown
 from tests.support.rows import check_rows
 
 pytestmark = pytest.mark.database
@@ -76,6 +76,56 @@ def test_verified_email_is_a_flag_or_the_text_of_one(browser, tenant, sent, kept
 def test_moments_may_be_texts_of_whole_seconds(browser, tenant, name):
     tenant.id_token_hook = lambda claims, header: claims.update({name: str(int(claims["iat"]) + 5)})
     assert browser.sign_in(ADA, "/profile/")["Location"] == "/profile/"
+
+
+@pytest.mark.parametrize(
+    "name", ["nbf", "auth_time", "azp", "acr", "at_hash", "sid", "org_id", "org_name", "email", "groups"]
+)
+def test_null_is_a_claim_that_is_not_there(browser, tenant, name):
+    tenant.id_token_hook = lambda claims, header: claims.update({name: None})
+    assert browser.sign_in(ADA, "/profile/")["Location"] == "/profile/"
+    check_rows()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("sub", "id_token_claims"), ("exp", "id_token_claims"), ("nonce", "nonce_mismatch")]
+)
+def test_null_is_no_value_of_a_claim_that_must_be_there(browser, tenant, name, code):
+    tenant.id_token_hook = lambda claims, header: claims.update({name: None})
+    assert error_code(browser.sign_in(ADA)) == code
+
+
+def test_null_proves_no_recent_authentication(browser, tenant, settings):
+    parameters = {"AUTHORIZATION_PARAMETERS": {"max_age": "60"}}
+    settings.STATEFUL_OAUTH = settings.STATEFUL_OAUTH | parameters
+    tenant.id_token_hook = lambda claims, header: claims.update(auth_time=None)
+    assert error_code(browser.sign_in(ADA)) == "id_token_auth_time"
+
+
+@pytest.mark.parametrize("audience", [["web", "https://api.example/"], ["https://api.example/", "web"]])
+def test_null_is_no_authorized_party_of_several_audiences(browser, tenant, settings, audience):
+    settings.STATEFUL_OAUTH = settings.STATEFUL_OAUTH | {"TRUSTED_AUDIENCES": ["https://api.example/"]}
+    tenant.id_token_hook = lambda claims, header: claims.update(aud=audience, azp=None)
+    assert error_code(browser.sign_in(ADA)) == "id_token_authorized_party"
+
+
+@pytest.mark.parametrize(("name", "sent"), [("acr", True), ("acr", ["a"]), ("sid", False), ("sid", 7.5)])
+def test_what_no_text_is_meant_by_is_refused(browser, tenant, name, sent):
+    tenant.id_token_hook = lambda claims, header: claims.update({name: sent})
+    assert error_code(browser.sign_in(ADA)) == "id_token_claims"
+
+
+@pytest.mark.parametrize("scope", [["openid", "email"], [], "", None, "openid email"])
+def test_scope_of_the_answer_may_be_an_array(browser, tenant, scope):
+    tenant.token_reply_hook = lambda body: body.update(scope=scope)
+    assert browser.sign_in(ADA, "/profile/")["Location"] == "/profile/"
+
+
+@pytest.mark.parametrize("refresh_token", ["", None])
+def test_empty_refresh_token_is_none(browser, tenant, refresh_token):
+    tenant.token_reply_hook = lambda body: body.update(refresh_token=refresh_token)
+    assert browser.sign_in(ADA, "/profile/")["Location"] == "/profile/"
+    assert not Grant.objects.exists()
 
 
 @pytest.mark.parametrize("lifetime", ["3600", 3600.0, "86400", None])
