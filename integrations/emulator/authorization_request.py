@@ -75,6 +75,13 @@ def read_ask(
         if audience != f"{tenant.base_url}/userinfo":
             raise Denied("access_denied", f"Service not found: {audience}")
         audience = None
+    if (
+        tenant.settings.user_grants
+        and audience is not None
+        and (client.client_id, audience) not in tenant.client_grants
+    ):
+        text = f'Client "{client.client_id}" is not authorized to access resource server "{audience}".'
+        raise Denied("invalid_request", text)
     connection = params.get("connection")
     if connection is not None and (
         connection not in tenant.people.connections or not client.allows_connection(connection)

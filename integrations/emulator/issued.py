@@ -76,6 +76,8 @@ class Issued:
         self.codes: dict[str, Code] = {}
         self.refresh: dict[str, RefreshToken] = {}
         self.access: dict[str, OpaqueAccess] = {}
+        self.hosts: dict[str, str] = {}
+        """At which host each access token was got."""
         self.consents: dict[tuple[str, str], set[str]] = {}
         self.assertions: dict[tuple[str, str], float] = {}
         self._families: dict[tuple[str, str], list[Family]] = {}

@@ -49,9 +49,19 @@ def _without_code(answer: Answer) -> Answer:
     return replace(answer, body=json.dumps(body).encode())
 
 
+def _check_host(tenant: TenantState, call: Call) -> None:
+    """Refuse another host than the canonical domain, and a token that was got at another one."""
+    host = tenant.settings.canonical_domain
+    token = call.request.headers.get("Authorization", "").partition(" ")[2].strip()
+    if host and {call.request.host, tenant.issued.hosts.get(token)} != {host}:
+        raise BadToken("invalid")
+
+
 def _caller(tenant: TenantState, call: Call) -> Caller:
     try:
-        return caller_of(tenant, call, tenant.management_audience)
+        caller = caller_of(tenant, call, tenant.management_audience)
+        _check_host(tenant, call)
+        return caller  # noqa: TRY300 - the lines above are one question
     except BadToken as bad:
         match bad.flaw:
             case "missing":

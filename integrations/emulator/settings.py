@@ -60,6 +60,15 @@ class Settings:
     error_codes: bool = True
     """Whether refusals of the Management API carry ``errorCode``; Auth0 sometimes leaves it out."""
 
+    unverifiable_callback_prompt: bool = False
+    """Ask before the user goes to a loopback or custom-scheme callback, and refuse that with ``prompt=none``.
+    Auth0's default since 2026-04-28; off here, where every callback of a demo or a test is on loopback."""
+    user_grants: bool = False
+    """Whether an API needs a client grant before users' tokens may be asked for."""
+    canonical_domain: str = ""
+    """Where the Management API is beside a custom domain, see ``Tenant.use_canonical_domain``: a token that
+    was got at one host is worth nothing at the other. Empty: everything is at the issuer."""
+
     # What only a real tenant can tell: a switch for each reading (docs/auth0-contract.md §11).
     unlink_answer: Literal["identities", "not_found", "bad_request"] = "identities"
     """The answer to unlinking what is not linked: 200 with the array (recorded), a bare 404, or 400."""

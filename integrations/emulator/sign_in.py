@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from stateful_oauth.emulator.actions import Actions
 from stateful_oauth.emulator.answers import Answer, cookie, redirect, with_query
@@ -152,13 +153,22 @@ def granted_scopes(tenant: TenantState, ask: Ask) -> list[str]:
 
 def missing_consent(tenant: TenantState, ask: Ask, user: User) -> bool:
     """Whether the person has to agree first."""
-    if "consent" in ask.prompt:
+    if "consent" in ask.prompt or needs_confirmation(tenant, ask):
         return True
     api = tenant.apis.get(ask.audience or "")
     if ask.client.first_party and (api is None or api.skip_consent):
         return False
     given = tenant.issued.consents.get((user.user_id, ask.client.client_id), set())
     return not consent_items(tenant, ask) <= given
+
+
+def needs_confirmation(tenant: TenantState, ask: Ask) -> bool:
+    """Whether the person is asked because anything on the machine may be at the callback's URL."""
+    parts = urlsplit(ask.redirect_uri)
+    is_loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return tenant.settings.unverifiable_callback_prompt and (
+        is_loopback or parts.scheme not in {"http", "https"}
+    )
 
 
 def consent_items(tenant: TenantState, ask: Ask) -> set[str]:

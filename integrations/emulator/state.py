@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -102,7 +103,8 @@ class TenantState:
     @property
     def management_audience(self) -> str:
         """Audience of the Management API."""
-        return self._issuer + MANAGEMENT_PATH
+        host = self.settings.canonical_domain
+        return (f"https://{host}/" if host else self._issuer) + MANAGEMENT_PATH
 
     @property
     def my_account_audience(self) -> str:
@@ -198,6 +200,18 @@ class TenantState:
         """Let a client have Management tokens with those scopes; None: all that there are."""
         wanted = MANAGEMENT_SCOPES if scopes is None else scopes
         return self.add_client_grant(client_id, self.management_audience, wanted)
+
+    def use_canonical_domain(self, host: str) -> None:
+        """Have the Management API, and the tokens for it, at a host of their own, as with a custom domain."""
+        with self.lock:
+            before = self.management_audience
+            self.settings.canonical_domain = host
+            self.apis[self.management_audience] = replace(
+                self.apis.pop(before), identifier=self.management_audience
+            )
+            for grant in [each for each in self.client_grants.values() if each.audience == before]:
+                del self.client_grants[grant.client_id, before]
+                self.add_client_grant(grant.client_id, self.management_audience, grant.scopes)
 
     def allow_connected_accounts(self, client_id: str, scopes: Sequence[str] | None = None) -> Client:
         """Switch on what Connected Accounts need: My Account API, refresh policy, Token Vault grant type.

@@ -23,6 +23,7 @@ from stateful_oauth.emulator.sign_in import (
     error_callback,
     issue_code,
     missing_consent,
+    needs_confirmation,
     needs_sign_in,
     session_of,
     start_login,
@@ -91,6 +92,8 @@ def _with_session(tenant: TenantState, call: Call, ask: Ask, session: Session) -
     admit(tenant, ask, user)
     if not missing_consent(tenant, ask, user):
         return issue_code(tenant, ask, session, fresh=False)
+    if "none" in ask.prompt and needs_confirmation(tenant, ask):
+        raise Denied("interaction_required", "The callback URL needs the user's confirmation")
     if "none" in ask.prompt:
         raise Denied("consent_required", _DESCRIPTIONS["consent_required"])
     login, header = start_login(tenant, ask, browser_of(tenant, call))

@@ -28,7 +28,9 @@ def _token(tenant: TenantState, call: Call) -> Answer:
         raise oauth_error(
             403, "unauthorized_client", f"Grant type '{grant_type}' not allowed for the client."
         )
-    return json_answer(handler(tenant, client, params), headers=[("Pragma", "no-cache")])
+    body = handler(tenant, client, params)
+    tenant.issued.hosts[body["access_token"]] = call.request.host
+    return json_answer(body, headers=[("Pragma", "no-cache")])
 
 
 ROUTES = [Route("POST", "/oauth/token", _token)]

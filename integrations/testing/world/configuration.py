@@ -19,6 +19,7 @@ _KEYS: Final = {
     "scope": "SCOPE",
     "tries": "LINKING_TRIES",
     "open_per_browser": "OPEN_PER_BROWSER",
+    "management_domain": "MANAGEMENT_DOMAIN",
 }
 
 
@@ -35,6 +36,7 @@ class Configuration:
         scope: `SCOPE`.
         tries: `LINKING_TRIES`.
         open_per_browser: `OPEN_PER_BROWSER`.
+        management_domain: `MANAGEMENT_DOMAIN`, and the tenant's canonical domain beside the issuer's.
         issuer_on_callback: The tenant sends `iss` with its callbacks (RFC 9207).
         search_lag: Seconds until the tenant's search index knows what happened.
         readings: Settings of the tenant for what only a real one can tell (docs/auth0-contract.md §11).
@@ -48,6 +50,7 @@ class Configuration:
     scope: str | None = None
     tries: int | None = None
     open_per_browser: int | None = None
+    management_domain: str | None = None
     issuer_on_callback: bool = False
     search_lag: int = 5
     readings: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class Configuration:
             self,
             app_metadata=self.app_metadata if other.app_metadata is None else other.app_metadata,
             open_per_browser=other.open_per_browser,
+            management_domain=other.management_domain,
             issuer_on_callback=other.issuer_on_callback,
             search_lag=other.search_lag,
             readings=other.readings,
@@ -74,6 +78,8 @@ class Configuration:
         tenant.settings.search_lag = self.search_lag
         for name, value in self.readings.items():
             setattr(tenant.settings, name, value)
+        if self.management_domain is not None:
+            tenant.use_canonical_domain(self.management_domain)
         if self.par is not None:
             tenant.settings.par = self.par
         if self.rotation is not None:

@@ -114,6 +114,8 @@ def readings() -> st.SearchStrategy[dict[str, Any]]:
             "block_ends_refresh_tokens": st.booleans(),
             "management_retry_after": st.booleans(),
             "scope_in_reply": st.booleans(),
+            "unverifiable_callback_prompt": st.booleans(),
+            "user_grants": st.booleans(),
         },
     )
 
@@ -132,6 +134,7 @@ def configurations() -> st.SearchStrategy[Configuration]:
         app_metadata=st.sampled_from((None, APP_METADATA_KEYS)),
         tries=st.sampled_from((1, 3)),
         open_per_browser=st.sampled_from((2, 10)),
+        management_domain=st.sampled_from((None, None, "canonical.example")),
         issuer_on_callback=st.booleans(),
         search_lag=st.sampled_from((0, 5, 86_400)),
         readings=st.one_of(st.just({}), readings()),
