@@ -22,6 +22,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TOP: Final = {
     "README.md": "index.md",
     "SECURITY.md": "security.md",
+    "THREAT_MODEL.md": "threat-model.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "RELEASING.md": "releasing.md",

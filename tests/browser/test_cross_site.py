@@ -60,7 +60,7 @@ def test_the_binding_cookie_comes_along_with_a_redirect_from_another_site(browse
 
 
 def test_a_form_of_another_site_that_posts_a_callback_signs_no_user_in(browser, callback):
-    """The cookie stays away, as in another browser, and the attempt ends: the sender of the form has seen the code."""
+    """The cookie stays away, as in another browser, and the attempt ends: its code has been seen."""
     fields = dict(parse_qsl(urlsplit(callback).query))
     browser.driver.execute_script(FORM, callback.partition("?")[0], fields)
     browser.open("/profile/")
