@@ -253,6 +253,14 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         "One client has started too often without cookies: more than STARTS_PER_CLIENT within five minutes.", 429,
         _("Too many people from your network are signing in right now. Please try again in a few minutes, and allow cookies."),
         "If your visitors share an address, raise STARTS_PER_CLIENT. If they come through proxies, set TRUSTED_PROXIES."),
+    "busy": ErrorCode(
+        "As many calls to the provider are in flight as EFFECTS_AT_ONCE allows. Nothing was claimed; the page tries again by itself.", 503,
+        _("Many people are signing in right now. Nothing is lost: please wait a moment."),
+        "Look for a slow provider. If the calls are fast, raise EFFECTS_AT_ONCE."),
+    "service_failing": ErrorCode(
+        "The last calls to the provider failed in a row (BREAKER_FAILURES), so the next ones are held back. Nothing was claimed; the page tries again by itself.", 503,
+        _("The sign-in service does not respond at the moment. Nothing is lost: please wait a moment."),
+        "Run flows_doctor, and look at the provider's status page. The log says which call fails."),
     # Connecting an account.
     "user_changed": ErrorCode(
         "The signed-in user is not the user who started to connect the account.", 403,

@@ -127,6 +127,12 @@ class DjangoTransactionStore:
                 raise
             return  # a log of refused events is not worth failing a request for
 
+    def release(self) -> None:
+        """Give a connection back to Django's pool; without a pool, the connection stays this thread's."""
+        connection: Any = connections[self._alias]
+        if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+            connection.close()
+
     def open_transactions(self, kind: str, browsers: Collection[bytes]) -> Sequence[Transaction]:
         """Return the browser's waiting transactions of this kind, oldest first."""
         waiting = FlowTransaction.objects.using(self._alias).filter(

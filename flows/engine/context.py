@@ -18,7 +18,7 @@ else:
 
     Services = TypeVar("Services")
 
-_COMMIT_MARGIN: Final = 5.0  # seconds of a lease that no call may use up
+COMMIT_MARGIN: Final = 5.0  # seconds of a lease that no call may use up
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class EffectContext(FlowContext[Services]):
         until = self.transaction.lease_until
         if until is None:
             return self.call_limit
-        left = (until - self.clock.now()).total_seconds() - _COMMIT_MARGIN
+        left = (until - self.clock.now()).total_seconds() - COMMIT_MARGIN
         return max(0.0, min(self.call_limit, left))
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from statemachine.exceptions import TransitionNotAllowed
 
-from stateful_oauth.flows.engine.effects import Effect, Event, effect_of
+from stateful_oauth.flows.engine.effects import Effect, Event, LostAnswer, effect_of
 from stateful_oauth.flows.engine.errors import EventNotAllowed, Quarantined
 from stateful_oauth.flows.engine.flat_engine import check_is_flat
 from stateful_oauth.flows.engine.machine import FlowMachine, ModelAdapter
@@ -91,6 +91,11 @@ class FlowDefinition:
     def events(self) -> tuple[str, ...]:
         """All events, sorted."""
         return tuple(sorted({edge.event for edge in self.edges}))
+
+    @property
+    def irreplaceable_effects(self) -> tuple[Effect, ...]:
+        """The effects whose lost answer ends the flow: while they fail, starts are in vain."""
+        return tuple(each for each in self._effects.values() if each.lost_answer is LostAnswer.FAIL)
 
     def effect_in(self, state: str) -> Effect | None:
         """Return the effect that is in flight in a working state."""

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
 
 from stateful_oauth.flows.engine import identifiers
+from stateful_oauth.flows.engine.admission import Admission
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.creation import new_transaction
 from stateful_oauth.flows.engine.effects import Event
@@ -22,14 +23,16 @@ from stateful_oauth.flows.engine.errors import (
     EventNotAllowed,
     FenceLost,
     FlowError,
+    Overloaded,
     Quarantined,
     StoreUnavailable,
     unfinished,
 )
 from stateful_oauth.flows.engine.execution import Execution
+from stateful_oauth.flows.engine.handing_over import Inline
 from stateful_oauth.flows.engine.observers import NULL_OBSERVER, observed_operation
-from stateful_oauth.flows.engine.outcomes import Outcome, Rejected
-from stateful_oauth.flows.engine.refusals import answered, is_own, refusal, rejected, rejection
+from stateful_oauth.flows.engine.outcomes import Outcome, Rejected, TryLater
+from stateful_oauth.flows.engine.refusals import answered, is_own, not_claimed, refusal, rejected, rejection
 from stateful_oauth.flows.engine.run import Run, Settled
 from stateful_oauth.flows.engine.transaction import StateKind, Transaction
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
+    from stateful_oauth.flows.engine.handing_over import Background
     from stateful_oauth.flows.engine.inputs import FlowInputs
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
@@ -95,6 +99,8 @@ class Engine:
             `KeyError` for an unknown tenant. Not called for a machine that declares none.
         clock: The time.
         observer: What is told of each operation and transition.
+        admission: Holds back effects of a service that is slow or fails. By default it holds back none.
+        background: Where effects go on that take longer than a request should. By default nowhere.
         offload: `offload(function, *args, **kwargs)` decides on which thread the `a…` methods run effects and
             database calls. Django's integration passes one that keeps the request's database connection.
     """
@@ -108,11 +114,14 @@ class Engine:
         clock: Clock,
         policy: EnginePolicy | None = None,
         observer: Observer = NULL_OBSERVER,
+        admission: Admission | None = None,
+        background: Background | None = None,
         offload: Callable[..., Awaitable[Any]] | None = None,
     ) -> None:
         self._flows, self._store, self._clock = flows, store, clock
         self._policy = policy or EnginePolicy()
         self.observer, self.offload = observer, offload or asyncio.to_thread
+        self.admission = admission or Admission(clock)
         self._execution = Execution(
             flows=flows,
             store=store,
@@ -120,6 +129,8 @@ class Engine:
             clock=clock,
             observer=observer,
             deadlines=self._policy.deadlines,
+            admission=self.admission,
+            background=background or Inline(),
         )
 
     # The operations.
@@ -134,7 +145,7 @@ class Engine:
             inputs: The flow's own inputs, or a mapping of their fields.
 
         Returns:
-            `RedirectTo` when the browser has to go elsewhere, or `Failed`.
+            `RedirectTo` when the browser has to go elsewhere, `Failed`, or `TryLater`: no row was made.
 
         Raises:
             InvalidInput: The inputs are the project's mistake; no row is made.
@@ -142,16 +153,22 @@ class Engine:
         """
         run = self._execution.run_of(self._flows[kind], caller, tenant)
         created = self._new(run, tenant, inputs)
-        self._close_oldest(run)
         settled = self._begin(run, created)
         transition = settled.transition
-        # One row, one log line, one commit: a start that is never finished must cost as little as possible.
-        with self.observer.span("claim", transition.transaction, "start"), self._store.transaction():
-            self._store.create(transition.transaction, transition.log)
-            reached("start.before_commit", "start")
-        reached("start.after_commit", "start")
-        self.observer.transitioned(transition.before, transition.transaction, transition.log)
-        return self._execution.go_on(settled, None)
+        try:
+            self._execution.admission.check(tenant, run.flow.irreplaceable_effects)
+            run = self._execution.admitted(run, created, transition.effect)
+        except Overloaded as error:
+            return TryLater(kind=kind, tenant=tenant, code=error.code, seconds=error.seconds)
+        with run.slot:
+            self._close_oldest(run)
+            # One row, one log line, one commit: a start that is never finished must cost little.
+            with self.observer.span("claim", transition.transaction, "start"), self._store.transaction():
+                self._store.create(transition.transaction, transition.log)
+                reached("start.before_commit", "start")
+            reached("start.after_commit", "start")
+            self.observer.transitioned(transition.before, transition.transaction, transition.log)
+            return self._execution.go_on(replace(settled, run=run), None)
 
     @observed_operation
     def dispatch(
@@ -176,7 +193,8 @@ class Engine:
 
         Returns:
             The outcome; `Rejected` with a code when the event moved nothing, `InProgress` when the
-            winner's answer is not there yet.
+            winner's answer, or that of a slow effect, is not there yet, `TryLater` when nothing was claimed
+            because the service is slow or fails.
 
         Raises:
             StoreUnavailable: The database did not accept the change.
@@ -203,10 +221,7 @@ class Engine:
             except StoreUnavailable:
                 raise
             except FlowError as error:
-                # Either the row is quarantined, or another service is needed to judge the event and does not
-                # answer. Nothing was claimed, so reloading the page tries again.
-                logger.warning("transaction %s: %s was refused: %s", row.id, event.name, error)
-                return rejected(row, error.code)
+                return not_claimed(row, event, error)
         return Rejected(transaction_id=transaction_id, kind=kind, code=FenceLost.CODE)
 
     @observed_operation
@@ -329,7 +344,9 @@ class Engine:
         transition = self._execution.transition(run, row, event)
         if transition.effect is not None and transition.effect.is_local:
             return self._execution.settle(run, row, event)
-        return self._execution.go_on(self._execution.claim(run, transition, event), event.payload)
+        run = self._execution.admitted(run, row, transition.effect)
+        with run.slot:
+            return self._execution.go_on(self._execution.claim(run, transition, event), event.payload)
 
     def _end_seen(self, row: Transaction, event: Event, caller: Caller) -> bool:
         """End an attempt whose code another browser's navigation has brought; return whether that was done.
@@ -373,7 +390,7 @@ class Engine:
         return self._execution.replayed(run, row)
 
     def _wait_for_winner(self, flow: FlowDefinition, row: Transaction) -> Transaction:
-        remaining = self._policy.patience
+        remaining = self._execution.background.patience(self._policy.patience)
         while flow.is_worked_on(row, self._clock.now()) and remaining > 0:
             self._clock.sleep(self._policy.poll_interval)
             remaining -= self._policy.poll_interval
@@ -391,7 +408,13 @@ class Engine:
         left_to_others = row.stuck_since is not None and run.caller.actor.kind != "operator"
         if effect is None or left_to_others or not self._is_over(row.lease_until):
             return self._execution.replayed(run, row)
-        return self._execution.lost(run, row, effect, unfinished(row.code if effect.may_repeat else ""))
+        error = unfinished(row.code if effect.may_repeat else "")
+        try:
+            run = self._execution.admitted(run, row, effect if effect.may_repeat else None)
+        except Overloaded:
+            return self._execution.outcome(run, row)  # stays overdue, until there is room
+        with run.slot:
+            return self._execution.lost(run, row, effect, error)
 
     def _is_over(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self._clock.now()

@@ -98,6 +98,20 @@ def unfinished(code: str) -> FlowError:
     return AnswerLost("The worker did not come back.")
 
 
+class Overloaded(FlowError):
+    """Nothing was claimed or sent, because too many calls are in flight, or those before have failed.
+
+    Code: `busy` or `service_failing`.
+
+    Attributes:
+        seconds: After which to try again.
+    """
+
+    def __init__(self, code: str, seconds: float) -> None:
+        super().__init__(code, f"Try again in {seconds:.0f} s.")
+        self.seconds = seconds
+
+
 class InvalidInput(FlowError, ValueError):
     """The caller started a flow with inputs that it must not have."""
 

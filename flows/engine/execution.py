@@ -9,6 +9,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.flows.engine.context import EffectContext, FlowContext
@@ -23,15 +24,18 @@ from stateful_oauth.flows.engine.errors import (
     ServiceUnreachable,
     StoreUnavailable,
 )
+from stateful_oauth.flows.engine.handing_over import called
 from stateful_oauth.flows.engine.outcomes import HandedOver, Outcome, Rejected
-from stateful_oauth.flows.engine.run import Run, Settled
+from stateful_oauth.flows.engine.run import LocalRefusal, Run, Settled
 from stateful_oauth.flows.engine.transition import TransitionContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from stateful_oauth.flows.engine.admission import Admission
     from stateful_oauth.flows.engine.definition import FlowDefinition
+    from stateful_oauth.flows.engine.handing_over import Answer, Background
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.ports import Caller, Clock, TransactionStore
     from stateful_oauth.flows.engine.registry import FlowRegistry
@@ -51,6 +55,8 @@ class Execution:
 
     Attributes:
         services: Returns services by their type and a tenant's alias.
+        admission: Holds back effects of a service that is slow or fails.
+        background: Where effects go on that take longer than a request should.
         deadlines: Seconds by `kind.state`, over the machines' own.
     """
 
@@ -60,6 +66,8 @@ class Execution:
     clock: Clock
     observer: Observer
     deadlines: Mapping[str, float]
+    admission: Admission
+    background: Background
 
     def run_of(self, flow: FlowDefinition, caller: Caller, tenant: str) -> Run:
         """Return what moves a transaction of this flow.
@@ -104,6 +112,14 @@ class Execution:
                 return self.replayed(self.run_of(flow, run.caller, child.tenant), child)
         return replace(outcome, replayed=True)
 
+    def admitted(self, run: Run, transaction: Transaction, effect: Effect | None) -> Run:
+        """Return a run whose `slot` is room for an operation that begins with this effect.
+
+        Raises:
+            Overloaded: There is none. Nothing was claimed.
+        """
+        return replace(run, slot=self.admission.enter(transaction.tenant, effect))
+
     def claim(self, run: Run, transition: TransitionContext, event: Event) -> Settled:
         """Commit a transition by `event`: from here on the row belongs to this caller.
 
@@ -135,17 +151,20 @@ class Execution:
             raise FenceLost
         return self.go_on(settled, event.payload)
 
-    def go_on(self, settled: Settled, payload: Any, *, reread: bool = False) -> Outcome:
+    def go_on(
+        self, settled: Settled, payload: Any, *, reread: bool = False, answer: Answer | None = None
+    ) -> Outcome:
         """Run effects and settle them, until the transaction waits or is over.
 
         Args:
             payload: Of the event that was claimed.
             reread: Ask what happened to an earlier attempt instead of making a new one.
+            answer: Of the first effect, if its request did not wait for it.
         """
         while (pending := settled.transition.effect) is not None:
             run, claimed = settled.run, settled.transition.transaction
             try:
-                event = self._event_of(run, claimed, pending, payload, reread=reread)
+                event = self._event_of(settled, pending, payload, reread=reread, answer=answer)
                 if isinstance(event, Outcome):
                     return event
                 found = self._settle(run, claimed, event)
@@ -154,7 +173,7 @@ class Execution:
             except StoreUnavailable:
                 self._end_received(run, claimed, pending)
                 raise
-            settled, payload, reread = found, event.payload, False
+            settled, payload, reread, answer = found, event.payload, False, None
         return settled.outcome or self.outcome(settled.run, settled.transition.transaction)
 
     def _end_received(self, run: Run, claimed: Transaction, effect: Effect) -> None:
@@ -168,22 +187,31 @@ class Execution:
                     self._let_go(run, claimed)
 
     def _event_of(
-        self, run: Run, claimed: Transaction, pending: Effect, payload: Any, *, reread: bool
+        self, settled: Settled, pending: Effect, payload: Any, *, reread: bool, answer: Answer | None
     ) -> Event | Outcome:
         """Run an effect; return the event to settle with, or the outcome where there is nothing to settle."""
+        run, claimed = settled.run, settled.transition.transaction
         context = EffectContext(
             claimed, run.services, run.caller, self.clock, payload, pending.time_limit, run.received
         )
         try:
             with self.observer.span("effect", claimed, pending.name):
-                reached("effect.before", pending.name)
-                event = pending.event(context, reread=reread)
+                if answer is None:
+                    reached("effect.before", pending.name)
+                    self.store.release()
+                    call = partial(pending.event, context, reread=reread)
+                    answer = called(self.background, settled, call, partial(self.go_on, payload=payload))
+                if answer is None:
+                    return self.outcome(run, claimed)
+                event = answer()
                 reached("effect.after", pending.name)
+                self.admission.note(claimed.tenant, pending, None)
                 return event
         except StoreUnavailable:
             # Our own database says nothing about what happened elsewhere: left to recovery.
             raise
         except FlowError as error:
+            self.admission.note(claimed.tenant, pending, error)
             return self._after_error(run, claimed, pending, error)
         except Exception:
             # A repetition would make the same mistake: the row must not be left working for it.
@@ -251,7 +279,7 @@ class Execution:
                 claimed = unbound
             except StoreUnavailable:
                 raise
-            except _LocalRefusal as refusal:
+            except LocalRefusal as refusal:
                 # What the local effect had written is rolled back with it; the refusal is settled instead,
                 # and where that leads on to another local effect, that one may refuse as well.
                 refusals[refusal.effect] = refusal.error
@@ -311,7 +339,8 @@ class Execution:
         child = parent.child
         if child is None:
             return None
-        run = self.run_of(self.flows[child.kind], run.caller, parent.transaction.tenant)
+        opened = self.run_of(self.flows[child.kind], run.caller, parent.transaction.tenant)
+        run = replace(opened, slot=run.slot, since=run.since)
         created = child_transaction(run.flow, child, parent.transaction, now=self.clock.now())
         transition = self.transition(run, created, child.event)
         self.store.create(transition.transaction, transition.log)
@@ -324,7 +353,7 @@ class Execution:
         except StoreUnavailable:
             raise
         except FlowError as error:
-            raise _LocalRefusal(local, error) from error
+            raise LocalRefusal(local, error) from error
 
     def _save(self, run: Run, transition: TransitionContext) -> None:
         moved, seen = transition.transaction, transition.before.version
@@ -407,11 +436,3 @@ class Execution:
         # The worker that moved the row told its own caller what came of it, and not this one: like a late
         # delivery. It may run a newer release, with a state that this one does not know.
         return self.replayed(run, run.flow.current(row))
-
-
-class _LocalRefusal(Exception):
-    """A local effect said no, inside the settle transaction."""
-
-    def __init__(self, effect: Effect, error: FlowError) -> None:
-        super().__init__(effect.name, error.code)
-        self.effect, self.error = effect, error

@@ -66,6 +66,17 @@ class InProgress(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TryLater(Outcome):
+    """The event moved nothing, because the service is slow or fails: send it again.
+
+    Attributes:
+        seconds: After which to send it again.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Outcome):
     """The user, or an operator, ended the attempt."""
 

@@ -64,6 +64,9 @@ class TransactionStore(Protocol):
         Never fails a request: it is evidence, not state.
         """
 
+    def release(self) -> None:
+        """Give a pooled connection back, because an effect is about to run, which may take long."""
+
     def open_transactions(self, kind: str, browsers: Collection[bytes]) -> Sequence[Transaction]:
         """Return the browser's waiting transactions of this kind, oldest first."""
 
@@ -94,6 +97,9 @@ class Caller(Protocol):
     @property
     def user_id(self) -> str | None:
         """The Django user that this browser's session belongs to, as text; None if there is none."""
+
+    def without_request(self) -> Caller:
+        """Return who goes on with an effect when the request has answered its browser; itself for a sweep."""
 
     def settled(self, outcome: Outcome) -> None:
         """Do what the outcome means for the caller, inside the settle transaction.

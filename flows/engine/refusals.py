@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from typing import TYPE_CHECKING
 
-from stateful_oauth.flows.engine.outcomes import Rejected
+from stateful_oauth.flows.engine.errors import Overloaded
+from stateful_oauth.flows.engine.outcomes import Rejected, TryLater
 from stateful_oauth.flows.engine.transaction import SEQUENCE_STEP, TransitionLog
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.flows.engine.effects import Event
+    from stateful_oauth.flows.engine.errors import FlowError
     from stateful_oauth.flows.engine.ports import Caller
     from stateful_oauth.flows.engine.transaction import Transaction
+
+
+logger = logging.getLogger("stateful_oauth.engine")
 
 
 def refusal(row: Transaction, caller: Caller, kind: str, tenant: str) -> str | None:
@@ -56,6 +62,25 @@ def answered(row: Transaction, caller: Caller, code: str, *, knows_state: bool =
 def rejected(row: Transaction, code: str) -> Rejected:
     """Return a refusal for the browser that started the row, or for an operator."""
     return Rejected(transaction_id=row.id, kind=row.kind, tenant=row.tenant, code=code, next_url=row.next_url)
+
+
+def not_claimed(row: Transaction, event: Event, error: FlowError) -> Rejected | TryLater:
+    """Return the answer to an event that was not claimed. Nothing is lost: sending it again tries again.
+
+    Either the row is quarantined, or another service is needed to judge the event and does not answer, or the
+    service that it leads to is slow or fails (`Overloaded`).
+    """
+    if isinstance(error, Overloaded):
+        return TryLater(
+            transaction_id=row.id,
+            kind=row.kind,
+            tenant=row.tenant,
+            code=error.code,
+            next_url=row.next_url,
+            seconds=error.seconds,
+        )
+    logger.warning("transaction %s: %s was refused: %s", row.id, event.name, error)
+    return rejected(row, error.code)
 
 
 def rejection(row: Transaction, event: Event, caller: Caller, code: str, *, at: datetime) -> TransitionLog:

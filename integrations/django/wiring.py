@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.provider import Auth0Provider
     from stateful_oauth.auth0.transport import Transport
+    from stateful_oauth.flows.engine.admission import Admission
     from stateful_oauth.flows.engine.engine import Engine
+    from stateful_oauth.flows.engine.handing_over import Background
     from stateful_oauth.flows.engine.observers import Observer
     from stateful_oauth.flows.engine.ports import Clock
     from stateful_oauth.flows.engine.registry import FlowRegistry
     from stateful_oauth.flows.oauth.access_tokens import AccessTokens
+
+
+_THREADS: Final = 64  # per tenant, where EFFECTS_AT_ONCE sets no limit
 
 
 class SystemClock:
@@ -181,6 +186,31 @@ def services(wanted: type[Any], tenant: str) -> Any:
     )
 
 
+def admission() -> Admission:
+    """Make what holds back calls of a provider that is slow or fails."""
+    from stateful_oauth.django.telemetry.suspensions import note_suspension  # noqa: PLC0415 - loads the cache
+    from stateful_oauth.flows.engine.admission import Admission  # noqa: PLC0415 - lazy on purpose
+
+    return Admission(
+        _current,
+        at_once=conf.effects_at_once,
+        failures=conf.breaker_failures,
+        pause=conf.breaker_pause,
+        tell=note_suspension,
+    )
+
+
+def background() -> Background:
+    """Make the threads in which slow calls go on without their requests."""
+    from stateful_oauth.django.background import ThreadBackground  # noqa: PLC0415 - needs the app registry
+    from stateful_oauth.flows.engine.handing_over import Inline  # noqa: PLC0415 - lazy on purpose
+
+    if not conf.answer_within:
+        return Inline()
+    threads = (conf.effects_at_once or _THREADS) * len(conf.tenant_aliases)
+    return ThreadBackground(answer_within=conf.answer_within, threads=threads)
+
+
 @once
 def engine() -> Engine:
     """Return the engine of this process."""
@@ -203,6 +233,8 @@ def engine() -> Engine:
             },
         ),
         observer=SiteObserver(flows, _telemetry()),
+        admission=admission(),
+        background=background(),
         offload=_offload,
     )
 

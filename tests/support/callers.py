@@ -50,6 +50,9 @@ class Person:
     def accounts_linked(self, *, primary: str, secondary: str) -> None:
         SystemCaller().accounts_linked(primary=primary, secondary=secondary)
 
+    def without_request(self) -> SystemCaller:
+        return SystemCaller()
+
     def settled(self, outcome: Outcome) -> None:
         self.told.append(outcome)
 

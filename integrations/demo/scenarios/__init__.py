@@ -85,6 +85,8 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "id_token_too_large": "It takes an ID token of more than 256 KiB.",
     "invitation_invalid": "It takes an invitation of an organization; the demo has none.",
     "too_many_starts": "It takes hundreds of visits without cookies.",
+    "busy": "It takes as many slow calls at once as EFFECTS_AT_ONCE allows.",
+    "service_failing": "It takes calls that fail in a row; the demo never holds calls back.",
     "navigation_needed": "It takes a request by a script, which shows no page.",
     "not_permitted": "It takes a page that asks for a permission; the demo has none but the admin's.",
     "provider_speaks_no_tls": "It takes a wrong setting: https for a server that speaks http.",

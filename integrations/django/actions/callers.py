@@ -127,6 +127,10 @@ class BrowserCaller:
         self._user = _authenticated(self._request, self._identity)
         return _known(self._user, self._identity)
 
+    def without_request(self) -> WithoutRequest:
+        """Return who finishes what this request began, when it has answered its browser."""
+        return WithoutRequest()
+
     def settled(self, outcome: Outcome) -> None:
         """Sign the browser in: if that fails, nothing is settled.
 
@@ -196,10 +200,20 @@ class SystemCaller:
         self._user = _recovered(self._identity)
         return _known(self._user, self._identity)
 
+    def without_request(self) -> SystemCaller:
+        """Return itself: no request waits for it."""
+        return self
+
     def settled(self, outcome: Outcome) -> None:
         """Announce a sign-in. The browser gets its session when it asks."""
         if isinstance(outcome, SignedIn) and not isinstance(outcome, Connected | Reauthenticated):
             _announce(None, self._user, self._identity)
+
+
+class WithoutRequest(SystemCaller):
+    """A browser whose request has been answered: like a sweep, for the log it is the browser's step."""
+
+    actor: Actor = BROWSER
 
 
 class OperatorCaller(SystemCaller):

@@ -18,6 +18,7 @@ from stateful_oauth.django.checks.hosts import moving_hosts, refused_hosts
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.doctor.stages import Finding, Probe, failed, fine, not_probed, warning
 from stateful_oauth.django.documentation import documentation
+from stateful_oauth.django.telemetry.suspensions import noted_suspensions
 from stateful_oauth.storage.availability import is_not_migrated, is_unavailable
 from stateful_oauth.storage.models import FlowTransaction
 
@@ -146,6 +147,18 @@ def _cookies(https: bool, host: str) -> Iterator[Finding]:
             )
 
 
+def _calls(_: Any) -> Iterator[Finding]:
+    held_back = noted_suspensions()
+    for tenant, effect, failures, until in held_back:
+        yield warning(
+            f"{failures} calls of {effect} at {tenant} failed in a row. The next ones are held back until "
+            f"{until:%H:%M:%S} UTC.",
+            "See the stages of the tenant, and the provider's status page.",
+        )
+    if not held_back:
+        yield fine("No calls are held back.")
+
+
 def _session_store() -> Iterator[Finding]:
     engine = settings.SESSION_ENGINE
     if engine == _BY_COOKIE:
@@ -203,6 +216,12 @@ SITE: Final = (
         name="sessions",
         looks_at="cookie settings, ALLOWED_HOSTS, and a session that is saved, found, and deleted",
         run=_sessions,
+        needs=("settings",),
+    ),
+    Probe(
+        name="calls",
+        looks_at="calls of the provider that are held back, because those before failed",
+        run=_calls,
         needs=("settings",),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, cast
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stateful_oauth.django.pages.failures import Failure
-    from stateful_oauth.flows.engine.outcomes import Outcome
+    from stateful_oauth.flows.engine.outcomes import Outcome, TryLater
 
 logger = logging.getLogger("stateful_oauth.pages")
 
@@ -301,6 +302,24 @@ def refused_page(
     }
     status = ERROR_CODES[code].status
     return sign_in_page(request, "stateful_oauth/error.html", context, tenant=tenant, status=status)
+
+
+def try_later_page(request: HttpRequest, outcome: TryLater) -> FlowResponse:
+    """Render the page of an event that was not claimed, at the URL that was asked for: it brings it again.
+
+    The event stays with the browser, and is written nowhere. Like the page of a lost database it stays at the
+    callback's URL, which holds the code, so it has no form. A form cannot be sent again by itself.
+    """
+    known, may_reload = ERROR_CODES[outcome.code], request.method == "GET"
+    context = {"message": gettext(known.user), "may_reload": may_reload, "code": outcome.code}
+    context["reference"] = outcome.transaction_id
+    page = render_to_string("stateful_oauth/try_later.html", context)
+    response = FlowResponse(page, status=known.status)
+    seconds = str(math.ceil(outcome.seconds))
+    response.headers["Retry-After"] = seconds
+    if may_reload:
+        response.headers["Refresh"] = seconds
+    return response
 
 
 def _unavailable_page(code: str, *, may_reload: bool) -> FlowResponse:

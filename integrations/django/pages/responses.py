@@ -16,7 +16,7 @@ from stateful_oauth.django.browser.binding import write_binding
 from stateful_oauth.django.browser.next_url import destination
 from stateful_oauth.django.conf import DEFAULT_TENANT
 from stateful_oauth.django.pages import other_browser
-from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther
+from stateful_oauth.django.pages.flow_pages import FlowResponse, SeeOther, try_later_page
 from stateful_oauth.flows.engine.outcomes import (
     Abandoned,
     Cancelled,
@@ -27,6 +27,7 @@ from stateful_oauth.flows.engine.outcomes import (
     Outcome,
     RedirectTo,
     Rejected,
+    TryLater,
 )
 from stateful_oauth.flows.oauth.outcomes import (
     ConfirmationNeeded,
@@ -48,6 +49,8 @@ def respond(outcome: Outcome, request: HttpRequest) -> FlowResponse:
     """
     if isinstance(outcome, Expired) and goes_on(request, outcome.kind, outcome.code):
         response: FlowResponse = SeeOther(destination(outcome.next_url))
+    elif isinstance(outcome, TryLater):
+        response = try_later_page(request, outcome)
     else:
         response = _respond(outcome)
     if outcome.code in other_browser.CODES and outcome.transaction_id is None:

@@ -120,7 +120,7 @@ def test_a_refused_settlement_is_told_as_what_it_became(watcher, clock):
     town = toyland(watcher, clock, counter=Counter(keeps=refuse))
     town.go()
     assert watcher.told[6:] == [
-        *("settle counted {", "_LocalRefusal", "}"),
+        *("settle counted {", "LocalRefusal", "}"),
         *("settle counted {", "}", "moved keeping failed"),
         *("Failed account_inactive", "}"),
     ]

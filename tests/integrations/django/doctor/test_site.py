@@ -19,7 +19,7 @@ from tests.support.callers import Person
 
 pytestmark = pytest.mark.database
 
-SITE = ["settings", "database", "migrations", "key_ring", "sealed_values", "sessions"]
+SITE = ["settings", "database", "migrations", "key_ring", "sealed_values", "sessions", "calls"]
 
 
 @pytest.fixture
