@@ -141,7 +141,7 @@ check-django: $(VENV)/.dev ## Django's system checks, and no warning of Python
 
 ##@ Generated files
 # Modules that write a document, and with --check only compare it. Add one, and `docs` and `check-docs` run it.
-GENERATED_DOCS := docs.error_codes docs.diagram_style docs.security_checklist docs.travelled docs.longest_requests
+GENERATED_DOCS := docs.conformance docs.error_codes docs.diagram_style docs.security_checklist docs.travelled docs.longest_requests
 
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the generated documents

@@ -293,6 +293,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "kept_apart": ErrorCode(
         "The user chose to keep the accounts separate.", 200,
         _("The accounts stay separate."), _NOTHING),
+    "logout_state_invalid": ErrorCode(
+        "The browser came back from the provider's sign-out without the `state` that it left with.", 400,
+        _("You are signed out here. We could not tell whether you are signed out of the sign-in service, too."), _NOTHING),
     # UserInfo, and what only Auth0 has.
     "userinfo_failed": ErrorCode(
         "UserInfo could not be read, or the provider has none. The code is spent, so the user starts again.", 502,

@@ -104,6 +104,7 @@ TENANT_DEFAULTS: Final[dict[str, Any]] = {
     "LOGOUT_RETURN_PARAMETER": "post_logout_redirect_uri",
     "LOGOUT_SENDS_ID_TOKEN": False,
     "LOGOUT_SENDS_SID": True,
+    "LOGOUT_STATE": False,
     "USERINFO": "never",
     "CONNECTIONS": {},
     "KEPT_CLAIMS": ("email", "name", "picture"),

@@ -52,6 +52,7 @@ urlpatterns = [
     *(pattern for flow in usable_declarations() for pattern in _urls_of(flow)),
     *initiated_login.urlpatterns,
     path("logout/", logout.logout, name="logout"),
+    path("signed-out/", logout.signed_out, name="signed_out"),
     path("backchannel-logout/", backchannel_logout.backchannel_logout, name="backchannel_logout"),
     path(
         "<slug:tenant>/backchannel-logout/", backchannel_logout.backchannel_logout, name="backchannel_logout"

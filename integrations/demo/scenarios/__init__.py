@@ -40,6 +40,7 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "in_progress": 'It is the page that waits: "double-click" shows it, under its own URL.',
     "fence_lost": "It takes a worker that outlives its lease; tests reach it with crash points.",
     "internal_error": "It takes a bug.",
+    "logout_state_invalid": "It takes LOGOUT_STATE, and a provider that changes it.",
     "userinfo_failed": "It takes USERINFO, which the demo's tenant does not need.",
     "userinfo_rejected": "It takes USERINFO, which the demo's tenant does not need.",
     "userinfo_subject_mismatch": "It takes USERINFO, which the demo's tenant does not need.",

@@ -9,6 +9,7 @@ from django.contrib.auth import SESSION_KEY as AUTH_USER_ID
 from django.contrib.auth import logout as django_logout
 
 from stateful_oauth.django import wiring
+from stateful_oauth.django.actions.logout_states import keep_state, return_url
 from stateful_oauth.django.async_twins import async_twin
 from stateful_oauth.django.browser.binding import forget_binding
 from stateful_oauth.django.browser.hosts import base_url_of
@@ -68,7 +69,7 @@ def sign_out(
     elif not (details or chosen) and (user or not conf.logout_without_session_goes_to_provider):
         response = SeeOther(home)  # not a session of ours: no user to sign out at the provider
     else:
-        response = SeeOther(_onward(details, chosen, home))
+        response = _onward(details, chosen, home, base_url)
     forget_binding(request, response)
     return response
 
@@ -92,21 +93,31 @@ def _absolute(url: str, base_url: str) -> str:
     return base_url + url if url.startswith("/") else url
 
 
-def _onward(details: dict[str, str], chosen: str, home: str) -> str:
+def _onward(details: dict[str, str], chosen: str, home: str, base_url: str) -> SeeOther:
     own = details.get("tenant", DEFAULT_TENANT) if details else conf.tenant_aliases[0]
     tenant = chosen or own
     # The session at another tenant has another id.
     sid = details.get("sid") or None if tenant == own else None
     id_token = id_token_of(details) if tenant == own else None
+    response = SeeOther(home)
     try:
-        federated = conf.tenant(tenant).federated_logout
+        settings = conf.tenant(tenant)
+        state = keep_state(response, home) if settings.logout_state else None
         url = wiring.provider(tenant).logout_url(
-            return_to=home, sid=sid, id_token_hint=id_token, federated=federated
+            return_to=home if state is None else return_url(base_url),
+            sid=sid,
+            id_token_hint=id_token,
+            state=state,
+            federated=settings.federated_logout,
         )
     except (FlowError, KeyError) as error:
         logger.warning("signed out here, but not at the provider of %s: %s", tenant, error)
-        return home
-    return home if url is None else url
+        return SeeOther(home)
+    if url is None:
+        return SeeOther(home)
+    onward = SeeOther(url)
+    onward.cookies = response.cookies
+    return onward
 
 
 asign_out = async_twin(sign_out)

@@ -6,6 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from stateful_oauth.django.actions.logout_states import return_url
 from stateful_oauth.django.actions.signing_out import logout_next_urls
 from stateful_oauth.django.conf import conf
 from stateful_oauth.django.declarations import callbacks
@@ -235,7 +236,10 @@ def _allow(redirect_uri: str) -> str:
 def _logout(context: ProbeContext) -> Iterator[Finding]:
     """Open the sign-out URL as a browser in which no user is signed in: there is no session to end."""
     homes = [base_url + conf.logout_return_path for base_url in conf.base_urls]
-    for target in dict.fromkeys([*homes, *logout_next_urls()]):
+    targets = [*homes, *logout_next_urls()]
+    if context.settings.logout_state:
+        targets = [return_url(base_url) for base_url in conf.base_urls]
+    for target in dict.fromkeys(targets):
         yield _signed_out(context, target)
 
 

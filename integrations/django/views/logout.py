@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from stateful_oauth.django.actions.logout_states import home_after
 from stateful_oauth.django.actions.signing_out import sign_out
+from stateful_oauth.django.pages.flow_pages import SeeOther, flow_view
 from stateful_oauth.django.pages.form_protection import form_view
 
 if TYPE_CHECKING:
@@ -19,3 +24,10 @@ def logout(request: HttpRequest) -> HttpResponse:
     """
     everywhere = request.POST.get("everywhere") == "1"
     return sign_out(request, tenant=request.POST.get("tenant", ""), everywhere=everywhere)
+
+
+@flow_view
+@require_safe
+def signed_out(request: HttpRequest) -> HttpResponse:
+    """Take the browser back from the provider's sign-out; the user is signed out here already."""
+    return home_after(request) or SeeOther(reverse("stateful_oauth:error", args=["logout_state_invalid"]))

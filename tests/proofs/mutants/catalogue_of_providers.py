@@ -10,6 +10,7 @@ CLIENTS = ("tests/integrations/auth0/test_client_authentication.py",)
 USERINFO = ("tests/integrations/django/providers/test_userinfo.py",)
 SIGN_OUT = ("tests/integrations/django/providers/test_sign_out.py",)
 FORM_POST = ("tests/integrations/django/providers/test_form_post.py",)
+CONFORMANCE = ("tests/proofs/conformance",)
 TOKENS = ("tests/integrations/django/providers/test_unasked_refresh_tokens.py",)
 
 MUTANTS = (
@@ -53,4 +54,6 @@ MUTANTS = (
     Mutant("a code in a URL is taken where forms are asked for", "integrations/django/actions/callbacks.py",
            '    if request.method == "GET" and kind != "connect_account" and takes_form_posts(tenant):\n',
            "    if False:\n", FORM_POST),
+    Mutant("any state ends a sign-out", "integrations/django/actions/logout_states.py",
+           "not constant_time_compare(given[0], state):", "False:", CONFORMANCE),
 )  # fmt: skip
