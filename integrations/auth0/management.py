@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from stateful_oauth.auth0.management_token import ManagementToken
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from auth0.management import Auth0
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.json_members import Members
     from stateful_oauth.auth0.management_sdk import Operation
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 _INVALID: Final = "provider_answer_invalid"
 _SCOPES: Final = frozenset({"read:users", "update:users"})
 _APP_METADATA_SCOPES: Final = _SCOPES | {"update:users_app_metadata"}
+_PROVIDER_TOKENS: Final = frozenset({"access_token", "access_token_secret", "refresh_token"})
 _TAKE: Final = 20  # per page of connected accounts; the API allows no more
 _MAX_PAGES: Final = 50
 _INSTALL: Final = (
@@ -55,6 +59,44 @@ class Auth0Management:
         self._token = ManagementToken(config, transport, now, _SCOPES)
         # A token of its own, so that a call that does not write app_metadata never sends a token that could.
         self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES)
+        self._new_token = partial(ManagementToken, config, transport, now)
+        self._tokens_by_scopes: dict[frozenset[str], ManagementToken] = {}
+
+    def client(self, scopes: frozenset[str], *, time_limit: float) -> Auth0:
+        """Return auth0-python's own client; see `management_client.management_client`.
+
+        Args:
+            scopes: Of its token; empty for all that was granted.
+            time_limit: Seconds for each call.
+
+        Raises:
+            FlowError: auth0-python cannot be imported. Code: `management_not_configured`.
+        """
+        _sdk()
+        from stateful_oauth.auth0.management_client import management_client  # noqa: PLC0415 - slow, and an extra
+
+        tokens = self._tokens_by_scopes.setdefault(scopes, self._new_token(scopes))
+        return management_client(self._transport, base_url=self._url, tokens=tokens, time_limit=time_limit)
+
+    def profile(self, user_id: str, *, time_limit: float) -> Mapping[str, Any] | None:
+        """Return all members of a user that can be relied on, but for tokens of identity providers; or None.
+
+        Raises:
+            FlowError: As `user`.
+        """
+        answer = self._call(lambda sdk: sdk.users.get(user_id), time_limit=time_limit)
+        if answer.status != 200:
+            if _says_no_user(problem_of(answer)):
+                return None
+            raise _refusal(answer, "read:users")
+        members = answer.members(tolerant=True)
+        if members.get("user_id") != user_id:
+            raise _not_usable("it is another user.")
+        found: dict[str, Any] = json.loads(json.dumps(members.as_dict(), default=lambda _: None))
+        for identity in found.get("identities") or ():
+            for name in _PROVIDER_TOKENS.intersection(identity):
+                del identity[name]
+        return found
 
     def user(self, user_id: str, *, time_limit: float) -> UserProfile | None:
         """Return a user by id; see `flows.oauth.ports.Management.user`."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         refresh_connected_accounts,
     )
     from stateful_oauth.django.api.bearer import bearer_required
+    from stateful_oauth.django.api.management import auser_profile, management_api, user_profile
     from stateful_oauth.django.api.rest_framework import Auth0Bearer
     from stateful_oauth.django.api.verifying import averify_access_token, verify_access_token
     from stateful_oauth.django.backends import Auth0Backend
@@ -117,6 +118,7 @@ __all__ = [
     "astart_login",
     "astart_step_up",
     "astart_unlink",
+    "auser_profile",
     "auser_sessions",
     "available_connections",
     "averify_access_token",
@@ -132,6 +134,7 @@ __all__ = [
     "flow_settled",
     "flow_view",
     "linked_accounts",
+    "management_api",
     "organization_required",
     "permission_denied_view",
     "provider_token",
@@ -152,6 +155,7 @@ __all__ = [
     "start_step_up",
     "start_unlink",
     "transition_made",
+    "user_profile",
     "user_sessions",
     "verify_access_token",
 ]
@@ -169,6 +173,7 @@ if not TYPE_CHECKING:  # or a misspelled name would be no error to a type checke
             ),
             "stateful_oauth.auth0.access_token": "VerifiedAccessToken",
             "stateful_oauth.django.api.bearer": "bearer_required",
+            "stateful_oauth.django.api.management": "auser_profile management_api user_profile",
             "stateful_oauth.django.api.rest_framework": "Auth0Bearer",
             "stateful_oauth.django.api.verifying": "averify_access_token verify_access_token",
             "stateful_oauth.django.backends": "Auth0Backend",

@@ -26,7 +26,7 @@ from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 logger = logging.getLogger("stateful_oauth.doctor")
@@ -76,18 +76,31 @@ def diagnose(planned: Sequence[Planned], *, grant: str = "") -> Report:
     return Report(tuple(_diagnosed(planned, grant)))
 
 
-def readiness(*, outbound: bool = False, tenants: Sequence[str] | None = None) -> Report:
+def readiness(
+    *,
+    outbound: bool = False,
+    tenants: Sequence[str] | None = None,
+    required_scopes: Iterable[str] | None = None,
+) -> Report:
     """Say whether this process can serve: for health checks.
 
     Args:
         outbound: Also call the provider. Not for a check that runs every few seconds: it costs requests, and
             your site is not less ready when the provider has a bad minute.
         tenants: Aliases; None for all tenants.
+        required_scopes: What the application for the Management API needs. With it, one request for a new
+            token tells, in the stages `m2m_token`, `token_claims` and `scope_grant`, whether it has that.
 
     Raises:
         KeyError: There is no such tenant.
     """
-    return diagnose(plan(tenants, outbound=outbound, cheap=True))
+    planned = plan(tenants, outbound=outbound, cheap=True)
+    if required_scopes is not None:
+        from stateful_oauth.django.doctor.ping import ping_probes  # noqa: PLC0415 - loads requests
+
+        scopes = frozenset(required_scopes)
+        planned += [Planned(probe, alias) for alias in _aliases(tenants) for probe in ping_probes(scopes)]
+    return diagnose(planned)
 
 
 areadiness = async_twin(readiness)

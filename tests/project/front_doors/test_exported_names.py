@@ -85,6 +85,7 @@ def test_function_with_io_has_an_async_twin():
         "bearer_required",
         "callback_view",
         "flow_view",
+        "management_api",
         "organization_required",
         "permission_denied_view",
         "readiness_view",

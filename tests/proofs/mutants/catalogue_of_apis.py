@@ -11,6 +11,7 @@ INITIATED = ("tests/integrations/django/sign_in/test_initiated_login.py",)
 GUARDS = "integrations/django/actions/guards.py"
 BACKGROUND = ("tests/flows/connect_account/test_tokens_of_users.py",)
 TOKENS = "integrations/django/actions/tokens.py"
+MANAGEMENT = ("tests/integrations/django/api/test_management.py",)
 TOKEN = "integrations/auth0/access_token.py"
 VERIFYING = "integrations/django/api/verifying.py"
 
@@ -79,6 +80,17 @@ MUTANTS = (
            '        if request.method == "POST":', "        if True:", BACKGROUND),
     Mutant("a remedy brings no refresh token", "integrations/django/actions/remedies.py",
            '[*tenant.scope.split(), "offline_access"]', "tenant.scope.split()", BACKGROUND),
+    # The Management API for a project.
+    Mutant("the SDK's client keeps a token that is not taken", "integrations/auth0/management_client.py",
+           "        if answer.status == 401:", "        if False:", MANAGEMENT),
+    Mutant("a scope that is missing is the SDK's error", "integrations/auth0/management_client.py",
+           'if problem is not None and problem.code == "insufficient_scope":', "if False:", MANAGEMENT),
+    Mutant("a profile is kept for ever", "integrations/django/api/management.py",
+           "if kept is not None and 0 <= now - kept[0] < max_age:", "if kept is not None:", MANAGEMENT),
+    Mutant("a profile lies in the cache in clear", "integrations/django/api/management.py",
+           "cache.set(key, sealed, timeout=86_400)", "cache.set(key, json.dumps(value), timeout=86_400)", MANAGEMENT),
+    Mutant("the ping asks for no scopes", "integrations/django/doctor/ping.py",
+           "sorted(self._scopes - (self._claims.scopes or frozenset()))", "[]", MANAGEMENT),
     Mutant("a view of an API demands a CSRF token", "integrations/django/api/bearer.py",
            '        return cast("View", csrf_exempt(login_not_required(protected)))',
            '        return cast("View", login_not_required(protected))', VIEWS),
