@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.json_members import Members
     from stateful_oauth.auth0.transport import Answer, Transport
     from stateful_oauth.flows.engine.secret import Secret
 
@@ -76,10 +77,14 @@ class Probes:
 
     def announced(self, name: str, *, time_limit: float) -> str | None:
         """Return a text of the discovery document, or None when there is no such text or document."""
-        answer = self._discovery(time_limit)
-        members = answer.members_or_none() if answer.status == 200 else None
+        members = self.document(time_limit=time_limit)
         value = None if members is None else members.get(name)
         return value if isinstance(value, str) else None
+
+    def document(self, *, time_limit: float) -> Members | None:
+        """Return the discovery document, or None when there is none."""
+        answer = self._discovery(time_limit)
+        return answer.members_or_none() if answer.status == 200 else None
 
     def clock_skew(self, *, time_limit: float) -> float | None:
         """Return by how many seconds our clock is ahead of the provider's, or None: it does not say.

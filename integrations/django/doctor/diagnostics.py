@@ -58,11 +58,12 @@ def plan(
     planned = [Planned(probe, "") for probe in SITE if probe.cheap or not cheap]
     if outbound:
         from stateful_oauth.django.doctor.accounts import ACCOUNTS  # noqa: PLC0415 - loads requests
+        from stateful_oauth.django.doctor.announced import ANNOUNCED  # noqa: PLC0415 - loads requests
         from stateful_oauth.django.doctor.backchannel import BACKCHANNEL  # noqa: PLC0415 - needs the URLs
         from stateful_oauth.django.doctor.provider import PROVIDER  # noqa: PLC0415 - loads requests
 
         for alias in _aliases(tenants):
-            planned += [Planned(probe, alias) for probe in (*PROVIDER, *BACKCHANNEL, *ACCOUNTS)]
+            planned += [Planned(probe, alias) for probe in (*PROVIDER, *ANNOUNCED, *BACKCHANNEL, *ACCOUNTS)]
     return planned
 
 
