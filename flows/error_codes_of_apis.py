@@ -47,14 +47,14 @@ ACCESS_TOKEN_CODES: Final[dict[str, ErrorCode]] = {
         "The access token is for another API.", 401, _BAD_ACCESS_TOKEN,
         "Have the client ask for a token with the API's identifier as `audience`."),
     "access_token_expired": ErrorCode(
-        "The access token has expired.", 401, _("The access token has expired."), "Nothing, unless it happens often."),
+        "`exp` of the access token is in the past.", 401, _("The access token has expired."), "Nothing, unless it happens often."),
     "access_token_issued_at": ErrorCode(
         "`iat` or `nbf` of the access token is in the future.", 401, _BAD_ACCESS_TOKEN, "Check the workers' clocks."),
     "access_token_bound": ErrorCode(
         "The access token is bound to a key (`cnf`): it is no bearer token.", 401, _BAD_ACCESS_TOKEN,
         "Switch sender constraining (DPoP, mTLS) off for the API: proofs are not supported."),
     "access_token_organization": ErrorCode(
-        "The access token is for another organization.", 401,
+        "`org_id` of the access token is not the organization that the view demands.", 401,
         _("The access token is for another organization."), "Nothing, unless it happens often."),
     "access_token_scope": ErrorCode(
         "The access token lacks a scope or a permission.", 403,

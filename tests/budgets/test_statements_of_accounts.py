@@ -36,14 +36,18 @@ NEW_SESSION = [
     "SELECT django_session", "INSERT django_session", "UPDATE auth_user", "INSERT session", "SELECT row",
     "SELECT row", "UPDATE django_session",
 ]  # fmt: skip
-# Whether the session is there still; what `cycle_key()` does, the registry, and the session middleware.
+# Whether the session is there still; what `cycle_key()` does, the registry (unless a logout token has ended the
+# session meanwhile), and the session middleware.
 NEW_KEY = [
     "SELECT django_session", "SELECT django_session", "INSERT django_session", "SELECT django_session",
-    "DELETE django_session", "UPDATE session", "UPDATE django_session",
+    "DELETE django_session", "UPDATE backchannellogout", "UPDATE django_session",
 ]  # fmt: skip
 # An identity that comes later belongs to a user whose sessions may have been ended.
-# So may a link that was undone at the provider.
-NEW_USER = ["SELECT identity", "SELECT accountlink", "INSERT auth_user", "SELECT identity", "INSERT identity"]
+# So may a link that was undone at the provider. A user who is there already may have to be adopted.
+NEW_USER = [
+    *("SELECT identity", "SELECT accountlink", "SELECT auth_user"),
+    *("INSERT auth_user", "SELECT identity", "INSERT identity"),
+]
 # A sign-in that is kept for a decision, and how it stands with its user's sessions.
 HELD = ["SELECT identity", "SELECT identity"]
 # Whether the account is linked as far as this site knows: asked once, together with its candidates.

@@ -86,7 +86,7 @@ def test_user_who_is_no_staff_gets_a_page_with_both_ways_out(browser, tenant, kn
     page, _ = travel(browser, tenant, f"/{site}/")
     assert page.status_code == 403
     text = page.content.decode()
-    assert "You are signed in as ada, who may not open this page." in text
+    assert "You are signed in as ada@example.com, who may not open this page." in text
     assert "Use another account" in text
     assert "Sign out of tenant.example" in text
     assert exchanged(tenant) - before == 1
