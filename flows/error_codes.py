@@ -114,6 +114,9 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "provider_busy": ErrorCode(
         "The provider asked the site to try again later.", 503, _BUSY, "Check the provider's status page."),
     # Forms of the package's pages, and the pages that need a permission.
+    "form_needed": ErrorCode(
+        "A URL that takes a form was opened as a page.", 405,
+        _("This page only works as part of a form, so nothing was changed."), _NOTHING),
     "form_cookie_missing": ErrorCode(
         "A form came without the CSRF cookie.", 403,
         _("Your browser did not send the cookie that protects this form, so nothing was changed. Allow cookies for this site, then try again."),

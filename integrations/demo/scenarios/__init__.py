@@ -82,6 +82,7 @@ NOT_IN_MENU: Final[dict[str, str]] = {
     "email_missing": "It takes a user model that demands an email; the demo's does not.",
     "form_cookie_missing": "It takes a browser that sends no CSRF cookie.",
     "form_origin": "It takes a proxy that hides the site's scheme or host.",
+    "form_needed": "It takes a link to a URL that takes a form.",
     "form_outdated": "It takes a form of before another tab's sign-in.",
     "id_token_too_large": "It takes an ID token of more than 256 KiB.",
     "invitation_invalid": "It takes an invitation of an organization; the demo has none.",

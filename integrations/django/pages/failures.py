@@ -37,7 +37,7 @@ _NEEDS_OPERATOR: Final = frozenset(
 _REFUSALS: Final = frozenset({401, 403, 409})
 _NOT_ABOUT_ACCOUNT: Final = frozenset(
     {"already_completed", "browser_mismatch", "browser_unknown", "event_not_allowed", "form_cookie_missing",
-     "form_origin", "form_outdated", "issuer_mismatch", "issuer_missing", "navigation_needed",
+     "form_needed", "form_origin", "form_outdated", "issuer_mismatch", "issuer_missing", "navigation_needed",
      "nonce_mismatch", "other_browser", "sign_in_held_too_long", "sign_in_needed", "sign_in_outdated",
      "signed_out"}
 )  # fmt: skip

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import wraps
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -29,13 +31,14 @@ from stateful_oauth.flows.error_codes import ERROR_CODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from django.http import HttpRequest, HttpResponseForbidden
+    from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 
 logger = logging.getLogger("stateful_oauth.forms")
 
 View = TypeVar("View", bound="Callable[..., Any]")
 
 _ORIGIN_REASONS: Final = ("Origin checking failed", "Referer checking failed")  # how Django's reasons begin
+_FORM_NEEDED: Final = "form_needed"
 _TOKEN: Final = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
 # What a page repeats: forms of the package have a handful of short fields.
 _MOST_FIELDS: Final = 20
@@ -78,15 +81,45 @@ class FormProtection(CsrfViewMiddleware):
 protected: Final = decorator_from_middleware(FormProtection)
 
 
-def form_view(*methods: str) -> Callable[[View], View]:
-    """Decorate a view that takes a form of the package: `flow_view`, its methods, and the CSRF check."""
+def form_view(*methods: str, signs_out: bool = False) -> Callable[[View], View]:
+    """Decorate a view that takes a form of the package: `flow_view`, its methods, and the CSRF check.
+
+    Args:
+        signs_out: Whether a user who opens its URL gets the button that sends the form.
+    """
 
     def decorate(view: View) -> View:
-        inner: Any = require_http_methods([*methods])(protected(view))
+        inner: Any = _with_page(require_http_methods([*methods])(protected(view)), signs_out=signs_out)
         # For the middleware of the project: its refusal would lack our headers and the way on.
         return cast("View", csrf_exempt(flow_view(inner)))
 
     return decorate
+
+
+def _with_page(view: Callable[..., Any], *, signs_out: bool) -> Callable[..., Any]:
+    """Have a view answer a GET that it does not take with a page: a bookmark, a link, a reloaded refusal."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = view(request, *args, **kwargs)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.method != "GET":
+            return response
+        page = refused_page(
+            request, _FORM_NEEDED, _form_needed(request, signs_out=signs_out), back_url=destination("")
+        )
+        page.headers["Allow"] = response.headers["Allow"]
+        page._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - as below
+        return page
+
+    return answered
+
+
+def _form_needed(request: HttpRequest, *, signs_out: bool) -> Failure:
+    message = gettext(ERROR_CODES[_FORM_NEEDED].user)
+    if signs_out:
+        heading, label = gettext("Do you want to sign out?"), gettext("Sign out")
+        return Failure(heading, "", Way.RESTART, label, goes_back=True, url=request.path)
+    return Failure(gettext("Nothing was changed"), message, Way.BACK, gettext("Go back"))
 
 
 def _code_of(reason: str) -> str:

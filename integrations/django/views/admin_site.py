@@ -32,7 +32,7 @@ def admin_login(request: HttpRequest, site_name: str = "admin", tenant: str = DE
     return start_login(request, next=next_url, tenant=tenant)
 
 
-@form_view("POST")
+@form_view("POST", signs_out=True)
 def admin_logout(request: HttpRequest, site_name: str = "admin", tenant: str = "") -> HttpResponse:  # noqa: ARG001 - as the URLs of sign-in
     """End the session here, and at the provider, or the admin's next visitor would be signed in at once."""
     return sign_out(request, tenant=tenant)

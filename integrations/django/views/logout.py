@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-@form_view("POST")
+@form_view("POST", signs_out=True)
 def logout(request: HttpRequest) -> HttpResponse:
     """End the session here, and at the provider.
 
