@@ -7,6 +7,9 @@ from tests.proofs.mutants.catalogue import Mutant
 MUTANTS = (
     Mutant("a cache of one process remembers for all", "integrations/django/checks/cache.py",
            "(LocMemCache, DummyCache)", "DummyCache", ("tests/integrations/django/site/test_cache_check.py",)),
+    Mutant("a URL that takes a form has no page", "integrations/django/pages/form_protection.py",
+           "HTTPStatus.METHOD_NOT_ALLOWED or", "HTTPStatus.METHOD_NOT_ALLOWED or True or",
+           ("tests/integrations/django/sign_in/test_opened_forms.py",)),
     Mutant("BASE_URL counts as it is written", "integrations/django/origins.py",
            "    with suppress(ValueError):  # no port", "    return url\n    with suppress(ValueError):  # no port",
            ("tests/integrations/django/sign_in/test_base_url.py",)),
