@@ -36,8 +36,8 @@ NEW_SESSION = [
     "SELECT django_session", "INSERT django_session", "UPDATE auth_user", "INSERT session", "SELECT row",
     "SELECT row", "UPDATE django_session",
 ]  # fmt: skip
-# Whether the session is there still; what `cycle_key()` does, the registry (unless a logout token has ended the
-# session meanwhile), and the session middleware.
+# Whether the session is there still; what `cycle_key()` does, the registry (unless a logout token has ended
+# the session meanwhile), and the session middleware.
 NEW_KEY = [
     "SELECT django_session", "SELECT django_session", "INSERT django_session", "SELECT django_session",
     "DELETE django_session", "UPDATE backchannellogout", "UPDATE django_session",
