@@ -33,7 +33,7 @@ def loaded(word: str) -> dict[str, Any]:
 CompanyBackend = loaded("class CompanyBackend")["CompanyBackend"]
 
 
-def test_each_snippet_is_tried():
+def test_each_snippet_of_the_page_about_users_is_tried():
     words = ("USER_FIELDS", "class CompanyBackend", '"ROLES"', "def greeting", "def greet(")
     assert sorted(sum(word in each for each in SNIPPETS) for word in words) == [1] * len(SNIPPETS)
 

@@ -308,7 +308,7 @@ class TestRpInitiatedLogout:
         assert left("other") == "/auth/error/logout_state_invalid/"
 
     @suite("oidcc-client-test-rp-init-logout-no-state")
-    def test_missing_state_is_noticed(self, left: Callable[[str], str]) -> None:
+    def test_an_authorization_response_without_state_is_noticed(self, left: Callable[[str], str]) -> None:
         assert left("none") == "/auth/error/logout_state_invalid/"
 
 

@@ -13,7 +13,7 @@ def problems(stages: Any) -> dict[str, Verdict]:
     return {each.message: each.verdict for each in stages()["announced"].findings}
 
 
-def test_healthy_tenant_announces_everything(stages):
+def test_the_doctor_finds_that_a_healthy_tenant_announces_everything(stages):
     assert stages()["announced"].verdict is Verdict.OK
 
 

@@ -55,7 +55,7 @@ def test_dry_run_changes_nothing_and_says_the_same(adopts, sub):
     assert not Identity.objects.exists()
 
 
-def test_second_run_adopts_nothing(adopts, sub):
+def test_a_second_run_of_adopting_changes_nothing(adopts, sub):
     make(sub)
     adopts("--from", "username")
     first = Identity.objects.values().get()
