@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.json_members import Members
     from stateful_oauth.auth0.management_sdk import Operation
+    from stateful_oauth.auth0.management_token import SharedTokens
     from stateful_oauth.auth0.problem_answers import Problem
     from stateful_oauth.auth0.transport import Answer, Transport
     from stateful_oauth.flows.oauth.accounts import RemoteAccount, UserProfile
@@ -53,13 +54,19 @@ class Auth0Management:
     once more with a fresh token.
     """
 
-    def __init__(self, config: Auth0Config, transport: Transport, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: Auth0Config,
+        transport: Transport,
+        now: Callable[[], datetime],
+        shared: SharedTokens | None = None,
+    ) -> None:
         self._transport = transport
         self._url = config.management_base_url + "api/v2"
-        self._token = ManagementToken(config, transport, now, _SCOPES)
+        self._token = ManagementToken(config, transport, now, _SCOPES, shared)
         # A token of its own, so that a call that does not write app_metadata never sends a token that could.
-        self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES)
-        self._new_token = partial(ManagementToken, config, transport, now)
+        self._app_metadata_token = ManagementToken(config, transport, now, _APP_METADATA_SCOPES, shared)
+        self._new_token = partial(ManagementToken, config, transport, now, shared=shared)
         self._tokens_by_scopes: dict[frozenset[str], ManagementToken] = {}
 
     def client(self, scopes: frozenset[str], *, time_limit: float) -> Auth0:

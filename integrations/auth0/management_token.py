@@ -1,10 +1,10 @@
-"""The Management API's access token: the application's own, kept in this process and nowhere else."""
+"""The Management API's access token: the application's own, kept in this process, and shared if asked for."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from stateful_oauth.auth0.cached import Cached
 from stateful_oauth.auth0.oauth_answers import REFUSALS, token_response
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # A token is renewed early: by a tenth of its life, or a minute at most (docs/security-checklist.md B20).
 _SKEW_SHARE: Final = 0.1
 _MAX_SKEW: Final = 60.0
+_POLL: Final = 0.05  # seconds between two looks for what another process fetches
+_LONGEST_WAIT: Final = 3.0  # seconds for which a process waits for another one
 _UNKNOWN_LIFETIME: Final = 300  # seconds, when the provider does not say (RFC 6749 §5.1 lets it)
 
 _REFUSALS: Final = {
@@ -47,11 +49,41 @@ class MachineToken:
     lifetime: float
 
 
+@dataclass(frozen=True, slots=True)
+class SharedToken:
+    """A token as processes share it.
+
+    Attributes:
+        ends_at: Until when it is used, in seconds since 1970.
+    """
+
+    value: Secret
+    scopes: frozenset[str] | None
+    ends_at: float
+
+
+class SharedTokens(Protocol):
+    """Where the processes of a site share tokens. No method raises: what fails there costs a fetch."""
+
+    def load(self, name: str) -> SharedToken | None:
+        """Return what is kept, or None."""
+
+    def keep(self, name: str, token: SharedToken, *, seconds: float) -> None:
+        """Keep a token for so long."""
+
+    def claim(self, name: str, *, seconds: float) -> bool:
+        """Return whether this caller is the one to fetch it, for so long."""
+
+    def release(self, name: str) -> None:
+        """Let others fetch it."""
+
+
 class ManagementToken:
     """One token with certain scopes. An instance serves all threads; one fetches, the others wait.
 
     Args:
         scopes: What to ask for, and nothing more.
+        shared: Where other processes look for it, too; None to keep it in this one.
     """
 
     def __init__(
@@ -60,7 +92,18 @@ class ManagementToken:
         transport: Transport,
         now: Callable[[], datetime],
         scopes: frozenset[str],
+        shared: SharedTokens | None = None,
     ) -> None:
+        self._shared = shared
+        self._refused: Secret | None = None  # the last one that an API did not take
+        self._name = "\0".join(
+            [
+                config.management_base_url,
+                config.management_audience,
+                config.management_client_id,
+                " ".join(sorted(scopes)),
+            ]
+        )
         self._config, self._transport, self._now, self._scopes = config, transport, now, scopes
         self._cached = Cached(
             self._fetch,
@@ -84,6 +127,7 @@ class ManagementToken:
         newer = None
         if self._missing(held) and not self._is_fresh(held):
             # The scope may have been granted since.
+            self._refused = held.value.value
             newer = self._cached.renewed(held, deadline - time.monotonic())
         return self._complete(newer or held)
 
@@ -93,6 +137,7 @@ class ManagementToken:
         Raises:
             FlowError: As for `get`.
         """
+        self._refused = seen.value.value
         newer = self._cached.renewed(seen, time_limit)
         return None if newer is None else self._complete(newer)
 
@@ -113,6 +158,41 @@ class ManagementToken:
         return [] if granted is None else sorted(self._scopes - granted)
 
     def _fetch(self, time_limit: float) -> MachineToken:
+        """Return the token that another process has fetched, or fetch it, for all of them."""
+        shared, waited = self._shared, 0.0
+        if shared is None:
+            return self._fetched(time_limit)
+        deadline = time.monotonic() + time_limit
+        while (found := self._shared_by_others(shared)) is None:
+            if shared.claim(self._name, seconds=time_limit + 1):
+                break
+            if waited >= min(_LONGEST_WAIT, time_limit / 2):
+                return self._fetched(deadline - time.monotonic())  # the other one is slow, or has died
+            time.sleep(_POLL)
+            waited += _POLL
+        if found is not None:
+            return found
+        try:
+            # Another process may have kept it between the look and the claim.
+            found = self._shared_by_others(shared)
+            if found is not None:
+                return found
+            token = self._fetched(deadline - time.monotonic())
+            ends_at = self._now().timestamp() + token.lifetime
+            shared.keep(
+                self._name, SharedToken(token.value, token.scopes, ends_at), seconds=max(token.lifetime, 1)
+            )
+        finally:
+            shared.release(self._name)
+        return token
+
+    def _shared_by_others(self, shared: SharedTokens) -> MachineToken | None:
+        kept, now = shared.load(self._name), self._now().timestamp()
+        if kept is None or now >= kept.ends_at or kept.value == self._refused:
+            return None
+        return MachineToken(value=kept.value, scopes=kept.scopes, lifetime=kept.ends_at - now)
+
+    def _fetched(self, time_limit: float) -> MachineToken:
         config = self._config
         fields: dict[str, str | Secret] = {
             "grant_type": "client_credentials",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stateful_oauth.auth0.algorithms import PublicKey
     from stateful_oauth.auth0.config import Auth0Config
     from stateful_oauth.auth0.logout_token import LogoutNotice
+    from stateful_oauth.auth0.management_token import SharedTokens
     from stateful_oauth.auth0.transport import Answer
     from stateful_oauth.flows.engine.ports import Clock
     from stateful_oauth.flows.engine.secret import Secret
@@ -58,13 +59,18 @@ class Auth0Provider:
     Args:
         transport: Where requests go; one of its own by default.
         clock: The time; the system's by default.
+        shared_tokens: Where processes share machine-to-machine tokens; None to keep them in this one.
 
     Raises:
         ValueError: The private key is not usable.
     """
 
     def __init__(
-        self, config: Auth0Config, transport: Transport | None = None, clock: Clock | None = None
+        self,
+        config: Auth0Config,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        shared_tokens: SharedTokens | None = None,
     ) -> None:
         now = clock.now if clock is not None else _utc_now
         self._config = config
@@ -89,7 +95,9 @@ class Auth0Provider:
             lambda endpoint, *known: with_query(endpoint, self._known_fields(*known))
         )
         self._management = (
-            Auth0Management(config, self._transport, now) if config.management_client_id else None
+            Auth0Management(config, self._transport, now, shared_tokens)
+            if config.management_client_id
+            else None
         )
 
     @property

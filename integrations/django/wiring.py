@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stateful_oauth.auth0.config import Auth0Config
+    from stateful_oauth.auth0.management_token import SharedTokens
     from stateful_oauth.auth0.provider import Auth0Provider
     from stateful_oauth.auth0.transport import Transport
     from stateful_oauth.flows.engine.admission import Admission
@@ -133,7 +134,15 @@ def provider(tenant: str) -> Auth0Provider:
     from stateful_oauth.auth0.provider import Auth0Provider  # noqa: PLC0415 - lazy on purpose
 
     config = provider_config(tenant)
-    return Auth0Provider(config, new_transport(config), _current)
+    return Auth0Provider(config, new_transport(config), _current, _shared_tokens())
+
+
+def _shared_tokens() -> SharedTokens | None:
+    from stateful_oauth.django.api.shared_tokens import (  # noqa: PLC0415 - needs the app registry
+        CachedMachineTokens,
+    )
+
+    return CachedMachineTokens() if conf.share_machine_tokens else None
 
 
 def can_revoke(tenant: str) -> bool:

@@ -12,6 +12,7 @@ GUARDS = "integrations/django/actions/guards.py"
 BACKGROUND = ("tests/flows/connect_account/test_tokens_of_users.py",)
 TOKENS = "integrations/django/actions/tokens.py"
 MANAGEMENT = ("tests/integrations/django/api/test_management.py",)
+SHARED = ("tests/integrations/django/api/test_shared_tokens.py",)
 TOKEN = "integrations/auth0/access_token.py"
 VERIFYING = "integrations/django/api/verifying.py"
 
@@ -85,6 +86,18 @@ MUTANTS = (
            "        if answer.status == 401:", "        if False:", MANAGEMENT),
     Mutant("a scope that is missing is the SDK's error", "integrations/auth0/management_client.py",
            'if problem is not None and problem.code == "insufficient_scope":', "if False:", MANAGEMENT),
+    Mutant("each process fetches a machine token", "integrations/auth0/management_token.py",
+           "        if shared is None:\n            return self._fetched(time_limit)",
+           "        if True:\n            return self._fetched(time_limit)", SHARED),
+    Mutant("processes at once do not wait for each other", "integrations/auth0/management_token.py",
+           "            if shared.claim(self._name, seconds=time_limit + 1):", "            if True:", SHARED),
+    Mutant("a token that was kept meanwhile is fetched again", "integrations/auth0/management_token.py",
+           "            found = self._shared_by_others(shared)\n            if found is not None:\n                return found\n", "", SHARED,
+           survivor="Only a race shows it: the look and the claim are microseconds apart."),
+    Mutant("a refused token is taken from the cache again", "integrations/auth0/management_token.py",
+           "or kept.value == self._refused", "", SHARED),
+    Mutant("a machine token outlives its end in the cache", "integrations/auth0/management_token.py",
+           "if kept is None or now >= kept.ends_at or", "if kept is None or", SHARED),
     Mutant("a profile is kept for ever", "integrations/django/api/management.py",
            "if kept is not None and 0 <= now - kept[0] < max_age:", "if kept is not None:", MANAGEMENT),
     Mutant("a profile lies in the cache in clear", "integrations/django/api/management.py",
