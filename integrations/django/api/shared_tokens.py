@@ -1,7 +1,8 @@
 """Machine-to-machine tokens that all processes share, encrypted in Django's default cache.
 
 A tenant has a quota of these tokens: a site with forty workers that are restarted now and then must not fetch
-one for each. The cache decides which process fetches; a cache that fails, or is each process's own, costs a fetch.
+one for each. The cache decides which process fetches. A cache that fails, or is each process's own, costs a
+fetch.
 """
 
 from __future__ import annotations
