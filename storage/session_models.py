@@ -26,6 +26,8 @@ class Session(models.Model):
     # The session at the provider: OpenID Connect Back-Channel Logout 1.0 §2.1.
     sid = models.CharField(max_length=255, blank=True)
     organization = models.CharField(_("organization"), max_length=255, blank=True)
+    # Which transaction made the session, or gave it another key: a sign-out finds one whose response is late.
+    transaction_id = models.UUIDField(null=True)
     grant_id = models.UUIDField(null=True)  # ends with the session; not a foreign key: either may go first
     user_agent = models.CharField(_("browser"), max_length=32, blank=True)
     started_at = models.DateTimeField(_("signed in"))

@@ -17,6 +17,7 @@ from stateful_oauth.storage.models import FlowTransaction, StateKinds
 from stateful_oauth.storage.rows import secrets_of
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
@@ -27,7 +28,7 @@ def withdraw_sign_ins(
     *,
     since: datetime,
     started_since: datetime,
-) -> Collection[str]:
+) -> Mapping[uuid.UUID, tuple[int | None, str]]:
     """Withdraw the sessions of what a browser signed in to lately, because the user signed out there.
 
     For a short grace a finished sign-in answers a second delivery of its callback with another session.
@@ -40,7 +41,8 @@ def withdraw_sign_ins(
         started_since: No sign-in that ended since then began earlier. Bounds the search by the key's time.
 
     Returns:
-        The grants of these sign-ins. A session that was never fetched has one that no session holds.
+        User and grant of these sign-ins, by transaction; an empty string where there is no grant. A session
+        that was never fetched has a grant that no session holds.
     """
     rows = FlowTransaction.objects.using(router.db_for_write(FlowTransaction)).filter(
         pk__gte=earliest_id_at(started_since),
@@ -50,10 +52,11 @@ def withdraw_sign_ins(
     )
     # What came of other flows, or which transaction went on, gives no session.
     gives_session = Q(*(Q(kind=kind, state__in=states) for kind, states in ends.items()), _connector=Q.OR)
-    found = dict(rows.filter(gives_session).values_list("pk", "result"))
+    columns = rows.filter(gives_session).values_list("pk", "user_id", "result")
+    found = {key: (user, result.get("grant", "")) for key, user, result in columns}
     if found:
         rows.filter(pk__in=found).update(result={})
-    return [result["grant"] for result in found.values() if "grant" in result]
+    return found
 
 
 def unbind_open(browsers: Collection[bytes]) -> None:

@@ -139,7 +139,9 @@ class BrowserCaller:
         session, and gets one as a second delivery.
         """
         if isinstance(outcome, Connected):
-            renew_key(self._request)  # docs/security-checklist.md S8: the old key gains nothing
+            renew_key(
+                self._request, outcome.transaction_id
+            )  # docs/security-checklist.md S8: the old key gains nothing
         elif isinstance(outcome, SignedIn):
             try:
                 if isinstance(outcome, Reauthenticated):

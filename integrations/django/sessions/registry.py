@@ -27,6 +27,7 @@ from stateful_oauth.storage import sessions
 from stateful_oauth.storage.models import Session
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
@@ -46,12 +47,15 @@ def registered_row(request: HttpRequest) -> str:
     return row
 
 
-def register_session(request: HttpRequest, details: Mapping[str, Any], user: Any) -> None:
+def register_session(
+    request: HttpRequest, details: Mapping[str, Any], user: Any, transaction: uuid.UUID | None = None
+) -> None:
     """Insert the row of the request's session, which has its new key by now.
 
     Args:
         details: What the sign-in leaves in the session.
         user: The user who signed in.
+        transaction: Which one signed the user in.
 
     Raises:
         AccountRefused: `sign_in_outdated`: the provider has ended its own session meanwhile, and said so.
@@ -63,6 +67,7 @@ def register_session(request: HttpRequest, details: Mapping[str, Any], user: Any
         "user_id": user.pk,
         "started_at": now,
         "user_agent": user_agent_family(request),
+        "transaction_id": transaction,
         **_changing(session, details, now),
     }
     if not sessions.add_session(row):
@@ -70,8 +75,14 @@ def register_session(request: HttpRequest, details: Mapping[str, Any], user: Any
     _note(session, str(row_id))
 
 
-def reregister_session(request: HttpRequest, details: Mapping[str, Any]) -> bool:
+def reregister_session(
+    request: HttpRequest, details: Mapping[str, Any], transaction: uuid.UUID | None = None
+) -> bool:
     """Tell the row that the session has another key, or that its sign-in has changed.
+
+    Args:
+        details: What the sign-in leaves in the session.
+        transaction: Which one changed it; None where something else did.
 
     Returns:
         False if there is no row, because the session was ended. A session from before the registry gets one.
@@ -79,15 +90,18 @@ def reregister_session(request: HttpRequest, details: Mapping[str, Any]) -> bool
     session, row = request.session, registered_row(request)
     if not row:
         try:
-            register_session(request, details, request.user)
+            register_session(request, details, request.user, transaction)
         except AccountRefused:
             return False
         return True
     _note(session, row)
-    return sessions.change_session(row, **_changing(session, details, wiring.clock.now()))
+    changes = _changing(session, details, wiring.clock.now())
+    if transaction is not None:
+        changes["transaction_id"] = transaction
+    return sessions.change_session(row, **changes)
 
 
-def keep_registered(request: HttpRequest) -> None:
+def keep_registered(request: HttpRequest, transaction: uuid.UUID | None = None) -> None:
     """Tell the row if something has given the session another key in this request; else, ask nothing.
 
     Django does so itself when a user changes the password. A session that was ended meanwhile is flushed,
@@ -100,7 +114,7 @@ def keep_registered(request: HttpRequest) -> None:
     row, digest = _noted(session)
     if row and digest == _digest(registered_key(session)):
         return
-    if request.user.is_authenticated and not reregister_session(request, details):
+    if request.user.is_authenticated and not reregister_session(request, details, transaction):
         session.flush()
 
 

@@ -23,6 +23,7 @@ from stateful_oauth.django.sessions.endings import may_come_back
 from stateful_oauth.django.sessions.grants import end_grant
 from stateful_oauth.django.sessions.registry import (
     DETAILS_KEY,
+    end_registered,
     forget_registered,
     keep_registered,
     register_session,
@@ -36,9 +37,11 @@ from stateful_oauth.flows.oauth.errors import AccountRefused
 from stateful_oauth.flows.oauth.outcomes import Connected, SignedIn
 from stateful_oauth.storage.availability import is_unavailable
 from stateful_oauth.storage.grants import present_grant
+from stateful_oauth.storage.sessions import session_rows
 from stateful_oauth.storage.sign_ins import end_waiting_questions, unbind_open, withdraw_sign_ins
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Mapping
 
     from django.http import HttpRequest
@@ -78,7 +81,7 @@ def sign_in(request: HttpRequest, outcome: SignedIn, user: Any) -> None:
     if goes_on and "grant" in previous:
         details.setdefault("grant", previous["grant"])
     forget_registered(row)
-    register_session(request, details, user)
+    register_session(request, details, user, outcome.transaction_id)
     request.session[SESSION_KEY] = details
     if "grant" in previous and previous["grant"] != details.get("grant"):
         # What another tab has under way for this account goes on with the new grant.
@@ -146,7 +149,7 @@ def renew_sign_in(request: HttpRequest, outcome: Reauthenticated) -> None:
         details["grant"] = grant = present_grant(grant)
         if previous["grant"] != grant:
             end_grant(previous["grant"], successor=grant)
-    if not reregister_session(request, details):
+    if not reregister_session(request, details, outcome.transaction_id):
         raise Mismatch("user_changed", "The session was ended while its user authenticated.")
     session[SESSION_KEY] = details
 
@@ -200,12 +203,12 @@ def save_session(request: HttpRequest) -> None:
     session.save = save_changes
 
 
-def renew_key(request: HttpRequest) -> None:
+def renew_key(request: HttpRequest, transaction: uuid.UUID | None) -> None:
     """Give the session another key, unless the user has signed out since: it must not come back by that."""
     key = request.session.session_key
     if key is not None and request.session.exists(key):
         request.session.cycle_key()
-        keep_registered(request)
+        keep_registered(request, transaction)
 
 
 def withdraw(request: HttpRequest) -> None:
@@ -219,8 +222,16 @@ def withdraw(request: HttpRequest) -> None:
         started_since = since - timedelta(seconds=conf.attempt_lifetime)
         ends = {each.kind: each.session_states for each in declarations().values() if each.session_states}
         unbind_open(binding.browsers)
-        for grant in withdraw_sign_ins(binding.browsers, ends, since=since, started_since=started_since):
-            end_grant(grant)
+        found = withdraw_sign_ins(binding.browsers, ends, since=since, started_since=started_since)
+        for _, grant in found.values():
+            if grant:
+                end_grant(grant)
+        if found:
+            # A response may be on its way still, with a session that the request to sign out does not know.
+            users = {user for user, _ in found.values()}
+            made = session_rows().filter(user__in=users, transaction_id__in=found)
+            own = registered_row(request)  # ends anyway
+            end_registered(made.exclude(pk=own) if own else made)
 
 
 def sign_in_again(request: HttpRequest, outcome: SignedIn) -> bool:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from hypothesis.stateful import invariant
 
 from stateful_oauth.django.actions.callers import SystemCaller
-from stateful_oauth.django.declarations import declaration_of
 from stateful_oauth.testing.world.accounts import Accounts
 from stateful_oauth.testing.world.base_state_machine import BaseStateMachine
 from stateful_oauth.testing.world.corpus import CORPUS
@@ -89,12 +88,6 @@ class World(Starting, Accounts, PassingTime, Operating, Others, FlowRules):
         for row in self.seen.rows.values():
             self.figures.paths.add((row.kind, *(line.event for line in row.taken)))
 
-    def _has_renewed_the_session(self, tab: Tab) -> bool:
-        """Whether a flow of a signed-in user, which gives the session another key, has ended in a tab."""
-        found = (self.row_now(row) for row in tab.rows)
-        ended = [(declaration_of(each.kind), each.state) for each in found if each is not None]
-        return any(each.needs_user and state in each.session_states for each, state in ended)
-
     def _meanwhile(self, tab: Tab | None, action: Action, what: str) -> None:
         self.trace.note(f"    meanwhile: {what}")
         if tab is not None:
@@ -117,12 +110,7 @@ class World(Starting, Accounts, PassingTime, Operating, Others, FlowRules):
                     if found is not None:
                         self._operate(row, found.kind, found.tenant, "abandon")
             case "signing out" if tab is not None:
-                renewed = self._has_renewed_the_session(tab)
                 self._sign_out(tab.browser)
-                # The response under way brings the session's new key, which the request to sign out had not.
-                owned = self.memory.owners.items()
-                rows = [row for row, each in owned if each.browser == tab.browser] if renewed else tab.rows
-                self.memory.carry_over(tab.browser, rows)
             case "another tab comes back" if tab is not None:
                 others = [
                     each

@@ -6,7 +6,7 @@ Nothing in here is read from the engine's own account of what happened.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stateful_oauth.django import wiring
@@ -175,16 +175,6 @@ class Memory:
     def sign_out(self, browser: int) -> None:
         """Note that a browser has signed out: what was started in it before signs no user in any more."""
         self.sign_outs[browser] = self.sign_outs.get(browser, 0) + 1
-
-    def carry_over(self, browser: int, rows: Iterable[uuid.UUID]) -> None:
-        """Note that a delivery was in flight when its browser signed out: it may count as the later one."""
-        since, ids = self.sign_outs.get(browser, 0), set(rows)
-        for id_ in ids & self.owners.keys():
-            self.owners[id_] = replace(self.owners[id_], since=since)
-        self.deliveries = [
-            replace(each, since=since) if each.browser == browser and each.row in ids else each
-            for each in self.deliveries
-        ]
 
     def parent_of(self, id_: uuid.UUID) -> uuid.UUID | None:
         """Return the sign-in that an account linking goes on with, or None."""

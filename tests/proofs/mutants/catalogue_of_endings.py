@@ -6,6 +6,7 @@ from tests.proofs.mutants.catalogue import ENDINGS, Mutant
 
 HELD = ("tests/flows/account_linking/test_held_sign_ins.py",)
 SUCCESSORS = ("tests/flows/connect_account/test_signed_in_again_meanwhile.py",)
+OVERTAKEN = ("tests/integrations/django/sessions/test_sign_out_overtakes_a_response.py",)
 FAILS = ("tests/flows/end_grant/test_database_that_fails.py",)
 FIRST_ATTEMPTS = ("tests/flows/end_grant/test_first_attempts.py",)
 
@@ -64,6 +65,10 @@ MUTANTS = (
            'grant = present_grant(grant)', "grant = grant", SUCCESSORS),
     Mutant("a successor of a successor is not found", "storage/grants.py",
            "_MOST_SUCCESSIONS: Final = 10", "_MOST_SUCCESSIONS: Final = 1", SUCCESSORS),
+    Mutant("a late response brings the session back", "integrations/django/sessions/sign_ins.py",
+           "            end_registered(made.exclude(pk=own) if own else made)\n", "            pass\n", OVERTAKEN),
+    Mutant("a late response of a step-up brings the session back", "integrations/django/sessions/registry.py",
+           '        changes["transaction_id"] = transaction\n', "        pass\n", OVERTAKEN),
     Mutant("a database that fails at the settlement drops a token", "flows/engine/execution.py",
            "                self._end_received(run, claimed, pending)\n", "", FAILS),
     Mutant("a late result is dropped with its token while the database fails", "flows/engine/execution.py",
