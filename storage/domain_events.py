@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Final
 
+from django.db.models import Subquery
+
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.oauth.domain_events import (
     AccountConnected,
@@ -51,18 +53,18 @@ def handle_domain_event(event: DomainEvent, transaction: Transaction, *, using: 
 
 @handle_domain_event.register(GrantIssued)
 def _(event: GrantIssued, transaction: Transaction, *, using: str) -> None:
-    identity = Identity.objects.using(using).get(
-        digest=identity_digest(event.identity.issuer, event.identity.subject)
-    )
+    digest = identity_digest(event.identity.issuer, event.identity.subject)
+    # Found by the INSERT itself: each sign-in that keeps a token passes here.
+    identity = Identity.objects.using(using).filter(digest=digest).values("pk")[:1]
     Grant.objects.using(using).create(
         id=event.id,
-        identity=identity,
+        identity_id=Subquery(identity),
         user_id=event.user_id,
         tenant=transaction.tenant,
         scope=event.scope,
         audience=event.audience,
         refresh_token=seal_refresh_token(
-            event.refresh_token, GrantOwner(event.id, event.user_id, bytes(identity.digest))
+            event.refresh_token, GrantOwner(event.id, event.user_id, bytes(digest))
         ),
         created_at=transaction.changed_at,
     )

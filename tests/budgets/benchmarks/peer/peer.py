@@ -10,6 +10,7 @@ def settings(ctx):
         "AUTHENTICATION_BACKENDS": ["stateful_oauth.django.backends.Auth0Backend"],
         "STATEFUL_OAUTH": {
             "BASE_URL": "http://testserver",
+            "PROVIDER": "generic",  # its provider sends refresh tokens unasked
             "ISSUER": ctx["op"],
             "CLIENT_ID": ctx["client_id"],
             "CLIENT_SECRET": ctx["client_secret"],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from stateful_oauth.django import access_token
 from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import FlowTransaction, Grant
+from tests.support.counting import counted
 from tests.support.project_requests import request_of
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -89,3 +92,17 @@ def test_token_that_was_asked_for_is_kept_at_auth0_as_before(browser, configure)
     configure(SCOPE="openid offline_access")
     browser.sign_in(ADA)
     assert Grant.objects.filter(ended_at=None).count() == 1
+
+
+def test_kept_token_costs_a_returning_user_one_statement(browser, another_browser, tenant, at):
+    def statements() -> Counter[str]:
+        with counted() as count:
+            another_browser().sign_in(ADA)
+        return Counter(count.statements)
+
+    at("generic")
+    browser.sign_in(ADA)
+    tenant.settings.refresh_without_asking = False
+    plain = statements()
+    tenant.settings.refresh_without_asking = True
+    assert statements() - plain == {"INSERT grant": 1}
