@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from stateful_oauth.django import access_token, wiring
 from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import FlowTransaction, Grant
 from stateful_oauth.testing.browser import Browser
-from tests.proofs.providers.foreign import Person, Server, Variant, parameters
+from tests.proofs.providers.foreign import Person, Receiver, Server, Variant, parameters
 from tests.support.project_requests import request_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ SECRET: Final = "a-secret-of-the-foreign-providers-that-is-long-enough-012345678
 class Tried:
     """One variant, with its server and a fresh browser for each cell."""
 
-    def __init__(self, variant: Variant, server: Server) -> None:
-        self.variant, self.server = variant, server
+    def __init__(self, variant: Variant, server: Server, receiver: Receiver) -> None:
+        self.variant, self.server, self.receiver = variant, server, receiver
 
     @property
     def issuer(self) -> str:
@@ -103,6 +103,22 @@ def _key_rotation(tried: Tried) -> str:
     return "yes"
 
 
+def _back_channel(tried: Tried) -> str:
+    first, second = tried.browser(), tried.browser()
+    second.visitor = first.visitor  # one session at the provider
+    for browser in (first, second):
+        browser.sign_in("ada")
+        assert browser.user_id, _last()
+    tried.receiver.forget()
+    first.visitor.go(first.post("/auth/logout/")["Location"])
+    form = "application/x-www-form-urlencoded"
+    site = Client(headers={"host": "app.example"})
+    answer = site.post("/auth/backchannel-logout/", tried.receiver.take(), content_type=form, secure=True)
+    assert answer.status_code == 200, answer.content
+    assert second.user_id is None, "the other session goes on"
+    return "yes"
+
+
 def _errors(tried: Tried) -> str:
     browser = tried.browser()
     response = browser.get(browser.visitor.authorize(browser.start(), declines=True))
@@ -117,13 +133,16 @@ CELLS: Final[dict[str, Callable[[Tried], str]]] = {
     "refresh": _refresh,
     "userinfo": _userinfo,
     "key rotation": _key_rotation,
+    "back-channel": _back_channel,
     "errors": _errors,
 }
 
 
 def run_variant(variant: Variant, folder: Path) -> dict[str, str]:
     """Try every cell, and return what came of each."""
+    receiver = Receiver()
     known = {"secret": SECRET, "callback": f"{SITE}/auth/callback/", "home": f"{SITE}/"}
+    known["backchannel"] = receiver.url
     server = Server(variant, folder, known)
     server.start()
     settings = {
@@ -139,9 +158,12 @@ def run_variant(variant: Variant, folder: Path) -> dict[str, str]:
     }
     try:
         with override_settings(STATEFUL_OAUTH=settings):
-            return {name: _tried(cell, name, Tried(variant, server)) for name, cell in CELLS.items()}
+            return {
+                name: _tried(cell, name, Tried(variant, server, receiver)) for name, cell in CELLS.items()
+            }
     finally:
         server.stop()
+        receiver.close()
 
 
 def _tried(cell: Callable[[Tried], str], name: str, tried: Tried) -> str:

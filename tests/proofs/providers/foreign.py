@@ -9,7 +9,10 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,7 +25,7 @@ HERE: Final = Path(__file__).parent
 BUILD: Final = ROOT / "build" / "providers"
 _PYTHON: Final = str(BUILD / "venv" / "bin" / "python")
 _MOST_HOPS: Final = 12
-_STARTS_WITHIN: Final = 30.0  # seconds
+_STARTS_WITHIN: Final = 120.0  # seconds
 # What a person writes into a provider's form, by the name of the field.
 _WRITTEN: Final = {"login": "ada", "password": "secret", "sub": "ada", "username": "ada"}
 
@@ -91,6 +94,45 @@ class Server:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+
+
+class Receiver:
+    """Where a provider posts its logout tokens; the cell that waits for one takes it from here."""
+
+    def __init__(self) -> None:
+        bodies = self._bodies = Queue()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                bodies.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def forget(self) -> None:
+        """Drop what came so far: it was about earlier sessions, and with keys of before."""
+        while not self._bodies.empty():
+            self._bodies.get_nowait()
+
+    def take(self) -> str:
+        """Return the next form.
+
+        Raises:
+            queue.Empty: None came within seconds.
+        """
+        body: str = self._bodies.get(timeout=5)
+        return body
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class Person:

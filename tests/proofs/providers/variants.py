@@ -17,7 +17,8 @@ _JWKS: Final = {"keys": [{**json.loads(ECAlgorithm.to_jwk(_KEY.public_key())), "
 
 _NO_PAR: Final = {"PAR": "it takes no pushed requests"}
 _NO_NO: Final = {"errors": "its pages have no way to decline"}
-_TOOLKIT: Final = {**_NO_PAR, **_NO_NO}
+_NO_TOKEN: Final = {"back-channel": "it sends no logout tokens"}
+_TOOLKIT: Final = {**_NO_PAR, **_NO_NO, **_NO_TOKEN}
 
 VARIANTS: Final = (
     Variant(
@@ -62,18 +63,18 @@ VARIANTS: Final = (
     Variant(
         provider="oidc-provider-mock", name="as it is", server="mock.py",
         settings={"PROVIDER": "generic", "PKCE_WITHOUT_METADATA": True, "CLIENT_AUTHENTICATION": "client_secret_basic"},
-        lacks={**_NO_PAR, "userinfo": "the ID token has everything", "errors": "its refusal has no `state`"},
+        lacks={**_NO_PAR, **_NO_TOKEN, "userinfo": "the ID token has everything", "errors": "its refusal has no `state`"},
     ),
     Variant(
         provider="oauth2-mock-server", name="as it is", server="mock_server.mjs",
         settings={"PROVIDER": "generic"},
         options={"thin": True},
-        lacks={**_NO_PAR, **_NO_NO},
+        lacks={**_NO_PAR, **_NO_TOKEN, **_NO_NO},
     ),
     Variant(
         provider="oauth2-mock-server", name="ES256, public client", server="mock_server.mjs",
         settings={"PROVIDER": "generic", "ID_TOKEN_SIGNING_ALG": "ES256", "CLIENT_AUTHENTICATION": "none"},
         options={"alg": "ES256"},
-        lacks={**_NO_PAR, **_NO_NO, "userinfo": "the ID token has everything"},
+        lacks={**_NO_PAR, **_NO_TOKEN, **_NO_NO, "userinfo": "the ID token has everything"},
     ),
 )  # fmt: skip
