@@ -1,4 +1,4 @@
-"""After an automatic link, the session is the primary's, and its user gets tokens again without being asked."""
+"""After an automatic link, the session is the primary's, and its user has a silent way to tokens again."""
 
 from __future__ import annotations
 
