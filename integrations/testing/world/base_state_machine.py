@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
+    from stateful_oauth.emulator import ActionApi, ActionEvent
     from stateful_oauth.testing.world.faults import Fault
     from stateful_oauth.testing.world.observations import Row
     from stateful_oauth.testing.world.tenant_accounts import Account
@@ -92,6 +93,7 @@ _ONCE: Final = frozenset(
         "unlink_elsewhere",
         "change_action",
         "compare_with_provider",
+        "assign_roles",
     }
 )
 
@@ -178,6 +180,10 @@ class BaseStateMachine(RuleBasedStateMachine):
     def seed_tenant(self) -> None:
         """Add the accounts to the tenant. Override it for a project's own accounts."""
         add_accounts(self.site.tenant, self.accounts)
+
+    def set_action(self, action: Callable[[ActionEvent, ActionApi], None] | None) -> None:
+        """Give the tenant an Action, or none."""
+        self.site.tenant.action = action
 
     def teardown(self) -> None:
         """End the faults, let recovery run, look once more, and put everything back."""

@@ -23,6 +23,13 @@ _KEYS: Final = {
 }
 
 
+ROLES: Final = {
+    "claim": "https://roles.example/roles",
+    "staff": ["support", "admin"],
+    "superuser": ["admin"],
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
     """What differs from the project's own settings. None leaves the project's setting as it is.
@@ -37,6 +44,7 @@ class Configuration:
         tries: `LINKING_TRIES`.
         open_per_browser: `OPEN_PER_BROWSER`.
         management_domain: `MANAGEMENT_DOMAIN`, and the tenant's canonical domain beside the issuer's.
+        roles: The site gives and takes away staff and superuser by roles.
         issuer_on_callback: The tenant sends `iss` with its callbacks (RFC 9207).
         search_lag: Seconds until the tenant's search index knows what happened.
         readings: Settings of the tenant for what only a real one can tell (docs/auth0-contract.md §11).
@@ -51,6 +59,7 @@ class Configuration:
     tries: int | None = None
     open_per_browser: int | None = None
     management_domain: str | None = None
+    roles: bool = False
     issuer_on_callback: bool = False
     search_lag: int = 5
     readings: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +67,9 @@ class Configuration:
     def changes(self) -> dict[str, Any]:
         """Return the changed keys of `STATEFUL_OAUTH`."""
         chosen = {key: getattr(self, name) for name, key in _KEYS.items()}
+        if self.roles:
+            # The moment of a token is what tells which of two is the newer one.
+            chosen |= {"ROLES": ROLES, "KEPT_CLAIMS": ("email", "iat")}
         return {key: value for key, value in chosen.items() if value is not None}
 
     def varied(self, other: Configuration) -> Configuration:
@@ -67,6 +79,7 @@ class Configuration:
             app_metadata=self.app_metadata if other.app_metadata is None else other.app_metadata,
             open_per_browser=other.open_per_browser,
             management_domain=other.management_domain,
+            roles=self.roles or other.roles,
             issuer_on_callback=other.issuer_on_callback,
             search_lag=other.search_lag,
             readings=other.readings,

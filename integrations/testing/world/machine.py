@@ -18,6 +18,7 @@ from stateful_oauth.testing.world.operating import Operating
 from stateful_oauth.testing.world.others import CORPUS as CORPUS_OF_OTHERS
 from stateful_oauth.testing.world.others import Others
 from stateful_oauth.testing.world.passing_time import PassingTime
+from stateful_oauth.testing.world.roles import CORPUS_OF_ROLES, Roles
 from stateful_oauth.testing.world.starting import Starting
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ else:
     FlowRules = type("FlowRules", rules_of_flows() or (BaseStateMachine,), {})
 
 
-class World(Starting, Accounts, PassingTime, Operating, Others, FlowRules):
+class World(Starting, Accounts, PassingTime, Operating, Others, Roles, FlowRules):
     """A site, a tenant, browsers with tabs, people, operators and bad weather.
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
@@ -53,6 +54,7 @@ class World(Starting, Accounts, PassingTime, Operating, Others, FlowRules):
         **CORPUS,
         **FAULT_SCENARIOS,
         **CORPUS_OF_OTHERS,
+        **CORPUS_OF_ROLES,
         **corpus_of_flows(),
     }
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP

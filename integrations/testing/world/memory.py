@@ -74,6 +74,20 @@ class SignOut:
     location: str
 
 
+@dataclass(frozen=True)
+class IssuedRoles:
+    """What an ID token said about a user's roles.
+
+    Attributes:
+        user_id: The Auth0 user id.
+        at: `iat`, in Unix seconds.
+    """
+
+    user_id: str
+    at: int
+    roles: tuple[str, ...]
+
+
 @dataclass
 class Searched:
     """What was searched for secrets already, and for which."""
@@ -108,6 +122,9 @@ class Memory:
         linked_elsewhere: Links that others made, by primary and secondary.
         others_changed: Whether others have changed users or links at the provider.
         compared: Whether the comparison with the provider has run to its end, when all was at rest.
+        roles: The roles of each account at the provider.
+        issued: What each token said about roles.
+        decided: By primary key of a user: `iat` of the token that decided about roles, in Unix seconds.
     """
 
     owners: dict[uuid.UUID, Owner] = field(default_factory=dict)
@@ -130,6 +147,9 @@ class Memory:
     linked_elsewhere: set[tuple[str, str]] = field(default_factory=set)
     others_changed: bool = False
     compared: bool = False
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    issued: set[IssuedRoles] = field(default_factory=set)
+    decided: dict[Any, int] = field(default_factory=dict)
 
     def new_rows(self) -> list[uuid.UUID]:
         """Return the transactions that have no owner yet."""

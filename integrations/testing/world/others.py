@@ -81,7 +81,7 @@ class Others(BaseStateMachine):
         """Give the tenant an Action that does something for one user, or none."""
         who = self.accounts[account % len(self.accounts)]
         self.trace.note(f"At the provider, the Action does for {who.name}: {what}.")
-        self.site.tenant.action = None if what == "nothing" else _action(who.user_id, what)
+        self.set_action(None if what == "nothing" else _action(who.user_id, what))
 
     @precondition(lambda self: not_twice(self) and compares(self))
     @rule(faults=faults())
@@ -92,7 +92,7 @@ class Others(BaseStateMachine):
 
     def compare_at_rest(self) -> None:
         """Compare once more, whole and undisturbed, when others have changed something."""
-        self.site.tenant.action = None
+        self.set_action(None)
         if self.memory.others_changed and compares(self):
             self.trace.note("The comparison with the provider runs to its end.")
             report = self.act("comparison", lambda: reconcile(self.alias, longest_wait=3600))

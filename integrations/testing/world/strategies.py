@@ -135,6 +135,7 @@ def configurations() -> st.SearchStrategy[Configuration]:
         tries=st.sampled_from((1, 3)),
         open_per_browser=st.sampled_from((2, 10)),
         management_domain=st.sampled_from((None, None, "canonical.example")),
+        roles=st.booleans(),
         issuer_on_callback=st.booleans(),
         search_lag=st.sampled_from((0, 5, 86_400)),
         readings=st.one_of(st.just({}), readings()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from stateful_oauth.django.actions import signing_out
 from stateful_oauth.django.browser.seen_codes import SiteCodeMemory
 from stateful_oauth.django.pages import responses
 from stateful_oauth.django.sessions import sign_ins as sessions
+from stateful_oauth.django.users import roles
+from stateful_oauth.django.users.role_rules import RoleRules
 from stateful_oauth.flows.account_linking import effects as account_linking_effects
 from stateful_oauth.flows.account_linking import metadata
 from stateful_oauth.flows.engine import engine, execution
@@ -53,6 +55,7 @@ SENT = (
 SIGN_OUT_ELSEWHERE = (*CORPUS["a sign-in"], step("sign_out", browser=1, faults=()))
 LINK = CORPUS["linked without asking"]
 CONNECT = CORPUS["an account is connected"]
+ROLES = World.corpus["roles are given and taken away"]
 
 
 @dataclass
@@ -99,7 +102,9 @@ def a_sign_out_without_a_session_stays_here(patch):
     patch.setattr(
         signing_out,
         "_onward",
-        lambda details, chosen, home: onward(details, chosen, home) if details else home,
+        lambda details, chosen, home, base_url: (
+            onward(details, chosen, home, base_url) if details else signing_out.SeeOther(home)
+        ),
     )
 
 
@@ -302,6 +307,25 @@ def retry_forever(patch):
     patch.setattr(engine.Engine, "_is_over", lambda self, moment: False)
 
 
+def roles_are_never_taken_away(patch):
+    privileges = RoleRules.privileges
+
+    def given_only(self, roles, organization):
+        found = privileges(self, roles, organization)
+        return replace(found, staff=found.staff or None, superuser=found.superuser or None)
+
+    def apply(user, identity, rules):
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(RoleRules, "privileges", given_only)
+            return roles.apply_roles(user, identity, rules)
+
+    patch.setattr(backends, "apply_roles", apply)
+
+
+def newest_token_decides_nothing(patch):
+    patch.setattr(backends, "apply_roles", lambda user, identity, rules: "")
+
+
 BLOCKED_IN_BETWEEN = (
     *CORPUS["linked without asking"][:-1],
     step("sign_in", browser=0, account=ADA_GOOGLE, faults=(WorkerDies("effect.before", 3),)),
@@ -378,6 +402,8 @@ BREAKS = {
         Break(secrets_are_not_encrypted, TABS, "planted secrets appear nowhere in clear"),
         Break(the_code_is_logged, SIGN_IN, "planted secrets appear nowhere in clear"),
         Break(the_code_is_on_the_next_page, SIGN_IN, "planted secrets appear nowhere in clear"),
+        Break(roles_are_never_taken_away, ROLES, "privileges are those of the newest token"),
+        Break(newest_token_decides_nothing, ROLES, "privileges are those of the newest token"),
         Break(recovery_does_nothing, CRASH, "nothing is left working"),
         Break(retry_forever, CRASH, "nothing is left working"),
         Break(refused_tokens_are_forgotten, REFUSED, "no token is left alive"),
@@ -419,6 +445,7 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "tabs do not disturb one another",
         "statements and calls stay within the declared numbers",
         "planted secrets appear nowhere in clear",
+        "privileges are those of the newest token",
         "nothing is left working",
         "no token is left alive",
         *(invariant for _, _, invariant in BREAKS_OF_OTHERS),
