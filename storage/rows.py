@@ -36,6 +36,11 @@ def append(transaction: Transaction, log: Sequence[TransitionLog], *, using: str
     records(using).insert([record_of(transaction, line) for line in log])
 
 
+def append_all(moved: Sequence[tuple[Transaction, Sequence[TransitionLog]]], *, using: str) -> None:
+    """Insert the log lines of several rows, in one statement."""
+    records(using).insert([record_of(row, line) for row, log in moved for line in log])
+
+
 @cache
 def transactions(alias: str) -> Table:
     """Return the statements of the transactions' table."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import Error, IntegrityError, connections, router, transaction
 
-from stateful_oauth.flows.engine.errors import StoreUnavailable
+from stateful_oauth.flows.engine.errors import FenceLost, StoreUnavailable
 from stateful_oauth.flows.engine.transaction import (
     SEQUENCE_STEP,
     StateKind,
@@ -94,6 +94,23 @@ class DjangoTransactionStore:
         rows.append(transaction, log, using=alias)
         self._handle(transaction, domain_events, alias)
         return True
+
+    def lock(self, transaction_ids: Collection[uuid.UUID]) -> Sequence[Transaction]:
+        """Return the rows that no other worker holds, and hold them until the transaction ends."""
+        free = FlowTransaction.objects.using(self._alias).select_for_update(skip_locked=True, no_key=True)
+        return [rows.value_of(row) for row in free.filter(pk__in=list(transaction_ids)).values()]
+
+    def save_all(self, moved: Sequence[tuple[Transaction, Sequence[TransitionLog], int]]) -> None:
+        """Write rows that were locked, and the log lines of all of them in one statement.
+
+        Raises:
+            FenceLost: A row was moved all the same.
+        """
+        alias = self._alias
+        for value, _, seen in moved:
+            if not rows.transactions(alias).update(rows.changing(value), {"id": value.id, "version": seen}):
+                raise FenceLost
+        rows.append_all([(value, log) for value, log, _ in moved], using=alias)
 
     def record(self, transaction: Transaction, domain_events: Sequence[DomainEvent]) -> None:
         """Handle domain events of a result that came too late to move the row."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
 
 from stateful_oauth.flows.engine import identifiers
 from stateful_oauth.flows.engine.admission import Admission
+from stateful_oauth.flows.engine.bulk_expiry import expire_together
 from stateful_oauth.flows.engine.crash_points import reached
 from stateful_oauth.flows.engine.creation import new_transaction
 from stateful_oauth.flows.engine.effects import Event
@@ -38,7 +39,7 @@ from stateful_oauth.flows.engine.transaction import StateKind, Transaction
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
     from datetime import datetime
 
     from stateful_oauth.flows.engine.definition import FlowDefinition
@@ -244,6 +245,10 @@ class Engine:
             # Quarantined, overtaken, or another service is needed to say where the browser has to go.
             logger.warning("transaction %s: recovery was refused: %s", row.id, error)
             return rejected(row, error.code)
+
+    def expire_together(self, transaction_ids: Collection[uuid.UUID], caller: Caller) -> frozenset[uuid.UUID]:
+        """Expire many rows in one database transaction; see `bulk_expiry.expire_together`."""
+        return expire_together(self._execution, transaction_ids, caller)
 
     def follow(self, transaction_id: uuid.UUID, caller: Caller) -> Outcome:
         """Tell the browser that started a transaction how it stands, and recover it when that is due.

@@ -55,6 +55,16 @@ class TransactionStore(Protocol):
             False, with nothing written, when another worker moved the row: that is the fence.
         """
 
+    def lock(self, transaction_ids: Collection[uuid.UUID]) -> Sequence[Transaction]:
+        """Return the rows that no other worker holds, and hold them until the transaction ends."""
+
+    def save_all(self, moved: Sequence[tuple[Transaction, Sequence[TransitionLog], int]]) -> None:
+        """Write rows that were locked, each with its log lines, if its version is still the given one.
+
+        Raises:
+            FenceLost: One of them was moved all the same: write none.
+        """
+
     def record(self, transaction: Transaction, domain_events: Sequence[DomainEvent]) -> None:
         """Handle domain events of a result that came too late to move the row."""
 

@@ -32,6 +32,7 @@ logger = logging.getLogger("stateful_oauth.sweeping")
 
 PROBLEMS_KEPT: Final = 100  # listed by id; all are counted
 _AT_A_TIME: Final = 10  # rows between two looks at what others have done meanwhile
+_TOGETHER: Final = 250  # rows per commit that expire together: short enough that no request waits for it
 _DATABASE_FAILURES: Final = 5  # in a row: then it is not the row that is broken
 # Not the process's own generator: workers that were forked from one parent would go the same way.
 _random: Final = random.SystemRandom()
@@ -180,25 +181,52 @@ class _Sweep:
 
     def run(self, limit: int | None) -> SweepReport:
         """Bring on what is due."""
-        brought_on = 0
-        for row in self._in_turn():
-            if limit is not None and brought_on >= limit:
+        for row in self._in_turn(limit):
+            if limit is not None and self._brought_on() >= limit:
                 break
             became = self._bring_on(row)
             self._counts[became] += 1
-            brought_on += became not in ("overtaken", "quarantined", "broken")
-            if self._progress is not None:
-                self._progress(self._counts.total())
+            self._tell()
         return self._report()
 
-    def _in_turn(self) -> Iterator[DueRow]:
+    def _brought_on(self) -> int:
+        return self._counts.total() - sum(
+            self._counts[name] for name in ("overtaken", "quarantined", "broken")
+        )
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._counts.total())
+
+    def _in_turn(self, limit: int | None) -> Iterator[DueRow]:
         for window in self._rows.windows():
             order = _random.sample(window, len(window))
+            if self._expires and len(order) >= _TOGETHER:
+                order = self._expire_together(order, limit)
             for first in range(0, len(order), _AT_A_TIME):
                 few = order[first : first + _AT_A_TIME]
                 left = self._rows.still_due(few)
                 self._counts["overtaken"] += len(few) - len(left)
                 yield from left
+
+    def _expire_together(self, rows: list[DueRow], limit: int | None) -> list[DueRow]:
+        """Expire those that end without a call, many per commit; return the others."""
+        others: list[DueRow] = []
+        for first in range(0, len(rows), _TOGETHER):
+            few = rows[first : first + _TOGETHER]
+            if limit is not None and len(few) > limit - self._brought_on():
+                return others + rows[first:]  # the last ones one by one, up to the limit
+            try:
+                expired = wiring.engine().expire_together([row.id for row in few], self._caller)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                logger.warning("rows could not be expired together", exc_info=error)
+                expired = frozenset()
+            others += [row for row in few if row.id not in expired]
+            self._counts["expired"] += len(expired)
+            self._tell()
+        return others
 
     def _report(self, due: list[tuple[str, str, int]] | None = None) -> SweepReport:
         return SweepReport({name: self._counts[name] for name in self._names}, due or [], self._problems)

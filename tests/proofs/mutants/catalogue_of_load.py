@@ -7,7 +7,9 @@ from tests.proofs.mutants.catalogue import Mutant
 BULKHEAD = ("tests/integrations/django/load/test_bulkhead.py",)
 BREAKER = ("tests/integrations/django/load/test_circuit_breaker.py",)
 SLOW = ("tests/integrations/django/load/test_handing_over.py",)
-READ_ONLY = ("tests/proofs/database_faults/test_read_only.py",)
+READ_ONLY = ("tests/integrations/django/site/test_read_only_database.py",)
+
+TOGETHER = ("tests/integrations/django/sweeps/test_expiring_together.py",)
 
 MUTANTS = (
     Mutant(
@@ -79,5 +81,19 @@ MUTANTS = (
         "FlowTransaction.objects.using(alias).filter(pk=_NIL).update(version=1)",
         "pass",
         READ_ONLY,
+    ),
+    Mutant(
+        "load: rows that are not due expire together",
+        "flows/engine/bulk_expiry.py",
+        "row.deadline is None or row.deadline > now",
+        "row.deadline is None",
+        TOGETHER,
+    ),
+    Mutant(
+        "load: rows that expire together are told to no observer",
+        "flows/engine/bulk_expiry.py",
+        "        execution.observer.transitioned(each.before, each.transaction, each.log)\n",
+        "        pass\n",
+        TOGETHER,
     ),
 )

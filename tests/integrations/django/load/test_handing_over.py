@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 
 from stateful_oauth.django.background import ThreadBackground
@@ -34,7 +35,9 @@ def test_slow_exchange_leads_to_the_progress_page_and_then_on(browser, tenant, s
     assert (page.status_code, page["Refresh"]) == (202, "1")
     slow.finish()
     assert the_row().state == "signed_in"
-    assert browser.user_id is None, "Only a request can make the session."
+    assert browser.user_id is None
+    made = [each for each in Session.objects.all() if "_auth_user_id" in each.get_decoded()]
+    assert made == [], "Only a request can make the session."
     assert browser.get(progress)["Location"] == "/profile/?tab=2"
     assert browser.user_id is not None
     assert tenant.requests["/oauth/token"] == 1
