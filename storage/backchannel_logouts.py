@@ -63,6 +63,12 @@ def use_logout_token(
         return line.sessions
 
 
+def provider_session_ended(tenant: str, sid: str) -> bool:
+    """Whether a logout token has named this session at the provider."""
+    alias = router.db_for_write(BackchannelLogout)
+    return BackchannelLogout.objects.using(alias).filter(tenant=tenant, sid=sid).exists()
+
+
 def purge_logouts(*, before: datetime) -> int:
     """Delete the lines of logout tokens that were received before a moment (aware); return how many."""
     alias = router.db_for_write(BackchannelLogout)

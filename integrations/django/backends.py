@@ -28,6 +28,7 @@ from stateful_oauth.django.user_model import takes_no_missing_email, unique_look
 from stateful_oauth.django.users.fields import email_of, first_fields, keep_fields_in_step
 from stateful_oauth.django.users.roles import apply_roles, rules_of
 from stateful_oauth.flows.oauth.errors import AccountRefused
+from stateful_oauth.storage.backchannel_logouts import provider_session_ended
 from stateful_oauth.storage.grants import end_grants_of
 from stateful_oauth.storage.identities import (
     add_identity,
@@ -93,6 +94,8 @@ class Auth0Backend(ModelBackend):
         if not self.user_can_authenticate(user):
             raise AccountRefused("account_inactive")
         _check_is_current(row, identity)
+        if identity.standing is not None or identity.came_with:
+            _check_session_goes_on(identity)  # one that was not kept is checked where its session is made
         now = wiring.clock.now()
         if refresh_identity(row, identity, now=now):
             # Of this identity, claims that say the same are as good as these.
@@ -144,6 +147,7 @@ class Auth0Backend(ModelBackend):
             raise AccountRefused("account_inactive")
         if row is not None:
             _check_is_current(row, identity)
+        _check_session_goes_on(identity)
 
     async def aauthenticate(  # type: ignore[override]  # as above
         self, request: HttpRequest | None, *, identity: VerifiedIdentity
@@ -310,6 +314,13 @@ class Auth0Backend(ModelBackend):
 
 def _check_is_current(row: Identity, identity: VerifiedIdentity) -> None:
     if is_outdated(row, identity) or (identity.standing and not has_standing(identity.standing, row)):
+        raise AccountRefused("sign_in_outdated")
+
+
+def _check_session_goes_on(identity: VerifiedIdentity) -> None:
+    """Refuse a sign-in whose session the provider has ended since, and said so (back-channel logout)."""
+    sid = identity.with_all_claims.claims.get("sid")
+    if sid and identity.tenant and provider_session_ended(identity.tenant, sid):
         raise AccountRefused("sign_in_outdated")
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connection
 
 _STATEMENT = re.compile(
-    r"(SELECT|INSERT|UPDATE|DELETE)\b(?:.*?\b(?:FROM|INTO)\b)?\s*[\"`](\w+)[\"`]", re.DOTALL | re.IGNORECASE
+    r"(SELECT|INSERT|UPDATE|DELETE)\b(?:(?<!UPDATE).*?\b(?:FROM|INTO)\b)?\s*[\"`](\w+)[\"`]",
+    re.DOTALL | re.IGNORECASE,
 )
 _OURS = {"stateful_oauth_flowtransaction": "row", "stateful_oauth_transitionrecord": "log"}
 

@@ -19,6 +19,8 @@ from stateful_oauth.testing.world.others import CORPUS as CORPUS_OF_OTHERS
 from stateful_oauth.testing.world.others import Others
 from stateful_oauth.testing.world.passing_time import PassingTime
 from stateful_oauth.testing.world.roles import CORPUS_OF_ROLES, Roles
+from stateful_oauth.testing.world.session_endings import CORPUS as CORPUS_OF_SESSION_ENDINGS
+from stateful_oauth.testing.world.session_endings import SessionEndings
 from stateful_oauth.testing.world.starting import Starting
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ else:
     FlowRules = type("FlowRules", rules_of_flows() or (BaseStateMachine,), {})
 
 
-class World(Starting, Accounts, PassingTime, Operating, Others, Roles, FlowRules):
+class World(Starting, Accounts, PassingTime, Operating, Others, Roles, SessionEndings, FlowRules):
     """A site, a tenant, browsers with tabs, people, operators and bad weather.
 
     Subclass it to add rules (`rule` of this package) and invariants (`hypothesis.stateful.invariant`, or a
@@ -55,6 +57,7 @@ class World(Starting, Accounts, PassingTime, Operating, Others, Roles, FlowRules
         **FAULT_SCENARIOS,
         **CORPUS_OF_OTHERS,
         **CORPUS_OF_ROLES,
+        **CORPUS_OF_SESSION_ENDINGS,
         **corpus_of_flows(),
     }
     every_step: ClassVar[tuple[Invariant, ...]] = EVERY_STEP

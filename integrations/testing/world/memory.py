@@ -110,6 +110,9 @@ class Memory:
         deleted: Auth0 user ids that an administrator deleted.
         users: The primary key of the user that each account was signed in as.
         ended: When the sessions of a user were ended last, in Unix seconds, by primary key.
+        logged_out: The `sid` of each session at the provider whose logout token the site has accepted.
+        ended_rows: The registry's rows of sessions that were ended from elsewhere.
+        ended_grants: The grants of these sessions.
         at_provider: Who was last at the provider in each browser.
         bindings: Every id that the binding cookie of a browser had.
         given_up: Flows of which a transaction ended without saying what happened at the provider.
@@ -136,6 +139,9 @@ class Memory:
     deleted: set[str] = field(default_factory=set)
     users: dict[str, Any] = field(default_factory=dict)
     ended: dict[Any, float] = field(default_factory=dict)
+    logged_out: set[str] = field(default_factory=set)
+    ended_rows: set[str] = field(default_factory=set)
+    ended_grants: set[str] = field(default_factory=set)
     at_provider: dict[int, Account] = field(default_factory=dict)
     bindings: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)

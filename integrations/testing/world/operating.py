@@ -89,7 +89,7 @@ class Operating(BaseStateMachine):
         chosen = self.pick(user, users)
         self.trace.note(f"At the site, an operator ends the sessions of user {chosen.pk}.")
         end_sessions(chosen)
-        if not chosen.has_usable_password():  # the others keep the sessions that are there
+        if not chosen.has_usable_password():  # the others keep sessions that began with the password
             self.memory.ended[chosen.pk] = self.site.clock.timestamp()
 
     @precondition(lambda self: list(self.site.tenant.vault))

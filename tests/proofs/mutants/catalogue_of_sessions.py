@@ -21,6 +21,9 @@ _RULES = (
 )
 
 MUTANTS = (
+    Mutant("a sign-in that was kept outlives its logout token", "integrations/django/backends.py",
+           "        if identity.standing is not None or identity.came_with:", "        if False:",
+           ("tests/proofs/world/test_found_by_the_world.py",)),
     Mutant("signing out everywhere leaves grants without a session", "integrations/django/sessions/endings.py",
            "        end_grants_of_user(user.pk, now=wiring.clock.now())\n", "", EVERYWHERE),
     Mutant("a deactivated user keeps the sessions", "integrations/django/sessions/receivers.py",

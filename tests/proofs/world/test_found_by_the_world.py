@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from stateful_oauth.testing.world import (
+    CORPUS,
     Configuration,
     Meanwhile,
     WorkerDies,
@@ -129,4 +130,16 @@ def test_spent_code_under_the_state_of_another_tab_is_not_sent_again(changed):
         step("authorize", tab=0, account=0, browser=None),
         step("open_callback", tab=tab, change=change, browser=None, faults=()),
         step("open_callback", tab=tab, change="", browser=None, faults=()),
+    )
+
+
+@pytest.mark.parametrize("with_subject", [True, False])
+def test_link_whose_session_has_ended_at_the_provider_is_made_and_gives_no_session(with_subject):
+    """The sign-in was refused only when its session was made, which left a link without its metadata."""
+    World.replay(
+        CORPUS["linked without asking"][0],
+        step("start_sign_in", browser=1, faults=()),
+        step("authorize", tab=0, account=1, browser=None),
+        step("send_logout_token", session=0, with_subject=with_subject, twice=True),
+        step("open_callback", tab=0, change="", browser=None, faults=()),
     )

@@ -33,6 +33,7 @@ from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing.world import CORPUS, Configuration, Step, Violation, World, step
 from stateful_oauth.testing.world.faults import WorkerDies
 from tests.support.breaks_of_others import BREAKS_OF_OTHERS
+from tests.support.breaks_of_sessions import BREAKS_OF_SESSIONS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -408,6 +409,7 @@ BREAKS = {
         Break(retry_forever, CRASH, "nothing is left working"),
         Break(refused_tokens_are_forgotten, REFUSED, "no token is left alive"),
         *(Break(*each) for each in BREAKS_OF_OTHERS),
+        *(Break(*each) for each in BREAKS_OF_SESSIONS),
     )
 }
 
@@ -449,5 +451,6 @@ def test_every_invariant_has_a_break_that_it_notices() -> None:
         "nothing is left working",
         "no token is left alive",
         *(invariant for _, _, invariant in BREAKS_OF_OTHERS),
+        *(invariant for _, _, invariant in BREAKS_OF_SESSIONS),
     }
     assert noticed == named
