@@ -17,9 +17,13 @@ from stateful_oauth.django.backends import backend_path
 from stateful_oauth.django.sessions.grants import end_grant
 from stateful_oauth.django.sessions.registry import end_registered, forget_registered, registered_row
 from stateful_oauth.django.sessions.sign_ins import end_questions_of_others, session_details, withdraw
+from stateful_oauth.flows.engine.errors import Quarantined
+from stateful_oauth.flows.oauth.held_tokens import refresh_tokens_of
 from stateful_oauth.storage.grants import end_grants_of_user, release_grant
 from stateful_oauth.storage.identities import note_ending
-from stateful_oauth.storage.models import FlowTransaction, Grant, Session
+from stateful_oauth.storage.models import FlowTransaction, Grant, Session, StateKinds
+from stateful_oauth.storage.releases import release
+from stateful_oauth.storage.rows import secrets_of
 from stateful_oauth.storage.sessions import session_rows
 
 if TYPE_CHECKING:
@@ -56,6 +60,24 @@ def grant_deleted(*, instance: Grant, **_: Any) -> None:
     In the database transaction of the deletion. What is deleted by SQL alone is not seen.
     """
     release_grant(instance, now=wiring.clock.now())
+
+
+@receiver(pre_delete, sender=FlowTransaction, dispatch_uid="stateful_oauth.release_of_transaction")
+def transaction_deleted(*, instance: FlowTransaction, **_: Any) -> None:
+    """Have the refresh tokens revoked that an open transaction holds, if a project deletes its row.
+
+    In the database transaction of the deletion. A purge deletes by SQL, and only what is over.
+    """
+    if instance.state_kind == StateKinds.FINAL:
+        return
+    try:
+        tokens = refresh_tokens_of(secrets_of(instance))
+    except Quarantined as error:
+        logger.warning("tokens of transaction %s cannot be revoked: %s", instance.pk, error)
+        return
+    now = wiring.clock.now()
+    for token, subject in tokens.items():
+        release(token, tenant=instance.tenant, subject=subject, of=str(instance.pk), now=now)
 
 
 def user_saved(

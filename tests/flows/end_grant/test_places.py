@@ -253,6 +253,18 @@ def identity_is_deleted(site):
     Identity.objects.all().delete()
 
 
+def open_row_is_deleted_by_the_project(site):
+    site.question()
+    FlowTransaction.objects.filter(kind="account_linking").delete()
+
+
+def revocation_under_way_is_deleted_by_the_project(site):
+    site.user()
+    site.browser.sign_in(XPTO)
+    site.browser.post("/auth/logout/")
+    FlowTransaction.objects.filter(kind="end_grant").delete()
+
+
 def user_signs_out_while_the_provider_is_down(site):
     site.user()
     site.browser.sign_in(XPTO)
@@ -367,6 +379,8 @@ PLACES = {
     address_is_proved: 1,
     django_user_is_deleted: 0,
     identity_is_deleted: 0,
+    open_row_is_deleted_by_the_project: 1,
+    revocation_under_way_is_deleted_by_the_project: 0,
     user_signs_out_while_the_provider_is_down: 0,
     user_signs_out_by_another_view: 0,
     user_signs_out_before_a_recovered_session_is_fetched: 0,
