@@ -27,6 +27,7 @@ def _announced(context: ProbeContext) -> Iterator[Finding]:
         yield not_probed("There is no discovery document.")
         return
     found = [
+        *_kind(context, document),
         *_signatures(context, document),
         *_client(context, document),
         *_requests(context, document),
@@ -35,6 +36,15 @@ def _announced(context: ProbeContext) -> Iterator[Finding]:
     yield from found
     if not found:
         yield fine("The provider announces everything that the settings ask for.")
+
+
+def _kind(context: ProbeContext, document: Members) -> Iterator[Finding]:
+    own = context.config.issuer.removesuffix("/") + "/oauth/token"
+    if context.config.is_auth0 and document.get("token_endpoint") != own:
+        yield warning(
+            "PROVIDER is auth0, and the provider's endpoints are not where Auth0 has them.",
+            "Set PROVIDER to the profile of your provider, or to 'generic'.",
+        )
 
 
 def _signatures(context: ProbeContext, document: Members) -> Iterator[Finding]:

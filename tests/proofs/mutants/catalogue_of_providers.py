@@ -48,7 +48,7 @@ MUTANTS = (
     Mutant("an unasked token is always kept", "flows/oauth/authorization_code.py",
            "    if not provider.keeps_refresh_token(inputs.scope):\n", "    if False:\n", TOKENS),
     Mutant("tokens that cannot be revoked pile up as rows", "storage/releases.py",
-           "    if not can_revoke(tenant):\n        return\n", "", TOKENS),
+           "[each for each in tokens if can_revoke(each.tenant)]", "[*tokens]", TOKENS),
     Mutant("a form of the provider's is taken without the bridge", "integrations/django/actions/form_posts.py",
            "    return request.content_type == _FORM and _BRIDGED in request.POST\n", "    return True\n", FORM_POST),
     Mutant("a code in a URL is taken where forms are asked for", "integrations/django/actions/callbacks.py",

@@ -56,6 +56,7 @@ def test_the_doctor_finds_that_a_healthy_tenant_announces_everything(stages):
             "RESPONSE_MODE is form_post. The provider announces query, fragment.",
             Verdict.FAILED,
         ),
+        ({}, {"token_endpoint": "https://tenant.example/token"}, "PROVIDER is auth0", Verdict.WARNING),
         ({}, {"scopes_supported": ["openid"]}, "SCOPE has profile, email", Verdict.WARNING),
         ({"USERINFO": "always"}, {"userinfo_endpoint": None}, "no userinfo_endpoint", Verdict.FAILED),
     ],
