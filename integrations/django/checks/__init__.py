@@ -2,7 +2,7 @@
 
 `site.py` checks the values for the site, `tenants.py` those of each tenant, `users.py` what users get from
 claims, `project.py` what the package needs of the project around it, `hosts.py` its hosts, `cookies.py` its
-own cookies, `cache.py` its cache, and `database.py` its databases.
+own cookies, `cache.py` its cache, `database.py` its databases, and `server.py` the server's timeout.
 `docs/settings.md` lists the ids.
 """
 
@@ -19,6 +19,7 @@ from stateful_oauth.django.checks.cookies import check_cookies  # noqa: F401 - r
 from stateful_oauth.django.checks.database import check_reads, check_sqlite  # noqa: F401 - as above
 from stateful_oauth.django.checks.hosts import check_hosts  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.project import check_project
+from stateful_oauth.django.checks.server import check_server_timeout  # noqa: F401 - registers on import
 from stateful_oauth.django.checks.site import check_types, check_values
 from stateful_oauth.django.checks.tenants import check_tenants
 from stateful_oauth.django.checks.users import check_users
