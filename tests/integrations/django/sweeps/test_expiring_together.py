@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stateful_oauth.django.actions.callers import SystemCaller
 from stateful_oauth.django.signals import flow_settled
 from stateful_oauth.django.sweeps import sweeping
 from stateful_oauth.django.sweeps.sweeping import expire_due
@@ -89,3 +90,10 @@ def test_sweeps_that_meet_expire_each_row_once(batches_of_five, waiting, in_ten_
     assert expired() == 10
     assert report.counts["expired"] == 0
     assert TransitionRecord.objects.filter(event="expire", rejected=False).count() == 10
+
+
+def test_engine_judges_each_row_of_a_batch_by_itself(waiting):
+    """A row may have been brought on, and wait anew, since the sweep read it."""
+    ids = waiting(3)
+    assert sweeping.wiring.engine().expire_together(ids, SystemCaller()) == frozenset()
+    assert expired() == 0
