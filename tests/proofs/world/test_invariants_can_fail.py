@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +15,6 @@ from stateful_oauth.auth0.provider import Auth0Provider
 from stateful_oauth.django import backends
 from stateful_oauth.django.actions import signing_out
 from stateful_oauth.django.browser.seen_codes import SiteCodeMemory
-from stateful_oauth.django.pages import responses
 from stateful_oauth.django.sessions import sign_ins as sessions
 from stateful_oauth.django.users import roles
 from stateful_oauth.django.users.role_rules import RoleRules
@@ -26,13 +24,18 @@ from stateful_oauth.flows.engine import engine, execution
 from stateful_oauth.flows.engine.errors import FlowError
 from stateful_oauth.flows.login.machine import LoginFlow
 from stateful_oauth.flows.oauth.domain_events import AccountConnected, AccountDisconnected, AccountsLinked
-from stateful_oauth.storage import encryption, rows, store
+from stateful_oauth.storage import rows, store
 from stateful_oauth.storage.grants import DjangoGrantStore
 from stateful_oauth.storage.models import FlowTransaction, Identity, TransitionRecord
 from stateful_oauth.storage.store import DjangoTransactionStore
 from stateful_oauth.testing.world import CORPUS, Configuration, Step, Violation, World, step
 from stateful_oauth.testing.world.faults import WorkerDies
 from tests.support.breaks_of_others import BREAKS_OF_OTHERS
+from tests.support.breaks_of_secrets import (
+    secrets_are_not_encrypted,
+    the_code_is_logged,
+    the_code_is_on_the_next_page,
+)
 from tests.support.breaks_of_sessions import BREAKS_OF_SESSIONS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -264,33 +267,6 @@ def rows_are_read_again_and_again(patch):
         return row
 
     patch.setattr(DjangoTransactionStore, "load", loads)
-
-
-def secrets_are_not_encrypted(patch):
-    patch.setattr(encryption, "seal", lambda plaintext, context: encryption._bytes(plaintext).decode())
-    patch.setattr(encryption, "unseal", lambda token, context: token.encode())
-
-
-def the_code_is_logged(patch):
-    exchange = Auth0Provider.exchange_code
-
-    def log(self, **asked):
-        logging.getLogger("stateful_oauth.tests").warning("exchanging %s", asked["code"].reveal())
-        return exchange(self, **asked)
-
-    patch.setattr(Auth0Provider, "exchange_code", log)
-
-
-def the_code_is_on_the_next_page(patch):
-    codes: list[str] = []
-    exchange = Auth0Provider.exchange_code
-
-    def remember(self, **asked):
-        codes.append(asked["code"].reveal())
-        return exchange(self, **asked)
-
-    patch.setattr(Auth0Provider, "exchange_code", remember)
-    patch.setattr(responses, "destination", lambda next_url: f"/?from={codes[-1]}")
 
 
 def recovery_does_nothing(patch):
