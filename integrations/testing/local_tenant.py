@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from stateful_oauth.django.conf import conf
-from stateful_oauth.emulator.seeding import seed
+from stateful_oauth.emulator.seeding import SeedError, seed
 from stateful_oauth.emulator.server import EmulatorServer
 from stateful_oauth.testing.tenants import tenant_of_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = ["SeedError", "port_of_settings", "server_for", "settings_for"]
 
 DEFAULT_PORT: Final = 9400
 # The same subjects in every run, so that the users of the project's database stay theirs.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import NoReverseMatch
 
-from stateful_oauth.django.conf import DEFAULT_TENANT, conf
+from stateful_oauth.django.conf import conf
 from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the tenant, the port and the users."""
-        parser.add_argument("--tenant", default=DEFAULT_TENANT, help="The tenant's alias in the settings.")
+        parser.add_argument(
+            "--tenant", help="The tenant's alias in the settings. The default is the first one."
+        )
         parser.add_argument(
             "--port", type=int, help="The default is the issuer's port, or 9400. 0 takes a free port."
         )
@@ -49,17 +52,27 @@ class Command(BaseCommand):
             raise CommandError("Install the extra: pip install 'django-stateful-oauth[emulator]'")
         # The emulator is for development: nothing of a running site imports it.
         local: Any = import_module("stateful_oauth.testing.local_tenant")
-        alias = options["tenant"]
         try:
+            alias = options["tenant"] or conf.tenant_aliases[0]
             port = local.port_of_settings(alias) if options["port"] is None else options["port"]
             people = json.loads(options["people"].read_text("utf-8")) if options["people"] else None
             server = local.server_for(alias, port=port, people=people).start()
         except KeyError as error:
-            raise CommandError(f"There is no tenant {error.args[0]!r}.", returncode=USAGE) from error
+            known = ", ".join(conf.tenant_aliases)
+            raise CommandError(
+                f"There is no tenant {error.args[0]!r}. There are: {known}.", returncode=USAGE
+            ) from error
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
-        except ValueError as error:
+        except NoReverseMatch as error:
+            raise CommandError(
+                f"A URL of the application cannot be made: {error}. Include 'stateful_oauth.django.urls' in "
+                "your URLconf, under a path without parameters, and name existing patterns in your settings."
+            ) from error
+        except (local.SeedError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise CommandError(f"The file is not usable: {error}", returncode=USAGE) from error
+        except ValueError as error:
+            raise CommandError(f"The settings are not usable: {error}") from error
         except OSError as error:
             raise CommandError(f"The emulator cannot start: {error}") from error
         try:

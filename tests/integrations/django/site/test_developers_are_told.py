@@ -220,6 +220,35 @@ class TestEmulatorOfTheProject:
             call_command("auth0_emulator", "--tenant=another")
         assert refused.value.returncode == 2
 
+    def test_first_tenant_of_several_is_the_default(self, monkeypatch, capsys, settings):
+        chosen = {name: settings.STATEFUL_OAUTH[name] for name in ("CLIENT_ID", "CLIENT_SECRET")}
+        tenants = {alias: {**chosen, "DOMAIN": f"{alias}.eu.auth0.com"} for alias in ("staff", "members")}
+        settings.STATEFUL_OAUTH = {"BASE_URL": "https://app.example", "TENANTS": tenants}
+        printed, _ = self.run(monkeypatch, capsys)
+        assert "STATEFUL_OAUTH['TENANTS']['staff']" in printed
+        with pytest.raises(CommandError, match="There are: staff, members"):
+            call_command("auth0_emulator", "--tenant=default")
+
+    def test_return_url_that_no_pattern_has_is_said_in_one_sentence(self, monkeypatch, capsys, settings):
+        settings.LOGOUT_REDIRECT_URL = "nowhere:page"
+        with pytest.raises(CommandError, match="cannot be made"):
+            self.run(monkeypatch, capsys)
+
+    def test_wrong_key_is_no_fault_of_the_file_with_users(self, monkeypatch, capsys, settings):
+        chosen = {"CLIENT_AUTHENTICATION": "private_key_jwt", "PRIVATE_KEY": "no key"}
+        settings.STATEFUL_OAUTH = settings.STATEFUL_OAUTH | chosen
+        with pytest.raises(CommandError, match="The settings are not usable") as refused:
+            self.run(monkeypatch, capsys)
+        assert refused.value.returncode == 1
+
+    @pytest.mark.parametrize("text", ["{", '{"users": 7}'])
+    def test_wrong_file_with_users_has_exit_code_two(self, monkeypatch, capsys, tmp_path, text):
+        people = tmp_path / "people.json"
+        people.write_text(text)
+        with pytest.raises(CommandError, match="The file is not usable") as refused:
+            self.run(monkeypatch, capsys, f"--people={people}")
+        assert refused.value.returncode == 2
+
     def test_users_come_from_a_file_as_well(self, monkeypatch, capsys, tmp_path):
         people = tmp_path / "people.json"
         people.write_text('{"users": [{"email": "eve@example.com", "name": "Eve"}]}')
