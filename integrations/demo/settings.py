@@ -55,6 +55,7 @@ STATEFUL_OAUTH = {
     "MANAGEMENT_CLIENT_SECRET": "this-secret-is-no-secret-as-well",  # from your environment
     # Only because both servers of the demo are on this machine and speak plain http:
     "ALLOW_INSECURE_HTTP_ON_LOOPBACK": True,
+    "ANSWER_WITHIN": 0,  # a menu entry ends where it says, and not on the page that waits
     "BREAKER_FAILURES": 0,  # the menu makes the same call fail as often as a visitor asks for it
     # Only because Google and GitHub are pages of the emulator. The real ones are known, LinkedIn is not.
     "PROVIDER_USERINFO": {

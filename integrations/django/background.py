@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stateful_oauth.background")
 
-_SLOW: Final = 1.0  # seconds: after a call that took longer, no request waits for the next one
+_SLOW: Final = 1.0  # seconds: after a call that took longer, requests wait for the next one only briefly
+_BRIEFLY: Final = 0.25  # seconds: enough for an answer of a provider that is itself again
 _thread: Final = threading.local()
 
 
 class ThreadBackground:
     """Makes calls in threads of this process, each with database connections of its own, closed after it.
 
-    While calls are slow, no request waits for them: each would hold a worker of the site.
+    While calls are slow, requests wait for them only briefly: each would hold a worker of the site.
 
     Args:
         answer_within: Seconds after which a request answers its browser.
@@ -52,7 +53,8 @@ class ThreadBackground:
             self._executor().submit(copy_context().run, job.run)
         except RuntimeError:  # the process is ending
             return call
-        return job.answer_within(0.0 if self._is_slow() else max(0.0, self._answer_within - spent))
+        left = max(0.0, self._answer_within - spent)
+        return job.answer_within(min(_BRIEFLY, left) if self._is_slow() else left)
 
     def patience(self, most: float) -> float:
         """Return nothing of it while calls are slow."""

@@ -71,8 +71,8 @@ MUTANTS = (
     Mutant(
         "load: a request waits although calls are slow",
         "integrations/django/background.py",
-        "0.0 if self._is_slow() else max(",
-        "max(",
+        "min(_BRIEFLY, left) if self._is_slow() else left",
+        "left",
         SLOW,
     ),
     Mutant(

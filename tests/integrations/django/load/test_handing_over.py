@@ -121,7 +121,7 @@ def _answers_in_time(tenant, settings):
     settings.STATEFUL_OAUTH = {
         **settings.STATEFUL_OAUTH,
         "TRANSPORT_ADAPTER": adapter,
-        "ANSWER_WITHIN": 0.3,
+        "ANSWER_WITHIN": 1.5,
     }
     try:
         browsers = [Browser(tenant) for _ in range(3)]
@@ -134,8 +134,8 @@ def _answers_in_time(tenant, settings):
             assert browser.progress.startswith("/auth/progress/")
     finally:
         answers.set()
-    assert 0.3 <= took[0] < 2
-    assert max(took[1:]) < 0.3, "While calls are slow, no request waits for one."
+    assert 1.5 <= took[0] < 5
+    assert max(took[1:]) < 1.4, "While calls are slow, no request waits for one as long."
     for browser in browsers:
         deadline = time.monotonic() + 10
         while (page := browser.get(browser.progress)).status_code == 202:
