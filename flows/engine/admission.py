@@ -44,8 +44,8 @@ class Suspension:
     until: datetime | None
 
 
-def _tell_no_one(suspension: Suspension) -> None:
-    """Tell no one."""
+def _keep_quiet(suspension: Suspension) -> None:
+    """Tell nothing: no observer is there."""
 
 
 class Slot:
@@ -105,7 +105,7 @@ class Admission:
         at_once: int = 0,
         failures: int = 0,
         pause: float = 10.0,
-        tell: Callable[[Suspension], None] = _tell_no_one,
+        tell: Callable[[Suspension], None] = _keep_quiet,
     ) -> None:
         self._clock, self._at_once, self._limit, self._pause = clock, at_once, failures, pause
         self._tell, self._lock = tell, threading.Lock()

@@ -51,7 +51,7 @@ class Inline:
 
 
 def answer_of(call: Answer) -> Answer:
-    """Make a call; return what returns its answer, or raises it on whichever thread asks."""
+    """Make a call; return what returns its answer, or raises it on the thread that asks."""
     try:
         answer = call()
     except BaseException as error:  # noqa: BLE001 - the thread that asks decides

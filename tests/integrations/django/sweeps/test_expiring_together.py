@@ -69,7 +69,7 @@ def test_rows_that_are_not_due_yet_are_left_alone(batches_of_five, waiting, in_t
     assert expire_due().counts["expired"] == expired() == 10
 
 
-def test_limit_holds_for_batches(batches_of_five, waiting, in_ten_minutes):
+def test_a_limit_of_the_sweep_holds_for_batches(batches_of_five, waiting, in_ten_minutes):
     waiting(13)
     in_ten_minutes()
     assert expire_due(limit=7).counts["expired"] == expired() == 7
