@@ -60,7 +60,7 @@ def callback_view(view: View) -> View:
 
         @wraps(page)
         async def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if _posts(request, kwargs):
+            if _posts(request.method, kwargs):
                 if not is_bridged(request):
                     return cast("HttpResponse", await sync_to_async(bridged)(request))
                 _take_out(request, taken_from_form(request))
@@ -73,7 +73,7 @@ def callback_view(view: View) -> View:
 
         @wraps(page)
         def without_query(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if _posts(request, kwargs):
+            if _posts(request.method, kwargs):
                 if not is_bridged(request):
                     return cast("HttpResponse", bridged(request))
                 _take_out(request, taken_from_form(request))
@@ -122,9 +122,10 @@ def callback_outcome(request: HttpRequest, kind: str, tenant: str) -> Outcome:
     return _refused(request, parameters, outcome) if outcome.code == "transaction_unknown" else outcome
 
 
-def _posts(request: HttpRequest, kwargs: Mapping[str, Any]) -> bool:
+def _posts(method: str | None, kwargs: Mapping[str, Any]) -> bool:
     """Whether a request is a form of the provider's, and the tenant of its URL is asked for forms."""
-    return request.method == "POST" and takes_form_posts(kwargs.get("tenant", DEFAULT_TENANT))
+    # Not the request: its query may hold a code, and no variable of a frame shows one.
+    return method == "POST" and takes_form_posts(kwargs.get("tenant", DEFAULT_TENANT))
 
 
 def _guard(request: HttpRequest) -> None:

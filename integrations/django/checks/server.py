@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's own name
 
 from stateful_oauth.django.conf import conf
+from stateful_oauth.django.documentation import documentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,8 @@ def check_server_timeout(
     return [
         Warning(
             f"{said}, and a request may wait for the provider for longer than the server allows.",
-            hint="Let ANSWER_WITHIN be a few seconds, well below the timeout. See docs/slow-provider.md.",
+            hint="Let ANSWER_WITHIN be a few seconds, well below the timeout. "
+            f"See {documentation('slow-provider')}.",
             id="stateful_oauth.W032",
         )
     ]

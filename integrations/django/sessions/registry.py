@@ -10,6 +10,7 @@ A session that a sign-in made has a row (`storage/sessions.py`), and no session 
 from __future__ import annotations
 
 import logging
+import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,6 @@ from stateful_oauth.storage import sessions
 from stateful_oauth.storage.models import Session
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
@@ -108,6 +108,8 @@ def keep_registered(request: HttpRequest, transaction: uuid.UUID | None = None) 
     which would otherwise go on under the new key.
     """
     session = request.session
+    if not hasattr(session, "_session_cache"):
+        return  # not read in this request, or it could not be read: nothing gave it another key
     details = session.get(DETAILS_KEY)
     if not isinstance(details, dict) or not details.get("sub"):
         return
@@ -135,13 +137,14 @@ def end_registered(rows: QuerySet[Session]) -> Sequence[Session]:
 
 
 def _changing(session: Any, details: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    grant = details.get("grant")
     return {
         "session_key": registered_key(session),
         "tenant": details.get("tenant", DEFAULT_TENANT),
         "subject": details["sub"],
         "sid": details.get("sid") or "",
         "organization": details.get("organization") or "",
-        "grant_id": details.get("grant") or None,
+        "grant_id": uuid.UUID(grant) if grant else None,
         "seen_at": now,
         "expires_at": now + timedelta(seconds=session.get_expiry_age()),
     }

@@ -80,6 +80,7 @@ def test_an_unlinked_account_gets_its_own_user_back(tenant, browser, settings):
     browser.sign_in(password.user_id)
     other = Browser(tenant)
     other.sign_in(google.user_id)
+    own_user = other.user_id
     settings.STATEFUL_OAUTH = {**settings.STATEFUL_OAUTH, "LINKING": "automatic"}
 
     linking = Browser(tenant)
@@ -87,7 +88,8 @@ def test_an_unlinked_account_gets_its_own_user_back(tenant, browser, settings):
     unlink(linking)
     again = Browser(tenant)
     again.sign_in(google.user_id)
-    assert again.user_id == other.user_id
+    assert again.user_id == own_user
+    assert other.user_id is None, "The link ended the sessions of the account that was linked."
     assert len(tenant.users.get(password.user_id).identities) == 1
 
 

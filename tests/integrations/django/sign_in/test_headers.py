@@ -62,7 +62,7 @@ STATUSES = {
     "restart page": 200,
     "progress page": 202,
 }
-WITH_A_FORM = {"error page", "restart page"}
+WITH_A_FORM = {"405 of the sign-out", "error page", "restart page"}
 
 
 @pytest.mark.security("S5", "S11", "S12", "B49")
