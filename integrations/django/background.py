@@ -110,7 +110,8 @@ class _Job:
             if self._is_left:
                 self._go_on(answer)
         finally:
-            connections.close_all()
+            for each in connections.all(initialized_only=True):
+                each.close()  # this thread's own
 
     def _go_on(self, answer: Answer) -> None:
         try:

@@ -22,6 +22,9 @@ from stateful_oauth.demo.people import (
 )
 from stateful_oauth.demo.smoke import HttpVisitor, Page
 
+# Each visits a running demo over HTTP; .ci/run runs them, and `make demo-smoke` visits every page.
+pytestmark = pytest.mark.slow
+
 
 def attempts(visitor: HttpVisitor, title: str) -> list[str]:
     """The addresses of the visitor's attempts of that kind, newest first."""

@@ -11,6 +11,9 @@ from stateful_oauth.demo.scenarios import NOT_IN_MENU, SCENARIOS
 from stateful_oauth.demo.smoke import HttpVisitor, Page
 from stateful_oauth.flows.error_codes import ERROR_CODES
 
+# Each visits a running demo over HTTP; .ci/run runs them, and `make demo-smoke` visits every page.
+pytestmark = pytest.mark.slow
+
 ONE_PRESS = [
     (scenario.slug, {}, scenario.codes[0])
     for scenario in SCENARIOS.values()

@@ -34,11 +34,11 @@ class Browser:
     def ask(self, method: str, address: str, data: dict[str, str] | None = None) -> requests.Response:
         address = urljoin(self.site, address)
         for _ in range(PATIENCE):
-            headers = {"X-CSRFToken": self.session.cookies.get("csrftoken", "")} if data is not None else {}
+            # A form has its token in a field: with one in a header it would be a script's, which starts nothing.
+            token = {"csrfmiddlewaretoken": self.session.cookies.get("csrftoken", "")}
+            form = None if data is None else {**data, **token}
             with suppress(requests.RequestException):
-                return self.session.request(
-                    method, address, data=data, headers=headers, allow_redirects=False, timeout=30
-                )
+                return self.session.request(method, address, data=form, allow_redirects=False, timeout=30)
             time.sleep(0.02)
         raise WalkedAway
 

@@ -18,7 +18,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from tests.support.counting import counted
 from tests.support.on_call import OnCall
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db]
 
 ADA = "ada@example.com"
 PAGE = "/admin/stateful_oauth/hourofattempts/"

@@ -12,7 +12,7 @@ from stateful_oauth.storage.attempt_figures import Durations, Figures, hour_of
 from stateful_oauth.storage.models import FlowTransaction, HourOfAttempts
 from tests.support.counting import counted as counted_statements
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 ADA = "ada@example.com"
 

@@ -17,7 +17,7 @@ from stateful_oauth.testing.browser import Browser
 from tests.support.attempts import Attempt
 from tests.support.callers import Person
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 SITE = ["settings", "database", "migrations", "key_ring", "sealed_values", "sessions", "calls"]
 

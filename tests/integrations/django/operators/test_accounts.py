@@ -14,7 +14,7 @@ from stateful_oauth.testing.clock import ManualClock
 from tests.support.account_rows import ISSUER, MODELS, Accounts, make_accounts
 from tests.support.on_call import OnCall
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db]
 
 
 @pytest.fixture

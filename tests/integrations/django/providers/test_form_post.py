@@ -12,7 +12,7 @@ from stateful_oauth.storage.models import FlowTransaction, TransitionRecord
 from stateful_oauth.testing.browser import Browser
 from tests.support.error_pages import error_code
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 ADA = "ada@example.com"
 CALLBACK = "https://app.example/auth/callback/"

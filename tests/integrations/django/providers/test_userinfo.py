@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import error_code
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 ADA = "ada@example.com"
 

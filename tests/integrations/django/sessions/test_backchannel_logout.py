@@ -18,7 +18,7 @@ from stateful_oauth.storage.models import BackchannelLogout, FlowTransaction, Gr
 from stateful_oauth.testing.browser import Browser
 from tests.support.error_pages import error_code
 
-pytestmark = [pytest.mark.database, pytest.mark.urls(__name__), pytest.mark.security("S19")]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.urls(__name__), pytest.mark.security("S19")]
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 URL = "/auth/backchannel-logout/"

@@ -17,7 +17,7 @@ from stateful_oauth.django.sweeps.sweeping import recover_due
 from stateful_oauth.storage.models import Grant
 from tests.support.error_pages import error_code
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db(transaction=True)]
 
 ADA = "ada@example.com"
 LOGOUT = "/auth/logout/"

@@ -13,7 +13,7 @@ from stateful_oauth.testing.browser import Browser
 from tests.support.error_pages import error_code, shown
 from tests.support.rows import steps, the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 VERIFY_FIRST = "Please verify your email before you sign in."

@@ -7,7 +7,7 @@ import pytest
 from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import Form
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 

@@ -12,7 +12,7 @@ from django.utils.encoding import iri_to_uri
 from tests.support.error_pages import Form, shown
 from tests.support.rows import the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 DEFAULT = "/profile/"

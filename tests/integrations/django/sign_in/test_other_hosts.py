@@ -18,7 +18,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from tests.support import accounts_site
 from tests.support.error_pages import error_code
 
-pytestmark = [pytest.mark.database, pytest.mark.security("S10")]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.security("S10")]
 
 ADA = "ada@example.com"
 WWW = "www.app.example"

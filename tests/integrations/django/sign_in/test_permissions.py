@@ -13,7 +13,7 @@ from django.urls import include, path
 
 from tests.support.error_pages import Form
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 TOLD = "You are signed in as {}, who may not open this page."

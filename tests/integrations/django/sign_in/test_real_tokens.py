@@ -9,7 +9,7 @@ from stateful_oauth.storage.models import Grant, Identity
 from tests.support.error_pages import error_code, shown
 from tests.support.rows import check_rows
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA = "ada@example.com"
 SUBJECTS = [

@@ -15,7 +15,7 @@ from stateful_oauth.storage.models import FlowTransaction
 from tests.support.error_pages import Form, shown
 from tests.support.rows import the_row
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.database_in_ci
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 ASKED = {

@@ -13,7 +13,7 @@ from stateful_oauth.testing.browser import Browser
 from tests.support.crashes import crash_at
 from tests.support.error_pages import Form
 
-pytestmark = [pytest.mark.database, pytest.mark.security("S10")]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.security("S10")]
 
 ADA = "ada@example.com"
 LINKS = re.compile(r'(?:action|href)="(/[^"]*)"')

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from stateful_oauth.storage.models import Identity
 from tests.support.users_and_claims import ADA
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_in_ci, pytest.mark.django_db]
 
 ISSUER = "https://tenant.example/"
 
