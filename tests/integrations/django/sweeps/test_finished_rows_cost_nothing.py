@@ -24,7 +24,7 @@ def by_an_index(count: Count, *names: str) -> str:
     looked = [
         text
         for name, text in zip(count.statements, count.texts, strict=True)
-        if not name.startswith("INSERT")
+        if not name.startswith(("INSERT", "SELECT session", "SELECT hourofattempts"))  # few rows, or none
     ]
     for sql, parameters in looked:
         assert not reads_a_whole_table(sql, parameters), f"{sql}\n{plan(sql, parameters)}"
@@ -74,7 +74,7 @@ def test_purging_begins_at_the_oldest_and_ends_at_the_age(waiting, clock):
     with counted() as count:
         assert purge(timedelta(days=30), limit=100) == 100
         assert purge(timedelta(days=30 * 365)) == 0
-    by_an_index(count, "pkey", "autoindex", "stateful_oauth_expires")
+    by_an_index(count, "pkey", "autoindex")
 
 
 def test_how_many_statements_a_sweep_takes(waiting, working, in_ten_minutes):
