@@ -171,6 +171,10 @@ format: $(VENV)/.dev ## Format the code, and fix what the linter can fix
 .PHONY: dist
 dist: build/dist/.stamp ## Build the sdist, and from it the wheel, into build/dist/
 
+.PHONY: release-check
+release-check: $(VENV)/.dev ## Check what would be released: clean clone, same bytes twice, installed, demo, tutorial, SBOM
+	$(PY) .ci/release_check.py
+
 .PHONY: constraints
 constraints: ## Write constraints.txt anew, from the newest versions that pyproject.toml allows
 	rm -rf build/constraints && mkdir -p build
