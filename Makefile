@@ -28,8 +28,8 @@ UNRELEASED ?=
 JOBS ?= auto
 
 # Seconds on two quiet cores: only a whole run has a budget.
-SQLITE_WHOLE := $(if $(PYTEST_ARGS),,--budget=240)
-POSTGRESQL_WHOLE := $(if $(PYTEST_ARGS),,--budget=150)
+SQLITE_WHOLE := $(if $(PYTEST_ARGS),,--budget=260)
+POSTGRESQL_WHOLE := $(if $(PYTEST_ARGS),,--budget=190)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
