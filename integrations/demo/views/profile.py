@@ -34,8 +34,12 @@ def profile(request: HttpRequest) -> HttpResponse:
     return render(request, "demo/profile.html", context)
 
 
+# What both keep as it is: a row seals the claims, and knows nothing of the registry of sessions.
+_OF_THE_SIGN_IN: Final = ("sub", "sid", "grant", "auth_time", "organization")
+
+
 def _transaction(user_id: int, details: dict[str, Any]) -> FlowTransaction | None:
     """Return the transaction that this session came from: the one whose result it is."""
-    session = {name: value for name, value in details.items() if name != "tenant"}
+    session = {name: value for name, value in details.items() if name in _OF_THE_SIGN_IN}
     signed_in = FlowTransaction.objects.filter(user_id=user_id, state__in=_SIGNED_IN).order_by("-pk")
     return next((row for row in signed_in[:20] if session.items() <= row.result.items()), None)

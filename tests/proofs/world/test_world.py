@@ -26,6 +26,6 @@ def test_own_scenarios_take_every_transition_of_every_flow(capsys: pytest.Captur
 
 @pytest.mark.slow
 def test_random_scenarios_run_every_rule_and_every_fault() -> None:
-    figures = prove(OurWorld, "quick", seconds=5)
+    figures = prove(OurWorld, "quick", seconds=10)
     assert_everything_happened(figures, OurWorld)
     assert figures.violations == 0

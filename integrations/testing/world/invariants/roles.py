@@ -39,7 +39,8 @@ def privileges_are_those_of_the_newest_token(world: BaseStateMachine) -> None:
         memory.decided[user] = decided
     model: Any = get_user_model()
     for user in model._base_manager.all():  # noqa: SLF001 - public in Django
-        has = {name: getattr(user, name, None) for name in ("is_staff", "is_superuser")}
+        # A project's own user model may have none of them.
+        has = {name: getattr(user, name) for name in ("is_staff", "is_superuser") if hasattr(user, name)}
         allowed = [
             _given(rules, each.roles, has)
             for each in memory.issued
@@ -61,7 +62,5 @@ def _users(world: BaseStateMachine) -> list[tuple[Any, str]]:
 def _given(rules: RoleRules, roles: tuple[str, ...], has: dict[str, Any]) -> dict[str, Any]:
     """Return what roles give; what they do not decide is as it is."""
     wanted = rules.privileges(frozenset(roles), "")
-    return {
-        "is_staff": has["is_staff"] if wanted.staff is None else wanted.staff,
-        "is_superuser": has["is_superuser"] if wanted.superuser is None else wanted.superuser,
-    }
+    given = {"is_staff": wanted.staff, "is_superuser": wanted.superuser}
+    return {name: now if given[name] is None else given[name] for name, now in has.items()}
