@@ -46,26 +46,21 @@ _MOST_LISTED: Final = 20
 
 
 def attempts_report(chosen: Chosen) -> AttemptsReport:
-    """Count and sum up, in at most five statements.
+    """Count and sum up, in five statements; in two more where a page cannot count everything.
 
     Raises:
         StoreUnavailable: The database does not answer.
     """
-    now = wiring.clock.now()
     kept = kept_hours(chosen.begin_before, chosen.end)
     hours = {hour: Figures.of(row) for hour, row in kept.items()}
-    missing = [
-        hour
-        for hour in _hours(chosen.begin_before, min(chosen.end, now))
-        if hour not in kept or not kept[hour].is_final
-    ]
     uncounted = 0
-    if missing:
-        fresh = counted(missing[0], min(missing[-1] + HOUR, chosen.end), most=MOST_COUNTED)
-        if fresh is None:
-            uncounted = sum(hour not in hours for hour in missing)
-        else:
-            hours.update((hour, fresh.get(hour, Figures())) for hour in missing)
+    for since in _live_since(kept, chosen):
+        fresh = counted(since, chosen.end, most=MOST_COUNTED)
+        if fresh is not None:
+            hours.update((hour, found) for hour, found in fresh.items() if not _is_final(kept, hour))
+            uncounted = 0
+            break
+        uncounted = sum(hour not in kept for hour in _hours(since, chosen.end))
     begin = hour_of(chosen.begin)
     before = _sum(figures for hour, figures in hours.items() if hour < begin)
     here = _sum(figures for hour, figures in hours.items() if hour >= begin)
@@ -111,6 +106,21 @@ def goal_of(kind: str) -> str:
     """Return the final state that a flow is for, or an empty string for a flow of the project's own."""
     finals = STATES.get(kind, {}).get("final", ())
     return finals[0] if finals else ""
+
+
+def _live_since(kept: Mapping[datetime, HourOfAttempts], chosen: Chosen) -> list[datetime]:
+    """Return from when on to count what is not kept for good: all of it, or else what is not kept at all.
+
+    Hours are counted in their order, so that one without figures is empty if a later one has some.
+    """
+    newest = max(kept, default=None)
+    unkept = hour_of(chosen.begin_before) if newest is None else newest + HOUR
+    still_open = [hour for hour in kept if not _is_final(kept, hour)]
+    return sorted({min([unkept, *still_open]), unkept})
+
+
+def _is_final(kept: Mapping[datetime, HourOfAttempts], hour: datetime) -> bool:
+    return hour in kept and kept[hour].is_final
 
 
 def _hours(begin: datetime, end: datetime) -> list[datetime]:
