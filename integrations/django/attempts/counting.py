@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stateful_oauth.storage.attempt_figures import End, Tally
+    from stateful_oauth.storage.models import HourOfAttempts
 
 MOST_COUNTED: Final = 20_000  # attempts that a page counts itself; more are counted by `flows_report`
 LONGEST: Final = timedelta(days=92)  # that a report looks at
