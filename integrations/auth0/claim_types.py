@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stateful_oauth.auth0.json_members import Members
 
 _MAX_SUBJECT: Final = 255  # OpenID Connect Core §2, which says ASCII; SAML and custom databases say more
 _NO_LETTER: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -40,3 +45,29 @@ def is_moment(value: object) -> TypeGuard[int | float]:
         if isinstance(value, float)
         else 0 <= value <= _LAST_SECOND
     )
+
+
+def wrong_claim(claims: Members, *, texts: Iterable[str]) -> str:
+    """Return which claim is missing or of a wrong type, of those that ID and access tokens share; or "".
+
+    Args:
+        texts: Claims that have to be texts where they are there.
+    """
+    if not is_text(claims.get("iss")) or not is_subject(claims.get("sub")):
+        return "iss or sub"
+    if not is_audience(claims.get("aud")):
+        return "aud"
+    for name in ("exp", "iat"):
+        if not is_moment(claims.get(name)):
+            return name
+    for name in ("nbf", "auth_time"):
+        if name in claims and not is_moment(claims.get(name)):
+            return name
+    return next((name for name in texts if name in claims and not isinstance(claims.get(name), str)), "")
+
+
+def is_of_organization(claims: Members, wanted: str) -> bool:
+    """Compare an id (`org_…`) exactly, and a name in any case, because Auth0 keeps names in lower case."""
+    if wanted.startswith("org_"):
+        return bool(claims.get("org_id") == wanted)
+    return bool((claims.get("org_name") or "").lower() == wanted.lower() != "")
