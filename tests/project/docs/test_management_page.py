@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from types import ModuleType
-
 import pytest
 from django.urls import include, path
 
-from tests.support.checkout import ROOT
+from tests.support.snippets import loader
 
 ADA = "ada@example.com"
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/management-api.md").read_text(), re.DOTALL)
-
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
-def loaded(word: str) -> ModuleType:
-    """Return a module with the code of the snippet that has this word."""
-    (source,) = (each for each in SNIPPETS if word in each)
-    module = ModuleType("snippet")
-    exec(compile(source, "docs/management-api.md", "exec"), vars(module))
-    return module
-
-
+loaded = loader("docs/management-api.md")
 urlpatterns = [
     path("auth/", include("stateful_oauth.django.urls")),
     path("last/", loaded("def last_sign_in").last_sign_in),

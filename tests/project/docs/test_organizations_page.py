@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from types import ModuleType
-
 import pytest
 from django.urls import include, path
 
-from tests.support.checkout import ROOT
+from tests.support.snippets import loaded
 
 ADA = "ada@example.com"
 
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
-
-
-def loaded(page: str, word: str) -> ModuleType:
-    """Return a module with the code of the snippet that has this word."""
-    snippets = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    (source,) = (each for each in snippets if word in each)
-    module = ModuleType("snippet")
-    exec(compile(source, page, "exec"), vars(module))
-    return module
 
 
 views = loaded("docs/organizations.md", "def desk")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from types import ModuleType
-
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
@@ -12,23 +9,14 @@ from django.test import AsyncClient, Client
 from django.urls import include, path
 
 from tests.support.api_tokens import user_token
-from tests.support.checkout import ROOT
+from tests.support.snippets import loader
 
 ADA = "ada@example.com"
 API = "https://api.example.com/"
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/own-api.md").read_text(), re.DOTALL)
-
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
-def loaded(word: str) -> ModuleType:
-    """Return a module with the code of the snippet that has this word."""
-    (source,) = (each for each in SNIPPETS if word in each)
-    module = ModuleType("snippet")
-    exec(compile(source, "docs/own-api.md", "exec"), vars(module))
-    return module
-
-
+loaded = loader("docs/own-api.md")
 views = loaded("def reports")
 urlpatterns = [
     path("auth/", include("stateful_oauth.django.urls")),

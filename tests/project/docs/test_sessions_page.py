@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from types import ModuleType
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import include, path
 
-from tests.support.checkout import ROOT
+from tests.support.snippets import loader
 
 ADA = "ada@example.com"
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/sessions.md").read_text(), re.DOTALL)
-
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
-def loaded(word: str) -> ModuleType:
-    """Return a module with the code of the snippet that has this word."""
-    (source,) = (each for each in SNIPPETS if word in each)
-    module = ModuleType("snippet")
-    exec(compile(source, "docs/sessions.md", "exec"), vars(module))
-    return module
-
-
+loaded = loader("docs/sessions.md")
 devices = loaded("def devices")
 urlpatterns = [
     path("auth/", include("stateful_oauth.django.urls")),

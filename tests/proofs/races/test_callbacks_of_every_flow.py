@@ -7,14 +7,13 @@ import pytest
 from stateful_oauth.storage.models import AccountLink
 from stateful_oauth.testing.browser import Browser
 from tests.support import accounts_site, rows
+from tests.support.callbacks_of_flows import ADA, FLOWS, connecting
 from tests.support.deliveries import answer_of, copies
-from tests.support.link_pages import asked
 from tests.support.together import together
 
 pytestmark = [pytest.mark.security("S5"), pytest.mark.database]
 
 COUNT = 16
-ADA, GMAIL = "ada@example.com", "ada@gmail.example"
 
 
 @pytest.fixture
@@ -22,34 +21,6 @@ def tenant(tenant):
     accounts_site.prepare(tenant)
     with accounts_site.site():
         yield tenant
-
-
-def signing_in(tenant, browser):
-    return browser.authorize(browser.start("/profile/?of=login"), ADA)
-
-
-def connecting(tenant, browser):
-    tenant.add_user(email=GMAIL, connection="google-oauth2", user_id="900", signed_up=False)
-    browser.sign_in(ADA)
-    form = {"connection": "google-oauth2", "next": "/profile/?of=connect"}
-    return browser.visitor.connect(browser.post("/auth/connect/", form)["Location"], as_account=GMAIL)
-
-
-def stepping_up(tenant, browser):
-    browser.sign_in(ADA)
-    started = browser.post("/auth/step-up/", {"next": "/profile/?of=step-up", "max_age": "0"})
-    return browser.authorize(started["Location"], ADA)
-
-
-def linking(tenant, browser):
-    tenant.add_user(email="pair@example.com", connection="google-oauth2", user_id="901")
-    tenant.add_user(email="pair@example.com", password="a good one", user_id="pair")
-    question = asked(browser, browser.sign_in("auth0|pair", next_url="/profile/?of=link"))
-    confirmed = browser.post(f"{question.address}confirm/", {"account": ""})
-    return browser.authorize(confirmed["Location"], "google-oauth2|901")
-
-
-FLOWS = {"login": signing_in, "connect": connecting, "step-up": stepping_up, "link": linking}
 
 
 @pytest.mark.parametrize("flow", FLOWS)
