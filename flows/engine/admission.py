@@ -160,14 +160,6 @@ class Admission:
         if until is not None or was_suspended:
             self._tell(Suspension(tenant=tenant, effect=effect.name, failures=failures, until=until))
 
-    def suspensions(self) -> list[Suspension]:
-        """Return what is held back in this process."""
-        with self._lock:
-            return [
-                Suspension(tenant=tenant, effect=effect, failures=self._failed[tenant, effect], until=until)
-                for (tenant, effect), until in sorted(self._suspended.items())
-            ]
-
     def _check(self, tenant: str, effect: str, *, probes: bool) -> None:
         until = self._suspended.get((tenant, effect))
         if until is None:
